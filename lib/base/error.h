@@ -1,0 +1,49 @@
+/*
+ * The error value: one per call, owned by whoever called first, passed down as last parameter.
+ *
+ * Fallible functions return 0 (or a count) or a negative errno, and fill the error once, where the
+ * cause is known; callers on the way up put context in front with wrap(). The buffers are fixed, so
+ * failing cannot fail. A NULL error is allowed everywhere: the caller wants the return value only.
+ */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+#include "base/base.h"
+
+/* CNI specification 1.1.0, section "Error"; 8 and 999 are constants of the reference library. */
+enum cni_code {
+	CNI_INCOMPATIBLE_VERSION = 1,
+	CNI_UNSUPPORTED_FIELD    = 2,
+	CNI_UNKNOWN_CONTAINER    = 3,
+	CNI_INVALID_ENVIRONMENT  = 4,
+	CNI_IO_FAILURE           = 5,
+	CNI_DECODE_FAILURE       = 6,
+	CNI_INVALID_CONFIG       = 7,
+	CNI_INVALID_NETNS        = 8,
+	CNI_TRY_AGAIN_LATER      = 11,
+	CNI_NOT_AVAILABLE        = 50,
+	CNI_LIMITED              = 51,
+	CNI_INTERNAL             = 999,
+};
+
+struct error {
+	int  errnum;        /* positive errno; 0 = no error yet */
+	int  code;          /* enum cni_code or a foreign plugin's; 0 = not decided (reported as 999) */
+	char message[1024];
+	char details[512];
+};
+
+/* Fill the error and return -errnum: `return fail(err, ENOENT, "no such thing \"%s\"", name);` */
+int fail(struct error *err, int errnum, const char *format, ...) printf_like(3, 4);
+/* The same with ": " and the errno's text behind the message. */
+int fail_errno(struct error *err, int errnum, const char *format, ...) printf_like(3, 4);
+/* The same with a CNI code decided here. */
+int fail_code(struct error *err, int code, int errnum, const char *format, ...) printf_like(4, 5);
+/* Put "context: " in front of the message; returns -err->errnum (or -EIO when err is NULL). */
+int wrap(struct error *err, const char *format, ...) printf_like(2, 3);
+/* Tear-down keeps going: append "; message" of a later failure to what is there already. */
+void error_join(struct error *err, const struct error *later);
+/* Set the code unless one was decided deeper down; returns -err->errnum. */
+int error_code(struct error *err, int code);
+
+#endif

@@ -1,0 +1,21 @@
+/* Small text helpers: digests used in names, base64, nearest word. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include "base/arena.h"
+
+/* The first len lower-case hex digits of SHA-512 over the concatenated NULL-terminated list of parts.
+ * out holds len + 1 bytes; len <= 128. Used for the reference plugins' derived names. */
+void sha512_hex(char *out, size_t len, const char *first, ...) __attribute__((sentinel));
+
+char *base64_encode(struct arena *arena, const void *data, size_t size);
+/* NULL when the text is no base64 (RFC 4648, padding required). */
+char *base64_decode(struct arena *arena, const char *text, size_t *size);
+
+/* The candidate nearest to word (edit distance, at most a third of its length, at least 1), or NULL. */
+const char *nearest_word(const char *word, const char *const *candidates, size_t n);
+
+bool has_prefix(const char *text, const char *prefix);
+bool has_suffix(const char *text, const char *suffix);
+
+#endif
