@@ -19,6 +19,10 @@
 #include "base/arena.h"
 #include "base/error.h"
 
+/* The kernel's numbers, for callers above the wall that keeps kernel headers in lib/kernel. */
+enum { NETLINK_SESSION_ROUTE = 0, NETLINK_SESSION_NETFILTER = 12 };
+enum { NETLINK_GROUP_LINK = 1, NETLINK_GROUP_NEIGH = 3, NETLINK_GROUP_IPV4_ADDR = 5, NETLINK_GROUP_IPV6_ADDR = 9 };
+
 struct netlink;
 struct nl_msg;       /* libnl */
 struct nlmsghdr;

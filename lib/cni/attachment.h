@@ -1,0 +1,51 @@
+/*
+ * Attachment: one container interface, as the main plugins share it. Its namespace and two netlink sessions, opened
+ * once; what IPAM said applied to it, compared with it, removed with it. A plugin makes the link, the rest is here.
+ */
+#ifndef CNI_ATTACHMENT_H
+#define CNI_ATTACHMENT_H
+
+#include "cni/request.h"
+#include "kernel/link.h"
+
+struct attachment {
+	struct cni_request *request;
+	struct owner        owner;
+	int                 netns;        /* of the container */
+	struct netlink     *host;
+	struct netlink     *container;
+};
+
+/* Open the namespace (`failed to open netns "P": ...`, code 8) and both sessions. */
+int  attachment_open(struct attachment *attachment, struct cni_request *request, struct error *err) must_check;
+void attachment_close(struct attachment *attachment);   /* safe on one that was never opened: { .netns = -1 } */
+#define auto_attachment on_leave(attachment_close)
+
+/* Name of the host end: "veth" and 8 hex digits derived from the owner, so that a DEL finds what a killed ADD left;
+ * attempt > 0 gives another one when the name is taken. */
+void attachment_veth_name(const struct owner *owner, unsigned attempt, char name[16]);
+
+/* Settle the result of IPAM for interface number `interface`: every address points to it, a missing gateway becomes
+ * the first address of the subnet when want_gateway, default routes are added when want_default. */
+void attachment_settle(struct cni_result *result, int interface, bool want_gateway, bool want_default,
+		       struct arena *arena);
+
+/* Sysctls, addresses, link up, routes, in one batch (two when dad makes the routes wait for the addresses). index is
+ * the container's link. Addresses without interface index are left alone. */
+int attachment_configure(struct attachment *attachment, int index, const struct cni_result *result, bool dad,
+			 struct error *err) must_check;
+/* Make neighbours learn the new address now: the kernel announces it when the MAC is set again. Best effort. */
+void attachment_announce(struct attachment *attachment, int index, const struct mac *mac);
+/* Forwarding sysctls of the families in use, in the caller's namespace. */
+int attachment_forwarding(const struct cni_result *result, struct error *err) must_check;
+
+/* CHECK: the container's interface against prevResult: sandbox, kind, MAC, addresses, routes. *link is what is there. */
+int attachment_check(struct attachment *attachment, const struct cni_result *prev, const char *kind,
+		     struct link *link, struct error *err) must_check;
+/* The interface of prevResult with that name, in the container or on the host; NULL = none. */
+const struct cni_interface *attachment_interface(const struct cni_result *result, const char *name, bool in_container);
+
+/* DEL: delete CNI_IFNAME in CNI_NETNS. No namespace, no namespace file, no link: success. */
+int attachment_remove(const struct cni_request *request, struct error *err) must_check;
+
+#endif

@@ -1,0 +1,301 @@
+/*
+ * cnibox: one binary, many applets. The last path segment of argv[0] names the applet; when that is the binary's own
+ * name or unknown, the first word does. The table of applets is generated from the folder (see the Makefile); this file
+ * looks up, reads the command line, calls, prints the error and exits: the only place that does.
+ */
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cni/plugin.h"
+#include "describe/applet.h"
+#include "describe/help.h"
+#include "describe/options.h"
+#include "kernel/capability.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#ifndef VERSION
+#define VERSION "unknown"
+#endif
+
+enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
+
+#define KIND_cni  APPLET_CNI
+#define KIND_node APPLET_NODE
+#define KIND_tool APPLET_TOOL
+
+#define APPLET(kind, symbol, name) extern const struct applet applet_##symbol;
+#include "applets.inc"
+#undef APPLET
+
+#define APPLET(kind, symbol, name) { name, KIND_##kind, &applet_##symbol },
+static const struct applet_entry applets[] = {
+#include "applets.inc"
+};
+#undef APPLET
+
+static const char usage[] =
+	"usage: cnibox APPLET [WORDS...]        run an applet (or link its name to this binary)\n"
+	"       cnibox list [--plain]           the applets; --plain: `kind name` a line\n"
+	"       cnibox help [APPLET [VERB]]     what it does, its options or configuration keys\n"
+	"       cnibox help --man APPLET        its manual page\n"
+	"       cnibox help --schema APPLET     JSON Schema of its configuration or options\n"
+	"       cnibox --version\n";
+
+static const struct applet_entry *applet_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(applets); i++)
+		if (streq(applets[i].name, name))
+			return &applets[i];
+	return NULL;
+}
+
+static const struct cni_plugin *find_plugin(const char *name)
+{
+	const struct applet_entry *entry = applet_find(name);
+
+	return entry ? entry->applet->plugin : NULL;
+}
+
+static int report(const char *name, const struct error *err, int status)
+{
+	fprintf(stderr, "%s: %s\n", name, err->message);
+	if (err->details[0])
+		fprintf(stderr, "%s: %s\n", name, err->details);
+	return status;
+}
+
+/* "unknown applet", with the nearest name. */
+static int unknown(const char *what, const char *word, const char *const *names, size_t n)
+{
+	const char *nearest = nearest_word(word, names, n);
+
+	fprintf(stderr, "cnibox: unknown %s \"%s\"", what, word);
+	if (nearest)
+		fprintf(stderr, "; did you mean \"%s\"?", nearest);
+	fprintf(stderr, nearest ? "\n" : " (see `cnibox list`)\n");
+	return STATUS_USAGE;
+}
+
+static int unknown_applet(const char *word)
+{
+	const char *names[ARRAY_SIZE(applets) + 3] = { "list", "help", "complete" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(applets); i++)
+		names[i + 3] = applets[i].name;
+	return unknown("applet", word, names, ARRAY_SIZE(names));
+}
+
+static const struct verb *verb_find(const struct applet *applet, const char *name)
+{
+	for (const struct verb *verb = applet->verbs; verb && verb->name; verb++)
+		if (streq(verb->name, name))
+			return verb;
+	return NULL;
+}
+
+static int unknown_verb(const struct applet_entry *entry, const char *word)
+{
+	const char *names[32];
+	size_t n = 0;
+
+	for (const struct verb *verb = entry->applet->verbs; verb->name && n < ARRAY_SIZE(names); verb++)
+		names[n++] = verb->name;
+	if (word)
+		return unknown(entry->name, word, names, n);
+	fprintf(stderr, "cnibox %s: say what to do:", entry->name);
+	for (size_t i = 0; i < n; i++)
+		fprintf(stderr, " %s", names[i]);
+	fprintf(stderr, " (see `cnibox help %s`)\n", entry->name);
+	return STATUS_USAGE;
+}
+
+static int check_needs(unsigned needs, struct error *err)
+{
+	if ((needs & NEEDS_NET_ADMIN) && !capability_net_admin())
+		return fail(err, EPERM, "needs root (CAP_NET_ADMIN); `unshare -Ur` gives it in a sandbox");
+	if ((needs & NEEDS_SYS_ADMIN) && !capability_sys_admin())
+		return fail(err, EPERM, "needs root (CAP_SYS_ADMIN); `unshare -Ur` gives it in a sandbox");
+	return 0;
+}
+
+static int show_help(const struct applet_entry *entry, const struct verb *verb, struct arena *arena)
+{
+	struct plugin_text text;
+
+	if (entry->applet->plugin)
+		plugin_describe(entry->applet->plugin, &text, arena);
+	help_applet(stdout, entry, verb, entry->applet->plugin ? &text : NULL);
+	return STATUS_DONE;
+}
+
+/* A result that could not be written is a failure: a full disk must not look like success. */
+static int finish_output(int status)
+{
+	if (fflush(stdout) || ferror(stdout)) {
+		perror("cnibox: cannot write the output");
+		return STATUS_FAILED;
+	}
+	return status;
+}
+
+static int run_verb(const struct applet_entry *entry, const struct verb *verb, int argc, char **argv)
+{
+	struct arena arena on_leave(arena_free) = { 0 };
+	struct error err = { 0 };
+	char name[64];
+	struct invocation call = {
+		.name = name, .out = stdout, .arena = &arena,
+		.terminal = isatty(STDOUT_FILENO), .find_plugin = find_plugin,
+	};
+	void *options = arena_alloc(&arena, verb->size ? verb->size : 1);
+	int r;
+
+	snprintf(name, sizeof(name), verb->name ? "%s %s" : "%s", entry->name, verb->name);
+	if (options_ask_help(verb->fields, argc, argv))
+		return finish_output(show_help(entry, verb->name ? verb : NULL, &arena));
+	if (verb->defaults)
+		memcpy(options, verb->defaults, verb->size);
+	r = options_parse(verb->fields, argc, argv, options, &arena, &err);
+	if (r < 0)
+		return report(name, &err, STATUS_USAGE);
+	r = check_needs(verb->needs, &err);
+	if (r == 0)
+		r = verb->run(&call, options, &err);
+	if (r < 0)
+		return report(name, &err, r == -USAGE_ERROR ? STATUS_USAGE : STATUS_FAILED);
+	return finish_output(r);
+}
+
+static int run_tool(const struct applet_entry *entry, int argc, char **argv)
+{
+	struct arena arena on_leave(arena_free) = { 0 };
+	const struct verb *verb;
+
+	if (entry->applet->run)
+		return run_verb(entry, entry->applet->run, argc, argv);
+	if (argc < 1)
+		return unknown_verb(entry, NULL);
+	if (streq(argv[0], "-h") || streq(argv[0], "--help"))
+		return show_help(entry, NULL, &arena);
+	verb = verb_find(entry->applet, argv[0]);
+	if (!verb)
+		return unknown_verb(entry, argv[0]);
+	return run_verb(entry, verb, argc - 1, argv + 1);
+}
+
+/* A person who runs a plugin by hand and asks for help gets it; a runtime never passes words. */
+static int run_plugin(const struct applet_entry *entry, int argc, char **argv)
+{
+	struct arena arena on_leave(arena_free) = { 0 };
+
+	if (argc > 0 && !getenv("CNI_COMMAND")) {
+		if (streq(argv[0], "-h") || streq(argv[0], "--help"))
+			return finish_output(show_help(entry, NULL, &arena));
+		fprintf(stderr, "%s: unexpected word \"%s\": a CNI plugin reads its environment and stdin"
+			" (see `cnibox help %s`)\n", entry->name, argv[0], entry->name);
+		return STATUS_USAGE;
+	}
+	return plugin_main(entry->name, entry->applet->plugin, find_plugin, VERSION);
+}
+
+static int run_applet(const struct applet_entry *entry, int argc, char **argv)
+{
+	return entry->applet->plugin ? run_plugin(entry, argc, argv) : run_tool(entry, argc, argv);
+}
+
+static int command_list(int argc, char **argv)
+{
+	static const char *const kinds[] = { "cni", "node", "tool" };
+
+	if (argc > 0 && streq(argv[0], "--plain")) {
+		for (size_t i = 0; i < ARRAY_SIZE(applets); i++)
+			printf("%s %s\n", kinds[applets[i].kind], applets[i].name);
+	} else if (argc > 0) {
+		fprintf(stderr, "cnibox list: unexpected word \"%s\"; only --plain is known\n", argv[0]);
+		return STATUS_USAGE;
+	} else {
+		help_list(stdout, applets, ARRAY_SIZE(applets));
+	}
+	return finish_output(STATUS_DONE);
+}
+
+/* `help`, `help NAME [VERB]`, `help --man NAME`, `help --schema NAME`. */
+static int command_help(int argc, char **argv)
+{
+	struct arena arena on_leave(arena_free) = { 0 };
+	bool man = argc > 0 && streq(argv[0], "--man"), schema = argc > 0 && streq(argv[0], "--schema");
+	const struct applet_entry *entry;
+	const struct verb *verb = NULL;
+	struct plugin_text text, *plugin = NULL;
+
+	if (argc == 0) {
+		fputs(usage, stdout);
+		return finish_output(STATUS_DONE);
+	}
+	argc -= man || schema;
+	argv += man || schema;
+	if (argc == 0 || (argv[0][0] == '-' && argv[0][1])) {
+		fprintf(stderr, argc ? "cnibox help: unknown option \"%s\"; known are --man, --schema\n"
+			: "cnibox help: name an applet (see `cnibox list`)\n", argc ? argv[0] : "");
+		return STATUS_USAGE;
+	}
+	entry = applet_find(argv[0]);
+	if (!entry)
+		return unknown_applet(argv[0]);
+	if (argc > 1 && !(verb = verb_find(entry->applet, argv[1])))
+		return entry->applet->verbs ? unknown_verb(entry, argv[1])
+			: unknown("word", argv[1], NULL, 0);
+	if (entry->applet->plugin) {
+		plugin_describe(entry->applet->plugin, &text, &arena);
+		plugin = &text;
+	}
+	if (man)
+		help_man(stdout, entry, plugin, VERSION);
+	else if (schema)
+		help_schema(stdout, entry, plugin);
+	else
+		help_applet(stdout, entry, verb, plugin);
+	return finish_output(STATUS_DONE);
+}
+
+static int run_word(int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : "--help";
+	const struct applet_entry *entry;
+
+	if (streq(word, "--version") || streq(word, "-V")) {
+		printf("cnibox %s\nCNI specification %s and older\n", VERSION, CNI_VERSION_NEWEST);
+		return finish_output(STATUS_DONE);
+	}
+	if (streq(word, "--help") || streq(word, "-h")) {
+		fputs(usage, argc > 1 ? stdout : stderr);
+		return argc > 1 ? finish_output(STATUS_DONE) : STATUS_USAGE;
+	}
+	if (streq(word, "list"))
+		return command_list(argc - 2, argv + 2);
+	if (streq(word, "help"))
+		return command_help(argc - 2, argv + 2);
+	if (streq(word, "complete")) {
+		help_complete(stdout, applets, ARRAY_SIZE(applets), argv + 2, argc - 2);
+		return finish_output(STATUS_DONE);
+	}
+	entry = applet_find(word);
+	if (entry)
+		return run_applet(entry, argc - 2, argv + 2);
+	return unknown_applet(word);
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 0 ? strrchr(argv[0], '/') : NULL;
+	const struct applet_entry *entry;
+
+	if (argc < 1)
+		return STATUS_USAGE;
+	entry = applet_find(name ? name + 1 : argv[0]);
+	if (entry)
+		return run_applet(entry, argc - 1, argv + 1);
+	return run_word(argc, argv);
+}
