@@ -29,7 +29,8 @@ enum field_type {
 	FIELD_IFNAME,     /* char[16]; the kernel's rule for interface names */
 	FIELD_DURATION,   /* int64_t milliseconds; "1m30s", "250ms", "2h"; a bare number is seconds */
 	FIELD_OBJECT,     /* embedded struct described by .fields */
-	FIELD_LIST,       /* LIST(...) of .element, each .size bytes (.fields for objects) */
+	FIELD_LIST,       /* LIST(...) of .element, each .size bytes (.fields for objects; for a list of lists .fields
+			   * is ONE row that describes the inner list, its offset and key ignored) */
 	FIELD_JSON,       /* struct json *, any value, borrowed from the document */
 };
 
@@ -52,9 +53,10 @@ struct field {
 	const char         *help;       /* lower case, no final period */
 	const char         *metavar;    /* word for the value in help; NULL = by type */
 	const char         *env;        /* option: environment variable that gives the default */
-	int64_t             min, max;   /* integers and durations; both 0 = the type's own range */
+	int64_t             min, max;   /* integers and durations (ms); both 0 = the type's own range, and
+					 * max below min = no upper bound but the type's */
 	const char *const  *names;      /* FIELD_ENUM: NULL-terminated */
-	const struct field *fields;     /* FIELD_OBJECT, or FIELD_LIST of FIELD_OBJECT */
+	const struct field *fields;     /* FIELD_OBJECT, or FIELD_LIST of FIELD_OBJECT or FIELD_LIST */
 	enum field_type     element;    /* FIELD_LIST */
 	size_t              size;       /* FIELD_LIST: bytes of an element */
 	size_t              seen;       /* 1 + offset of a bool set when the key was given; 0 = none */
@@ -63,15 +65,24 @@ struct field {
 #define FIELD_SEEN(type, member) (1 + offsetof(type, member))
 #define FIELDS_END { .type = FIELD_END }
 
-/* "ips" is an array of objects, address a string ...: one row as text, for errors: "an integer". */
+/* One row's type as text, for errors: "an integer". */
 const char *field_type_text(const struct field *field);
+/* The row of one element of a list, its offset 0. */
+struct field field_element(const struct field *list);
+/* The row of a key, an exact match first, then any case; NULL = none. */
+const struct field *field_find(const struct field *fields, const char *key);
+/* A range worth telling: the row's own bounds, or a port's; as text. False: the type's own range. */
+bool field_range(const struct field *field, char min[24], char max[24]);
+bool field_is_number(enum field_type type);      /* the integers and the port */
+bool field_valid_ifname(const char *name);
 /* Parse one word into the member at its offset in out. 0 or -EINVAL with what would be right. Lists append. */
 struct error;
 int field_parse(const struct field *field, const char *word, void *out, struct arena *arena,
 		struct error *err) must_check;
 /* The member as text (lists joined by ", "), "" when absent; in the arena. */
 char *field_text(const struct field *field, const void *in, struct arena *arena);
-/* True when the member holds its type's zero, so that encoding leaves it out. */
+/* True when the member holds its type's zero (an empty string too) and its .seen, if any, is false, so that encoding
+ * leaves it out. */
 bool field_empty(const struct field *field, const void *in);
 
 #endif

@@ -13,6 +13,11 @@
 
 struct json;
 
+/* The JSON library has functions of these names: the symbols must differ. */
+#define json_string json_to_string
+#define json_true   json_to_bool
+#define json_copy   json_clone
+
 /* ---- values: own what the name says `new`, `parse` or `copy`; everything else is borrowed ---- */
 struct json *json_parse(const char *text, size_t size, struct error *err);   /* NULL on error, code 6 */
 void json_release(struct json *json);                                         /* NULL-safe */
@@ -27,6 +32,7 @@ bool json_is_array(const struct json *json);
 bool json_is_null(const struct json *json);
 const char *json_string(const struct json *json);                             /* NULL when no string */
 bool json_true(const struct json *json);                                      /* true, or the string "true" */
+bool json_int(const struct json *json, int64_t *value);                       /* false when no integer */
 /* Walk an object in its own order: `for (void *i = json_first(o); i; i = json_next(o, i))`. */
 void *json_first(const struct json *object);
 void *json_next(const struct json *object, void *iter);
@@ -48,7 +54,7 @@ enum json_style {
 	JSON_STYLE_COMPACT,      /* {"a":1} */
 	JSON_STYLE_INDENT,       /* four spaces, no final newline; <, >, & escaped, as the reference prints */
 	JSON_STYLE_SORTED,       /* the same with keys in alphabetical order (results of 1.0.0 and later) */
-	JSON_STYLE_COMPACT_SORTED,
+	JSON_STYLE_COMPACT_SORTED, /* {"a":1}, keys in alphabetical order; <, >, & escaped */
 };
 char *json_text(const struct json *json, enum json_style style, struct arena *arena);
 
@@ -57,12 +63,15 @@ char *json_text(const struct json *json, enum json_style style, struct arena *ar
  * members borrow from json. First error only: code 6 for a wrong type, 7 for a wrong value, message with path. */
 int json_decode(const struct json *json, const struct field *fields, void *out, struct arena *arena,
 		struct error *err) must_check;
-/* The same for lint: every error and every unknown key (with the nearest known one) goes to report; -EINVAL if any. */
+/* The same for lint, with several tables for one document (common keys, the plugin's, its IPAM's): every error goes to
+ * report, and every key that is in none of the tables (with the nearest known one) or deprecated, as a warning.
+ * -EINVAL when there was an error; warnings alone give 0. */
 typedef void json_report_fn(void *arg, bool is_error, const char *text);
 int json_check(const struct json *json, const struct field *const *tables, size_t n_tables, void *const *outs,
 	       struct arena *arena, json_report_fn *report, void *arg) must_check;
 /* Encode the struct; members that are empty are left out unless FIELD_KEEP_EMPTY. Never fails. */
 struct json *json_encode(const struct field *fields, const void *in);
+struct json *json_encode_member(const struct field *field, const void *in);   /* one row's value, empty or not */
 /* JSON Schema (2020-12) of a table, with the defaults of the instance when one is given. */
 struct json *json_schema(const struct field *fields, const void *defaults, const char *title);
 
