@@ -72,6 +72,15 @@ $(BUILD)/main.o: flags += -DVERSION='"$(VERSION)"'
 $(BUILD)/main.o: $(BUILD)/applets.inc
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)
 
+bench: $(BUILD)/bench $(BUILD)/raw $(BUILD)/cnibox ## CPU, memory, system calls beside the reference plugins (root)
+	@BUILD=$(BUILD) tests/bench/run
+
+# Static, so that neither their start-up nor their memory is in the numbers.
+$(BUILD)/bench $(BUILD)/raw: $(BUILD)/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	@echo "link    $@"
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -static $< -o $@
+
 clean: ## remove what was built
 	rm -rf build build-*
 
@@ -79,5 +88,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
 
 FORCE:
-.PHONY: all clean help FORCE
+.PHONY: all bench clean help FORCE
 .DELETE_ON_ERROR:
