@@ -10,11 +10,15 @@
 /* Where the plugin is: `failed to find plugin "x" in path [/a /b]`, `no plugin name provided`, `invalid plugin name: x`. */
 struct delegate {
 	const char              *type;
-	char                     path[4096];
+	char                     path[4096];  /* empty: embedded */
 	const struct cni_plugin *plugin;      /* NULL: execute the file */
 };
 int delegate_find(const char *type, const char *cni_path, cni_find_fn *find_plugin, struct delegate *delegate,
 		  struct error *err) must_check;
+
+/* The same for a request: with request->embedded a plugin that CNI_PATH lacks may be our own (its path is empty). */
+int delegate_locate(const struct cni_request *request, const char *type, struct delegate *delegate,
+		    struct error *err) must_check;
 
 /* Call type with the parent's configuration, environment and arena; result only for CNI_ADD. An error of the delegate
  * comes back as it is: code, message, details. */

@@ -32,6 +32,11 @@ int plugin_main(const char *name, const struct cni_plugin *plugin, cni_find_fn *
 int plugin_call(const struct cni_plugin *plugin, struct cni_request *request, struct cni_result *result,
 		struct error *err) must_check;
 
+/* The same as a process of its own would answer: the namespace is checked first (code 8), *reply is the result of ADD
+ * in the configuration's version (own it), NULL for the rest; an ADD whose result cannot be expressed is undone. */
+int plugin_reply(const struct cni_plugin *plugin, struct cni_request *request, struct json **reply,
+		 struct error *err) must_check;
+
 /* "0.1.0", ... as supported by the plugin, for VERSION and help. */
 void plugin_describe(const struct cni_plugin *plugin, struct plugin_text *text, struct arena *arena);
 /* The error object as text, in the arena; version NULL = leave cniVersion out. */

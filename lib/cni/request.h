@@ -44,15 +44,19 @@ struct cni_request {
 	struct cni_common common;
 	struct arena     *arena;           /* lives as long as the call */
 	cni_find_fn      *find_plugin;     /* delegation in process */
+	bool              embedded;        /* a plugin that CNI_PATH lacks may be this binary's own (tool cni) */
 };
 
 /* Environment of this process: the skeleton's checks 1 and 2. *unset is true when CNI_COMMAND is missing, which is
- * not an error but a question for the version text. */
+ * not an error but a question for the version text; an unknown command is CNI_N_COMMANDS, for the caller to refuse
+ * after it has read the configuration. request->arena is set. */
 int request_from_environment(struct cni_request *request, bool *unset, struct error *err) must_check;
 /* Checks 3 and 4: parse config_text, decode the common keys, check the network's name. */
 int request_decode(struct cni_request *request, struct error *err) must_check;
 void request_release(struct cni_request *request);     /* the JSON document; the arena is the caller's */
 
+/* Fail with a CNI code, errnum EINVAL and the details key. Returns -EINVAL. */
+int  cni_fail(struct error *err, int code, const char *details, const char *format, ...) printf_like(4, 5);
 bool cni_valid_name(const char *name);                            /* container ids, network names */
 int  cni_check_ifname(const char *ifname, struct error *err) must_check;
 /* "" reads as 0.1.0 */

@@ -60,6 +60,7 @@ extern const size_t      cni_n_versions;
 /* -1, 0, 1; versions compare by number. -EINVAL-free: unknown text compares as oldest. */
 int  cni_version_compare(const char *a, const char *b);
 bool cni_version_known(const char *version);
+bool cni_version_valid(const char *version);     /* three numbers, known or not */
 
 /* The result as JSON text of a version, as the reference prints it (no final newline), in the arena. */
 int result_encode(const struct cni_result *result, const char *version, struct arena *arena, char **text,
@@ -68,6 +69,8 @@ struct json;
 /* The same as a value, for chaining and caching. */
 int result_to_json(const struct cni_result *result, const char *version, struct json **json,
 		   struct error *err) must_check;
+/* That value as the reference prints it: keys sorted from 1.0.0 on. No final newline. */
+char *result_text(const struct json *json, const char *version, struct arena *arena);
 /* Decode a result whose own cniVersion (absent: config_version) tells its shape. With strict, the version must be of
  * config_version's family (prevResult): `result type supports [1.0.0 1.1.0] but unmarshalled CNIVersion is "x"`. */
 int result_decode(const struct json *json, const char *config_version, bool strict, struct arena *arena,
