@@ -1,0 +1,21 @@
+/* Rule sets to nf_tables over netlink, and what its transactions need around them. */
+#ifndef FIREWALL_NFTABLES_H
+#define FIREWALL_NFTABLES_H
+
+#include "firewall/ruleset.h"
+#include "kernel/nft.h"
+
+#define NFTABLES_TRIES 32
+
+enum nft_family nftables_family(enum rule_family family);
+/* Queue the set: its table and chains when it has chains, then its rules. Commit it yourself. */
+void nftables_queue(struct netlink *nl, const struct ruleset *set);
+/* Is this the errno of a lost race with another transaction, so that a fresh look may succeed? */
+bool nftables_raced(int r);
+/* Run attempt until it does not return the errno of a lost race, at most NFTABLES_TRIES times. */
+typedef int nftables_attempt_fn(struct netlink *nl, void *arg, struct error *err);
+int nftables_retry(struct netlink *nl, nftables_attempt_fn *attempt, void *arg, struct error *err) must_check;
+/* Does a rule that is there say the same as ours? */
+bool nftables_same(const struct rule *rule, const struct nft_rule_info *there);
+
+#endif
