@@ -128,33 +128,18 @@ static bool is_blank(const char *text, size_t size)
 	return true;
 }
 
-static const struct json *not_null(const struct json *json)
-{
-	return json_is_null(json) ? NULL : json;
-}
-
 static int decode_common(struct cni_request *request, struct error *err)
 {
 	struct cni_common *common = &request->common;
-	const struct json *config = request->config;
 	int r;
 
 	*common = (struct cni_common){ 0 };
-	if (!json_is_object(config))
+	if (!json_is_object(request->config))
 		return fail_code(err, CNI_DECODE_FAILURE, EINVAL, "the configuration is not an object");
-	r = json_decode(config, cni_common_fields, common, request->arena, err);
-	if (r < 0) {
-		if (err)
-			err->code = CNI_DECODE_FAILURE;
-		return r;
-	}
-	common->prev_result = (struct json *)not_null(common->prev_result);
-	common->args = (struct json *)not_null(common->args);
-	common->runtime_config = (struct json *)not_null(common->runtime_config);
-	/* A null list says nothing, and what is not known must not be read as "none is valid". */
-	common->has_attachments = json_is_array(json_member(config, "cni.dev/valid-attachments")) ||
-				  json_is_array(json_member(config, "cni.dev/attachments"));
-	return 0;
+	r = json_decode(request->config, cni_common_fields, common, request->arena, err);
+	if (r < 0 && err)
+		err->code = CNI_DECODE_FAILURE;
+	return r;
 }
 
 static int check_network_name(const char *name, struct error *err)
@@ -179,7 +164,8 @@ static int args_pair(const struct field *field, char *value, void *out, struct a
 	return r;
 }
 
-static const struct field *field_find(const struct field *fields, const char *key)
+/* Unlike JSON keys, these are compared with case. */
+static const struct field *args_field(const struct field *fields, const char *key)
 {
 	for (; fields && fields->type != FIELD_END; fields++)
 		if (streq(fields->key, key))
@@ -322,7 +308,7 @@ int request_args(const struct cni_request *request, const struct field *fields, 
 		if (!value || strchr(value + 1, '='))
 			return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL, "ARGS: invalid pair \"%s\"", pair);
 		*value++ = '\0';
-		field = field_find(fields, pair);
+		field = args_field(fields, pair);
 		if (streq(pair, "IgnoreUnknown"))
 			r = parse_ignore(value, &ignore, err);
 		else if (field)
