@@ -7,8 +7,12 @@
  * and receiving is ours, because libnl drops the extended ack and folds errnos.
  *
  * A batch is not a transaction on NETLINK_ROUTE: the kernel goes on after a refusal, so queue together only
- * messages that are harmless when an earlier one failed. On NETLINK_NETFILTER a commit is wrapped in a batch and
- * is all or nothing.
+ * messages that are harmless when an earlier one failed. On NETLINK_NETFILTER the changes of nftables in a commit
+ * are wrapped in a batch and are all or nothing, whence nothing is tolerated when there are several (look at the
+ * outcomes); a look-up between them would divide the batch. The kernel repeats a batch itself where nfnetlink
+ * says -EAGAIN inside (a module was loaded); -EINTR or -EAGAIN here means: nothing was done, ask again.
+ *
+ * A commit above 64 KiB or some 100 messages is divided into several sends; a batch of nftables is not.
  *
  * A protocol violation (short or foreign reply) is -EPROTO; a refusal is the kernel's errno with the label in
  * front and its own words behind: `create bridge cni0: File exists (kernel's text)`.
@@ -36,9 +40,12 @@ void netlink_closep(struct netlink **nl);
 /* A reply to one message; return 0, or -errno to end the commit with it. */
 typedef int netlink_reply_fn(const struct nlmsghdr *reply, void *arg, struct error *err);
 
-/* Start a message in the queue with its fixed header; add attributes with nla_put_*(). Never fails (see arena.h). */
+/* Start a message in the queue with its fixed header; add attributes with nla_put_*() before the next is queued.
+ * Never fails (see arena.h). Attributes above 1024 bytes, or 7 KiB together, need netlink_room() before them (and
+ * before a nest is opened); a message without the room is not sent: -EMSGSIZE at commit. */
 struct nl_msg *netlink_queue(struct netlink *nl, int type, int flags, const void *header, size_t size,
 			     const char *label, ...) printf_like(6, 7);
+void netlink_room(struct netlink *nl, size_t size);
 /* About the message queued last: an errno that is fine; where its errno (0 = done) is stored; who reads its reply. */
 void netlink_tolerate(struct netlink *nl, int errnum);
 void netlink_outcome(struct netlink *nl, int *errnum);
@@ -52,7 +59,7 @@ void netlink_discard(struct netlink *nl);
 int  netlink_dump(struct netlink *nl, netlink_reply_fn *fn, void *arg, struct error *err) must_check;
 
 /* Join a multicast group (RTNLGRP_*); then netlink_fd() becomes readable and netlink_events() hands out what
- * came, waiting at most timeout_ms (0 = do not wait). -ENOBUFS: events were lost, dump again. */
+ * came, waiting at most timeout_ms (0 = do not wait); returns how many. -ENOBUFS: events were lost, dump again. */
 int  netlink_subscribe(struct netlink *nl, unsigned group, struct error *err) must_check;
 int  netlink_events(struct netlink *nl, unsigned timeout_ms, netlink_reply_fn *fn, void *arg, struct error *err) must_check;
 int  netlink_fd(const struct netlink *nl);
