@@ -47,9 +47,9 @@ $(BUILD)/cnibox: $(BUILD)/main.o $(OBJECTS)
 	@echo "link    $@"
 	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(link) $(LDFLAGS) $(libs) -o $@
 
-$(BUILD)/unit: $(UNIT) $(filter $(BUILD)/lib/%,$(OBJECTS)) $(BUILD)/applets.o
+$(BUILD)/unit: $(UNIT) $(OBJECTS)
 	@echo "link    $@"
-	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(filter $(BUILD)/applets/%,$(OBJECTS)) $(link) $(LDFLAGS) $(libs) -o $@
+	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(link) $(LDFLAGS) $(libs) -o $@
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -69,17 +69,56 @@ $(BUILD)/flags: FORCE
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(BUILD)/main.o: flags += -DVERSION='"$(VERSION)"'
-$(BUILD)/main.o: $(BUILD)/applets.inc
+$(BUILD)/main.o $(UNIT): $(BUILD)/applets.inc
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)
-
-bench: $(BUILD)/bench $(BUILD)/raw $(BUILD)/cnibox ## CPU, memory, system calls beside the reference plugins (root)
-	@BUILD=$(BUILD) tests/bench/run
 
 # Static, so that neither their start-up nor their memory is in the numbers.
 $(BUILD)/bench $(BUILD)/raw: $(BUILD)/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	@echo "link    $@"
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -static $< -o $@
+
+# ---- set-up, tests, checks: `deps` installs first, then make runs again and sees what is there ----
+
+deps: ## install what building needs, with the system's package manager
+	@tests/deps build
+
+demo: ## set up, build, and show the main job: pods on a network
+	@tests/deps build demo
+	@$(MAKE) -s all
+	@tests/demo
+
+check: ## set up, build, and run every test
+	@tests/deps build demo check fuzz
+	@$(MAKE) -s all tests SANITIZE= && $(MAKE) -s all tests SANITIZE=address,undefined
+	@tests/run
+
+tests: $(BUILD)/unit $(BUILD)/bench $(BUILD)/raw ## build the programs that tests use
+
+lint: ## style, static analysis, layers, shell
+	@tests/deps build lint
+	@tests/lint
+
+bench: ## speed and memory beside the reference plugins, in one run
+	@tests/deps build check
+	@$(MAKE) -s all tests
+	@BUILD=$(BUILD) tests/bench/run
+
+# ---- installing: links come from the applet table; every file is renamed into place ----
+
+install: all man ## into DESTDIR: binary, links in the CNI plugin folder, man pages, completion
+	@tests/install "$(BUILD)" "$(DESTDIR)" "$(BINDIR)" "$(CNIBINDIR)" "$(MANDIR)" "$(DATADIR)"
+
+uninstall: all ## take it all back; plugins that were replaced return
+	@tests/install --remove "$(BUILD)" "$(DESTDIR)" "$(BINDIR)" "$(CNIBINDIR)" "$(MANDIR)" "$(DATADIR)"
+
+man: $(BUILD)/cnibox ## the manual pages, printed by the binary
+	@mkdir -p $(BUILD)/man
+	@$(BUILD)/cnibox list --plain | while read -r kind name; do \
+	  $(BUILD)/cnibox help --man $$name >$(BUILD)/man/cnibox-$$name.8 || exit 1; done
+
+reproducible: ## build twice in two folders and compare
+	@$(MAKE) -s BUILD=build-a all && $(MAKE) -s BUILD=build-b all && cmp build-a/cnibox build-b/cnibox && echo same
 
 clean: ## remove what was built
 	rm -rf build build-*
@@ -88,5 +127,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
 
 FORCE:
-.PHONY: all bench clean help FORCE
+.PHONY: all deps demo check tests lint bench install uninstall man reproducible clean help FORCE
 .DELETE_ON_ERROR:

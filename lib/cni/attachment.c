@@ -257,20 +257,32 @@ int attachment_forwarding(const struct cni_result *result, struct error *err)
 	return 0;
 }
 
-int attachment_remove(const struct cni_request *request, struct error *err)
+int attachment_container(const struct cni_request *request, struct netlink **container, struct error *err)
 {
-	struct netlink *container auto_netlink = NULL;
 	int netns auto_close = -1;
 	struct error why = { 0 };
 
+	*container = NULL;
 	if (!request->netns[0])
 		return 0;
-	/* Missing, or a plain file left after the namespace was unmounted: there is nothing to delete from. */
 	if (netns_open(request->netns, &netns, &why))
 		return why.errnum == ENOENT || why.errnum == EINVAL ? 0
 			: fail(err, why.errnum, "failed to open netns \"%s\": %s", request->netns, why.message);
-	if (netlink_open(&container, NETLINK_SESSION_ROUTE, netns, err))
+	if (netlink_open(container, NETLINK_SESSION_ROUTE, netns, err))
 		return wrap(err, "open a netlink session");
+	return 0;
+}
+
+int attachment_remove(const struct cni_request *request, bool *found, struct error *err)
+{
+	struct netlink *container auto_netlink = NULL;
+
+	if (attachment_container(request, &container, err))
+		return -err->errnum;
+	if (found)
+		*found = container != NULL;
+	if (!container)
+		return 0;
 	link_queue_del(container, request->ifname);
 	netlink_tolerate(container, ENODEV);
 	return netlink_commit(container, err);

@@ -45,7 +45,11 @@ int attachment_check(struct attachment *attachment, const struct cni_result *pre
 /* The interface of prevResult with that name, in the container or on the host; NULL = none. */
 const struct cni_interface *attachment_interface(const struct cni_result *result, const char *name, bool in_container);
 
-/* DEL: delete CNI_IFNAME in CNI_NETNS. No namespace, no namespace file, no link: success. */
-int attachment_remove(const struct cni_request *request, struct error *err) must_check;
+/* A session in the container's namespace for DEL. No namespace, or a plain file left where it was mounted: success,
+ * and *container stays NULL. */
+int attachment_container(const struct cni_request *request, struct netlink **container, struct error *err) must_check;
+/* DEL: delete CNI_IFNAME in CNI_NETNS. No namespace, no link: success; *found (may be NULL) tells whether there was
+ * a namespace. */
+int attachment_remove(const struct cni_request *request, bool *found, struct error *err) must_check;
 
 #endif

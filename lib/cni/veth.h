@@ -1,0 +1,26 @@
+/* The veth pair between the host and a container, as bridge and ptp make it. */
+#ifndef CNI_VETH_H
+#define CNI_VETH_H
+
+#include "cni/attachment.h"
+
+struct veth_spec {
+	int        mtu;              /* 0 = kernel default */
+	struct mac mac;              /* of the container's end */
+	int        master;           /* bridge of the host end, 0 = none */
+};
+
+/*
+ * One message makes the pair: host end in our namespace, up and a port of master; the other end, named CNI_IFNAME and
+ * still down, in the container. *host_end is read back (its peer is the container's link index). Nothing is left on
+ * failure. -ENODEV: the master is gone. Taken names: `container veth name ("eth0") peer provided ("veth…") already
+ * exists`, or `failed to find a unique veth name`.
+ */
+int veth_create(struct attachment *attachment, const struct veth_spec *spec, struct link *host_end,
+		struct error *err) must_check;
+/* Delete the host end by name; already gone is success. */
+int veth_delete(struct netlink *host, const char *name, struct error *err) must_check;
+/* The same by the name derived from the owner, for when the namespace is gone but its clean-up has not come by yet. */
+int veth_delete_derived(const struct owner *owner, struct error *err) must_check;
+
+#endif
