@@ -291,7 +291,7 @@ static int port_options(struct bridge_add *add, struct error *err)
 	char sysctl[64];
 
 	snprintf(sysctl, sizeof(sysctl), "net/ipv6/conf/%s/accept_ra", add->port.name);
-	(void)sysctl_write(sysctl, "0", NULL);
+	sysctl_try(sysctl, "0");
 	if (options.hairpin || options.isolated) {
 		link_queue_port(add->a.host, add->port.name, &options);
 		if (netlink_commit(add->a.host, err))

@@ -94,17 +94,17 @@ static int container_sysctls(const char *ifname, unsigned families, bool dad, st
 	char name[80];
 
 	snprintf(name, sizeof(name), "net/ipv4/conf/%s/arp_notify", ifname);
-	(void)sysctl_write(name, "1", NULL);
+	sysctl_try(name, "1");
 	if (dad) {
 		snprintf(name, sizeof(name), "net/ipv6/conf/%s/enhanced_dad", ifname);
-		(void)sysctl_write(name, "1", NULL);
+		sysctl_try(name, "1");
 	}
 	snprintf(name, sizeof(name), "net/ipv6/conf/%s/accept_dad", ifname);
-	(void)sysctl_write(name, dad ? "1" : "0", NULL);
+	sysctl_try(name, dad ? "1" : "0");
 	if (!(families & HAS_IPV6))
 		return 0;
 	snprintf(name, sizeof(name), "net/ipv6/conf/%s/ndisc_notify", ifname);
-	(void)sysctl_write(name, "1", NULL);
+	sysctl_try(name, "1");
 	if (sysctl_ensure("net/ipv6/conf/lo/disable_ipv6", "0", err))
 		return wrap(err, "enable IPv6 for interface lo");
 	snprintf(name, sizeof(name), "net/ipv6/conf/%s/disable_ipv6", ifname);

@@ -64,7 +64,7 @@ int bridge_ensure(struct netlink *nl, const struct bridge_spec *spec, struct lin
 		return fail_code(err, CNI_INVALID_CONFIG, EEXIST, "\"%s\" already exists but is not a bridge",
 				 spec->name);
 	snprintf(name, sizeof(name), "net/ipv6/conf/%s/accept_ra", spec->name);
-	(void)sysctl_write(name, "0", NULL);
+	sysctl_try(name, "0");
 	if (!(bridge->flags & LINK_UP))
 		change.what |= LINK_SET_UP;
 	if (spec->promisc && !(bridge->flags & LINK_PROMISC))

@@ -8,6 +8,8 @@
  * other than interface names, which hold none. */
 int sysctl_read(const char *name, char *value, size_t size, struct error *err) must_check;  /* without newline */
 int sysctl_write(const char *name, const char *value, struct error *err) must_check;
+/* Best effort: a kernel without it (no IPv6, older) is as good. */
+void sysctl_try(const char *name, const char *value);
 /* Read; write only when different. */
 int sysctl_ensure(const char *name, const char *value, struct error *err) must_check;
 
