@@ -77,7 +77,8 @@ assert_json() {
 assert_same_json() {
 	local got want
 
-	got=$(jq -S . <<<"$2") && want=$(jq -S . <<<"$3") || { flunk "NOT: $1" "  no JSON: $2" "  or: $3"; return 1; }
+	got=$(jq -S . <<<"$2") || { flunk "NOT: $1" "  no JSON: $2"; return 1; }
+	want=$(jq -S . <<<"$3") || { flunk "NOT: $1" "  no JSON: $3"; return 1; }
 	assert_eq "$1" "$got" "$want"
 }
 
