@@ -97,11 +97,12 @@ tests: $(BUILD)/unit $(BUILD)/bench $(BUILD)/raw ## build the programs that test
 
 lint: ## style, static analysis, layers, shell
 	@tests/deps build lint
-	@tests/lint
+	@$(MAKE) -s $(BUILD)/applets.inc
+	@CC='$(CC)' FLAGS='$(flags)' BUILD='$(BUILD)' tests/lint
 
 bench: ## speed and memory beside the reference plugins, in one run
-	@tests/deps build check
-	@$(MAKE) -s all tests
+	@tests/deps build bench
+	@$(MAKE) -s all $(BUILD)/bench $(BUILD)/raw
 	@BUILD=$(BUILD) tests/bench/run
 
 # ---- installing: links come from the applet table; every file is renamed into place ----
