@@ -1,0 +1,107 @@
+/*
+ * The error value. Everything is formatted into a buffer on the stack first, so that a message may quote the
+ * error it replaces, and what does not fit is cut with "..." at the end.
+ */
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+static void text_set(char *out, size_t size, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len < size) {
+		memcpy(out, text, len + 1);
+		return;
+	}
+	memcpy(out, text, size - 4);
+	memcpy(out + size - 4, "...", 4);
+}
+
+static int fill(struct error *err, int code, int errnum, const char *behind, const char *format, va_list args)
+{
+	char text[sizeof(err->message)], whole[sizeof(err->message) + 256];
+
+	errnum = errnum < 0 ? -errnum : errnum;
+	if (!err)
+		return -errnum;
+	vsnprintf(text, sizeof(text), format, args);
+	snprintf(whole, sizeof(whole), "%s%s%s", text, behind ? ": " : "", behind ? behind : "");
+	*err = (struct error){ .errnum = errnum, .code = code };
+	text_set(err->message, sizeof(err->message), whole);
+	return -errnum;
+}
+
+int fail(struct error *err, int errnum, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = fill(err, 0, errnum, NULL, format, args);
+	va_end(args);
+	return r;
+}
+
+int fail_errno(struct error *err, int errnum, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = fill(err, 0, errnum, strerror_r(abs(errnum), text, sizeof(text)), format, args);
+	va_end(args);
+	return r;
+}
+
+int fail_code(struct error *err, int code, int errnum, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = fill(err, code, errnum, NULL, format, args);
+	va_end(args);
+	return r;
+}
+
+int wrap(struct error *err, const char *format, ...)
+{
+	char context[sizeof(err->message)], whole[2 * sizeof(err->message) + 4];
+	va_list args;
+
+	if (!err)
+		return -EIO;
+	va_start(args, format);
+	vsnprintf(context, sizeof(context), format, args);
+	va_end(args);
+	snprintf(whole, sizeof(whole), "%s: %s", context, err->message);
+	text_set(err->message, sizeof(err->message), whole);
+	return -err->errnum;
+}
+
+void error_join(struct error *err, const struct error *later)
+{
+	char whole[2 * sizeof(err->message) + 4];
+
+	if (!err || !later->errnum)
+		return;
+	if (!err->errnum) {
+		*err = *later;
+		return;
+	}
+	snprintf(whole, sizeof(whole), "%s; %s", err->message, later->message);
+	text_set(err->message, sizeof(err->message), whole);
+}
+
+int error_code(struct error *err, int code)
+{
+	if (!err)
+		return -EIO;
+	if (!err->code)
+		err->code = code;
+	return -err->errnum;
+}

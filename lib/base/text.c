@@ -1,0 +1,157 @@
+/* Small text helpers: digests used in names, base64, nearest word. */
+#include "base/text.h"
+
+#include <ctype.h>
+#include <sha512.h>
+#include <stdarg.h>
+
+#define WORD_MAX 63     /* longer words have no near one */
+
+static const char base64_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void sha512_hex(char *out, size_t len, const char *first, ...)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t digest[SHA512_DIGEST_LENGTH];
+	SHA512_CTX context;
+	va_list parts;
+
+	SHA512Init(&context);
+	va_start(parts, first);
+	for (const char *part = first; part; part = va_arg(parts, const char *))
+		SHA512Update(&context, (const uint8_t *)part, strlen(part));
+	va_end(parts);
+	SHA512Final(digest, &context);
+	len = len > 2 * sizeof(digest) ? 2 * sizeof(digest) : len;
+	for (size_t i = 0; i < len; i++)
+		out[i] = digits[i % 2 ? digest[i / 2] & 15 : digest[i / 2] >> 4];
+	out[len] = '\0';
+}
+
+char *base64_encode(struct arena *arena, const void *data, size_t size)
+{
+	const uint8_t *in = data;
+	char *text, *out;
+
+	text = out = arena_alloc(arena, (size / 3 + 1) * 4 + 1);
+	for (size_t i = 0; i < size; i += 3) {
+		size_t n = size - i < 3 ? size - i : 3;
+		uint32_t bits = (uint32_t)in[i] << 16;
+
+		bits |= n > 1 ? (uint32_t)in[i + 1] << 8 : 0;
+		bits |= n > 2 ? in[i + 2] : 0;
+		*out++ = base64_letters[bits >> 18];
+		*out++ = base64_letters[bits >> 12 & 63];
+		*out++ = n > 1 ? base64_letters[bits >> 6 & 63] : '=';
+		*out++ = n > 2 ? base64_letters[bits & 63] : '=';
+	}
+	return text;
+}
+
+static int base64_value(char c)
+{
+	const char *at = c ? strchr(base64_letters, c) : NULL;
+
+	return at ? (int)(at - base64_letters) : -1;
+}
+
+/* Four letters to at most three bytes; the number of bytes, or -1. Bits that padding leaves over must be zero. */
+static int base64_group(const char *in, bool last, char *out)
+{
+	int v[4], n = 3;
+
+	if (last && in[3] == '=')
+		n = in[2] == '=' ? 1 : 2;
+	for (int i = 0; i < 4; i++) {
+		v[i] = i > n ? 0 : base64_value(in[i]);
+		if (v[i] < 0)
+			return -1;
+	}
+	if ((n == 1 && v[1] & 15) || (n == 2 && v[2] & 3))
+		return -1;
+	out[0] = (char)(v[0] << 2 | v[1] >> 4);
+	if (n > 1)
+		out[1] = (char)(v[1] << 4 | v[2] >> 2);
+	if (n > 2)
+		out[2] = (char)(v[2] << 6 | v[3]);
+	return n;
+}
+
+char *base64_decode(struct arena *arena, const char *text, size_t *size)
+{
+	size_t len = strlen(text);
+	char *out;
+
+	if (len % 4)
+		return NULL;
+	out = arena_alloc(arena, len / 4 * 3 + 1);
+	*size = 0;
+	for (size_t i = 0; i < len; i += 4) {
+		int n = base64_group(text + i, i + 4 == len, out + *size);
+
+		if (n < 0)
+			return NULL;
+		*size += (size_t)n;
+	}
+	return out;
+}
+
+static unsigned min3(unsigned a, unsigned b, unsigned c)
+{
+	unsigned ab = a < b ? a : b;
+
+	return ab < c ? ab : c;
+}
+
+/* Levenshtein distance without regard to case; both words at most WORD_MAX long. */
+static unsigned word_distance(const char *a, const char *b)
+{
+	unsigned row[WORD_MAX + 1], diagonal, above;
+	size_t len = strlen(b);
+
+	for (unsigned j = 0; j <= len; j++)
+		row[j] = j;
+	for (size_t i = 0; a[i]; i++) {
+		diagonal = row[0]++;
+		for (size_t j = 0; j < len; j++) {
+			bool differ = tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]);
+
+			above = row[j + 1];
+			row[j + 1] = min3(above + 1, row[j] + 1, diagonal + differ);
+			diagonal = above;
+		}
+	}
+	return row[len];
+}
+
+const char *nearest_word(const char *word, const char *const *candidates, size_t n)
+{
+	size_t len = strlen(word);
+	unsigned best = len < 6 ? 1 : (unsigned)len / 3, distance;
+	const char *nearest = NULL;
+
+	if (len == 0 || len > WORD_MAX)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (strlen(candidates[i]) > WORD_MAX)
+			continue;
+		distance = word_distance(word, candidates[i]);
+		if (distance < best || (distance == best && !nearest)) {
+			best = distance;
+			nearest = candidates[i];
+		}
+	}
+	return nearest;
+}
+
+bool has_prefix(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool has_suffix(const char *text, const char *suffix)
+{
+	size_t len = strlen(text), suffix_len = strlen(suffix);
+
+	return len >= suffix_len && streq(text + len - suffix_len, suffix);
+}
