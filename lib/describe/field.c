@@ -19,6 +19,7 @@ static const char *const type_texts[] = {
 	[FIELD_END]      = "nothing",
 	[FIELD_STRING]   = "a string",
 	[FIELD_PATH]     = "a path",
+	[FIELD_NETNS]    = "a network namespace",
 	[FIELD_BOOL]     = "a boolean",
 	[FIELD_INT]      = "an integer",
 	[FIELD_UINT32]   = "an integer",
@@ -266,6 +267,7 @@ int field_parse(const struct field *field, const char *word, void *out, struct a
 
 	switch (field->type) {
 	case FIELD_STRING:
+	case FIELD_NETNS:
 	case FIELD_PATH:     *(const char **)member = arena_strdup(arena, word); return 0;
 	case FIELD_BOOL:     return bool_parse(field, word, member, err);
 	case FIELD_INT:
@@ -332,6 +334,7 @@ char *field_text(const struct field *field, const void *in, struct arena *arena)
 
 	switch (field->type) {
 	case FIELD_STRING:
+	case FIELD_NETNS:
 	case FIELD_PATH:
 		string = *(const char *const *)member;
 		return arena_strdup(arena, string ? string : "");
@@ -376,6 +379,7 @@ bool field_empty(const struct field *field, const void *in)
 		return false;
 	switch (field->type) {
 	case FIELD_STRING:
+	case FIELD_NETNS:
 	case FIELD_PATH:     return !*(const char *const *)member || !**(const char *const *)member;
 	case FIELD_BOOL:     return !*(const bool *)member;
 	case FIELD_INT:

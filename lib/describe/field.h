@@ -16,6 +16,7 @@ enum field_type {
 	FIELD_END,
 	FIELD_STRING,     /* const char *; NULL = absent */
 	FIELD_PATH,       /* const char *; completes from the file system */
+	FIELD_NETNS,      /* const char *; a namespace as people name one; completes from /run/netns */
 	FIELD_BOOL,       /* bool; an option without value */
 	FIELD_INT,        /* int, within min..max */
 	FIELD_UINT32,     /* uint32_t, within min..max */
