@@ -96,7 +96,7 @@ typedef LIST(struct link) links_t;
 int link_list(struct netlink *nl, const char *kind, int master, struct arena *arena, links_t *links,
 	      struct error *err) must_check;
 /* Wait until the link is operationally up, at most timeout_ms: 0, or -ETIMEDOUT with the last state in *link.
- * Event-driven: a subscription is opened before the first look. netns: where the link lives, -1 = current. */
+ * Event-driven: when the first look is not enough it subscribes, looks again, and waits. netns: where the link lives, -1 = current. */
 int link_wait_up(struct netlink *nl, int netns, int index, unsigned timeout_ms, struct link *link,
 		 struct error *err) must_check;
 

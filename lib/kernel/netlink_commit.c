@@ -64,11 +64,10 @@ static int exchange_reply(const struct nlmsghdr *reply, void *arg, struct error 
 	if (reply->nlmsg_type < NLMSG_MIN_TYPE || batch || ex->stopped)
 		return 0;
 	req = netlink_request(ex->nl, n);
-	r = req->fn ? req->fn(reply, req->arg, err) : 0;
-	if (r < 0) {
-		ex->stopped = true;      /* and go on reading until the last ack */
-		ex->result = r;
-	}
+	r = req->fn ? req->fn(reply, req->arg, ex->result ? NULL : err) : 0;
+	ex->stopped = r < 0;         /* and go on reading until the last ack */
+	if (!ex->result)
+		ex->result = r < 0 ? r : 0;
 	return 0;
 }
 

@@ -150,13 +150,15 @@ static int event(const struct nlmsghdr *reply, void *arg, struct error *err)
 	return events->fn(reply, events->arg, err);
 }
 
-/* True when something came; a signal counts, the caller has a deadline of its own. */
+/* 1 when something came; 0 after the time, or a signal: the caller has a deadline of its own. */
 static int wait_readable(int fd, unsigned timeout_ms, struct error *err)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 	int r = timeout_ms ? poll(&poll_fd, 1, timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms) : 1;
 
-	return r < 0 && errno != EINTR ? fail_errno(err, errno, "netlink: poll") : r;
+	if (r < 0)
+		return errno == EINTR ? 0 : fail_errno(err, errno, "netlink: poll");
+	return r;
 }
 
 int netlink_events(struct netlink *nl, unsigned timeout_ms, netlink_reply_fn *fn, void *arg, struct error *err)

@@ -1,0 +1,72 @@
+/* Network sysctls as files. The namespace is that of the thread which opens the file. */
+#include "kernel/sysctl.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#define VALUE_SIZE 256
+
+static int sysctl_open(const char *name, int flags)
+{
+	char path[256];
+	int fd;
+
+	if (strstr(name, "..") || snprintf(path, sizeof(path), "/proc/sys/%s", name) >= (int)sizeof(path))
+		return -EINVAL;
+	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The same words, whatever is between them: the kernel separates with tabs what people write with blanks. */
+static bool same_value(const char *a, const char *b)
+{
+	for (;; a++, b++) {
+		if (isspace((unsigned char)*a) && isspace((unsigned char)*b)) {
+			a += strspn(a, " \t\n") - 1;
+			b += strspn(b, " \t\n") - 1;
+		} else if (*a != *b) {
+			return false;
+		} else if (!*a) {
+			return true;
+		}
+	}
+}
+
+int sysctl_read(const char *name, char *value, size_t size, struct error *err)
+{
+	auto_close int fd = sysctl_open(name, O_RDONLY);
+	ssize_t n;
+
+	if (fd < 0)
+		return fail_errno(err, -fd, "read sysctl %s", name);
+	n = read(fd, value, size - 1);
+	if (n < 0)
+		return fail_errno(err, errno, "read sysctl %s", name);
+	while (n > 0 && isspace((unsigned char)value[n - 1]))
+		n--;
+	value[n] = '\0';
+	return 0;
+}
+
+int sysctl_write(const char *name, const char *value, struct error *err)
+{
+	auto_close int fd = sysctl_open(name, O_WRONLY);
+
+	if (fd < 0)
+		return fail_errno(err, -fd, "set sysctl %s to \"%s\"", name, value);
+	if (write(fd, value, strlen(value)) < 0)
+		return fail_errno(err, errno, "set sysctl %s to \"%s\"", name, value);
+	return 0;
+}
+
+int sysctl_ensure(const char *name, const char *value, struct error *err)
+{
+	char now[VALUE_SIZE];
+	int r = sysctl_read(name, now, sizeof(now), err);
+
+	if (r < 0)
+		return r;
+	return same_value(now, value) ? 0 : sysctl_write(name, value, err);
+}
