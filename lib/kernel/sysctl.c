@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "base/log.h"
+
 #define VALUE_SIZE 256
 
 static int sysctl_open(const char *name, int flags)
@@ -69,4 +71,12 @@ int sysctl_ensure(const char *name, const char *value, struct error *err)
 	if (r < 0)
 		return r;
 	return same_value(now, value) ? 0 : sysctl_write(name, value, err);
+}
+
+void sysctl_try(const char *name, const char *value)
+{
+	struct error err = { 0 };
+
+	if (sysctl_write(name, value, &err) < 0)
+		log_debug("%s", err.message);
 }

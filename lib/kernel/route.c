@@ -1,0 +1,251 @@
+/* Routes: RTM_NEWROUTE, RTM_DELROUTE and their dump. */
+#include "kernel/route.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+
+#include "kernel/netlink_internal.h"
+
+struct listing {
+	struct arena *arena;
+	routes_t     *routes;
+	int           family, oif;
+	uint32_t      table;
+};
+
+static void put_ip(struct nl_msg *msg, int type, const struct ip *ip)
+{
+	nla_put(msg, type, (int)ip_size(ip), ip->bytes);
+}
+
+/* IPv4 through an IPv6 gateway has an attribute of its own (Linux 5.2). */
+static void put_gateway(struct nl_msg *msg, const struct route *route)
+{
+	struct {
+		struct rtvia via;
+		uint8_t      bytes[16];
+	} via = { .via.rtvia_family = route->gw.family };
+
+	if (!route->gw.family)
+		return;
+	if (route->gw.family == route->dst.ip.family) {
+		put_ip(msg, RTA_GATEWAY, &route->gw);
+		return;
+	}
+	memcpy(via.bytes, route->gw.bytes, ip_size(&route->gw));
+	nla_put(msg, RTA_VIA, (int)(sizeof(via.via) + ip_size(&route->gw)), &via);
+}
+
+static void put_metrics(struct nl_msg *msg, const struct route *route)
+{
+	struct nlattr *metrics;
+
+	if (!route->mtu && !route->advmss)
+		return;
+	metrics = nla_nest_start(msg, RTA_METRICS);
+	if (route->mtu)
+		nla_put_u32(msg, RTAX_MTU, route->mtu);
+	if (route->advmss)
+		nla_put_u32(msg, RTAX_ADVMSS, route->advmss);
+	nla_nest_end(msg, metrics);
+}
+
+static uint8_t choose_scope(const struct route *route)
+{
+	if (route->scope >= 0)
+		return (uint8_t)route->scope;
+	if (route->type == RTN_LOCAL)
+		return RT_SCOPE_HOST;
+	return route->gw.family ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+}
+
+static struct rtmsg route_header(const struct route *route)
+{
+	uint32_t table = route->table ? route->table : RT_TABLE_MAIN;
+
+	return (struct rtmsg){
+		.rtm_family   = route->dst.ip.family,
+		.rtm_dst_len  = route->dst.prefix,
+		.rtm_table    = table < 256 ? (uint8_t)table : RT_TABLE_UNSPEC,
+		.rtm_protocol = route->protocol,
+		.rtm_type     = route->type,
+		.rtm_flags    = route->onlink ? RTNH_F_ONLINK : 0,
+	};
+}
+
+static struct nl_msg *start(struct netlink *nl, int type, int flags, const struct rtmsg *header,
+			    const struct route *route, const char *verb)
+{
+	char dst[CIDR_TEXT_SIZE], gw[IP_TEXT_SIZE];
+	struct cidr network = cidr_network(&route->dst);
+	struct nl_msg *msg = netlink_queue(nl, type, flags, header, sizeof(*header), "%s route %s%s%s", verb,
+					   cidr_format(&route->dst, dst), route->gw.family ? " via " : "",
+					   ip_format(&route->gw, gw));
+
+	if (network.prefix)
+		put_ip(msg, RTA_DST, &network.ip);
+	put_gateway(msg, route);
+	if (route->oif)
+		nla_put_u32(msg, RTA_OIF, (uint32_t)route->oif);
+	if (route->src.family)
+		put_ip(msg, RTA_PREFSRC, &route->src);
+	if (route->priority)
+		nla_put_u32(msg, RTA_PRIORITY, route->priority);
+	if (route->table > 255)
+		nla_put_u32(msg, RTA_TABLE, route->table);
+	return msg;
+}
+
+/* Appending is NLM_F_CREATE alone, as the reference plugins do: another next hop for the same destination is
+ * fine, and so is the very same route (the kernel says EEXIST for IPv4). */
+void route_queue_add(struct netlink *nl, const struct route *route, enum route_add how)
+{
+	static const int flags[] = { [ROUTE_EXCLUSIVE] = NLM_F_EXCL, [ROUTE_REPLACE] = NLM_F_REPLACE,
+				     [ROUTE_APPEND] = 0 };
+	struct rtmsg header = route_header(route);
+
+	header.rtm_scope = choose_scope(route);
+	if (!header.rtm_protocol)
+		header.rtm_protocol = RTPROT_BOOT;
+	if (!header.rtm_type)
+		header.rtm_type = RTN_UNICAST;
+	put_metrics(start(nl, RTM_NEWROUTE, NLM_F_CREATE | flags[how], &header, route, "add"), route);
+	if (how == ROUTE_APPEND)
+		netlink_tolerate(nl, EEXIST);
+}
+
+/* What is not said matches everything: scope -1, protocol 0, type 0, no gateway, no link. */
+void route_queue_del(struct netlink *nl, const struct route *route)
+{
+	struct rtmsg header = route_header(route);
+
+	header.rtm_scope = route->scope >= 0 ? (uint8_t)route->scope : RT_SCOPE_NOWHERE;
+	start(nl, RTM_DELROUTE, 0, &header, route, "delete");
+}
+
+static struct ip read_ip(int family, const struct nlattr *attr)
+{
+	if (!attr || nla_len(attr) < (family == AF_INET ? 4 : 16))
+		return (struct ip){ 0 };
+	return ip_make(family, nla_data(attr));
+}
+
+static struct ip read_gateway(int family, struct nlattr **attrs)
+{
+	const struct nlattr *via = attrs[RTA_VIA];
+	const struct rtvia *rtvia;
+	int size;
+
+	if (!via || nla_len(via) < (int)sizeof(*rtvia))
+		return read_ip(family, attrs[RTA_GATEWAY]);
+	rtvia = nla_data(via);
+	size = rtvia->rtvia_family == AF_INET ? 4 : 16;
+	if (nla_len(via) < (int)sizeof(*rtvia) + size)
+		return (struct ip){ 0 };
+	return ip_make(rtvia->rtvia_family, rtvia->rtvia_addr);
+}
+
+/* Of several next hops the first one stands for the route. */
+static void read_first_hop(const struct nlattr *multipath, struct route *route)
+{
+	const struct rtnexthop *hop;
+	struct nlattr *attrs[RTA_MAX + 1];
+	struct nlattr *nest;
+	char copy[256] __attribute__((aligned(NLA_ALIGNTO)));
+
+	if (!multipath || nla_len(multipath) < (int)sizeof(*hop))
+		return;
+	hop = nla_data(multipath);
+	if (hop->rtnh_len < sizeof(*hop) || hop->rtnh_len > nla_len(multipath) || hop->rtnh_len > sizeof(copy))
+		return;
+	/* The attributes behind the hop, given the header that a nest has. */
+	nest = (struct nlattr *)copy;
+	nest->nla_type = RTA_MULTIPATH;
+	nest->nla_len = (uint16_t)(NLA_HDRLEN + hop->rtnh_len - sizeof(*hop));
+	memcpy(nla_data(nest), hop + 1, hop->rtnh_len - sizeof(*hop));
+	netlink_parse_nested(nest, attrs, RTA_MAX);
+	route->oif = hop->rtnh_ifindex;
+	route->onlink = hop->rtnh_flags & RTNH_F_ONLINK;
+	route->gw = read_gateway(route->dst.ip.family, attrs);
+}
+
+static struct route make_route(const struct rtmsg *header, struct nlattr **attrs)
+{
+	static const uint8_t none[16];
+	struct nlattr *metrics[RTAX_MAX + 1];
+	struct ip dst = read_ip(header->rtm_family, attrs[RTA_DST]);
+	struct route route;
+
+	netlink_parse_nested(attrs[RTA_METRICS], metrics, RTAX_MAX);
+	route = (struct route){
+		.dst      = { dst.family ? dst : ip_make(header->rtm_family, none), header->rtm_dst_len },
+		.gw       = read_gateway(header->rtm_family, attrs),
+		.src      = read_ip(header->rtm_family, attrs[RTA_PREFSRC]),
+		.oif      = (int)attr_u32(attrs[RTA_OIF], 0),
+		.scope    = header->rtm_scope,
+		.table    = attr_u32(attrs[RTA_TABLE], header->rtm_table),
+		.priority = attr_u32(attrs[RTA_PRIORITY], 0),
+		.mtu      = attr_u32(metrics[RTAX_MTU], 0),
+		.advmss   = attr_u32(metrics[RTAX_ADVMSS], 0),
+		.protocol = header->rtm_protocol,
+		.type     = header->rtm_type,
+		.onlink   = header->rtm_flags & RTNH_F_ONLINK,
+	};
+	read_first_hop(attrs[RTA_MULTIPATH], &route);
+	return route;
+}
+
+/* Without strict checking (before Linux 4.20) the kernel does not filter, hence once more here. */
+static int read_route(const struct nlmsghdr *reply, void *arg, struct error *err)
+{
+	const struct listing *listing = arg;
+	const struct rtmsg *header = NLMSG_DATA(reply);
+	struct nlattr *attrs[RTA_MAX + 1];
+	struct route route;
+	int r;
+
+	if (reply->nlmsg_type != RTM_NEWROUTE)
+		return 0;
+	r = netlink_parse(reply, sizeof(*header), attrs, RTA_MAX, err);
+	if (r < 0)
+		return r;
+	if (header->rtm_family != listing->family || header->rtm_flags & RTM_F_CLONED)
+		return 0;
+	route = make_route(header, attrs);
+	if ((listing->table && route.table != listing->table) ||
+	    (listing->oif && route.oif != listing->oif && !attrs[RTA_MULTIPATH]))
+		return 0;
+	*list_add(listing->arena, listing->routes) = route;
+	return 0;
+}
+
+static int list_family(struct netlink *nl, struct listing *listing, struct error *err)
+{
+	struct rtmsg header = {
+		.rtm_family = (uint8_t)listing->family,
+		.rtm_table  = listing->table < 256 ? (uint8_t)listing->table : RT_TABLE_UNSPEC,
+	};
+	struct nl_msg *msg = netlink_queue(nl, RTM_GETROUTE, 0, &header, sizeof(header), "list routes");
+
+	netlink_tolerate(nl, ENOENT);     /* a table that does not exist is empty */
+	if (listing->oif)
+		nla_put_u32(msg, RTA_OIF, (uint32_t)listing->oif);
+	if (listing->table > 255)
+		nla_put_u32(msg, RTA_TABLE, listing->table);
+	return netlink_dump(nl, read_route, listing, err);
+}
+
+int route_list(struct netlink *nl, int family, int oif, uint32_t table, struct arena *arena, routes_t *routes,
+	       struct error *err)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		struct listing listing = { arena, routes, families[i], oif, table };
+		int r = !family || family == families[i] ? list_family(nl, &listing, err) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
