@@ -194,11 +194,10 @@ int cni_fail(struct error *err, int code, const char *details, const char *forma
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	if (err) {
-		*err = (struct error){ 0 };
+	fail_code(err, code, EINVAL, "%s", message);
+	if (err)
 		snprintf(err->details, sizeof(err->details), "%s", details);
-	}
-	return fail_code(err, code, EINVAL, "%s", message);
+	return -EINVAL;
 }
 
 bool cni_valid_name(const char *name)
