@@ -92,7 +92,7 @@ fails() {
 	assert_json "the route" "$now" '.host.routes | any(.dst == "10.9.0.0/24")'
 	assert_json "the iptables rule" "$now" '.host.rules | any(. == "iptables-save nat -A POSTROUTING -j MASQUERADE")'
 	assert_json "the nft rule" "$now" '.host.rules | any(test("\"dport\"") and test("drop"))'
-	assert_json "the lease" "$now" '.host.files == ["/var/lib/cni/networks/n/10.1.2.3: ctr/ eth0"]'
+	assert_json "the lease" "$now" '.host.files == ["/var/lib/cni/networks/n/10.1.2.3: ctr||eth0"]'
 	assert_json "the sysctl" "$now" '.host.sysctls | index("ipv4/ip_forward=1") != null'
 	fails left "$before"
 

@@ -128,78 +128,78 @@ cni_old() {
 
 # ---- snapshots ----
 
-# Link-local addresses, carrier and statistics change by themselves; indices and handles mean nothing.
-SNAPSHOT_LINKS='map(select(.ifname != null) | del(.ifindex, .operstate, .stats, .stats64, .link_index, .link_netnsid,
-	.num_tx_queues, .num_rx_queues, .gso_max_size, .gso_max_segs, .tso_max_size, .tso_max_segs, .gro_max_size)
-	| .flags -= ["LOWER_UP", "NO-CARRIER", "M-DOWN"]
-	| del(.linkinfo.info_data?, .linkinfo.info_slave_data?) + {
-	    data:  ((.linkinfo.info_data // {}) | with_entries(select(.key | test("timer|root_|bridge_id|topology|designated|gc_") | not))),
-	    slave: ((.linkinfo.info_slave_data // {}) | with_entries(select(.key | test("^(state|id|no|designated.*|.*timer|root_.*|cost|bridge_id|topology.*|config_pending)$") | not))) })
-	| sort_by(.ifname)'
-SNAPSHOT_ADDRESSES='map(select(.ifname != null) | {ifname, addresses: [.addr_info[]? | select(.scope != "link")
-	| del(.valid_life_time, .preferred_life_time, .tentative, .stable_privacy)] | sort_by(.local)}) | sort_by(.ifname)'
-SNAPSHOT_ROUTES='map(select((.dst // "" | test("^fe80:|^ff00:|^multicast")) | not) | .flags -= ["linkdown", "dead"]) | sort'
+# Carrier, timers and statistics change by themselves; so do link-local addresses, and what the kernel makes of an
+# address (table local). Indices and handles mean nothing. Bridge MAC addresses follow the ports unless pinned.
+SNAPSHOT_FILTER='
+	def moving: test("timer|root_|bridge_id|topology|designated|^(gc_.*|state|id|no|cost|config_pending)$");
+	def details: (. // {}) | with_entries(select(.key | moving | not));
+	{
+		links: ($links | add // [] | map(select(.ifname)
+			| .kind = .linkinfo.info_kind | .data = (.linkinfo.info_data | details)
+			| .port = (.linkinfo.info_slave_data | details)
+			| .flags -= ["LOWER_UP", "NO-CARRIER", "M-DOWN"]
+			| del(.linkinfo, .ifindex, .link_index, .link_netnsid, .operstate, .num_tx_queues, .num_rx_queues,
+			      .gso_max_size, .gso_max_segs, .tso_max_size, .tso_max_segs, .gro_max_size,
+			      .gso_ipv4_max_size, .gro_ipv4_max_size)) | sort_by(.ifname)),
+		addresses: ($addresses | add // [] | map(select(.ifname) | {ifname, addresses: (.addr_info // []
+			| map(select(.scope != "link")
+			| del(.valid_life_time, .preferred_life_time, .tentative, .dadfailed)) | sort_by(.local))})
+			| sort_by(.ifname)),
+		routes: ($routes | add // [] | map(select(.table != "local" or .protocol != "kernel")
+			| select(.dst // "" | test("^fe80:|^ff00:|^multicast") | not)
+			| .flags = ((.flags // []) - ["linkdown", "dead"])) | sort),
+		policy: ($policy | add // []),
+		neighbours: ($neighbours | add // [] | sort),
+		sysctls: ($sysctls | split("\n") | map(select(. != "") | sub("^/proc/sys/net/"; "") | sub(":"; "=")) | sort),
+		rules: ([($iptables | split("\n")[] | select(. != "")),
+			($nft[].nftables[]? | select((.metainfo or .table or (.chain.type // null)) | not) | del(.[].handle)
+			 | walk(if type == "object" then del(.packets, .bytes) else . end) | tojson)]),
+		files: ($files | split("\n") | map(select(. != ""))),
+	}'
 
 snapshot_sysctls() {
-	local dir file
-
-	# shellcheck disable=SC2016
-	for dir in /proc/sys/net/ipv4/conf/* /proc/sys/net/ipv6/conf/*; do
-		for file in accept_ra accept_dad enhanced_dad arp_notify ndisc_notify disable_ipv6 keep_addr_on_down \
-			route_localnet rp_filter proxy_arp forwarding arp_filter; do
-			[[ -r $dir/$file ]] && printf '%s=%s\n' "${dir#/proc/sys/net/}/$file" "$(<"$dir/$file")"
-		done
-	done
-	printf 'ipv4/ip_forward=%s\n' "$(</proc/sys/net/ipv4/ip_forward)"
+	grep -s '' /proc/sys/net/ipv4/ip_forward \
+		/proc/sys/net/ipv[46]/conf/*/{forwarding,accept_ra,accept_dad,enhanced_dad,disable_ipv6,keep_addr_on_down} \
+		/proc/sys/net/ipv[46]/conf/*/{arp_notify,ndisc_notify,route_localnet,rp_filter,proxy_arp,arp_filter}
 }
 
-# Chains and tables that only exist because iptables or nft looked at them do not count, rules do.
-snapshot_rules() {
+# Chains and tables that only exist because iptables or nft looked at them do not count; rules and own chains do.
+snapshot_iptables() {
 	local program
 
 	for program in iptables-save ip6tables-save; do
-		"$program" 2>/dev/null | sed -n "s/^\*/$program /p; /^-A/p; /^:[^ ]* -/{s/ \[.*//;p}" | awk -v p="$program" '
-			$1 == p { table = $2; next } { print p, table, $0 }'
+		"$program" 2>/dev/null | awk -v p="$program" '
+			/^\*/ { table = substr($1, 2) }
+			/^-A/ { print p, table, $0 }
+			/^:[^ ]* -/ { print p, table, $1 }'
 	done
-	nft -j list ruleset 2>/dev/null | jq -cS '.nftables[] | select(has("metainfo") or has("table") | not)
-		| select(.chain.type == null or .chain == null) | del(.[].handle)
-		| walk(if type == "object" then del(.packets, .bytes) else . end)' 2>/dev/null
-	return 0
 }
 
-# Files of plugins and runtimes. Indices, locks and results are there or not; leases count with their content.
+# Leases count with their content; locks, counters and the runtime's cache do not.
 snapshot_files() {
-	local file
+	local file text
 
-	find /var/lib/cni /run/cni -type f 2>/dev/null | sort | while read -r file; do
-		case $file in
-		*/lock | */last_reserved_ip.* | /var/lib/cni/results/*) ;;
-		*) printf '%s: %s\n' "$file" "$(tr '\r\n' '/ ' <"$file")" ;;
-		esac
+	find /var/lib/cni /run/cni -type f ! -name lock ! -name 'last_reserved_ip.*' ! -path '/var/lib/cni/results/*' 2>/dev/null |
+		sort | while read -r file; do
+		text=$(<"$file")
+		printf '%s: %s\n' "$file" "${text//[$'\r\n']/|}"
 	done
 }
 
 snapshot_here() {
-	local function
-
-	{
-		printf '{"links": %s, ' "$(ip -d -j link show | jq "$SNAPSHOT_LINKS")"
-		printf '"addresses": %s, ' "$(ip -d -j addr show | jq "$SNAPSHOT_ADDRESSES")"
-		printf '"routes": %s, ' "$({ ip -j -4 route show table all; ip -j -6 route show table all; } | jq -s "add | $SNAPSHOT_ROUTES")"
-		printf '"policy": %s, ' "$({ ip -j -4 rule; ip -j -6 rule; } | jq -s add)"
-		printf '"neighbours": %s, ' "$(ip -j neigh show nud permanent | jq 'sort')"
-		for function in sysctls rules files; do
-			printf '"%s": %s, ' "$function" "$("snapshot_$function" | jq -R . | jq -s .)"
-		done
-		printf '"end": true}'
-	} | jq -S 'del(.end)'
+	jq -n -S "$SNAPSHOT_FILTER" \
+		--slurpfile links <(ip -d -j link show) --slurpfile addresses <(ip -d -j addr show) \
+		--slurpfile routes <(ip -j -4 route show table all; ip -j -6 route show table all) \
+		--slurpfile policy <(ip -j -4 rule; ip -j -6 rule) --slurpfile neighbours <(ip -j neigh show nud permanent) \
+		--slurpfile nft <(nft -j list ruleset 2>/dev/null) --rawfile iptables <(snapshot_iptables) \
+		--rawfile sysctls <(snapshot_sysctls) --rawfile files <(snapshot_files)
 }
 
 snapshot() {
 	local name
 
 	for name in "${@:-host}"; do
-		jq -n --arg name "$name" --argjson state "$(snapshot_in "$name")" '{($name): $state}'
+		jq --arg name "$name" '{($name): .}' < <(snapshot_in "$name")
 	done | jq -S -s add
 }
 

@@ -8,7 +8,7 @@
 #
 #   sandbox [file] [cgroup] [forward]
 #     file      one node for the whole file: the tests share what setup_file started
-#     cgroup    a clean tree of v1 cgroups (container runtimes want it); root only
+#     cgroup    cgroups of its own, for container runtimes; root only; setup_file is not in a node then
 #     forward   net.ipv4.ip_forward=1, as on a node where containers talk to each other
 #
 # `sandbox_run [cgroup] [forward] -- COMMAND` does it for one command, from any script.
@@ -30,6 +30,8 @@ sandbox() {
 	if [[ ${CNIBOX_SANDBOX:-} == "$level" || ( $level == test && " $* " == *" file "* ) ]]; then
 		return 0
 	fi
+	# The machine's cgroups are not visible in a node, so there can be no node around one that wants its own.
+	[[ $level == test || " $* " == *" file "* || " $* " != *" cgroup "* ]] || return 0
 	# The process starts over: with directories of its own, since pid 1 of every node would share a file.
 	BATS_RUN_TMPDIR=$(mktemp -d "$BATS_RUN_TMPDIR/$level.XXXXXX")
 	export BATS_RUN_TMPDIR CNIBOX_SANDBOX=$level
@@ -45,26 +47,96 @@ sandbox_run() (
 
 # Become COMMAND in a new node.
 sandbox_exec() {
-	local -a user=()
-
-	[[ $EUID == 0 ]] || user=(--user --map-root-user)
-	exec unshare "${user[@]}" --mount --net --uts --ipc --pid --fork --kill-child --propagation private -- \
-		bash "$CNIBOX_TOP/tests/lib/sandbox.bash" "$@"
+	[[ " $* " != *" cgroup "* ]] || exec bash "$CNIBOX_TOP/tests/lib/sandbox.bash" outside "$@"
+	sandbox_unshare "$@"
 }
 
-# ---- inside the new namespaces, when run as a program ----
+sandbox_unshare() {
+	local -a flags=(--mount --net --uts --ipc --pid --fork --kill-child --propagation private)
 
-node_cgroups() {
-	local name
+	[[ $EUID == 0 ]] || flags+=(--user --map-root-user)
+	[[ " $* " != *" cgroup "* ]] || flags+=(--cgroup)
+	exec unshare "${flags[@]}" -- bash "$CNIBOX_TOP/tests/lib/sandbox.bash" "$@"
+}
 
-	umount -R /sys/fs/cgroup 2>/dev/null
-	mount -t tmpfs cgroup /sys/fs/cgroup
-	for name in cpu cpuacct cpuset memory devices freezer blkio pids; do
-		mkdir "/sys/fs/cgroup/$name"
-		mount -t cgroup -o "$name" cgroup "/sys/fs/cgroup/$name" || rmdir "/sys/fs/cgroup/$name"
+# ---- outside, for a node with cgroups of its own: somebody must remove them when it is gone ----
+
+# The mount point of each hierarchy: of version 1, or the one of version 2.
+cgroup_roots() {
+	if [[ $(stat -f -c %T /sys/fs/cgroup) == cgroup2fs ]]; then
+		echo /sys/fs/cgroup
+	else
+		awk '$3 == "cgroup" && $2 ~ "^/sys/fs/cgroup/" { print $2 }' /proc/self/mounts
+	fi
+}
+
+# The group that this process is in, as a directory: what limits the caller goes on limiting the node.
+cgroup_own() {
+	awk -F: -v root="$1" -v name="${1##*/}" '
+		{ sub("^name=", "", $2) }
+		$2 == name || ($2 == "" && root == "/sys/fs/cgroup") { print root ($3 == "/" ? "" : $3) }' /proc/self/cgroup
+}
+
+cgroup_enter() {
+	local group=$1 name=$2 file
+
+	mkdir "$group/$name" || return
+	for file in cpuset.cpus cpuset.mems; do
+		[[ ! -e $group/$name/$file ]] || cat "$group/$file" >"$group/$name/$file" 2>/dev/null
 	done
-	mkdir /sys/fs/cgroup/systemd
-	mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd
+	echo "$BASHPID" >"$group/$name/cgroup.procs"
+}
+
+# Members of a dead node need a moment to leave.
+cgroup_remove() {
+	local group=$1 name=$2 try
+
+	echo "$BASHPID" >"$group/cgroup.procs"
+	for ((try = 0; try < 100; try++)); do
+		find "$group/$name" -depth -type d -exec rmdir {} + 2>/dev/null
+		[[ -d $group/$name ]] || return 0
+		read -rt 0.02 <> <(:) || :
+	done
+	echo "sandbox: cannot remove $group/$name" >&2
+}
+
+outside_main() {
+	local name=cnibox.$$ root group code
+	local -a groups=()
+
+	for root in $(cgroup_roots); do
+		group=$(cgroup_own "$root")
+		cgroup_enter "$group" "$name" || return
+		groups+=("$group")
+	done
+	(sandbox_unshare "$@")
+	code=$?
+	for group in "${groups[@]}"; do
+		cgroup_remove "$group" "$name"
+	done
+	exit "$code"
+}
+
+# ---- inside the new namespaces ----
+
+# The node's own part of each hierarchy, as if it were all there is.
+node_cgroups() {
+	local root roots=$1
+
+	if [[ $roots == /sys/fs/cgroup ]]; then
+		mount -t cgroup2 cgroup2 /sys/fs/cgroup || return
+		# Version 2 wants no processes beside groups that have controllers.
+		mkdir /sys/fs/cgroup/main && echo 1 >/sys/fs/cgroup/main/cgroup.procs
+		return
+	fi
+	mount -t tmpfs cgroup /sys/fs/cgroup || return
+	for root in $roots; do
+		mkdir "$root" || return
+		case $root in
+		*/systemd) mount -t cgroup -o none,name=systemd cgroup "$root" ;;
+		*)         mount -t cgroup -o "${root##*/}" cgroup "$root" ;;
+		esac || return
+	done
 }
 
 # A private, empty directory. Where the machine has none, its parent gets a layer that dies with the node.
@@ -91,8 +163,9 @@ node_plugins() {
 }
 
 node_main() {
-	local dir option
+	local dir option roots
 
+	[[ " $* " != *" cgroup "* ]] || roots=$(cgroup_roots)
 	mount -t proc proc /proc || return
 	umount -R /sys 2>/dev/null
 	mount -t sysfs sysfs /sys || return
@@ -109,7 +182,7 @@ node_main() {
 		option=$1
 		shift
 		case $option in
-		cgroup)  node_cgroups || return ;;
+		cgroup)  node_cgroups "$roots" || return ;;
 		forward) echo 1 >/proc/sys/net/ipv4/ip_forward ;;
 		*)       echo "sandbox: unknown option \"$option\"" >&2; return 2 ;;
 		esac
@@ -119,5 +192,10 @@ node_main() {
 }
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
-	node_main "$@" || { echo "sandbox: cannot make a node here" >&2; exit 125; }
+	if [[ $1 == outside ]]; then
+		shift
+		outside_main "$@"
+	else
+		node_main "$@"
+	fi || { echo "sandbox: cannot make a node here" >&2; exit 125; }
 fi

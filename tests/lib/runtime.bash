@@ -1,0 +1,65 @@
+# For tests with real container runtimes: an image made by hand, a network list, state that must be gone afterwards.
+#
+#   rootfs DIR            a root file system of busybox and nothing else
+#   network_list NAME [JQ] a configuration list of the bridge plugin under test, for /etc/cni/net.d
+#   our_plugins           fail unless CNI_PATH's bridge is what is to be tested
+#   no_attachments        nothing of any container is left on this node: ports, namespaces, rules, leases, results
+# shellcheck shell=bash
+
+rootfs() {
+	local dir=$1
+
+	mkdir -p "$dir"/{bin,etc,proc,sys,dev,tmp,var,run,root}
+	cp "$(type -P busybox)" "$dir/bin/busybox"
+	"$dir/bin/busybox" --install -s "$dir/bin" 2>/dev/null || :
+	# Links made by --install name the path it was called by; inside, it is /bin/busybox.
+	find "$dir/bin" -type l -exec ln -sf /bin/busybox {} \;
+	echo root:x:0:0:root:/root:/bin/sh >"$dir/etc/passwd"
+}
+
+need_static_busybox() {
+	need busybox
+	! ldd "$(type -P busybox)" >/dev/null 2>&1 || missing "a static busybox"
+}
+
+network_list() {
+	jq -n --arg name "$1" '{cniVersion: "0.4.0", name: $name, plugins: [{
+		type: "bridge", bridge: "cni0", isGateway: true, ipMasq: true, hairpinMode: true,
+		ipam: {type: "host-local", routes: [{dst: "0.0.0.0/0"}, {dst: "::/0"}],
+			ranges: [[{subnet: "10.88.0.0/24"}], [{subnet: "fd88::/64"}]]}}]} | '"${2:-.}"
+}
+
+our_plugins() {
+	need_plugin bridge host-local loopback
+}
+
+need_plugin() {
+	local name
+
+	for name; do
+		[[ -x $PLUGINS/$name ]] || flunk "no plugin \"$name\" in $PLUGINS; is it built?"
+	done
+}
+
+# The world outside of the node: 192.0.2.2 behind a router, which has no route back to the containers.
+outside_world() {
+	container world
+	ip link add up0 type veth peer name up0 netns world
+	ip addr add 192.0.2.1/24 dev up0
+	ip addr add 2001:db8::1/64 dev up0 nodad
+	ip link set up0 up
+	ip -n world addr add 192.0.2.2/24 dev up0
+	ip -n world addr add 2001:db8::2/64 dev up0 nodad
+	ip -n world link set up0 up
+}
+
+no_attachments() {
+	assert_json "no port on the bridge" "$(ip -d -j link)" '[.[] | select(.linkinfo.info_kind == "veth" and .ifname != "up0")] | length' 0
+	assert_eq "no masquerade rule" "$(snapshot_iptables | grep CNI-)" ""
+	assert_eq "no lease" "$(find /var/lib/cni/networks -type f ! -name lock ! -name 'last_reserved_ip.*' 2>/dev/null)" ""
+	assert_eq "no cached result" "$(find /var/lib/cni/results -type f 2>/dev/null)" ""
+}
+
+leases() {
+	find /var/lib/cni/networks -type f ! -name lock ! -name 'last_reserved_ip.*' -printf '%f\n' 2>/dev/null | sort
+}
