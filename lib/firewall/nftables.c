@@ -57,7 +57,7 @@ static void add_chain(struct netlink *nl, const struct ruleset *set, const struc
 {
 	struct nft_chain out = {
 		.name = chain->name, .comment = chain->comment, .type = chain->type, .hook = chain->hook,
-		.priority = chain->priority, .accept_policy = chain->accept_policy, .exclusive = chain->exclusive,
+		.priority = chain->priority, .accept_policy = chain->accept_policy,
 	};
 
 	nft_queue_chain(nl, nftables_family(set->family), set->table, &out);

@@ -45,7 +45,6 @@ struct chain {
 	int         hook;        /* enum nft_hook */
 	int         priority;
 	bool        accept_policy;
-	bool        exclusive;   /* fail with EEXIST when it is there */
 	bool        flush;       /* start empty: for chains of one attachment, and for repairs */
 };
 

@@ -97,7 +97,7 @@ static void put_hook(struct nl_msg *msg, const struct nft_chain *chain)
 void nft_queue_chain(struct netlink *nl, enum nft_family family, const char *table, const struct nft_chain *chain)
 {
 	char text[256];
-	struct nl_msg *msg = queue(nl, NFT_MSG_NEWCHAIN, NLM_F_CREATE | (chain->exclusive ? NLM_F_EXCL : 0), family,
+	struct nl_msg *msg = queue(nl, NFT_MSG_NEWCHAIN, NLM_F_CREATE, family,
 				   label(text, "create chain", family, table, chain->name));
 
 	nla_put_string(msg, NFTA_CHAIN_TABLE, table);

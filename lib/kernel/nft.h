@@ -25,10 +25,9 @@ struct nft_chain {
 	enum nft_hook hook;
 	int           priority;
 	bool          accept_policy; /* say "policy accept" */
-	bool          exclusive;     /* EEXIST when it is there already */
 };
 
-/* Creating what exists already is fine (but for exclusive chains); deleting a chain takes its rules along. */
+/* Creating what exists already is fine; deleting a chain takes its rules along. */
 void nft_queue_table(struct netlink *nl, enum nft_family family, const char *table, const char *comment);
 void nft_queue_chain(struct netlink *nl, enum nft_family family, const char *table, const struct nft_chain *chain);
 void nft_queue_flush_chain(struct netlink *nl, enum nft_family family, const char *table, const char *chain);
