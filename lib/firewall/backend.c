@@ -43,7 +43,8 @@ int firewall_choose(const char *wanted, enum firewall_backend *backend, struct e
 		return r < 0 ? wrap(err, "backend \"nftables\" cannot be used") : 0;
 	}
 	if (wanted && *wanted)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "unknown ipmasq backend \"%s\"", wanted);
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "unknown ipmasq backend \"%s\"",
+				 wanted);
 	*backend = FIREWALL_IPTABLES;
 	if (iptables_usable(NULL) == 0)
 		return 0;

@@ -16,20 +16,23 @@ enum firewall_backend { FIREWALL_IPTABLES, FIREWALL_NFTABLES };
 
 /* wanted: "iptables", "nftables", NULL or "" = the reference's choice: iptables when usable, else nftables.
  * Anything else: `unknown ipmasq backend "x"`, code 7. No program is executed to find out. */
-int firewall_choose(const char *wanted, enum firewall_backend *backend, struct error *err) must_check;
+int firewall_choose(const char *wanted, enum firewall_backend *backend,
+		    struct error *err) must_check;
 
 /* Masquerade what the addresses send out of their own subnet (multicast left out). Adding twice is harmless. */
-int masquerade_add(enum firewall_backend backend, const struct owner *owner, const struct cidr *addresses, size_t n,
-		   struct error *err) must_check;
+int masquerade_add(enum firewall_backend backend, const struct owner *owner,
+		   const struct cidr *addresses, size_t n, struct error *err) must_check;
 /* Both back ends; nothing there is success. */
 int masquerade_del(const struct owner *owner, struct error *err) must_check;
 /* Remove those of the network that no valid attachment owns. */
 int masquerade_gc(const char *network, const owners_t *valid, struct error *err) must_check;
 /* Are the rules of these addresses there, in either form? 0, or -ENOENT naming what is missing. */
-int masquerade_check(const struct owner *owner, const struct cidr *addresses, size_t n, struct error *err) must_check;
+int masquerade_check(const struct owner *owner, const struct cidr *addresses, size_t n,
+		     struct error *err) must_check;
 
 /* Drop frames entering from port `veth` with a source MAC other than mac (bridge's macspoofchk). */
-int spoof_check_add(const struct owner *owner, const char *veth, const struct mac *mac, struct error *err) must_check;
+int spoof_check_add(const struct owner *owner, const char *veth, const struct mac *mac,
+		    struct error *err) must_check;
 int spoof_check_del(const struct owner *owner, struct error *err) must_check;
 int spoof_check_check(const struct owner *owner, struct error *err) must_check;
 

@@ -12,11 +12,14 @@
 
 #include "base/process.h"
 
-#define LOCK_SECONDS   "30"      /* how long iptables-restore waits for the legacy lock */
+#define LOCK_SECONDS   "30" /* how long iptables-restore waits for the legacy lock */
 #define RUN_TIMEOUT_MS 60000
 
 static const char *const verdict_names[] = {
-	[RULE_ACCEPT] = "ACCEPT", [RULE_DROP] = "DROP", [RULE_RETURN] = "RETURN", [RULE_MASQUERADE] = "MASQUERADE",
+	[RULE_ACCEPT] = "ACCEPT",
+	[RULE_DROP] = "DROP",
+	[RULE_RETURN] = "RETURN",
+	[RULE_MASQUERADE] = "MASQUERADE",
 };
 
 /* Everything in the input is a line of words, so a control character could end one and begin another. */
@@ -35,11 +38,13 @@ static void render_match(FILE *out, const struct match *match)
 
 	fputs(match->negated ? " !" : "", out);
 	switch (match->kind) {
-	case MATCH_SOURCE:       fprintf(out, " -s %s", cidr_format(&network, text)); break;
-	case MATCH_DESTINATION:  fprintf(out, " -d %s", cidr_format(&network, text)); break;
+	case MATCH_SOURCE: fprintf(out, " -s %s", cidr_format(&network, text)); break;
+	case MATCH_DESTINATION: fprintf(out, " -d %s", cidr_format(&network, text)); break;
 	case MATCH_IN_INTERFACE: fprintf(out, " -i %s", match->name); break;
-	case MATCH_ETHER_SOURCE: fprintf(out, " -m mac --mac-source %s", mac_format(&match->mac, text)); break;
-	case MATCH_NONE:         break;
+	case MATCH_ETHER_SOURCE:
+		fprintf(out, " -m mac --mac-source %s", mac_format(&match->mac, text));
+		break;
+	case MATCH_NONE: break;
 	}
 }
 
@@ -59,7 +64,8 @@ static void render_comment(FILE *out, const char *comment)
 static void render_rule(FILE *out, const struct rule *rule)
 {
 	fprintf(out, "-A %s", rule->chain);
-	for (const struct match *m = rule->matches; m < rule->matches + RULE_MATCHES && m->kind; m++)
+	for (const struct match *m = rule->matches; m < rule->matches + RULE_MATCHES && m->kind;
+	     m++)
 		render_match(out, m);
 	render_comment(out, rule->comment);
 	if (rule->verdict == RULE_JUMP || rule->verdict == RULE_GOTO)
@@ -83,7 +89,8 @@ static bool ruleset_is_clean(const struct ruleset *set)
 	return true;
 }
 
-int iptables_render(const struct ruleset *set, struct arena *arena, const char **text, struct error *err)
+int iptables_render(const struct ruleset *set, struct arena *arena, const char **text,
+		    struct error *err)
 {
 	auto_free char *data = NULL;
 	size_t size;
@@ -121,8 +128,12 @@ int iptables_restore(const char *program, const char *text, struct arena *arena,
 {
 	char path[PATH_MAX];
 	const char *const argv[] = { program, "--noflush", "-w", LOCK_SECONDS, NULL };
-	struct process process = { .path = path, .argv = argv, .input = text, .input_size = strlen(text),
-				   .timeout_ms = RUN_TIMEOUT_MS, .keep_stderr = true };
+	struct process process = { .path = path,
+				   .argv = argv,
+				   .input = text,
+				   .input_size = strlen(text),
+				   .timeout_ms = RUN_TIMEOUT_MS,
+				   .keep_stderr = true };
 	struct process_result result = { 0 };
 	int r;
 
@@ -132,7 +143,8 @@ int iptables_restore(const char *program, const char *text, struct arena *arena,
 	if (r < 0)
 		return wrap(err, "%s", program);
 	if (result.status)
-		return fail(err, EIO, "%s: exit status %d: %s", program, result.status, last_line(result.errors));
+		return fail(err, EIO, "%s: exit status %d: %s", program, result.status,
+			    last_line(result.errors));
 	return 0;
 }
 

@@ -6,7 +6,8 @@
 
 /* The set as input of iptables-restore --noflush. Chains of the set start empty; those of the kernel (POSTROUTING)
  * are not listed in it and keep what they have. -EINVAL: a name or comment holds a control character. */
-int iptables_render(const struct ruleset *set, struct arena *arena, const char **text, struct error *err) must_check;
+int iptables_render(const struct ruleset *set, struct arena *arena, const char **text,
+		    struct error *err) must_check;
 /* Render and run. A refusal carries what the program said. */
 int iptables_apply(const struct ruleset *set, struct error *err) must_check;
 
@@ -15,6 +16,7 @@ enum iptables_kind { IPTABLES_NONE, IPTABLES_NFT, IPTABLES_LEGACY };
 enum iptables_kind iptables_kind(enum rule_family family);
 
 /* Run PROGRAM -w (the family's), text as its input. PROGRAM may be any of iptables-restore's names. */
-int iptables_restore(const char *program, const char *text, struct arena *arena, struct error *err) must_check;
+int iptables_restore(const char *program, const char *text, struct arena *arena,
+		     struct error *err) must_check;
 
 #endif

@@ -17,13 +17,13 @@
 #define SAVE_TIMEOUT_MS 60000
 
 struct rule_line {
-	const char *text;            /* behind "-A " */
+	const char *text; /* behind "-A " */
 	const char *chain, *target, *comment;
 };
 
 struct table {
-	LIST(const char *)      chains;
-	LIST(struct rule_line)  rules;
+	LIST(const char *) chains;
+	LIST(struct rule_line) rules;
 };
 
 typedef LIST(const char *) names_t;
@@ -34,8 +34,9 @@ bool legacy_active(enum rule_family family)
 	char *names, *rest;
 	size_t size;
 
-	if (file_read(family == RULE_IP6 ? "/proc/self/net/ip6_tables_names" : "/proc/self/net/ip_tables_names", 4096,
-		      &arena, &names, &size, NULL) < 0)
+	if (file_read(family == RULE_IP6 ? "/proc/self/net/ip6_tables_names"
+					 : "/proc/self/net/ip_tables_names",
+		      4096, &arena, &names, &size, NULL) < 0)
 		return false;
 	for (char *name = strtok_r(names, "\n", &rest); name; name = strtok_r(NULL, "\n", &rest))
 		if (streq(name, "nat"))
@@ -53,7 +54,8 @@ static const char *legacy_program(struct arena *arena, enum rule_family family, 
 	if (process_find(name, path, sizeof(path)))
 		return name;
 	name = arena_printf(arena, "ip%stables-%s", six, verb);
-	if (!process_find(name, path, sizeof(path)) || !realpath(path, target) || strstr(target, "nft"))
+	if (!process_find(name, path, sizeof(path)) || !realpath(path, target) ||
+	    strstr(target, "nft"))
 		return NULL;
 	return name;
 }
@@ -103,19 +105,24 @@ static void read_table(struct arena *arena, char *text, struct table *table)
 
 	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		if (*line == ':')
-			*list_add(arena, &table->chains) = (line[strcspn(line, " ")] = '\0', line + 1);
+			*list_add(arena, &table->chains) =
+				(line[strcspn(line, " ")] = '\0', line + 1);
 		else if (has_prefix(line, "-A "))
 			*list_add(arena, &table->rules) = read_rule(arena, line + 3);
 	}
 }
 
 /* 0 with an empty table when there is no program to ask. */
-static int save(enum rule_family family, struct arena *arena, struct table *table, struct error *err)
+static int save(enum rule_family family, struct arena *arena, struct table *table,
+		struct error *err)
 {
 	const char *program = legacy_program(arena, family, "save");
 	const char *const argv[] = { program, "-t", "nat", NULL };
-	struct process process = { .path = program, .argv = argv, .output_max = SAVE_MAX,
-				   .timeout_ms = SAVE_TIMEOUT_MS, .keep_stderr = true };
+	struct process process = { .path = program,
+				   .argv = argv,
+				   .output_max = SAVE_MAX,
+				   .timeout_ms = SAVE_TIMEOUT_MS,
+				   .keep_stderr = true };
 	struct process_result result = { 0 };
 	char path[PATH_MAX];
 	int r;
@@ -127,7 +134,8 @@ static int save(enum rule_family family, struct arena *arena, struct table *tabl
 	if (r < 0)
 		return wrap(err, "%s", program);
 	if (result.status)
-		return fail(err, EIO, "%s: exit status %d: %.200s", program, result.status, result.errors);
+		return fail(err, EIO, "%s: exit status %d: %.200s", program, result.status,
+			    result.errors);
 	read_table(arena, result.output, table);
 	return 0;
 }
@@ -146,8 +154,8 @@ static void add_name(struct arena *arena, names_t *names, const char *name)
 		*list_add(arena, names) = name;
 }
 
-static void find_doomed(struct arena *arena, const struct table *table, legacy_doomed_fn *doomed, void *arg,
-			names_t *names)
+static void find_doomed(struct arena *arena, const struct table *table, legacy_doomed_fn *doomed,
+			void *arg, names_t *names)
 {
 	list_each(chain, &table->chains)
 		if (doomed(*chain, "", arg))
@@ -160,8 +168,8 @@ static void find_doomed(struct arena *arena, const struct table *table, legacy_d
 	}
 }
 
-static int render_removal(struct arena *arena, const struct table *table, const names_t *names, const char **text,
-			  struct error *err)
+static int render_removal(struct arena *arena, const struct table *table, const names_t *names,
+			  const char **text, struct error *err)
 {
 	auto_free char *data = NULL;
 	size_t size;
@@ -215,7 +223,8 @@ int legacy_missing(const struct ruleset *set, struct error *err)
 		r = iptables_render(set, &arena, &text, err);
 	if (r < 0)
 		return r;
-	for (char *line = strtok_r((char *)text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+	for (char *line = strtok_r((char *)text, "\n", &rest); line;
+	     line = strtok_r(NULL, "\n", &rest)) {
 		bool found = !has_prefix(line, "-A ");
 
 		list_each(rule, &table.rules)

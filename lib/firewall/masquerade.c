@@ -21,30 +21,34 @@
 static const int families[] = { AF_INET, AF_INET6 };
 
 struct addition {
-	struct ruleset base, rules;      /* what all share, what is new */
+	struct ruleset base, rules; /* what all share, what is new */
 };
 
 void masquerade_nft_base(struct arena *arena, struct ruleset *set)
 {
 	*set = (struct ruleset){
-		.family = RULE_INET, .table = MASQ_TABLE,
+		.family = RULE_INET,
+		.table = MASQ_TABLE,
 		.comment = "Masquerading for plugins from github.com/containernetworking/plugins",
 	};
-	ruleset_chain(arena, set, .name = MASQ_CHECKS,
-		      .comment = "Masquerade traffic from certain IPs to any (non-multicast) IP outside their subnet");
+	ruleset_chain(
+		arena, set, .name = MASQ_CHECKS,
+		.comment =
+			"Masquerade traffic from certain IPs to any (non-multicast) IP outside their subnet");
 	ruleset_chain(arena, set, .name = MASQ_POSTROUTING, .type = "nat", .hook = NFT_POSTROUTING,
 		      .priority = PRIORITY_SRCNAT, .flush = true);
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		struct cidr multicast = multicast_of(families[i]);
 
-		ruleset_rule(arena, set, .chain = MASQ_POSTROUTING, .matches = { match_destination(&multicast) },
-			     .verdict = RULE_RETURN);
+		ruleset_rule(arena, set, .chain = MASQ_POSTROUTING,
+			     .matches = { match_destination(&multicast) }, .verdict = RULE_RETURN);
 	}
-	ruleset_rule(arena, set, .chain = MASQ_POSTROUTING, .verdict = RULE_GOTO, .target = MASQ_CHECKS);
+	ruleset_rule(arena, set, .chain = MASQ_POSTROUTING, .verdict = RULE_GOTO,
+		     .target = MASQ_CHECKS);
 }
 
-void masquerade_nft_rules(struct arena *arena, const struct owner *owner, const struct cidr *addresses, size_t n,
-			  struct ruleset *set)
+void masquerade_nft_rules(struct arena *arena, const struct owner *owner,
+			  const struct cidr *addresses, size_t n, struct ruleset *set)
 {
 	const char *comment = masquerade_nft_comment(arena, owner);
 
@@ -52,8 +56,10 @@ void masquerade_nft_rules(struct arena *arena, const struct owner *owner, const 
 	for (const struct cidr *address = addresses; address < addresses + n; address++) {
 		struct cidr host = cidr_host(&address->ip), subnet = cidr_network(address);
 
-		ruleset_rule(arena, set, .chain = MASQ_CHECKS, .verdict = RULE_MASQUERADE, .comment = comment,
-			     .matches = { match_source(&host), match_not(match_destination(&subnet)) });
+		ruleset_rule(
+			arena, set, .chain = MASQ_CHECKS, .verdict = RULE_MASQUERADE,
+			.comment = comment,
+			.matches = { match_source(&host), match_not(match_destination(&subnet)) });
 	}
 }
 
@@ -66,33 +72,37 @@ static bool seen_subnet(const struct ruleset *set, const struct cidr *subnet)
 }
 
 /* First all subnets that stay as they are, then the one rule for the rest, then the jumps. */
-void masquerade_xt_rules(struct arena *arena, int family, const struct owner *owner, const struct cidr *addresses,
-			 size_t n, struct ruleset *set)
+void masquerade_xt_rules(struct arena *arena, int family, const struct owner *owner,
+			 const struct cidr *addresses, size_t n, struct ruleset *set)
 {
 	char *chain = arena_alloc(arena, CHAIN_NAME_SIZE);
 	const char *comment = masquerade_xt_comment(arena, owner);
 	struct cidr multicast = multicast_of(family);
 
 	masquerade_chain_name(owner, chain);
-	*set = (struct ruleset){ .family = family == AF_INET ? RULE_IP : RULE_IP6, .table = XT_TABLE };
+	*set = (struct ruleset){ .family = family == AF_INET ? RULE_IP : RULE_IP6,
+				 .table = XT_TABLE };
 	for (const struct cidr *address = addresses; address < addresses + n; address++) {
 		struct cidr subnet = cidr_network(address);
 
 		if (address->ip.family == family && !seen_subnet(set, &subnet))
-			ruleset_rule(arena, set, .chain = chain, .matches = { match_destination(&subnet) },
-				     .comment = comment, .verdict = RULE_ACCEPT);
+			ruleset_rule(arena, set, .chain = chain,
+				     .matches = { match_destination(&subnet) }, .comment = comment,
+				     .verdict = RULE_ACCEPT);
 	}
 	if (!set->rules.n)
 		return;
 	ruleset_chain(arena, set, .name = chain, .flush = true);
-	ruleset_rule(arena, set, .chain = chain, .matches = { match_not(match_destination(&multicast)) },
-		     .comment = comment, .verdict = RULE_MASQUERADE);
+	ruleset_rule(arena, set, .chain = chain,
+		     .matches = { match_not(match_destination(&multicast)) }, .comment = comment,
+		     .verdict = RULE_MASQUERADE);
 	for (const struct cidr *address = addresses; address < addresses + n; address++) {
 		struct cidr host = cidr_host(&address->ip);
 
 		if (address->ip.family == family)
-			ruleset_rule(arena, set, .chain = XT_POSTROUTING, .matches = { match_source(&host) },
-				     .comment = comment, .verdict = RULE_JUMP, .target = chain);
+			ruleset_rule(arena, set, .chain = XT_POSTROUTING,
+				     .matches = { match_source(&host) }, .comment = comment,
+				     .verdict = RULE_JUMP, .target = chain);
 	}
 }
 
@@ -129,7 +139,8 @@ static int try_add(struct netlink *nl, void *arg, struct error *err)
 	return netlink_commit(nl, err);
 }
 
-static int add_nftables(const struct owner *owner, const struct cidr *addresses, size_t n, struct error *err)
+static int add_nftables(const struct owner *owner, const struct cidr *addresses, size_t n,
+			struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	auto_netlink struct netlink *nl = NULL;
@@ -146,7 +157,8 @@ static int add_nftables(const struct owner *owner, const struct cidr *addresses,
 static bool has_rule(const nft_rules_t *there, const struct rule *rule)
 {
 	list_each(info, there)
-		if (nftables_same(rule, info) && (!rule->comment || streq(rule->comment, info->comment)))
+		if (nftables_same(rule, info) &&
+		    (!rule->comment || streq(rule->comment, info->comment)))
 			return true;
 	return false;
 }
@@ -155,7 +167,8 @@ static bool has_rule(const nft_rules_t *there, const struct rule *rule)
  * The chain has the container's name, so another interface of it may have filled it already, and we are about to
  * fill it anew: keep the subnets that are in it, and do not add a jump again.
  */
-static int merge_existing(struct netlink *nl, struct arena *arena, struct ruleset *set, struct error *err)
+static int merge_existing(struct netlink *nl, struct arena *arena, struct ruleset *set,
+			  struct error *err)
 {
 	const char *chain = set->chains.items[0].name, *comment = set->rules.items[0].comment;
 	enum nft_family family = nftables_family(set->family);
@@ -171,7 +184,8 @@ static int merge_existing(struct netlink *nl, struct arena *arena, struct rulese
 	list_each(info, &there)
 		if (info->verdict == NFT_VERDICT_ACCEPT && info->destination.cidr.ip.family &&
 		    !seen_subnet(&ours, &info->destination.cidr))
-			ruleset_rule(arena, set, .chain = chain, .comment = comment, .verdict = RULE_ACCEPT,
+			ruleset_rule(arena, set, .chain = chain, .comment = comment,
+				     .verdict = RULE_ACCEPT,
 				     .matches = { match_destination(&info->destination.cidr) });
 	list_each(rule, &ours.rules)
 		if (rule->verdict != RULE_JUMP || !has_rule(&jumps, rule))
@@ -180,8 +194,8 @@ static int merge_existing(struct netlink *nl, struct arena *arena, struct rulese
 }
 
 /* Only rules of the nf_tables variant can be looked at cheaply. */
-static int add_iptables(int family, const struct owner *owner, const struct cidr *addresses, size_t n,
-			struct error *err)
+static int add_iptables(int family, const struct owner *owner, const struct cidr *addresses,
+			size_t n, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	auto_netlink struct netlink *nl = NULL;
@@ -198,8 +212,8 @@ static int add_iptables(int family, const struct owner *owner, const struct cidr
 	return r < 0 ? r : iptables_apply(&set, err);
 }
 
-int masquerade_add(enum firewall_backend backend, const struct owner *owner, const struct cidr *addresses, size_t n,
-		   struct error *err)
+int masquerade_add(enum firewall_backend backend, const struct owner *owner,
+		   const struct cidr *addresses, size_t n, struct error *err)
 {
 	int r = 0;
 
@@ -223,8 +237,8 @@ static int set_is_there(struct netlink *nl, const struct ruleset *set, struct er
 		int r = 0;
 
 		if (!streq(chain, rule->chain))
-			r = nft_rules(nl, nftables_family(set->family), set->table, chain = rule->chain, &arena, &there,
-				      err);
+			r = nft_rules(nl, nftables_family(set->family), set->table,
+				      chain = rule->chain, &arena, &there, err);
 		if (r < 0)
 			return r;
 		if (!has_rule(&there, rule))
@@ -234,7 +248,8 @@ static int set_is_there(struct netlink *nl, const struct ruleset *set, struct er
 }
 
 /* The nftables form. */
-static int check_nftables(struct netlink *nl, const struct owner *owner, const struct cidr *address, struct error *err)
+static int check_nftables(struct netlink *nl, const struct owner *owner, const struct cidr *address,
+			  struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	struct ruleset base, rules;
@@ -247,7 +262,8 @@ static int check_nftables(struct netlink *nl, const struct owner *owner, const s
 }
 
 /* The iptables form, in the nf_tables variant or the legacy one. */
-static int check_iptables(struct netlink *nl, const struct owner *owner, const struct cidr *address, struct error *err)
+static int check_iptables(struct netlink *nl, const struct owner *owner, const struct cidr *address,
+			  struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	struct ruleset set;
@@ -262,7 +278,8 @@ static int check_iptables(struct netlink *nl, const struct owner *owner, const s
 	return r < 0 ? r : r == 0;
 }
 
-int masquerade_check(const struct owner *owner, const struct cidr *addresses, size_t n, struct error *err)
+int masquerade_check(const struct owner *owner, const struct cidr *addresses, size_t n,
+		     struct error *err)
 {
 	auto_netlink struct netlink *nl = NULL;
 	char text[CIDR_TEXT_SIZE];
@@ -277,7 +294,8 @@ int masquerade_check(const struct owner *owner, const struct cidr *addresses, si
 		if (r < 0)
 			return wrap(err, "check masquerade of %s", cidr_format(address, text));
 		if (r == 0)
-			return fail(err, ENOENT, "masquerade rules of %s are missing", cidr_format(address, text));
+			return fail(err, ENOENT, "masquerade rules of %s are missing",
+				    cidr_format(address, text));
 	}
 	return 0;
 }

@@ -12,7 +12,8 @@
 void masquerade_chain_name(const struct owner *owner, char name[CHAIN_NAME_SIZE])
 {
 	memcpy(name, CHAIN_PREFIX, sizeof(CHAIN_PREFIX));
-	sha512_hex(name + strlen(CHAIN_PREFIX), CHAIN_DIGITS, owner->network, owner->container, NULL);
+	sha512_hex(name + strlen(CHAIN_PREFIX), CHAIN_DIGITS, owner->network, owner->container,
+		   NULL);
 }
 
 /* Other plugins' chains, such as portmap's CNI-DN-..., have no hexadecimal digits there. */
@@ -56,8 +57,8 @@ void owner_hash(const struct owner *owner, char hash[OWNER_HASH_SIZE])
 {
 	sha512_hex(hash, NETWORK_HASH_LEN, owner->network, NULL);
 	hash[NETWORK_HASH_LEN] = '-';
-	sha512_hex(hash + NETWORK_HASH_LEN + 1, OWNER_HASH_SIZE - NETWORK_HASH_LEN - 2, owner->ifname, ":",
-		   owner->container, NULL);
+	sha512_hex(hash + NETWORK_HASH_LEN + 1, OWNER_HASH_SIZE - NETWORK_HASH_LEN - 2,
+		   owner->ifname, ":", owner->container, NULL);
 }
 
 const char *masquerade_nft_comment(struct arena *arena, const struct owner *owner)
@@ -65,8 +66,8 @@ const char *masquerade_nft_comment(struct arena *arena, const struct owner *owne
 	char hash[OWNER_HASH_SIZE], *comment, *to;
 
 	owner_hash(owner, hash);
-	comment = arena_printf(arena, "%s, net: %s, if: %s, id: %s", hash, owner->network, owner->ifname,
-			       owner->container);
+	comment = arena_printf(arena, "%s, net: %s, if: %s, id: %s", hash, owner->network,
+			       owner->ifname, owner->container);
 	to = comment;
 	for (const char *from = comment; *from; from++)
 		if (*from != '"')

@@ -7,10 +7,10 @@
 
 #include "base/owner.h"
 
-#define CHAIN_NAME_SIZE  29      /* iptables takes 28 characters */
-#define OWNER_HASH_SIZE  34      /* 16 digits, '-', 16 digits */
+#define CHAIN_NAME_SIZE  29 /* iptables takes 28 characters */
+#define OWNER_HASH_SIZE  34 /* 16 digits, '-', 16 digits */
 #define NETWORK_HASH_LEN 16
-#define XT_COMMENT_MAX   255     /* struct xt_comment_info less its NUL */
+#define XT_COMMENT_MAX   255 /* struct xt_comment_info less its NUL */
 
 /* iptables form: `CNI-` and 24 digits of network and container; the interface has no part in it. */
 void masquerade_chain_name(const struct owner *owner, char name[CHAIN_NAME_SIZE]);

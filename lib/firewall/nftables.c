@@ -11,11 +11,11 @@
 static enum nft_verdict verdict_of(enum rule_verdict verdict)
 {
 	switch (verdict) {
-	case RULE_DROP:   return NFT_VERDICT_DROP;
+	case RULE_DROP: return NFT_VERDICT_DROP;
 	case RULE_RETURN: return NFT_VERDICT_RETURN;
-	case RULE_JUMP:   return NFT_VERDICT_JUMP;
-	case RULE_GOTO:   return NFT_VERDICT_GOTO;
-	default:          return NFT_VERDICT_ACCEPT;
+	case RULE_JUMP: return NFT_VERDICT_JUMP;
+	case RULE_GOTO: return NFT_VERDICT_GOTO;
+	default: return NFT_VERDICT_ACCEPT;
 	}
 }
 
@@ -28,23 +28,19 @@ static void add_match(struct nft_rule *rule, const struct match *match)
 	case MATCH_DESTINATION:
 		nft_match_addr(rule, match->kind == MATCH_SOURCE, op, &match->cidr);
 		break;
-	case MATCH_IN_INTERFACE:
-		nft_match_iifname(rule, op, match->name);
-		break;
-	case MATCH_ETHER_SOURCE:
-		nft_match_ether_source(rule, op, &match->mac);
-		break;
-	case MATCH_NONE:
-		break;
+	case MATCH_IN_INTERFACE: nft_match_iifname(rule, op, match->name); break;
+	case MATCH_ETHER_SOURCE: nft_match_ether_source(rule, op, &match->mac); break;
+	case MATCH_NONE: break;
 	}
 }
 
 static void add_rule(struct netlink *nl, const struct ruleset *set, const struct rule *rule)
 {
-	struct nft_rule *out = nft_rule_begin(nl, nftables_family(set->family), set->table, rule->chain,
-					      rule->comment);
+	struct nft_rule *out = nft_rule_begin(nl, nftables_family(set->family), set->table,
+					      rule->chain, rule->comment);
 
-	for (const struct match *m = rule->matches; m < rule->matches + RULE_MATCHES && m->kind; m++)
+	for (const struct match *m = rule->matches; m < rule->matches + RULE_MATCHES && m->kind;
+	     m++)
 		add_match(out, m);
 	if (rule->verdict == RULE_MASQUERADE)
 		nft_masquerade(out);
@@ -56,8 +52,12 @@ static void add_rule(struct netlink *nl, const struct ruleset *set, const struct
 static void add_chain(struct netlink *nl, const struct ruleset *set, const struct chain *chain)
 {
 	struct nft_chain out = {
-		.name = chain->name, .comment = chain->comment, .type = chain->type, .hook = chain->hook,
-		.priority = chain->priority, .accept_policy = chain->accept_policy,
+		.name = chain->name,
+		.comment = chain->comment,
+		.type = chain->type,
+		.hook = chain->hook,
+		.priority = chain->priority,
+		.accept_policy = chain->accept_policy,
 	};
 
 	nft_queue_chain(nl, nftables_family(set->family), set->table, &out);
@@ -87,7 +87,10 @@ static bool same_addr(const struct match *match, const struct nft_addr_match *th
 enum nft_family nftables_family(enum rule_family family)
 {
 	static const enum nft_family families[] = {
-		[RULE_IP] = NFT_IP, [RULE_IP6] = NFT_IP6, [RULE_INET] = NFT_INET, [RULE_BRIDGE] = NFT_BRIDGE,
+		[RULE_IP] = NFT_IP,
+		[RULE_IP6] = NFT_IP6,
+		[RULE_INET] = NFT_INET,
+		[RULE_BRIDGE] = NFT_BRIDGE,
 	};
 
 	return families[family];
@@ -107,7 +110,8 @@ void nftables_queue(struct netlink *nl, const struct ruleset *set)
  * (or did not see) has been removed (or made) since. EAGAIN and EINTR come from dumps that were interrupted. */
 bool nftables_raced(int r)
 {
-	return r == -EAGAIN || r == -ERESTART || r == -EINTR || r == -EBUSY || r == -ENOENT || r == -EEXIST;
+	return r == -EAGAIN || r == -ERESTART || r == -EINTR || r == -EBUSY || r == -ENOENT ||
+	       r == -EEXIST;
 }
 
 int nftables_retry(struct netlink *nl, nftables_attempt_fn *attempt, void *arg, struct error *err)
@@ -132,10 +136,13 @@ bool nftables_same(const struct rule *rule, const struct nft_rule_info *there)
 	const struct nft_addr_match none = { 0 }, *source = &none, *destination = &none;
 	bool masquerade = rule->verdict == RULE_MASQUERADE;
 
-	for (const struct match *m = rule->matches; m < rule->matches + RULE_MATCHES && m->kind; m++) {
-		const struct nft_addr_match *addr = m->kind == MATCH_SOURCE ? &there->source : &there->destination;
+	for (const struct match *m = rule->matches; m < rule->matches + RULE_MATCHES && m->kind;
+	     m++) {
+		const struct nft_addr_match *addr =
+			m->kind == MATCH_SOURCE ? &there->source : &there->destination;
 
-		if ((m->kind != MATCH_SOURCE && m->kind != MATCH_DESTINATION) || !same_addr(m, addr))
+		if ((m->kind != MATCH_SOURCE && m->kind != MATCH_DESTINATION) ||
+		    !same_addr(m, addr))
 			return false;
 		*(m->kind == MATCH_SOURCE ? &source : &destination) = addr;
 	}
@@ -144,5 +151,6 @@ bool nftables_same(const struct rule *rule, const struct nft_rule_info *there)
 		return false;
 	if (masquerade || there->masquerade)
 		return masquerade && there->masquerade;
-	return there->verdict == verdict_of(rule->verdict) && streq(there->target, rule->target ? rule->target : "");
+	return there->verdict == verdict_of(rule->verdict) &&
+	       streq(there->target, rule->target ? rule->target : "");
 }

@@ -14,7 +14,8 @@ void nftables_queue(struct netlink *nl, const struct ruleset *set);
 bool nftables_raced(int r);
 /* Run attempt until it does not return the errno of a lost race, at most NFTABLES_TRIES times. */
 typedef int nftables_attempt_fn(struct netlink *nl, void *arg, struct error *err);
-int nftables_retry(struct netlink *nl, nftables_attempt_fn *attempt, void *arg, struct error *err) must_check;
+int nftables_retry(struct netlink *nl, nftables_attempt_fn *attempt, void *arg,
+		   struct error *err) must_check;
 /* Does a rule that is there say the same as ours? */
 bool nftables_same(const struct rule *rule, const struct nft_rule_info *there);
 

@@ -22,24 +22,28 @@ static struct names names_of(struct arena *arena, const struct owner *owner)
 {
 	const char *chain = spoof_chain_name(arena, owner);
 
-	return (struct names){ chain, arena_printf(arena, "%s-mac", chain), spoof_comment(arena, owner) };
+	return (struct names){ chain, arena_printf(arena, "%s-mac", chain),
+			       spoof_comment(arena, owner) };
 }
 
-static void build(struct arena *arena, const struct names *names, const char *veth, const struct mac *mac,
-		  struct ruleset *set)
+static void build(struct arena *arena, const struct names *names, const char *veth,
+		  const struct mac *mac, struct ruleset *set)
 {
 	*set = (struct ruleset){ .family = RULE_BRIDGE, .table = TABLE };
-	ruleset_chain(arena, set, .name = PREROUTING, .type = "filter", .hook = NFT_PREROUTING, .priority = PRIORITY,
-		      .accept_policy = true);
+	ruleset_chain(arena, set, .name = PREROUTING, .type = "filter", .hook = NFT_PREROUTING,
+		      .priority = PRIORITY, .accept_policy = true);
 	ruleset_chain(arena, set, .name = names->chain, .flush = true);
 	ruleset_chain(arena, set, .name = names->mac_chain, .flush = true);
-	ruleset_rule(arena, set, .chain = PREROUTING, .matches = { { .kind = MATCH_IN_INTERFACE, .name = veth } },
+	ruleset_rule(arena, set, .chain = PREROUTING,
+		     .matches = { { .kind = MATCH_IN_INTERFACE, .name = veth } },
 		     .verdict = RULE_JUMP, .target = names->chain, .comment = names->comment);
-	ruleset_rule(arena, set, .chain = names->chain, .verdict = RULE_JUMP, .target = names->mac_chain,
-		     .comment = names->comment);
-	ruleset_rule(arena, set, .chain = names->mac_chain, .matches = { { .kind = MATCH_ETHER_SOURCE, .mac = *mac } },
+	ruleset_rule(arena, set, .chain = names->chain, .verdict = RULE_JUMP,
+		     .target = names->mac_chain, .comment = names->comment);
+	ruleset_rule(arena, set, .chain = names->mac_chain,
+		     .matches = { { .kind = MATCH_ETHER_SOURCE, .mac = *mac } },
 		     .verdict = RULE_RETURN, .comment = names->comment);
-	ruleset_rule(arena, set, .chain = names->mac_chain, .verdict = RULE_DROP, .comment = names->comment);
+	ruleset_rule(arena, set, .chain = names->mac_chain, .verdict = RULE_DROP,
+		     .comment = names->comment);
 }
 
 static int try_add(struct netlink *nl, void *arg, struct error *err)
@@ -48,7 +52,8 @@ static int try_add(struct netlink *nl, void *arg, struct error *err)
 	return netlink_commit(nl, err);
 }
 
-int spoof_check_add(const struct owner *owner, const char *veth, const struct mac *mac, struct error *err)
+int spoof_check_add(const struct owner *owner, const char *veth, const struct mac *mac,
+		    struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	auto_netlink struct netlink *nl = NULL;
@@ -102,10 +107,12 @@ int spoof_check_del(const struct owner *owner, struct error *err)
 	return r < 0 ? wrap(err, "remove macspoofchk of %s", owner->ifname) : 0;
 }
 
-static bool has_rule(const nft_rules_t *rules, const struct names *names, int verdict, const char *target)
+static bool has_rule(const nft_rules_t *rules, const struct names *names, int verdict,
+		     const char *target)
 {
 	list_each(rule, rules)
-		if (rule->verdict == verdict && streq(rule->target, target) && streq(rule->comment, names->comment))
+		if (rule->verdict == verdict && streq(rule->target, target) &&
+		    streq(rule->comment, names->comment))
 			return true;
 	return false;
 }
@@ -115,11 +122,15 @@ int spoof_check_check(const struct owner *owner, struct error *err)
 	auto_arena struct arena arena = { 0 };
 	auto_netlink struct netlink *nl = NULL;
 	struct names names = names_of(&arena, owner);
-	const struct { const char *chain; int verdict; const char *target; } wanted[] = {
-		{ PREROUTING,      NFT_VERDICT_JUMP,   names.chain },
-		{ names.chain,     NFT_VERDICT_JUMP,   names.mac_chain },
+	const struct {
+		const char *chain;
+		int verdict;
+		const char *target;
+	} wanted[] = {
+		{ PREROUTING, NFT_VERDICT_JUMP, names.chain },
+		{ names.chain, NFT_VERDICT_JUMP, names.mac_chain },
 		{ names.mac_chain, NFT_VERDICT_RETURN, "" },
-		{ names.mac_chain, NFT_VERDICT_DROP,   "" },
+		{ names.mac_chain, NFT_VERDICT_DROP, "" },
 	};
 	int r = nft_open(&nl, err);
 
@@ -128,8 +139,8 @@ int spoof_check_check(const struct owner *owner, struct error *err)
 
 		r = nft_rules(nl, NFT_BRIDGE, TABLE, wanted[i].chain, &arena, &rules, err);
 		if (r == 0 && !has_rule(&rules, &names, wanted[i].verdict, wanted[i].target))
-			r = fail(err, ENOENT, "macspoofchk rule of %s is missing in chain \"%s\"", owner->ifname,
-				 wanted[i].chain);
+			r = fail(err, ENOENT, "macspoofchk rule of %s is missing in chain \"%s\"",
+				 owner->ifname, wanted[i].chain);
 	}
 	return r;
 }

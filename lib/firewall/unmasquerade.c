@@ -18,28 +18,28 @@ typedef LIST(const char *) names_t;
 
 /* What to remove. DEL: chain and prefix of one attachment; GC: a network's, less what valid attachments keep. */
 struct removal {
-	bool         gc;
-	char         chain[CHAIN_NAME_SIZE];
-	const char  *nft_prefix;             /* of comments: H1-H2, for GC H1- */
-	const char  *xt_prefix;              /* GC: name: "tnet" id: " */
-	names_t      keep_hashes, keep_chains;   /* GC, sorted */
+	bool gc;
+	char chain[CHAIN_NAME_SIZE];
+	const char *nft_prefix;           /* of comments: H1-H2, for GC H1- */
+	const char *xt_prefix;            /* GC: name: "tnet" id: " */
+	names_t keep_hashes, keep_chains; /* GC, sorted */
 };
 
 /* What there is to remove, found before anything is queued. */
 struct found {
-	struct arena   arena;
-	bool           checks;               /* the nftables form is in use */
-	LIST(uint64_t) rules;                /* handles in masq_checks */
+	struct arena arena;
+	bool checks;          /* the nftables form is in use */
+	LIST(uint64_t) rules; /* handles in masq_checks */
 	struct xt_found {
-		bool           present;
-		LIST(uint64_t) jumps;        /* handles in POSTROUTING */
-		names_t        chains;       /* sorted, perhaps more than once */
+		bool present;
+		LIST(uint64_t) jumps; /* handles in POSTROUTING */
+		names_t chains;       /* sorted, perhaps more than once */
 	} xt[2];
 };
 
 static const struct {
 	enum rule_family family;
-	enum nft_family  nft;
+	enum nft_family nft;
 } xt_families[] = { { RULE_IP, NFT_IP }, { RULE_IP6, NFT_IP6 } };
 
 static void found_free(struct found *found)
@@ -54,7 +54,8 @@ static int compare_names(const void *a, const void *b)
 
 static bool has_name(const names_t *names, const char *name)
 {
-	return names->n && bsearch(&name, names->items, names->n, sizeof(*names->items), compare_names);
+	return names->n &&
+	       bsearch(&name, names->items, names->n, sizeof(*names->items), compare_names);
 }
 
 static void sort_names(names_t *names)
@@ -86,7 +87,8 @@ static bool chain_doomed(const char *chain, const char *comment, void *arg)
 	       !has_name(&removal->keep_chains, chain);
 }
 
-static int find_nft_rules(struct netlink *nl, const struct removal *removal, struct found *found, struct error *err)
+static int find_nft_rules(struct netlink *nl, const struct removal *removal, struct found *found,
+			  struct error *err)
 {
 	nft_rules_t rules = { 0 };
 	int r = nft_rules(nl, NFT_INET, MASQ_TABLE, MASQ_CHECKS, &found->arena, &rules, err);
@@ -98,8 +100,8 @@ static int find_nft_rules(struct netlink *nl, const struct removal *removal, str
 }
 
 /* GC: chains that nothing jumps to any more are known by the comments of their own rules. */
-static int find_orphans(struct netlink *nl, enum nft_family family, struct removal *removal, names_t *targets,
-			struct found *found, names_t *doomed, struct error *err)
+static int find_orphans(struct netlink *nl, enum nft_family family, struct removal *removal,
+			names_t *targets, struct found *found, names_t *doomed, struct error *err)
 {
 	nft_names_t chains = { 0 };
 	int r = nft_chains(nl, family, XT_TABLE, &found->arena, &chains, err);
@@ -119,12 +121,14 @@ static int find_orphans(struct netlink *nl, enum nft_family family, struct remov
 }
 
 /* Jumps in POSTROUTING and the chains that they lead to, each chain once. */
-static int find_xt_rules(struct netlink *nl, size_t i, struct removal *removal, struct found *found, struct error *err)
+static int find_xt_rules(struct netlink *nl, size_t i, struct removal *removal, struct found *found,
+			 struct error *err)
 {
 	struct xt_found *xt = &found->xt[i];
 	nft_rules_t jumps = { 0 };
 	names_t targets = { 0 };
-	int r = nft_rules(nl, xt_families[i].nft, XT_TABLE, XT_POSTROUTING, &found->arena, &jumps, err);
+	int r = nft_rules(nl, xt_families[i].nft, XT_TABLE, XT_POSTROUTING, &found->arena, &jumps,
+			  err);
 
 	list_each(jump, &jumps) {
 		if (chain_doomed(jump->target, jump->comment, removal)) {
@@ -135,7 +139,8 @@ static int find_xt_rules(struct netlink *nl, size_t i, struct removal *removal, 
 			*list_add(&found->arena, &targets) = jump->target;
 	}
 	if (r == 0 && removal->gc)
-		r = find_orphans(nl, xt_families[i].nft, removal, &targets, found, &xt->chains, err);
+		r = find_orphans(nl, xt_families[i].nft, removal, &targets, found, &xt->chains,
+				 err);
 	if (!removal->gc)
 		*list_add(&found->arena, &xt->chains) = removal->chain;
 	sort_names(&xt->chains);
@@ -143,17 +148,20 @@ static int find_xt_rules(struct netlink *nl, size_t i, struct removal *removal, 
 }
 
 /* One exchange says what there is to dump. */
-static int find_places(struct netlink *nl, const struct removal *removal, struct found *found, struct error *err)
+static int find_places(struct netlink *nl, const struct removal *removal, struct found *found,
+		       struct error *err)
 {
 	const char *chain = removal->gc ? XT_POSTROUTING : removal->chain;
 
 	nft_queue_find_chain(nl, NFT_INET, MASQ_TABLE, MASQ_CHECKS, &found->checks);
 	for (size_t i = 0; i < ARRAY_SIZE(xt_families); i++)
-		nft_queue_find_chain(nl, xt_families[i].nft, XT_TABLE, chain, &found->xt[i].present);
+		nft_queue_find_chain(nl, xt_families[i].nft, XT_TABLE, chain,
+				     &found->xt[i].present);
 	return netlink_commit(nl, err);
 }
 
-static int find_all(struct netlink *nl, struct removal *removal, struct found *found, struct error *err)
+static int find_all(struct netlink *nl, struct removal *removal, struct found *found,
+		    struct error *err)
 {
 	int r = find_places(nl, removal, found, err);
 
@@ -202,8 +210,10 @@ static int remove_all(struct removal *removal, struct error *err)
 		r = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(xt_families); i++) {
 		struct error later = { 0 };
-		int r2 = legacy_active(xt_families[i].family) ?
-			 legacy_remove(xt_families[i].family, chain_doomed, removal, &later) : 0;
+		int r2 = legacy_active(xt_families[i].family)
+				 ? legacy_remove(xt_families[i].family, chain_doomed, removal,
+						 &later)
+				 : 0;
 
 		if (r2 < 0 && r == 0)
 			first = later;
@@ -230,7 +240,8 @@ int masquerade_del(const struct owner *owner, struct error *err)
 }
 
 /* Names that valid attachments keep. */
-static void keep_valid(struct arena *arena, const char *network, const owners_t *valid, struct removal *removal)
+static void keep_valid(struct arena *arena, const char *network, const owners_t *valid,
+		       struct removal *removal)
 {
 	list_each(attachment, valid) {
 		struct owner owner = { network, attachment->container, attachment->ifname };

@@ -19,11 +19,11 @@
 #define UDATA_COMMENT 0
 
 struct nft_rule {
-	struct nl_msg  *msg;
-	struct nlattr  *expressions;
+	struct nl_msg *msg;
+	struct nlattr *expressions;
 	enum nft_family family;
-	int             nfproto;      /* the address family that an inet rule is restricted to so far, 0 = none */
-	char            comment[NFT_COMMENT_MAX + 1];
+	int nfproto; /* the address family that an inet rule is restricted to so far, 0 = none */
+	char comment[NFT_COMMENT_MAX + 1];
 };
 
 struct expression {
@@ -33,27 +33,29 @@ struct expression {
 static const char *family_name(enum nft_family family)
 {
 	switch (family) {
-	case NFT_INET:   return "inet";
-	case NFT_IP:     return "ip";
-	case NFT_IP6:    return "ip6";
+	case NFT_INET: return "inet";
+	case NFT_IP: return "ip";
+	case NFT_IP6: return "ip6";
 	case NFT_BRIDGE: return "bridge";
 	}
 	return "?";
 }
 
-static struct nl_msg *queue(struct netlink *nl, int type, int flags, enum nft_family family, const char *label)
+static struct nl_msg *queue(struct netlink *nl, int type, int flags, enum nft_family family,
+			    const char *label)
 {
 	struct nfgenmsg header = { .nfgen_family = family, .version = NFNETLINK_V0 };
 
-	return netlink_queue(nl, NFNL_SUBSYS_NFTABLES << 8 | type, flags, &header, sizeof(header), "%s", label);
+	return netlink_queue(nl, NFNL_SUBSYS_NFTABLES << 8 | type, flags, &header, sizeof(header),
+			     "%s", label);
 }
 
 /* Says what is done to what: `create chain inet t postrouting`. */
-static const char *label(char text[256], const char *verb, enum nft_family family, const char *table,
-			 const char *name)
+static const char *label(char text[256], const char *verb, enum nft_family family,
+			 const char *table, const char *name)
 {
-	snprintf(text, 256, "%s %s %.100s%s%.100s", verb, family_name(family), table, name ? " " : "",
-		 name ? name : "");
+	snprintf(text, 256, "%s %s %.100s%s%.100s", verb, family_name(family), table,
+		 name ? " " : "", name ? name : "");
 	return text;
 }
 
@@ -70,7 +72,8 @@ static void put_comment(struct nl_msg *msg, int type, const char *comment)
 	nla_put(msg, type, 2 + len + 1, data);
 }
 
-void nft_queue_table(struct netlink *nl, enum nft_family family, const char *table, const char *comment)
+void nft_queue_table(struct netlink *nl, enum nft_family family, const char *table,
+		     const char *comment)
 {
 	char text[256];
 	struct nl_msg *msg = queue(nl, NFT_MSG_NEWTABLE, NLM_F_CREATE, family,
@@ -94,7 +97,8 @@ static void put_hook(struct nl_msg *msg, const struct nft_chain *chain)
 		nla_put_u32(msg, NFTA_CHAIN_POLICY, htonl(NF_ACCEPT));
 }
 
-void nft_queue_chain(struct netlink *nl, enum nft_family family, const char *table, const struct nft_chain *chain)
+void nft_queue_chain(struct netlink *nl, enum nft_family family, const char *table,
+		     const struct nft_chain *chain)
 {
 	char text[256];
 	struct nl_msg *msg = queue(nl, NFT_MSG_NEWCHAIN, NLM_F_CREATE, family,
@@ -108,26 +112,30 @@ void nft_queue_chain(struct netlink *nl, enum nft_family family, const char *tab
 }
 
 /* A rule deletion without a handle is for all rules of the chain. */
-void nft_queue_flush_chain(struct netlink *nl, enum nft_family family, const char *table, const char *chain)
+void nft_queue_flush_chain(struct netlink *nl, enum nft_family family, const char *table,
+			   const char *chain)
 {
 	char text[256];
-	struct nl_msg *msg = queue(nl, NFT_MSG_DELRULE, 0, family, label(text, "flush chain", family, table, chain));
+	struct nl_msg *msg = queue(nl, NFT_MSG_DELRULE, 0, family,
+				   label(text, "flush chain", family, table, chain));
 
 	nla_put_string(msg, NFTA_RULE_TABLE, table);
 	nla_put_string(msg, NFTA_RULE_CHAIN, chain);
 }
 
-void nft_queue_del_chain(struct netlink *nl, enum nft_family family, const char *table, const char *chain)
+void nft_queue_del_chain(struct netlink *nl, enum nft_family family, const char *table,
+			 const char *chain)
 {
 	char text[256];
-	struct nl_msg *msg = queue(nl, NFT_MSG_DELCHAIN, 0, family, label(text, "delete chain", family, table, chain));
+	struct nl_msg *msg = queue(nl, NFT_MSG_DELCHAIN, 0, family,
+				   label(text, "delete chain", family, table, chain));
 
 	nla_put_string(msg, NFTA_CHAIN_TABLE, table);
 	nla_put_string(msg, NFTA_CHAIN_NAME, chain);
 }
 
-void nft_queue_del_rule(struct netlink *nl, enum nft_family family, const char *table, const char *chain,
-			uint64_t handle)
+void nft_queue_del_rule(struct netlink *nl, enum nft_family family, const char *table,
+			const char *chain, uint64_t handle)
 {
 	char text[256];
 	struct nl_msg *msg = queue(nl, NFT_MSG_DELRULE, 0, family,
@@ -138,8 +146,8 @@ void nft_queue_del_rule(struct netlink *nl, enum nft_family family, const char *
 	nla_put_u64(msg, NFTA_RULE_HANDLE, htobe64(handle));
 }
 
-struct nft_rule *nft_rule_begin(struct netlink *nl, enum nft_family family, const char *table, const char *chain,
-				const char *comment)
+struct nft_rule *nft_rule_begin(struct netlink *nl, enum nft_family family, const char *table,
+				const char *chain, const char *comment)
 {
 	char text[256];
 	struct nft_rule *rule = xrealloc(NULL, sizeof(*rule));
@@ -243,10 +251,13 @@ static void match_nfproto(struct nft_rule *rule, int family)
 /* Whole bytes of prefix are loaded and compared as they are; only another prefix needs a mask. */
 void nft_match_addr(struct nft_rule *rule, bool source, enum nft_op op, const struct cidr *cidr)
 {
-	static const struct { uint8_t source, destination; } v4 = { 12, 16 }, v6 = { 8, 24 };
+	static const struct {
+		uint8_t source, destination;
+	} v4 = { 12, 16 }, v6 = { 8, 24 };
 	struct cidr network = cidr_network(cidr);
 	bool is_v4 = network.ip.family == AF_INET;
-	uint32_t offset = source ? (is_v4 ? v4.source : v6.source) : (is_v4 ? v4.destination : v6.destination);
+	uint32_t offset = source ? (is_v4 ? v4.source : v6.source)
+				 : (is_v4 ? v4.destination : v6.destination);
 	uint8_t bits[16] = { 0 };
 	uint32_t size = network.prefix / 8;
 

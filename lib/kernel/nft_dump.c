@@ -21,23 +21,23 @@
 #define UDATA_COMMENT 0
 
 struct rules_dump {
-	const char   *chain;
+	const char *chain;
 	struct arena *arena;
-	nft_rules_t  *rules;
+	nft_rules_t *rules;
 };
 
 /* The register as the expressions so far left it. */
 struct load {
 	enum { LOAD_OTHER, LOAD_NFPROTO, LOAD_NETWORK } what;
 	uint32_t offset, size;
-	uint8_t  mask[16];
+	uint8_t mask[16];
 };
 
 struct rule_reader {
-	struct arena         *arena;
+	struct arena *arena;
 	struct nft_rule_info *info;
-	struct load           load;
-	int                   nfproto;
+	struct load load;
+	int nfproto;
 };
 
 static uint32_t get_be32(struct nlattr *attr)
@@ -48,7 +48,8 @@ static uint32_t get_be32(struct nlattr *attr)
 /* A string attribute, its NUL missing or not. */
 static const char *get_text(struct arena *arena, struct nlattr *attr)
 {
-	return attr ? arena_memdup(arena, nla_data(attr), strnlen(nla_data(attr), nla_len(attr))) : "";
+	return attr ? arena_memdup(arena, nla_data(attr), strnlen(nla_data(attr), nla_len(attr)))
+		    : "";
 }
 
 static bool names(struct nlattr *attr, const char *name)
@@ -80,7 +81,8 @@ static const char *user_comment(struct arena *arena, struct nlattr *attr)
 
 	while (left >= 2 && data[1] <= left - 2) {
 		if (data[0] == UDATA_COMMENT)
-			return arena_memdup(arena, data + 2, strnlen((const char *)data + 2, data[1]));
+			return arena_memdup(arena, data + 2,
+					    strnlen((const char *)data + 2, data[1]));
 		left -= 2 + data[1];
 		data += 2 + data[1];
 	}
@@ -92,7 +94,8 @@ static void read_meta(struct rule_reader *reader, struct nlattr *data)
 	struct nlattr *tb[NFTA_META_MAX + 1];
 
 	reader->load = (struct load){ LOAD_OTHER };
-	if (nla_parse_nested(tb, NFTA_META_MAX, data, NULL) == 0 && get_be32(tb[NFTA_META_KEY]) == NFT_META_NFPROTO)
+	if (nla_parse_nested(tb, NFTA_META_MAX, data, NULL) == 0 &&
+	    get_be32(tb[NFTA_META_KEY]) == NFT_META_NFPROTO)
 		reader->load.what = LOAD_NFPROTO;
 }
 
@@ -144,8 +147,8 @@ static void read_addr(struct rule_reader *reader, enum nft_op op, const uint8_t 
 	int prefix = mask_prefix(&reader->load);
 	struct nft_addr_match match = { .op = op };
 
-	if ((!is_v4 && reader->nfproto != NFPROTO_IPV6) || (!source && offset != (is_v4 ? 16 : 24)) ||
-	    prefix < 0 || prefix > (is_v4 ? 32 : 128))
+	if ((!is_v4 && reader->nfproto != NFPROTO_IPV6) ||
+	    (!source && offset != (is_v4 ? 16 : 24)) || prefix < 0 || prefix > (is_v4 ? 32 : 128))
 		return;
 	match.cidr = (struct cidr){ ip_make(is_v4 ? AF_INET : AF_INET6, value), prefix };
 	*(source ? &reader->info->source : &reader->info->destination) = match;
@@ -171,7 +174,8 @@ static void read_cmp(struct rule_reader *reader, struct nlattr *data)
 
 static void read_immediate(struct rule_reader *reader, struct nlattr *data)
 {
-	struct nlattr *tb[NFTA_IMMEDIATE_MAX + 1], *value[NFTA_DATA_MAX + 1], *verdict[NFTA_VERDICT_MAX + 1];
+	struct nlattr *tb[NFTA_IMMEDIATE_MAX + 1], *value[NFTA_DATA_MAX + 1],
+		*verdict[NFTA_VERDICT_MAX + 1];
 
 	if (nla_parse_nested(tb, NFTA_IMMEDIATE_MAX, data, NULL) < 0 || !tb[NFTA_IMMEDIATE_DATA] ||
 	    nla_parse_nested(value, NFTA_DATA_MAX, tb[NFTA_IMMEDIATE_DATA], NULL) < 0 ||
@@ -186,7 +190,8 @@ static void read_match(struct rule_reader *reader, struct nlattr *data)
 {
 	struct nlattr *tb[NFTA_MATCH_MAX + 1];
 
-	if (nla_parse_nested(tb, NFTA_MATCH_MAX, data, NULL) == 0 && names(tb[NFTA_MATCH_NAME], "comment"))
+	if (nla_parse_nested(tb, NFTA_MATCH_MAX, data, NULL) == 0 &&
+	    names(tb[NFTA_MATCH_NAME], "comment"))
 		reader->info->comment = get_text(reader->arena, tb[NFTA_MATCH_INFO]);
 }
 
@@ -199,7 +204,8 @@ static void read_target(struct rule_reader *reader, struct nlattr *data)
 {
 	struct nlattr *tb[NFTA_TARGET_MAX + 1];
 
-	if (nla_parse_nested(tb, NFTA_TARGET_MAX, data, NULL) == 0 && names(tb[NFTA_TARGET_NAME], "MASQUERADE"))
+	if (nla_parse_nested(tb, NFTA_TARGET_MAX, data, NULL) == 0 &&
+	    names(tb[NFTA_TARGET_NAME], "MASQUERADE"))
 		reader->info->masquerade = true;
 }
 
@@ -209,14 +215,10 @@ static void read_expression(struct rule_reader *reader, struct nlattr *element)
 		const char *name;
 		void (*read)(struct rule_reader *reader, struct nlattr *data);
 	} known[] = {
-		{ "meta",      read_meta },
-		{ "payload",   read_payload },
-		{ "bitwise",   read_bitwise },
-		{ "cmp",       read_cmp },
-		{ "immediate", read_immediate },
-		{ "masq",      read_masq },
-		{ "match",     read_match },
-		{ "target",    read_target },
+		{ "meta", read_meta },           { "payload", read_payload },
+		{ "bitwise", read_bitwise },     { "cmp", read_cmp },
+		{ "immediate", read_immediate }, { "masq", read_masq },
+		{ "match", read_match },         { "target", read_target },
 	};
 	struct nlattr *tb[NFTA_EXPR_MAX + 1];
 
@@ -237,14 +239,17 @@ static int read_rule(const struct nlmsghdr *reply, void *arg, struct error *err)
 
 	if (reply->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE))
 		return 0;
-	if (nlmsg_parse((struct nlmsghdr *)reply, sizeof(struct nfgenmsg), tb, NFTA_RULE_MAX, NULL) < 0 ||
+	if (nlmsg_parse((struct nlmsghdr *)reply, sizeof(struct nfgenmsg), tb, NFTA_RULE_MAX,
+			NULL) < 0 ||
 	    !tb[NFTA_RULE_HANDLE] || !tb[NFTA_RULE_CHAIN])
 		return fail(err, EPROTO, "malformed rule from the kernel");
 	if (!names(tb[NFTA_RULE_CHAIN], dump->chain))
 		return 0;
 	reader.info = list_add(dump->arena, dump->rules);
-	*reader.info = (struct nft_rule_info){ .handle = be64toh(nla_get_u64(tb[NFTA_RULE_HANDLE])), .comment = "",
-					       .target = "", .verdict = INT_MAX };
+	*reader.info = (struct nft_rule_info){ .handle = be64toh(nla_get_u64(tb[NFTA_RULE_HANDLE])),
+					       .comment = "",
+					       .target = "",
+					       .verdict = INT_MAX };
 	reader.nfproto = ((const struct nfgenmsg *)NLMSG_DATA(reply))->nfgen_family;
 	if (tb[NFTA_RULE_USERDATA])
 		reader.info->comment = user_comment(dump->arena, tb[NFTA_RULE_USERDATA]);
@@ -254,13 +259,14 @@ static int read_rule(const struct nlmsghdr *reply, void *arg, struct error *err)
 	return 0;
 }
 
-int nft_rules(struct netlink *nl, enum nft_family family, const char *table, const char *chain, struct arena *arena,
-	      nft_rules_t *rules, struct error *err)
+int nft_rules(struct netlink *nl, enum nft_family family, const char *table, const char *chain,
+	      struct arena *arena, nft_rules_t *rules, struct error *err)
 {
 	struct nfgenmsg header = { .nfgen_family = family };
 	struct rules_dump dump = { chain, arena, rules };
-	struct nl_msg *msg = netlink_queue(nl, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE, 0, &header, sizeof(header),
-					   "list chain %s %s", table, chain);
+	struct nl_msg *msg =
+		netlink_queue(nl, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE, 0, &header,
+			      sizeof(header), "list chain %s %s", table, chain);
 
 	nla_put_string(msg, NFTA_RULE_TABLE, table);
 	nla_put_string(msg, NFTA_RULE_CHAIN, chain);
@@ -274,11 +280,13 @@ static int found_chain(const struct nlmsghdr *reply unused, void *arg, struct er
 	return 0;
 }
 
-void nft_queue_find_chain(struct netlink *nl, enum nft_family family, const char *table, const char *chain, bool *found)
+void nft_queue_find_chain(struct netlink *nl, enum nft_family family, const char *table,
+			  const char *chain, bool *found)
 {
 	struct nfgenmsg header = { .nfgen_family = family };
-	struct nl_msg *msg = netlink_queue(nl, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0, &header, sizeof(header),
-					   "look for chain %s %s", table, chain);
+	struct nl_msg *msg =
+		netlink_queue(nl, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0, &header,
+			      sizeof(header), "look for chain %s %s", table, chain);
 
 	nla_put_string(msg, NFTA_CHAIN_TABLE, table);
 	nla_put_string(msg, NFTA_CHAIN_NAME, chain);
@@ -288,9 +296,9 @@ void nft_queue_find_chain(struct netlink *nl, enum nft_family family, const char
 }
 
 struct chains_dump {
-	const char   *table;
+	const char *table;
 	struct arena *arena;
-	nft_names_t  *names;
+	nft_names_t *names;
 };
 
 static int read_chain(const struct nlmsghdr *reply, void *arg, struct error *err)
@@ -300,7 +308,8 @@ static int read_chain(const struct nlmsghdr *reply, void *arg, struct error *err
 
 	if (reply->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN))
 		return 0;
-	if (nlmsg_parse((struct nlmsghdr *)reply, sizeof(struct nfgenmsg), tb, NFTA_CHAIN_MAX, NULL) < 0)
+	if (nlmsg_parse((struct nlmsghdr *)reply, sizeof(struct nfgenmsg), tb, NFTA_CHAIN_MAX,
+			NULL) < 0)
 		return fail(err, EPROTO, "malformed chain from the kernel");
 	if (tb[NFTA_CHAIN_NAME] && names(tb[NFTA_CHAIN_TABLE], dump->table))
 		*list_add(dump->arena, dump->names) = get_text(dump->arena, tb[NFTA_CHAIN_NAME]);
@@ -308,8 +317,8 @@ static int read_chain(const struct nlmsghdr *reply, void *arg, struct error *err
 }
 
 /* The kernel filters by family only. */
-int nft_chains(struct netlink *nl, enum nft_family family, const char *table, struct arena *arena, nft_names_t *names,
-	       struct error *err)
+int nft_chains(struct netlink *nl, enum nft_family family, const char *table, struct arena *arena,
+	       nft_names_t *names, struct error *err)
 {
 	struct nfgenmsg header = { .nfgen_family = family };
 	struct chains_dump dump = { table, arena, names };
@@ -327,8 +336,8 @@ int nft_open(struct netlink **nl, struct error *err)
 	int r = netlink_open(nl, NETLINK_NETFILTER, -1, err);
 
 	if (r == 0) {
-		netlink_queue(*nl, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, 0, &header, sizeof(header),
-			      "look for nf_tables");
+		netlink_queue(*nl, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, 0, &header,
+			      sizeof(header), "look for nf_tables");
 		r = netlink_commit(*nl, err);
 	}
 	if (r == 0)

@@ -116,8 +116,8 @@ static int measure(const char *name, int count, struct error *err)
 			return r;
 	}
 	printf("%s: own CPU %.3f ms, children %.3f ms, wall %.3f ms\n", name,
-	       (seconds(RUSAGE_SELF) - cpu) * 1000 / count, (seconds(RUSAGE_CHILDREN) - children) * 1000 / count,
-	       (now() - wall) * 1000 / count);
+	       (seconds(RUSAGE_SELF) - cpu) * 1000 / count,
+	       (seconds(RUSAGE_CHILDREN) - children) * 1000 / count, (now() - wall) * 1000 / count);
 	return 0;
 }
 
@@ -131,7 +131,8 @@ static int collect(const char *network, char **words, int n, struct error *err)
 		if (!slash)
 			return fail(err, 22, "not ID/IFNAME: %s", words[i]);
 		*slash = '\0';
-		*list_add(&arena, &valid) = (struct owner){ .container = words[i], .ifname = slash + 1 };
+		*list_add(&arena, &valid) =
+			(struct owner){ .container = words[i], .ifname = slash + 1 };
 	}
 	return masquerade_gc(network, &valid, err);
 }
@@ -174,7 +175,8 @@ int main(int argc, char **argv)
 		size_t n = addresses_of(argv + 6, argc - 6, addresses);
 		struct owner owner = { argv[3], argv[4], argv[5] };
 
-		return report(masquerade_add(backend_of(argv[2]), &owner, addresses, n, &err), &err);
+		return report(masquerade_add(backend_of(argv[2]), &owner, addresses, n, &err),
+			      &err);
 	}
 	if (streq(verb, "fill") && argc == 5)
 		return report(fill(argv[2], argv[3], atoi(argv[4]), &err), &err);
