@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -85,5 +87,92 @@ int netns_identity(int fd, dev_t *dev, ino_t *ino, struct error *err)
 		return fail_errno(err, errno, "identify network namespace");
 	*dev = st.st_dev;
 	*ino = st.st_ino;
+	return 0;
+}
+
+/* The path of a named namespace; the name is a file name, so nothing that leads elsewhere. */
+static int name_path(const char *name, char *path, size_t size, struct error *err)
+{
+	if (!*name || strlen(name) > NAME_MAX || strchr(name, '/') || streq(name, ".") || streq(name, ".."))
+		return fail(err, EINVAL, "\"%s\" is not a name for a network namespace", name);
+	snprintf(path, size, "%s/%s", NETNS_RUN_DIR, name);
+	return 0;
+}
+
+/*
+ * A bind mount reaches the mount namespaces of others (daemons, containers started before) only when the folder
+ * is a shared mount point, which it becomes by being bound over itself first; ip-netns(8) does the same. The lock
+ * keeps two of us from stacking mounts.
+ */
+static int share_run_dir(struct error *err)
+{
+	auto_close int lock = -1;
+	int r = dir_make(NETNS_RUN_DIR, 0755, err);
+
+	if (r < 0)
+		return r;
+	lock = open(NETNS_RUN_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock < 0 || flock(lock, LOCK_EX) < 0)
+		return fail_errno(err, errno, "lock \"%s\"", NETNS_RUN_DIR);
+	if (mount("", NETNS_RUN_DIR, "none", MS_SHARED | MS_REC, NULL) == 0)
+		return 0;
+	if (errno != EINVAL)     /* EINVAL: not a mount point yet */
+		return fail_errno(err, errno, "share \"%s\"", NETNS_RUN_DIR);
+	if (mount(NETNS_RUN_DIR, NETNS_RUN_DIR, "none", MS_BIND | MS_REC, NULL) < 0)
+		return fail_errno(err, errno, "bind \"%s\" to itself", NETNS_RUN_DIR);
+	if (mount("", NETNS_RUN_DIR, "none", MS_SHARED | MS_REC, NULL) < 0)
+		return fail_errno(err, errno, "share \"%s\"", NETNS_RUN_DIR);
+	return 0;
+}
+
+/* A new namespace can only be had by going there: go, pin it at path, come back. */
+static int pin_new(const char *path, struct error *err)
+{
+	auto_netns int back = -1;
+	auto_close int self = open(SELF, O_RDONLY | O_CLOEXEC);
+
+	if (self < 0)
+		return fail_errno(err, errno, "open \"%s\"", SELF);
+	if (unshare(CLONE_NEWNET) < 0)
+		return fail_errno(err, errno, "unshare network namespace");
+	back = take_fd(&self);
+	if (mount(SELF, path, "none", MS_BIND, NULL) < 0)
+		return fail_errno(err, errno, "bind network namespace to \"%s\"", path);
+	return 0;
+}
+
+int netns_add(const char *name, struct error *err)
+{
+	char path[sizeof(NETNS_RUN_DIR) + NAME_MAX + 1];
+	auto_close int file = -1;
+	int r = name_path(name, path, sizeof(path), err);
+
+	if (r == 0)
+		r = share_run_dir(err);
+	if (r == 0) {
+		file = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+		if (file < 0)
+			return fail_errno(err, errno, "create network namespace \"%s\"", name);
+		r = pin_new(path, err);
+		if (r < 0)
+			unlink(path);
+	}
+	if (r < 0)
+		wrap(err, "create network namespace \"%s\"", name);
+	return r;
+}
+
+/* The namespace itself lives on while a process or a descriptor holds it. */
+int netns_del(const char *name, struct error *err)
+{
+	char path[sizeof(NETNS_RUN_DIR) + NAME_MAX + 1];
+	int r = name_path(name, path, sizeof(path), err);
+
+	if (r < 0)
+		return r;
+	if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL)     /* EINVAL: a file left without its mount */
+		return fail_errno(err, errno, "remove network namespace \"%s\"", name);
+	if (unlink(path) < 0)
+		return fail_errno(err, errno, "remove network namespace \"%s\"", name);
 	return 0;
 }
