@@ -207,10 +207,9 @@ static int wait_for_dad(struct attachment *a, int index, struct error *err)
 		if (r || !tentative)
 			return r;
 		r = netlink_events(events, 100, ignore_event, NULL, err);
-		if (r == -ETIMEDOUT)
-			left_ms -= 100;
-		else if (r < 0 && r != -ENOBUFS)
+		if (r < 0 && r != -ENOBUFS)
 			return r;
+		left_ms -= r == 0 ? 100 : 0;
 	}
 	return fail(err, ETIMEDOUT, "IPv6 addresses of %s are still tentative after 5 s", a->request->ifname);
 }
