@@ -1,0 +1,368 @@
+/*
+ * A chain of plugins as a runtime runs it. Each plugin's configuration is the member of the list with name, cniVersion,
+ * the previous result and what of the runtime's capabilities it asked for; that document goes to delegate_request(),
+ * which decides between a call and a process.
+ */
+#include "cni/chain.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+static const char *const step_words[CNI_N_COMMANDS] = {
+	[CNI_ADD] = "add", [CNI_DEL] = "delete", [CNI_CHECK] = "check", [CNI_GC] = "gc", [CNI_STATUS] = "status",
+};
+
+static int64_t now_microseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+static struct owner chain_owner(const struct chain *chain, const struct network *network)
+{
+	return (struct owner){ network->name, chain->container, chain->ifname };
+}
+
+static bool at_least(const struct network *network, const char *version)
+{
+	return cni_version_compare(network->version, version) >= 0;
+}
+
+/* What the plugin declared it can do and the runtime has something to say about. */
+static void set_runtime_config(const struct chain *chain, const struct json *plugin, struct json *config)
+{
+	const struct json *capabilities = json_member(plugin, "capabilities");
+	auto_json struct json *given = json_new_object();
+
+	for (void *i = json_first(capabilities); i; i = json_next(capabilities, i)) {
+		struct json *value = json_member(chain->capability_args, json_iter_key(i));
+
+		if (value && json_true(json_iter_value(i)))
+			json_set(given, json_iter_key(i), json_share(value));
+	}
+	json_remove(config, "capabilities");
+	if (json_length(given))
+		json_set(config, "runtimeConfig", take_ptr(given));
+}
+
+/* The document a plugin gets on stdin. */
+static struct json *plugin_config(const struct chain *chain, const struct network *network,
+				  const struct json *plugin, struct json *prev_result, struct json *attachments)
+{
+	struct json *config = json_copy(plugin);
+
+	json_set(config, "name", json_new_string(network->name));
+	json_set(config, "cniVersion", json_new_string(network->version));
+	if (prev_result)
+		json_set(config, "prevResult", json_share(prev_result));
+	if (attachments) {
+		json_set(config, "cni.dev/valid-attachments", json_share(attachments));
+		json_set(config, "cni.dev/attachments", json_share(attachments));
+	}
+	set_runtime_config(chain, plugin, config);
+	return config;
+}
+
+/* Which plugin of the list failed at what: `plugin type="bridge" name="x" failed (add): ...`. */
+static int blame(const struct json *plugin, enum cni_command command, struct error *err)
+{
+	const char *type = json_string(json_member(plugin, "type")), *name = json_string(json_member(plugin, "name"));
+
+	if (name)
+		return wrap(err, "plugin type=\"%s\" name=\"%s\" failed (%s)", type, name, step_words[command]);
+	return wrap(err, "plugin type=\"%s\" failed (%s)", type, step_words[command]);
+}
+
+static void tell(const struct chain *chain, const struct cni_request *request, const char *type, int64_t start,
+		 const struct error *error)
+{
+	struct delegate delegate;
+	bool found;
+
+	if (!chain->step)
+		return;
+	found = delegate_locate(request, type, &delegate, NULL) >= 0;
+	chain->step(chain->arg, &(struct chain_step){
+		.command      = request->command,
+		.type         = type,
+		.file         = found ? delegate.path : NULL,
+		.in_process   = found && delegate.plugin,
+		.microseconds = now_microseconds() - start,
+		.error        = error,
+	});
+}
+
+/* For GC and STATUS there is no container, netns or interface. */
+static struct cni_request request_make(const struct chain *chain, enum cni_command command)
+{
+	bool attached = command != CNI_GC && command != CNI_STATUS;
+
+	return (struct cni_request){
+		.command     = command,
+		.container   = attached ? chain->container : "",
+		.netns       = attached && chain->netns ? chain->netns : "",
+		.ifname      = attached ? chain->ifname : "",
+		.args        = attached && chain->args ? chain->args : "",
+		.path        = chain->path,
+		.arena       = chain->arena,
+		.find_plugin = chain->find_plugin,
+		.embedded    = true,
+	};
+}
+
+static int call_plugin(const struct chain *chain, const struct network *network, enum cni_command command,
+		       const struct json *plugin, struct json *prev_result, struct json *attachments,
+		       struct json **reply, struct error *err)
+{
+	auto_json struct json *config = plugin_config(chain, network, plugin, prev_result, attachments);
+	const char *type = json_string(json_member(plugin, "type"));
+	struct cni_request request = request_make(chain, command);
+	int64_t start = now_microseconds();
+	int r;
+
+	request.config_text = json_text(config, JSON_STYLE_COMPACT, chain->arena);
+	request.config_size = strlen(request.config_text);
+	r = request_decode(&request, err);
+	if (r >= 0)
+		r = delegate_request(&request, type, reply, err);
+	tell(chain, &request, type, start, r < 0 ? err : NULL);
+	request_release(&request);
+	return r < 0 ? blame(plugin, command, err) : 0;
+}
+
+/* In reverse, all of them; the first failure's code, everybody's message. */
+static int del_all(const struct chain *chain, const struct network *network, struct json *prev_result,
+		   struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = network->plugins.n; i-- > 0;) {
+		struct error one = { 0 };
+
+		if (call_plugin(chain, network, CNI_DEL, network->plugins.items[i], prev_result, NULL, NULL, &one) >= 0)
+			continue;
+		if (r == 0)
+			*err = one;
+		else
+			error_join(err, &one);
+		r = -one.errnum;
+	}
+	return r;
+}
+
+static int remember(const struct chain *chain, const struct network *network, struct json *result, struct error *err)
+{
+	const struct cached cached = {
+		.network = network->name, .container = chain->container, .ifname = chain->ifname,
+		.netns = chain->netns, .args = chain->args, .capability_args = chain->capability_args,
+		.config = network->text, .config_size = network->text_size, .result = result,
+	};
+
+	return cache_write(chain->cache_folder, &cached, err);
+}
+
+/* The remembered result in the list's version; NULL when there is none. */
+static int previous_result(const struct chain *chain, const struct network *network, const struct cached *cached,
+			   struct json **result, struct error *err)
+{
+	struct cni_result decoded = { 0 };
+	int r;
+
+	if (!cached->result)
+		return 0;
+	r = result_decode(cached->result, network->version, false, chain->arena, &decoded, err);
+	if (r >= 0)
+		r = result_to_json(&decoded, network->version, result, err);
+	return r < 0 ? wrap(err, "cached result of network \"%s\"", network->name) : 0;
+}
+
+/* What the person did not say again is what ADD was told. */
+static void recall(struct chain *chain, const struct cached *cached)
+{
+	if (!chain->netns || !*chain->netns)
+		chain->netns = cached->netns;
+	if (!chain->args || !*chain->args)
+		chain->args = cached->args;
+	if (!chain->capability_args)
+		chain->capability_args = cached->capability_args;
+}
+
+static int check_attachment(const struct chain *chain, struct error *err)
+{
+	if (!*chain->container)
+		return fail_code(err, CNI_UNKNOWN_CONTAINER, EINVAL, "missing containerID");
+	if (!cni_valid_name(chain->container))
+		return cni_fail(err, CNI_INVALID_ENVIRONMENT, chain->container, "invalid characters in containerID");
+	return cni_check_ifname(chain->ifname, err);
+}
+
+int chain_add(struct chain *chain, const struct network *network, struct json **result, struct error *err)
+{
+	auto_json struct json *prev = NULL;
+	struct error later = { 0 };
+	int r = check_attachment(chain, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < network->plugins.n && r >= 0; i++) {
+		struct json *reply = NULL;
+
+		r = call_plugin(chain, network, CNI_ADD, network->plugins.items[i],
+				at_least(network, "0.3.0") ? prev : NULL, NULL, &reply, err);
+		if (r < 0)
+			break;
+		json_release(prev);
+		prev = reply;
+	}
+	if (r >= 0)
+		r = remember(chain, network, prev, err);
+	if (r >= 0) {
+		*result = take_ptr(prev);
+		return 0;
+	}
+	if (del_all(chain, network, at_least(network, "0.4.0") ? prev : NULL, &later) < 0)
+		error_join(err, &later);
+	return r;
+}
+
+int chain_del(struct chain *chain, const struct network *network, struct error *err)
+{
+	const struct owner owner = chain_owner(chain, network);
+	auto_json struct json *prev = NULL;
+	auto_cached struct cached cached = { 0 };
+	struct chain own = *chain;
+	int r = check_attachment(chain, err);
+
+	if (r < 0)
+		return r;
+	if (cache_read(chain->cache_folder, &owner, chain->arena, &cached, NULL) >= 0) {
+		recall(&own, &cached);
+		/* A result that nobody can read any more must not stand in the way of removal. */
+		if (at_least(network, "0.4.0") && previous_result(&own, network, &cached, &prev, NULL) < 0)
+			prev = NULL;
+	}
+	r = del_all(&own, network, prev, err);
+	if (r >= 0)
+		cache_remove(chain->cache_folder, &owner);
+	return r;
+}
+
+int chain_check(struct chain *chain, const struct network *network, struct error *err)
+{
+	const struct owner owner = chain_owner(chain, network);
+	auto_json struct json *prev = NULL;
+	auto_cached struct cached cached = { 0 };
+	struct chain own = *chain;
+	int r = check_attachment(chain, err);
+
+	if (r < 0)
+		return r;
+	if (!at_least(network, "0.4.0"))
+		return fail_code(err, CNI_INCOMPATIBLE_VERSION, EINVAL,
+				 "configuration version \"%s\" does not support CHECK command", network->version);
+	if (network->disable_check)
+		return 0;
+	r = cache_read(chain->cache_folder, &owner, chain->arena, &cached, err);
+	if (r == -ENOENT)
+		return fail(err, ENOENT, "network \"%s\" is not attached to container \"%s\" as %s", network->name,
+			    chain->container, chain->ifname);
+	if (r >= 0)
+		r = previous_result(&own, network, &cached, &prev, err);
+	recall(&own, &cached);
+	for (size_t i = 0; i < network->plugins.n && r >= 0; i++)
+		r = call_plugin(&own, network, CNI_CHECK, network->plugins.items[i], prev, NULL, NULL, err);
+	return r;
+}
+
+static struct json *attachments_json(const owners_t *valid)
+{
+	struct json *list = json_new_array();
+
+	list_each(owner, valid) {
+		struct json *one = json_new_object();
+
+		json_set(one, "containerID", json_new_string(owner->container));
+		json_set(one, "ifname", json_new_string(owner->ifname));
+		json_append(list, one);
+	}
+	return list;
+}
+
+/* Add a failure to those before it. */
+static void collect(struct error *err, const struct error *one)
+{
+	if (err->errnum)
+		error_join(err, one);
+	else
+		*err = *one;
+}
+
+/* DEL of one remembered attachment, with everything that ADD was told. */
+static int del_cached(const struct chain *chain, const struct network *network, const struct cached *cached,
+		      struct error *err)
+{
+	struct chain own = *chain;
+
+	own.container = cached->container;
+	own.ifname = cached->ifname;
+	own.netns = cached->netns;
+	own.args = cached->args;
+	own.capability_args = cached->capability_args;
+	return chain_del(&own, network, err);
+}
+
+int chain_gc(struct chain *chain, const struct network *network, const owners_t *valid, unsigned *n,
+	     struct error *err)
+{
+	auto_json struct json *attachments = attachments_json(valid);
+	auto_cached_list cached_list_t remembered = { 0 };
+	struct error all = { 0 };
+	int r;
+
+	*n = 0;
+	if (network->disable_gc)
+		return 0;
+	r = cache_list(chain->cache_folder, chain->arena, &remembered, err);
+	if (r < 0)
+		return r;
+	list_each(cached, &remembered) {
+		struct error one = { 0 };
+
+		if (!streq(cached->network, network->name) || owners_have(valid, cached->container, cached->ifname))
+			continue;
+		if (del_cached(chain, network, cached, &one) < 0)
+			collect(&all, &one);
+		else
+			++*n;
+	}
+	for (size_t i = 0; i < network->plugins.n && at_least(network, "1.1.0"); i++) {
+		struct error one = { 0 };
+
+		if (call_plugin(chain, network, CNI_GC, network->plugins.items[i], NULL, attachments, NULL, &one) < 0)
+			collect(&all, &one);
+	}
+	if (all.errnum && err)
+		*err = all;
+	return -all.errnum;
+}
+
+int chain_status(struct chain *chain, const struct network *network, struct error *err)
+{
+	struct error all = { 0 };
+
+	if (!at_least(network, "1.1.0"))
+		return fail_code(err, CNI_INCOMPATIBLE_VERSION, EINVAL,
+				 "configuration version \"%s\" does not support STATUS command", network->version);
+	for (size_t i = 0; i < network->plugins.n; i++) {
+		struct error one = { 0 };
+
+		if (call_plugin(chain, network, CNI_STATUS, network->plugins.items[i], NULL, NULL, NULL, &one) < 0)
+			collect(&all, &one);
+	}
+	if (all.errnum && err)
+		*err = all;
+	return -all.errnum;
+}

@@ -1,0 +1,101 @@
+/*
+ * Lint of network lists. A plugin's keys are those of its own table, those common to all, those that only the runtime
+ * reads and, below ipam, those of its address plugin.
+ */
+#include "cni/netlint.h"
+
+#include "cni/delegate.h"
+
+/* Keys of a plugin that the runtime consumes. */
+struct runtime_keys {
+	const char  *name;
+	struct json *capabilities, *ipam;
+};
+
+static const struct field runtime_fields[] = {
+	{ .key = "capabilities", .type = FIELD_JSON, .offset = offsetof(struct runtime_keys, capabilities) },
+	{ .key = "name",         .type = FIELD_STRING, .offset = offsetof(struct runtime_keys, name) },
+	FIELDS_END
+};
+
+/* For an address plugin whose keys we do not know: anything goes. */
+static const struct field any_ipam_fields[] = {
+	{ .key = "ipam", .type = FIELD_JSON, .offset = offsetof(struct runtime_keys, ipam) },
+	FIELDS_END
+};
+
+struct lint {
+	struct networks *networks;
+	struct network  *network;
+	const char      *where;          /* "plugins[1]", "" for a file with one plugin */
+};
+
+static void add_problem(struct lint *lint, bool fatal, const char *text)
+{
+	struct arena *arena = lint->networks->arena;
+
+	*list_add(arena, &lint->network->problems) = arena_printf(arena, "%s%s%s", lint->where,
+								  *lint->where ? "." : "", text);
+	lint->network->unusable |= fatal;
+}
+
+static void report(void *arg, bool is_error, const char *text)
+{
+	(void)is_error;                  /* whether it matters is for the plugin to say */
+	add_problem(arg, false, text);
+}
+
+static void check_exists(struct lint *lint, const char *key, const char *type, const char *path,
+			 cni_find_fn *find_plugin)
+{
+	const struct cni_request request = { .path = path, .find_plugin = find_plugin, .embedded = true };
+	struct delegate delegate;
+	struct error err = { 0 };
+
+	if (delegate_locate(&request, type, &delegate, &err) < 0)
+		add_problem(lint, false, arena_printf(lint->networks->arena, "%s: %s", key, err.message));
+}
+
+static void check_keys(struct lint *lint, const struct json *config, const struct cni_plugin *plugin,
+		       const struct cni_plugin *ipam)
+{
+	struct arena *arena = lint->networks->arena;
+	const struct field *tables[4] = { cni_common_fields, runtime_fields, plugin->fields };
+	struct cni_common common = { 0 };
+	struct runtime_keys keys = { 0 };
+	void *outs[4] = { &common, &keys, arena_alloc(arena, plugin->size + 1) };
+	size_t n = plugin->fields ? 3 : 2;
+
+	tables[n] = ipam && ipam->fields ? ipam->fields : any_ipam_fields;
+	outs[n] = ipam && ipam->fields ? arena_alloc(arena, ipam->size + 1) : &keys;
+	if (json_check(config, tables, n + 1, outs, arena, report, lint) < 0)
+		return;                  /* all of it has been reported */
+}
+
+static void lint_plugin(struct lint *lint, const struct json *config, const char *path, cni_find_fn *find_plugin)
+{
+	const char *type = json_string(json_member(config, "type"));
+	const char *ipam_type = json_string(json_member(json_member(config, "ipam"), "type"));
+	const struct cni_plugin *plugin = type ? find_plugin(type) : NULL;
+
+	if (!type || !*type)
+		return;
+	check_exists(lint, "type", type, path, find_plugin);
+	if (ipam_type && *ipam_type)
+		check_exists(lint, "ipam.type", ipam_type, path, find_plugin);
+	if (plugin)
+		check_keys(lint, config, plugin, ipam_type ? find_plugin(ipam_type) : NULL);
+}
+
+void network_lint(struct networks *networks, struct network *network, const char *path, cni_find_fn *find_plugin)
+{
+	size_t n_inline = json_length(json_member(network->document, "plugins"));
+
+	for (size_t i = 0; i < network->plugins.n; i++) {
+		struct lint lint = { .networks = networks, .network = network, .where = "" };
+
+		if (network->plugins.items[i] != network->document)
+			lint.where = arena_printf(networks->arena, i < n_inline ? "plugins[%zu]" : "plugins[%zu] (dropped in)", i);
+		lint_plugin(&lint, network->plugins.items[i], path, find_plugin);
+	}
+}
