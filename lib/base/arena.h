@@ -34,6 +34,6 @@ void *list_grow(struct arena *arena, void *list, size_t item_size);
 /* Append one zeroed item and return a pointer to it (valid until the next append). */
 #define list_add(arena, list) ((typeof((list)->items))list_grow((arena), (list), sizeof(*(list)->items)))
 #define list_each(item, list) \
-	for (typeof((list)->items + 0) item = (list)->items; item < (list)->items + (list)->n; item++)
+	for (typeof((list)->items + 0) item = (list)->items; (list)->n && item < (list)->items + (list)->n; item++)
 
 #endif

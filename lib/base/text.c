@@ -79,20 +79,21 @@ static int base64_group(const char *in, bool last, char *out)
 
 char *base64_decode(struct arena *arena, const char *text, size_t *size)
 {
-	size_t len = strlen(text);
+	size_t len = strlen(text), done = 0;
 	char *out;
 
+	*size = 0;
 	if (len % 4)
 		return NULL;
 	out = arena_alloc(arena, len / 4 * 3 + 1);
-	*size = 0;
 	for (size_t i = 0; i < len; i += 4) {
-		int n = base64_group(text + i, i + 4 == len, out + *size);
+		int n = base64_group(text + i, i + 4 == len, out + done);
 
 		if (n < 0)
 			return NULL;
-		*size += (size_t)n;
+		done += (size_t)n;
 	}
+	*size = done;
 	return out;
 }
 

@@ -9,7 +9,7 @@
 void sha512_hex(char *out, size_t len, const char *first, ...) __attribute__((sentinel));
 
 char *base64_encode(struct arena *arena, const void *data, size_t size);
-/* NULL when the text is no base64 (RFC 4648, padding required). */
+/* NULL, and size 0, when the text is no base64 (RFC 4648, padding required). */
 char *base64_decode(struct arena *arena, const char *text, size_t *size);
 
 /* The candidate nearest to word (edit distance, at most a third of its length, at least 1), or NULL. */
