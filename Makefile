@@ -69,7 +69,7 @@ $(BUILD)/flags: FORCE
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(BUILD)/main.o: flags += -DVERSION='"$(VERSION)"'
-$(BUILD)/main.o $(UNIT): $(BUILD)/applets.inc
+$(BUILD)/main.o $(UNIT) $(FUZZERS:%=$(BUILD)/tests/fuzz/%.o): $(BUILD)/applets.inc
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)
 
 # Static, so that neither their start-up nor their memory is in the numbers.
@@ -94,6 +94,24 @@ check: ## set up, build, and run every test
 	@tests/run
 
 tests: $(BUILD)/unit $(BUILD)/bench $(BUILD)/raw ## build the programs that tests use
+
+# Everything again with clang, instrumented, in a folder of its own. FUZZ_CC=afl-clang-fast works as well.
+FUZZ_CC      ?= clang
+FUZZ_SECONDS ?= 20
+
+fuzz: ## feed random bytes to every parser of foreign ones, FUZZ_SECONDS each
+	@tests/deps build fuzz
+	@$(MAKE) -s fuzzers
+	@tests/fuzz/run $(FUZZ_SECONDS)
+
+fuzzers: ## build what `make fuzz` runs
+	@$(MAKE) -s CC=$(FUZZ_CC) SANITIZE=fuzzer-no-link,address,undefined BUILD=build-fuzz \
+	  $(FUZZERS:%=build-fuzz/fuzz/%)
+
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJECTS)
+	@mkdir -p $(@D)
+	@echo "link    $@"
+	$(Q)$(CC) $(flags) -fsanitize=fuzzer $(CFLAGS) $^ $(link) $(LDFLAGS) $(libs) -o $@
 
 lint: ## style, static analysis, layers, shell
 	@tests/deps build lint
@@ -128,5 +146,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
 
 FORCE:
-.PHONY: all deps demo check tests lint bench install uninstall man reproducible clean help FORCE
+.PHONY: all deps demo check tests fuzz fuzzers lint bench install uninstall man reproducible clean help FORCE
 .DELETE_ON_ERROR:

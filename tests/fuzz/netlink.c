@@ -1,0 +1,164 @@
+/*
+ * Replies of the kernel: acks, errors, dumps, through the session and through the readers of links, addresses, routes,
+ * neighbours and rules. The kernel is trusted, but a reader that runs off the end of a message is a bug all the same.
+ *
+ * Input: one letter that picks the reader, one that tells whether sequence numbers are made to fit ('+'), and the
+ * datagram. Behind it comes the end of a dump, then the socket is closed.
+ */
+#include "fuzz.h"
+
+#include "kernel/addr.h"
+#include "kernel/link.h"
+#include "kernel/neigh.h"
+#include "kernel/netlink_internal.h"
+#include "kernel/nft.h"
+#include "kernel/route.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+static void read_links(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	links_t links = { 0 };
+	int r = link_list(nl, "bridge", 0, arena, &links, err);
+
+	fuzz_check(r < 0 || links.n < 4096, "%zu links", links.n);
+}
+
+static void read_link(struct netlink *nl, unused struct arena *arena, struct error *err)
+{
+	struct link link;
+	int r = link_get(nl, "eth0", &link, err);
+
+	fuzz_check(r < 0 || memchr(link.name, '\0', sizeof(link.name)), "name without end");
+}
+
+static void read_addrs(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	addrs_t addrs = { 0 };
+	int r = addr_list(nl, 0, 0, arena, &addrs, err);
+
+	for (size_t i = 0; r >= 0 && i < addrs.n; i++)
+		fuzz_check(addrs.items[i].cidr.prefix <= 128, "prefix %u", addrs.items[i].cidr.prefix);
+}
+
+static void read_routes(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	routes_t routes = { 0 };
+	char text[CIDR_TEXT_SIZE];
+	int r = route_list(nl, 0, 0, 0, arena, &routes, err);
+
+	for (size_t i = 0; r >= 0 && i < routes.n; i++)
+		cidr_format(&routes.items[i].dst, text);
+}
+
+static void read_neighs(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	neighs_t neighs = { 0 };
+	int r = neigh_list(nl, 0, false, arena, &neighs, err);
+
+	fuzz_check(r < 0 || neighs.n < 4096, "%zu neighbours", neighs.n);
+}
+
+static void read_vlans(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	link_vlans_t vlans = { 0 };
+	int r = link_vlans(nl, 0, arena, &vlans, err);
+
+	fuzz_check(r < 0 || vlans.n < 65536, "%zu VLANs", vlans.n);
+}
+
+static void read_rules(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	nft_rules_t rules = { 0 };
+	size_t len = 0;
+	int r = nft_rules(nl, NFT_INET, "table", "chain", arena, &rules, err);
+
+	for (size_t i = 0; r >= 0 && i < rules.n; i++)
+		len += strlen(rules.items[i].comment) + strlen(rules.items[i].target);
+	fuzz_check(len < 65536, "%zu characters", len);
+}
+
+static void read_chains(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	nft_names_t names = { 0 };
+	int r = nft_chains(nl, NFT_INET, "table", arena, &names, err);
+
+	for (size_t i = 0; r >= 0 && i < names.n; i++)
+		fuzz_check(names.items[i], "chain without name");
+}
+
+static void read_ack(struct netlink *nl, unused struct arena *arena, struct error *err)
+{
+	link_queue_del(nl, "eth0");
+	netlink_tolerate(nl, ENODEV);
+	if (netlink_commit(nl, err) < 0)
+		fuzz_check(*err->message, "no word about what is wrong");
+}
+
+static const struct {
+	char     letter;
+	int      protocol;
+	uint32_t sequence;     /* dumps count once more */
+	void (*read)(struct netlink *nl, struct arena *arena, struct error *err);
+} readers[] = {
+	{ 'A', NETLINK_ROUTE,     1, read_ack },
+	{ 'l', NETLINK_ROUTE,     1, read_link },
+	{ 'L', NETLINK_ROUTE,     2, read_links },
+	{ 'a', NETLINK_ROUTE,     2, read_addrs },
+	{ 'r', NETLINK_ROUTE,     2, read_routes },
+	{ 'n', NETLINK_ROUTE,     2, read_neighs },
+	{ 'v', NETLINK_ROUTE,     2, read_vlans },
+	{ 'R', NETLINK_NETFILTER, 2, read_rules },
+	{ 'C', NETLINK_NETFILTER, 2, read_chains },
+};
+
+static void fit_sequence(char *data, size_t size, uint32_t sequence)
+{
+	for (size_t at = 0; at + sizeof(struct nlmsghdr) <= size;) {
+		struct nlmsghdr header;
+
+		memcpy(&header, data + at, sizeof(header));
+		header.nlmsg_seq = sequence;
+		memcpy(data + at, &header, sizeof(header));
+		if (header.nlmsg_len < sizeof(header) || header.nlmsg_len > size)
+			return;
+		at += NLMSG_ALIGN(header.nlmsg_len);
+	}
+}
+
+static void play(int kernel, char *data, size_t size, uint32_t sequence)
+{
+	struct {
+		struct nlmsghdr header;
+		int             result;
+	} end = { { .nlmsg_len = sizeof(end), .nlmsg_type = NLMSG_DONE, .nlmsg_seq = sequence }, 0 };
+
+	if (send(kernel, data, size, 0) < 0 || send(kernel, &end, sizeof(end), 0) < 0)
+		return;
+	shutdown(kernel, SHUT_WR);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	auto_arena struct arena arena = { 0 };
+	struct error err = { 0 };
+	int pair[2];
+
+	if (size < 3 || size > 32768)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(readers); i++) {
+		auto_netlink struct netlink *nl = NULL;
+		char *copy = arena_memdup(&arena, data + 2, size - 2);
+
+		if (readers[i].letter != (char)data[0] || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+			continue;
+		if (data[1] == '+')
+			fit_sequence(copy, size - 2, readers[i].sequence);
+		play(pair[1], copy, size - 2, readers[i].sequence);
+		if (netlink_adopt(&nl, readers[i].protocol, pair[0], &err) >= 0)
+			readers[i].read(nl, &arena, &err);
+		close(pair[1]);
+	}
+	return 0;
+}

@@ -1,0 +1,99 @@
+/*
+ * Words that people and runtimes write: addresses, CIDRs, MACs, names, versions, base64, and one word for every type
+ * of field. What is accepted is written in canonical form, which must read back as the same.
+ */
+#include "fuzz.h"
+
+#include "base/ip.h"
+#include "base/text.h"
+#include "cni/request.h"
+
+static void addresses(const char *text)
+{
+	struct ip ip, ip_again;
+	struct cidr cidr, cidr_again, network;
+	char ip_text[IP_TEXT_SIZE], cidr_text[CIDR_TEXT_SIZE];
+
+	if (ip_parse(text, &ip)) {
+		fuzz_check(ip_parse(ip_format(&ip, ip_text), &ip_again) && ip_equal(&ip, &ip_again), "%s", text);
+		ip_again = ip_add(&ip, 1);
+		ip_again = ip_add(&ip_again, -1);
+		fuzz_check(ip_equal(&ip, &ip_again), "%s + 1 - 1", text);
+	}
+	if (!cidr_parse(text, &cidr))
+		return;
+	fuzz_check(cidr_parse(cidr_format(&cidr, cidr_text), &cidr_again) && cidr_equal(&cidr, &cidr_again), "%s", text);
+	network = cidr_network(&cidr);
+	cidr_again.ip = cidr_last(&cidr);
+	fuzz_check(cidr_contains(&network, &cidr.ip) && cidr_contains(&cidr, &network.ip), "%s", text);
+	fuzz_check(cidr_contains(&cidr, &cidr_again.ip) && cidr_overlaps(&cidr, &network), "%s", text);
+	fuzz_check(ip_compare(&network.ip, &cidr.ip) <= 0 && ip_compare(&cidr.ip, &cidr_again.ip) <= 0, "%s", text);
+}
+
+static void hardware_address(const char *text)
+{
+	struct mac mac, again;
+	char mac_text[MAC_TEXT_SIZE];
+
+	if (mac_parse(text, &mac))
+		fuzz_check(mac_parse(mac_format(&mac, mac_text), &again) && mac_equal(&mac, &again), "%s", text);
+}
+
+static void encoded(const char *text, struct arena *arena)
+{
+	size_t size;
+	char *bytes = base64_decode(arena, text, &size), *again;
+
+	if (!bytes)
+		return;
+	again = base64_encode(arena, bytes, size);
+	bytes = base64_decode(arena, again, &(size_t){ 0 });
+	fuzz_check(bytes, "%s as %s", text, again);
+}
+
+/* One member of each type that a word can set, all in the same place. */
+static void fields(const char *text, struct arena *arena)
+{
+	static const char *const names[] = { "one", "two", NULL };
+	union {
+		char         bytes[256];
+		uint64_t     align;
+	} value, again;
+
+	for (enum field_type type = FIELD_STRING; type <= FIELD_DURATION; type++) {
+		const struct field field = { .key = "key", .type = type, .names = names };
+		struct error err = { 0 };
+
+		memset(&value, 0, sizeof(value));
+		memset(&again, 0, sizeof(again));
+		if (field_parse(&field, text, &value, arena, &err) < 0)
+			continue;
+		char *word = field_text(&field, &value, arena);
+
+		if (type == FIELD_BOOL || !*word)
+			continue;
+		fuzz_check(field_parse(&field, word, &again, arena, &err) >= 0, "%s: %s", word, err.message);
+		fuzz_check(streq(word, field_text(&field, &again, arena)), "%s: %s", word,
+			   field_text(&field, &again, arena));
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char *const words[] = { "bridge", "loopback", "host-local", "" };
+	auto_arena struct arena arena = { 0 };
+	const char *text = arena_memdup(&arena, data, size);
+	struct error err = { 0 };
+
+	addresses(text);
+	hardware_address(text);
+	encoded(text, &arena);
+	fields(text, &arena);
+	nearest_word(text, words, ARRAY_SIZE(words));
+	if (cni_valid_name(text))
+		fuzz_check(!strpbrk(text, "/ \n:") && !streq(text, ".."), "%s is a valid name", text);
+	if (cni_check_ifname(text, &err) >= 0)
+		fuzz_check(*text && strlen(text) < 16 && !strchr(text, '/'), "%s is a valid interface name", text);
+	fuzz_check(cni_version_compare(text, text) == 0, "%s differs from itself", text);
+	return 0;
+}
