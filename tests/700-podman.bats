@@ -66,11 +66,11 @@ address() {
 	refute "both have the same address" test "$a" = "$b"
 	assert_match "an address of the range" "$a" '^10\.88\.0\.'
 	assert_json "a lease for each" "$(leases | jq -R . | jq -s 'length')" . 4
-	run_log deadline podman exec one ping -c 1 -W 2 "$b"
-	run_log deadline podman exec two ping -c 1 -W 2 "$(address one GlobalIPv6Address)"
+	run_log deadline podman exec one reach "$b"
+	run_log deadline podman exec two reach "$(address one GlobalIPv6Address)"
 	wait_for "two's server answers" 5 podman_fetch one "$b" "I am two"
-	run_log deadline podman exec one ping -c 1 -W 2 192.0.2.2
-	run_log deadline podman exec one ping -c 1 -W 2 2001:db8::2
+	run_log deadline podman exec one reach 192.0.2.2
+	run_log deadline podman exec one reach 2001:db8::2
 
 	run_log deadline podman rm -f one two
 	left "$before"

@@ -65,8 +65,8 @@ says() {
 	assert_match "a v6 address" "${IPS[1]}" '^fd88::'
 	wait_for "b's server answers" 5 says "$a_box" "${IPS[0]}" "I am b"
 	wait_for "a's server answers over IPv6" 5 says "$BOX" "${a_ips[1]}" "I am a"
-	run_log cri exec "$BOX" ping -c 1 -W 2 192.0.2.2
-	run_log cri exec "$BOX" ping -c 1 -W 2 2001:db8::2
+	run_log cri exec "$BOX" reach 192.0.2.2
+	run_log cri exec "$BOX" reach 2001:db8::2
 	assert_match "loopback is up" "$(cri exec "$BOX" ip addr show lo)" 'inet 127\.0\.0\.1/8'
 	run_log pings host "${a_ips[0]}"
 

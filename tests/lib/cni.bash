@@ -153,6 +153,8 @@ SNAPSHOT_FILTER='
 		sysctls: ($sysctls | split("\n") | map(select(. != "") | sub("^/proc/sys/net/"; "") | sub(":"; "=")) | sort),
 		rules: ([($iptables | split("\n")[] | select(. != "")),
 			($nft[].nftables[]? | select((.metainfo or .table or (.chain.type // null)) | not) | del(.[].handle)
+			 | select(($seen == "nf_tables" and (.[].family | IN("ip", "ip6")) and
+				   (.[].table | IN("nat", "filter", "mangle", "raw"))) | not)
 			 | walk(if type == "object" then del(.packets, .bytes) else . end) | tojson)]),
 		files: ($files | split("\n") | map(select(. != ""))),
 	}'
@@ -186,8 +188,12 @@ snapshot_files() {
 	done
 }
 
+# What iptables-save shows needs not be shown again as nft rules, where iptables is nft's.
 snapshot_here() {
-	jq -n -S "$SNAPSHOT_FILTER" \
+	local seen=legacy
+
+	[[ $(iptables --version 2>/dev/null) != *nf_tables* ]] || seen=nf_tables
+	jq -n -S "$SNAPSHOT_FILTER" --arg seen $seen \
 		--slurpfile links <(ip -d -j link show) --slurpfile addresses <(ip -d -j addr show) \
 		--slurpfile routes <(ip -j -4 route show table all; ip -j -6 route show table all) \
 		--slurpfile policy <(ip -j -4 rule; ip -j -6 rule) --slurpfile neighbours <(ip -j neigh show nud permanent) \

@@ -50,7 +50,7 @@ containerd_start() {
 }
 
 containerd_log() {
-	[[ ! -e $CONTAINERD/log ]] || tail -n 20 "$CONTAINERD/log" | cut -c1-400
+	[[ ! -e $CONTAINERD/log ]] || grep -v level=info "$CONTAINERD/log" | tail -n 20 | cut -c1-400
 }
 
 containerd_stop() {
