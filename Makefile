@@ -91,7 +91,7 @@ demo: ## set up, build, and show the main job: pods on a network
 check: ## set up, build, and run every test
 	@tests/deps build demo check fuzz
 	@$(MAKE) -s all tests SANITIZE= && $(MAKE) -s all tests SANITIZE=address,undefined
-	@tests/run
+	@tests/run -u build-address-undefined/unit -s $(CURDIR)/build-address-undefined/cnibox
 
 tests: $(BUILD)/unit $(BUILD)/bench $(BUILD)/raw ## build the programs that tests use
 
