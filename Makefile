@@ -12,6 +12,7 @@ WERROR     ?= $(if $(CI),1)
 BUILD      ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 PKG_CONFIG ?= pkg-config
 comma      := ,
+parallel   := -j$(shell nproc 2>/dev/null || echo 2)
 Q          := $(if $(V),,@)
 
 VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
@@ -25,7 +26,7 @@ FUZZERS    := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
 # Ours; the user's CFLAGS and LDFLAGS come last and win.
 flags   := -std=gnu11 -D_GNU_SOURCE -Ilib -I$(BUILD) -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wformat=2 -Wvla -Wundef -Wno-missing-field-initializers \
-	   -fno-common -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=. \
+	   -fno-common -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(BUILD)=build \
 	   $(if $(WERROR),-Werror) $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 harden  := -fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 link    := -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed,--hash-style=gnu,--build-id=sha1
@@ -63,12 +64,16 @@ $(BUILD)/applets.inc: FORCE
 	  echo "APPLET($$k, $$(echo $$n | tr - _), \"$$n\")"; done | LC_ALL=C sort -t'"' -k2 >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(BUILD)/flags: FORCE
+# Stamps: other flags rebuild everything, another version only what prints it.
+$(BUILD)/flags: text = $(CC) $(flags) $(CFLAGS) $(link) $(LDFLAGS)
+$(BUILD)/version: text = $(VERSION)
+$(BUILD)/flags $(BUILD)/version: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(flags) $(CFLAGS) $(link) $(LDFLAGS) $(VERSION)' >$@.new
+	@echo '$(text)' >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(BUILD)/main.o: flags += -DVERSION='"$(VERSION)"'
+$(BUILD)/main.o: CFLAGS += -DVERSION='"$(VERSION)"'
+$(BUILD)/main.o: $(BUILD)/version
 $(BUILD)/main.o $(UNIT) $(FUZZERS:%=$(BUILD)/tests/fuzz/%.o): $(BUILD)/applets.inc
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)
 
@@ -85,12 +90,13 @@ deps: ## install what building needs, with the system's package manager
 
 demo: ## set up, build, and show the main job: pods on a network
 	@tests/deps build demo
-	@$(MAKE) -s all
+	@$(MAKE) -s $(parallel) all
 	@tests/demo
 
 check: ## set up, build, and run every test
 	@tests/deps build demo check fuzz
-	@$(MAKE) -s all tests SANITIZE= && $(MAKE) -s all tests SANITIZE=address,undefined
+	@$(MAKE) -s $(parallel) all tests SANITIZE=
+	@$(MAKE) -s $(parallel) all tests SANITIZE=address,undefined
 	@tests/run -u build-address-undefined/unit -s $(CURDIR)/build-address-undefined/cnibox
 
 tests: $(BUILD)/unit $(BUILD)/bench $(BUILD)/raw ## build the programs that tests use
@@ -101,7 +107,7 @@ FUZZ_SECONDS ?= 20
 
 fuzz: ## feed random bytes to every parser of foreign ones, FUZZ_SECONDS each
 	@tests/deps build fuzz
-	@$(MAKE) -s fuzzers
+	@$(MAKE) -s $(parallel) fuzzers
 	@tests/fuzz/run $(FUZZ_SECONDS)
 
 fuzzers: ## build what `make fuzz` runs
@@ -120,7 +126,7 @@ lint: ## style, static analysis, layers, shell
 
 bench: ## speed and memory beside the reference plugins, in one run
 	@tests/deps build bench
-	@$(MAKE) -s all $(BUILD)/bench $(BUILD)/raw
+	@$(MAKE) -s $(parallel) all $(BUILD)/bench $(BUILD)/raw
 	@BUILD=$(BUILD) tests/bench/run
 
 # ---- installing: links come from the applet table; every file is renamed into place ----
