@@ -67,14 +67,15 @@ static int report(const char *name, const struct error *err, int status)
 }
 
 /* "unknown applet", with the nearest name. */
-static int unknown(const char *what, const char *word, const char *const *names, size_t n)
+static int unknown(const char *applet, const char *what, const char *word, const char *const *names, size_t n)
 {
 	const char *nearest = nearest_word(word, names, n);
 
-	fprintf(stderr, "cnibox: unknown %s \"%s\"", what, word);
+	fprintf(stderr, "%s: unknown %s \"%s\"", applet ? applet : "cnibox", what, word);
 	if (nearest)
-		fprintf(stderr, "; did you mean \"%s\"?", nearest);
-	fprintf(stderr, nearest ? "\n" : " (see `cnibox list`)\n");
+		fprintf(stderr, "; did you mean \"%s\"?\n", nearest);
+	else
+		fprintf(stderr, " (see `cnibox %s%s`)\n", applet ? "help " : "list", applet ? applet : "");
 	return STATUS_USAGE;
 }
 
@@ -84,7 +85,7 @@ static int unknown_applet(const char *word)
 
 	for (size_t i = 0; i < ARRAY_SIZE(applets); i++)
 		names[i + 3] = applets[i].name;
-	return unknown("applet", word, names, ARRAY_SIZE(names));
+	return unknown(NULL, "applet", word, names, ARRAY_SIZE(names));
 }
 
 static const struct verb *verb_find(const struct applet *applet, const char *name)
@@ -103,7 +104,7 @@ static int unknown_verb(const struct applet_entry *entry, const char *word)
 	for (const struct verb *verb = entry->applet->verbs; verb->name && n < ARRAY_SIZE(names); verb++)
 		names[n++] = verb->name;
 	if (word)
-		return unknown(entry->name, word, names, n);
+		return unknown(entry->name, "verb", word, names, n);
 	fprintf(stderr, "cnibox %s: say what to do:", entry->name);
 	for (size_t i = 0; i < n; i++)
 		fprintf(stderr, " %s", names[i]);
@@ -165,6 +166,8 @@ static int run_verb(const struct applet_entry *entry, const struct verb *verb, i
 		r = verb->run(&call, options, &err);
 	if (r < 0)
 		return report(name, &err, r == -USAGE_ERROR ? STATUS_USAGE : STATUS_FAILED);
+	if (r > 0 && err.message[0])      /* a status of the verb's own, with its reason */
+		return report(name, &err, r);
 	return finish_output(r);
 }
 
@@ -246,7 +249,7 @@ static int command_help(int argc, char **argv)
 		return unknown_applet(argv[0]);
 	if (argc > 1 && !(verb = verb_find(entry->applet, argv[1])))
 		return entry->applet->verbs ? unknown_verb(entry, argv[1])
-			: unknown("word", argv[1], NULL, 0);
+			: unknown(entry->name, "verb", argv[1], NULL, 0);
 	if (entry->applet->plugin) {
 		plugin_describe(entry->applet->plugin, &text, &arena);
 		plugin = &text;

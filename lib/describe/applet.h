@@ -32,7 +32,7 @@ struct invocation {
 };
 
 /* Exit statuses: 0 done, 1 failed, 2 usage. A verb returns 0, a negative errno (status 1, err is printed),
- * or a positive exit status of its own (exec). -USAGE_ERROR asks for status 2. */
+ * or a positive exit status of its own (exec; err, when filled, is printed too). -USAGE_ERROR asks for status 2. */
 #define USAGE_ERROR EINVAL_USAGE_
 enum { EINVAL_USAGE_ = 4096 };
 

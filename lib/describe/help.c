@@ -4,19 +4,34 @@
  */
 #include "describe/help.h"
 
+#include <sys/ioctl.h>
+
 #include "describe/help_text.h"
 #include "describe/json.h"
 #include "describe/scan.h"
 
-#define WIDTH      90
+#define WIDTH      90      /* where there is no terminal to ask */
+#define WIDTH_MIN  60
+#define WIDTH_MAX  100
 #define COLUMN_MAX 30      /* a left column that is longer gets a line of its own */
 
 struct printer {
 	FILE         *out;
 	struct arena *arena;
+	int           width;
 	int           column;      /* where the right column begins */
 	bool          measure;     /* first pass: find the column */
 };
+
+/* Columns of the terminal, within what is pleasant to read. */
+static int terminal_width(FILE *out)
+{
+	struct winsize size;
+
+	if (fileno(out) < 0 || ioctl(fileno(out), TIOCGWINSZ, &size) < 0 || !size.ws_col)
+		return WIDTH;
+	return size.ws_col < WIDTH_MIN ? WIDTH_MIN : size.ws_col > WIDTH_MAX ? WIDTH_MAX : size.ws_col - 1;
+}
 
 /* ---- two columns ---- */
 
@@ -38,7 +53,7 @@ static void row(struct printer *printer, const char *left, const char *right)
 		fprintf(printer->out, "\n%*s", printer->column, "");
 	else
 		fprintf(printer->out, "%*s", printer->column - len, "");
-	print_wrapped(printer->out, right, printer->column, printer->column, WIDTH);
+	print_wrapped(printer->out, right, printer->column, printer->column, printer->width);
 }
 
 /* Run fn twice over the same rows, so that the column is known when they are printed. */
@@ -77,7 +92,7 @@ static size_t count_kind(const struct applet_entry *entries, size_t n, enum appl
 
 void help_list(FILE *out, const struct applet_entry *entries, size_t n)
 {
-	struct printer printer = { .out = out, .column = 8, .measure = true };
+	struct printer printer = { .out = out, .width = terminal_width(out), .column = 8, .measure = true };
 	bool first = true;
 
 	for (enum applet_kind kind = APPLET_CNI; kind <= APPLET_TOOL; kind++)
@@ -107,7 +122,7 @@ static void print_text(struct printer *printer, const char *text)
 		} else {
 			for (char *p = paragraph; *p; p++)
 				*p = *p == '\n' ? ' ' : *p;
-			print_wrapped(printer->out, paragraph, 0, 0, WIDTH);
+			print_wrapped(printer->out, paragraph, 0, 0, printer->width);
 		}
 		fputc('\n', printer->out);
 		text = end ? end + 2 : NULL;
@@ -208,8 +223,8 @@ static void help_plugin(struct printer *printer, const struct applet_entry *entr
 {
 	fprintf(printer->out, "%s (CNI plugin): %s\n\n", entry->name, entry->applet->summary);
 	print_text(printer, entry->applet->about);
-	fprintf(printer->out, "A runtime calls it with CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME and CNI_PATH "
-		"in its\nenvironment and the configuration on standard input.\n");
+	print_wrapped(printer->out, "A runtime calls it with CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME and "
+		      "CNI_PATH in its environment and the configuration on standard input.", 0, 0, printer->width);
 	if (plugin->fields && plugin->fields->type) {
 		fprintf(printer->out, "\nconfiguration keys, besides cniVersion, name and type:\n");
 		two_passes(printer, rows_walk(plugin->fields, plugin->defaults, "", printer->arena, key_row, printer));
@@ -223,7 +238,7 @@ void help_applet(FILE *out, const struct applet_entry *entry, const struct verb 
 		 const struct plugin_text *plugin)
 {
 	auto_arena struct arena arena = { 0 };
-	struct printer printer = { .out = out, .arena = &arena };
+	struct printer printer = { .out = out, .arena = &arena, .width = terminal_width(out) };
 
 	if (plugin)
 		help_plugin(&printer, entry, plugin);

@@ -120,8 +120,8 @@ TEST(help_of_a_plugin)
 {
 	capture(out, text, help_applet(out, &entries[0], NULL, &plugin));
 	check_str(text, "bridge (CNI plugin): containers on a bridge\n\n"
-			"A runtime calls it with CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME and CNI_PATH in its\n"
-			"environment and the configuration on standard input.\n\n"
+			"A runtime calls it with CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME and CNI_PATH\n"
+			"in its environment and the configuration on standard input.\n\n"
 			"configuration keys, besides cniVersion, name and type:\n"
 			"  mtu                     integer: largest packet (0..65535; default 1400)\n"
 			"  ipam.dataDir            path: folder (default /var/lib/cni)\n"
