@@ -123,8 +123,12 @@ static int decode_list(struct decode *decode, const struct path *path, const str
 	for (size_t i = 0; i < json_array_size(value); i++) {
 		struct path node = { .parent = path, .index = i };
 		void *item = list_grow(decode->arena, list, field->size);
-		int r = decode_value(decode, &node, &element, json_array_get(value, i), item);
+		int r;
 
+		/* Never NULL, not for null and not for what is refused: who walks a list need not look. */
+		if (element.type == FIELD_STRING || element.type == FIELD_PATH)
+			*(const char **)item = "";
+		r = decode_value(decode, &node, &element, json_array_get(value, i), item);
 		if (r < 0)
 			return r;
 	}
