@@ -47,7 +47,11 @@ static int dump_control(const struct nlmsghdr *reply, void *arg, struct error *e
 	if (reply->nlmsg_type == NLMSG_ERROR) {
 		r = netlink_read_error(reply, &errnum, words, sizeof(words), err);
 	} else if (reply->nlmsg_type == NLMSG_DONE && reply->nlmsg_len >= NLMSG_LENGTH(sizeof(int))) {
-		errnum = -*(const int *)NLMSG_DATA(reply);
+		int result = *(const int *)NLMSG_DATA(reply);
+
+		if (result > 0 || result < -4095)
+			return netlink_broken(err, "malformed end of a dump");
+		errnum = -result;
 		netlink_words(reply, NLMSG_LENGTH(sizeof(int)), words, sizeof(words));
 	} else if (reply->nlmsg_type != NLMSG_DONE) {
 		return 0;

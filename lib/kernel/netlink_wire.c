@@ -97,8 +97,11 @@ int netlink_read_error(const struct nlmsghdr *reply, int *errnum, char *words, s
 	if (reply->nlmsg_len < offset || error->error > 0 || error->error < -4095)
 		return netlink_broken(err, "malformed error reply");
 	*errnum = -error->error;
-	if (*errnum && !(reply->nlmsg_flags & NLM_F_CAPPED) && error->msg.nlmsg_len > sizeof(error->msg))
+	if (*errnum && !(reply->nlmsg_flags & NLM_F_CAPPED) && error->msg.nlmsg_len > sizeof(error->msg)) {
+		if (error->msg.nlmsg_len > reply->nlmsg_len)
+			return netlink_broken(err, "malformed error reply");
 		offset += NLMSG_ALIGN(error->msg.nlmsg_len) - sizeof(error->msg);
+	}
 	netlink_words(reply, offset, words, size);
 	return 0;
 }
