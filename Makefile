@@ -72,7 +72,7 @@ $(BUILD)/flags $(BUILD)/version: FORCE
 	@echo '$(text)' >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(BUILD)/main.o: CFLAGS += -DVERSION='"$(VERSION)"'
+$(BUILD)/main.o: private CFLAGS += -DVERSION='"$(VERSION)"'
 $(BUILD)/main.o: $(BUILD)/version
 $(BUILD)/main.o $(UNIT) $(FUZZERS:%=$(BUILD)/tests/fuzz/%.o): $(BUILD)/applets.inc
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)

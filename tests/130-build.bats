@@ -1,0 +1,96 @@
+#!/usr/bin/env bats
+# What the build leaves and what `make install` does with it.
+
+load lib/all
+
+install_to() { # DESTDIR [--remove]
+	local build=$CNIBOX_TOP/build
+
+	[[ $CNIBOX == "$build/cnibox" ]] || build=$BATS_TEST_TMPDIR/build
+	mkdir -p "$build/man"
+	[[ -e $build/cnibox ]] || cp "$CNIBOX" "$build/cnibox"
+	"$CNIBOX" list --plain | while read -r _ name; do
+		"$CNIBOX" help --man "$name" >"$build/man/cnibox-$name.8"
+	done
+	(cd "$CNIBOX_TOP" && tests/install ${2:+"$2"} "$build" "$1" /usr/local/bin /opt/cni/bin /usr/share/man /usr/share)
+}
+
+@test "the binary is hardened: position independent, full RELRO, no executable stack, stack protector" {
+	need readelf
+	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "a sanitized build is laid out otherwise"
+	assert_match "PIE" "$(readelf -h "$CNIBOX")" 'Type: +DYN'
+	assert_match "RELRO" "$(readelf -lW "$CNIBOX")" GNU_RELRO
+	assert_match "BIND_NOW" "$(readelf -dW "$CNIBOX")" 'BIND_NOW|NOW'
+	assert_match "stack" "$(readelf -lW "$CNIBOX")" 'GNU_STACK[^E]*RW '
+	assert_match "no text relocations" "$(readelf -dW "$CNIBOX" | grep -c TEXTREL || true)" '^0$'
+	assert_match "stack protector, fortify" "$(readelf -sW --dyn-syms "$CNIBOX")" '__stack_chk_fail.*|_chk'
+}
+
+@test "only libc is loaded at start" {
+	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "a sanitized build loads its runtime"
+	assert_eq "dynamic libraries" "$(readelf -dW "$CNIBOX" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | grep -v '^ld-')" libc.so.6
+}
+
+@test "two builds in two folders are the same, byte for byte" {
+	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "once is enough"
+	for n in 1 2; do
+		run_log make -s -C "$CNIBOX_TOP" -j2 BUILD="$BATS_TEST_TMPDIR/build-$n" all >/dev/null 3>&-
+	done
+	assert "the same" cmp "$BATS_TEST_TMPDIR"/build-[12]/cnibox
+}
+
+@test "install puts binary, links, man pages and completion; uninstall takes all of it back" {
+	dest=$BATS_TEST_TMPDIR/dest
+	install_to "$dest"
+	assert_eq "a link for each plugin" "$(cd "$dest/opt/cni/bin" && echo *)" \
+		"$("$CNIBOX" list --plain | sed -n 's/^cni //p' | sort | xargs)"
+	assert_eq "to the binary" "$(readlink "$dest/opt/cni/bin/bridge")" /usr/local/bin/cnibox
+	assert_match "a man page" "$(<"$dest/usr/share/man/man8/cnibox-bridge.8")" isDefaultGateway
+	assert "completion" test -s "$dest/usr/share/bash-completion/completions/cnibox"
+	install_to "$dest" --remove
+	assert_eq "no file is left" "$(find "$dest" ! -type d)" ""
+}
+
+@test "install replaces a plugin that is running, keeps it, and uninstall returns it" {
+	dest=$BATS_TEST_TMPDIR/dest
+	mkdir -p "$dest/opt/cni/bin"
+	cp "$(type -P sleep)" "$dest/opt/cni/bin/bridge"
+	sum=$(sha256sum <"$dest/opt/cni/bin/bridge")
+	"$dest/opt/cni/bin/bridge" 30 3>&- &
+	running=$!
+	install_to "$dest"
+	assert "the link is ours" test -L "$dest/opt/cni/bin/bridge"
+	assert "the running one still runs" kill -0 "$running"
+	install_to "$dest"          # an upgrade: what was kept stays kept
+	install_to "$dest" --remove
+	kill "$running"
+	assert_eq "the old plugin is back" "$(sha256sum <"$dest/opt/cni/bin/bridge")" "$sum"
+}
+
+@test "an upgrade under load never shows a missing or half-written plugin" {
+	dest=$BATS_TEST_TMPDIR/dest
+	install_to "$dest"
+	ln -sf "$dest/usr/local/bin/cnibox" "$dest/opt/cni/bin/probe-bridge"
+	mkdir "$dest/run" && ln -s "$dest/usr/local/bin/cnibox" "$dest/run/bridge"
+	(
+		for _ in {1..200}; do
+			CNI_COMMAND=VERSION "$dest/run/bridge" >/dev/null || echo "failed"
+		done >"$BATS_TEST_TMPDIR/failures" 2>&1
+	) 3>&- &
+	probe=$!
+	for _ in {1..5}; do
+		install_to "$dest" >/dev/null
+	done
+	wait "$probe"
+	assert_eq "no call failed" "$(<"$BATS_TEST_TMPDIR/failures")" ""
+}
+
+@test "README shows every applet, and make help every target" {
+	while read -r _ name; do
+		assert_match "README mentions $name" "$(<"$CNIBOX_TOP/README.md")" "\`$name\`"
+	done < <("$CNIBOX" list --plain)
+	help=$(make -s -C "$CNIBOX_TOP" help)
+	for target in all deps demo check lint bench install uninstall fuzz clean help; do
+		assert_match "make help" "$help" "(^|"$'\n'")$target "
+	done
+}
