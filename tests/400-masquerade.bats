@@ -143,7 +143,7 @@ reference_conf() {
 		cni_add "$(dual_conf $backend)" @ctr1
 		assert_match "there are rules" "$(xt_rules; masq_checks)" "$CHAIN|$HASH"
 		ip netns del ctr1
-		CNI_WRAP=(strace -f -qq -e "trace=execve" -e signal=none -o "$BATS_TEST_TMPDIR/trace")
+		CNI_WRAP=(env ASAN_OPTIONS=detect_leaks=0 strace -f -qq -e "trace=execve" -e signal=none -o "$BATS_TEST_TMPDIR/trace")
 		NO_PREV=1 cni_del "$(dual_conf $backend)" @ctr1 CNI_NETNS=
 		CNI_WRAP=()
 		assert_eq "$backend: nothing is left" "$(xt_rules; masq_checks)" ""
@@ -210,7 +210,7 @@ reference_conf() {
 
 # How many messages and programs an attachment costs.
 cost() {
-	strace -f -qq -e trace=sendmsg,sendto,execve -e signal=none -o "$BATS_TEST_TMPDIR/cost" "$FIREWALL" "$@"
+	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -e trace=sendmsg,sendto,execve -e signal=none -o "$BATS_TEST_TMPDIR/cost" "$FIREWALL" "$@"
 	grep -cE '(sendmsg|sendto)\(' "$BATS_TEST_TMPDIR/cost"
 	grep -c execve "$BATS_TEST_TMPDIR/cost"
 }

@@ -169,7 +169,7 @@ enum iptables_kind iptables_kind(enum rule_family family)
 int iptables_apply(const struct ruleset *set, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
-	const char *text;
+	const char *text = "";
 	int r = iptables_render(set, &arena, &text, err);
 
 	return r < 0 ? r : iptables_restore(restore_program(set->family), text, &arena, err);

@@ -197,7 +197,7 @@ int legacy_remove(enum rule_family family, legacy_doomed_fn *doomed, void *arg, 
 	auto_arena struct arena arena = { 0 };
 	struct table table = { 0 };
 	names_t names = { 0 };
-	const char *text = NULL, *program;
+	const char *text = "", *program;
 	int r = save(family, &arena, &table, err);
 
 	if (r < 0)
@@ -215,7 +215,7 @@ int legacy_missing(const struct ruleset *set, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	struct table table = { 0 };
-	const char *text;
+	const char *text = "";
 	char *rest;
 	int missing = 0, r = save(set->family, &arena, &table, err);
 
@@ -223,8 +223,7 @@ int legacy_missing(const struct ruleset *set, struct error *err)
 		r = iptables_render(set, &arena, &text, err);
 	if (r < 0)
 		return r;
-	for (char *line = strtok_r((char *)text, "\n", &rest); line;
-	     line = strtok_r(NULL, "\n", &rest)) {
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		bool found = !has_prefix(line, "-A ");
 
 		list_each(rule, &table.rules)

@@ -76,12 +76,19 @@ static void pause_after(unsigned tries)
 	nanosleep(&(struct timespec){ .tv_nsec = us * 1000 }, NULL);
 }
 
-static bool same_addr(const struct match *match, const struct nft_addr_match *there)
+/* The rule's match of that kind, or the lack of one, is what is there. */
+static bool same_addr(const struct rule *rule, enum match_kind kind,
+		      const struct nft_addr_match *there)
 {
-	struct cidr network = cidr_network(&match->cidr);
+	for (const struct match *m = rule->matches; m < rule->matches + RULE_MATCHES && m->kind;
+	     m++) {
+		struct cidr network = cidr_network(&m->cidr);
 
-	return there->cidr.ip.family && match->negated == (there->op == NFT_IS_NOT) &&
-	       cidr_equal(&network, &there->cidr);
+		if (m->kind == kind)
+			return there->cidr.ip.family && m->negated == (there->op == NFT_IS_NOT) &&
+			       cidr_equal(&network, &there->cidr);
+	}
+	return !there->cidr.ip.family;
 }
 
 enum nft_family nftables_family(enum rule_family family)
@@ -133,24 +140,11 @@ int nftables_retry(struct netlink *nl, nftables_attempt_fn *attempt, void *arg, 
 
 bool nftables_same(const struct rule *rule, const struct nft_rule_info *there)
 {
-	const struct nft_addr_match none = { 0 }, *source = &none, *destination = &none;
-	bool masquerade = rule->verdict == RULE_MASQUERADE;
-
-	for (const struct match *m = rule->matches; m < rule->matches + RULE_MATCHES && m->kind;
-	     m++) {
-		const struct nft_addr_match *addr =
-			m->kind == MATCH_SOURCE ? &there->source : &there->destination;
-
-		if ((m->kind != MATCH_SOURCE && m->kind != MATCH_DESTINATION) ||
-		    !same_addr(m, addr))
-			return false;
-		*(m->kind == MATCH_SOURCE ? &source : &destination) = addr;
-	}
-	if ((source == &none && there->source.cidr.ip.family) ||
-	    (destination == &none && there->destination.cidr.ip.family))
+	if (!same_addr(rule, MATCH_SOURCE, &there->source) ||
+	    !same_addr(rule, MATCH_DESTINATION, &there->destination))
 		return false;
-	if (masquerade || there->masquerade)
-		return masquerade && there->masquerade;
-	return there->verdict == verdict_of(rule->verdict) &&
+	if (there->masquerade)
+		return rule->verdict == RULE_MASQUERADE;
+	return rule->verdict != RULE_MASQUERADE && there->verdict == verdict_of(rule->verdict) &&
 	       streq(there->target, rule->target ? rule->target : "");
 }

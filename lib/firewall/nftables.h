@@ -16,7 +16,7 @@ bool nftables_raced(int r);
 typedef int nftables_attempt_fn(struct netlink *nl, void *arg, struct error *err);
 int nftables_retry(struct netlink *nl, nftables_attempt_fn *attempt, void *arg,
 		   struct error *err) must_check;
-/* Does a rule that is there say the same as ours? */
+/* Does a rule that is there have the same addresses and verdict as ours? Other matches are not read. */
 bool nftables_same(const struct rule *rule, const struct nft_rule_info *there);
 
 #endif

@@ -111,7 +111,7 @@ TEST(iptables_text_of_one_address)
 	struct error err = { 0 };
 	struct cidr addresses[] = { cidr("10.1.0.2/24"), cidr("fd00:1::2/64") };
 	struct ruleset set;
-	const char *text = NULL;
+	const char *text = "";
 
 	masquerade_xt_rules(&arena, AF_INET, &tnet, addresses, 2, &set);
 	check_ok(iptables_render(&set, &arena, &text, &err), err);
@@ -150,7 +150,7 @@ TEST(a_line_cannot_be_smuggled_in)
 	auto_arena struct arena arena = { 0 };
 	struct error err = { 0 };
 	struct ruleset set = { .family = RULE_IP, .table = "nat" };
-	const char *text = NULL;
+	const char *text = "";
 
 	ruleset_rule(&arena, &set, .chain = "POSTROUTING", .verdict = RULE_ACCEPT,
 		     .comment = "a\n-F POSTROUTING");
