@@ -223,7 +223,8 @@ int legacy_missing(const struct ruleset *set, struct error *err)
 		r = iptables_render(set, &arena, &text, err);
 	if (r < 0)
 		return r;
-	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+	for (char *line = strtok_r(arena_strdup(&arena, text), "\n", &rest); line;
+	     line = strtok_r(NULL, "\n", &rest)) {
 		bool found = !has_prefix(line, "-A ");
 
 		list_each(rule, &table.rules)
