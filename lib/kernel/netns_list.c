@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
@@ -17,11 +18,12 @@
 #include <sys/vfs.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "kernel/netlink_internal.h"
+#include "kernel/netns_internal.h"
 
 #define IDS_AT_ONCE 64     /* descriptors open while asking for their ids */
 #define ID_MIN      12     /* hex digits that make a container id */
-#define ID_MAX      64
 
 static void close_dir(DIR **dir)
 {
@@ -41,22 +43,30 @@ static void read_small(const char *path, char *text, size_t size)
 	text[len] = '\0';
 }
 
+/* A process id, 0 when the word is none. */
+static int parse_pid(const char *word)
+{
+	char *end;
+	unsigned long pid = strtoul(word, &end, 10);
+
+	return isdigit((unsigned char)*word) && !*end && pid <= INT_MAX ? (int)pid : 0;
+}
+
 /* The next process of an open /proc, 0 behind the last. */
 static int next_pid(DIR *proc)
 {
 	const struct dirent *entry;
+	int pid = 0;
 
-	while ((entry = readdir(proc)))
-		if (isdigit((unsigned char)*entry->d_name))
-			return atoi(entry->d_name);
-	return 0;
+	while (!pid && (entry = readdir(proc)))
+		pid = parse_pid(entry->d_name);
+	return pid;
 }
 
-/* Inode of the namespace of a process, 0 when it is gone or not ours to look at. */
+/* Inode of the namespace of a process, 0 when it is gone or not ours to look at. The link reads net:[INODE]. */
 static uint64_t process_inode(const char *pid)
 {
 	char path[64], link[64];
-	unsigned long long inode;
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%s/ns/net", pid);
@@ -64,7 +74,7 @@ static uint64_t process_inode(const char *pid)
 	if (n < 0)
 		return 0;
 	link[n] = '\0';
-	return sscanf(link, "net:[%llu]", &inode) == 1 ? inode : 0;
+	return has_prefix(link, "net:[") ? strtoull(link + 5, NULL, 10) : 0;
 }
 
 static size_t hex_len(const char *text)
@@ -81,7 +91,7 @@ static const char *segment_id(char *segment)
 	char *scope = strstr(segment, ".scope"), *start = segment, *p;
 	size_t len;
 
-	if (strncmp(segment, "libpod-conmon-", 14) == 0)
+	if (has_prefix(segment, "libpod-conmon-"))
 		return NULL;
 	if (scope && !scope[6]) {
 		*scope = '\0';
@@ -91,11 +101,10 @@ static const char *segment_id(char *segment)
 		start = p + 1;
 	}
 	len = hex_len(start);
-	return len >= ID_MIN && len <= ID_MAX && !start[len] ? start : NULL;
+	return len >= ID_MIN && len <= NETNS_CONTAINER_ID_MAX && !start[len] ? start : NULL;
 }
 
-/* The innermost container id in the text of /proc/PID/cgroup, "" when there is none. Changes the text. */
-static void cgroup_id(char *text, char id[ID_MAX + 1])
+void netns_cgroup_id(char *text, char id[NETNS_CONTAINER_ID_MAX + 1])
 {
 	char *line_end, *segment_end;
 
@@ -108,18 +117,18 @@ static void cgroup_id(char *text, char id[ID_MAX + 1])
 			const char *found = segment_id(segment);
 
 			if (found)
-				snprintf(id, ID_MAX + 1, "%s", found);
+				snprintf(id, NETNS_CONTAINER_ID_MAX + 1, "%s", found);
 		}
 	}
 }
 
-static void process_container(int pid, char id[ID_MAX + 1])
+static void process_container(int pid, char id[NETNS_CONTAINER_ID_MAX + 1])
 {
 	char path[64], text[8192];
 
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
 	read_small(path, text, sizeof(text));
-	cgroup_id(text, id);
+	netns_cgroup_id(text, id);
 }
 
 static struct netns_info *find_or_add(struct arena *arena, netns_list_t *list, uint64_t inode)
@@ -199,7 +208,7 @@ static int by_name(const void *a_, const void *b_)
 
 static void describe(struct arena *arena, struct netns_info *info, uint64_t own_inode)
 {
-	char path[64], text[64], id[ID_MAX + 1];
+	char path[64], text[64], id[NETNS_CONTAINER_ID_MAX + 1];
 
 	info->current = info->inode == own_inode;
 	if (!info->pids.n)
@@ -269,7 +278,7 @@ int netns_list(struct arena *arena, netns_list_t *list, struct error *err)
 static int find_container(const char *word)
 {
 	DIR *proc on_leave(close_dir) = opendir("/proc");
-	char id[ID_MAX + 1];
+	char id[NETNS_CONTAINER_ID_MAX + 1];
 	int pid = 0;
 
 	while (proc && (pid = next_pid(proc))) {
@@ -282,8 +291,7 @@ static int find_container(const char *word)
 
 int netns_resolve(const char *word, struct arena *arena, char **path, struct error *err)
 {
-	bool number = *word && strlen(word) < 10 && !word[strspn(word, "0123456789")];
-	int pid = 0;
+	int pid;
 
 	if (strchr(word, '/')) {
 		*path = arena_strdup(arena, word);
@@ -292,9 +300,10 @@ int netns_resolve(const char *word, struct arena *arena, char **path, struct err
 	*path = arena_printf(arena, "%s/%s", NETNS_RUN_DIR, word);
 	if (*word && !streq(word, ".") && !streq(word, "..") && access(*path, F_OK) == 0)
 		return 0;
-	if (number && access(arena_printf(arena, "/proc/%s/ns", word), F_OK) == 0)
-		pid = atoi(word);
-	else if (strlen(word) >= ID_MIN && hex_len(word) == strlen(word))
+	pid = parse_pid(word);
+	if (pid && access(arena_printf(arena, "/proc/%d/ns", pid), F_OK) < 0)
+		pid = 0;
+	if (!pid && strlen(word) >= ID_MIN && hex_len(word) == strlen(word))
 		pid = find_container(word);
 	*path = arena_printf(arena, "/proc/%d/ns/net", pid);
 	if (!pid)

@@ -21,10 +21,8 @@ static void put_ip(struct nl_msg *msg, int type, const struct ip *ip)
 /* IPv4 through an IPv6 gateway has an attribute of its own (Linux 5.2). */
 static void put_gateway(struct nl_msg *msg, const struct route *route)
 {
-	struct {
-		struct rtvia via;
-		uint8_t      bytes[16];
-	} via = { .via.rtvia_family = route->gw.family };
+	struct nlattr *attr;
+	struct rtvia *via;
 
 	if (!route->gw.family)
 		return;
@@ -32,8 +30,12 @@ static void put_gateway(struct nl_msg *msg, const struct route *route)
 		put_ip(msg, RTA_GATEWAY, &route->gw);
 		return;
 	}
-	memcpy(via.bytes, route->gw.bytes, ip_size(&route->gw));
-	nla_put(msg, RTA_VIA, (int)(sizeof(via.via) + ip_size(&route->gw)), &via);
+	attr = nla_reserve(msg, RTA_VIA, (int)(sizeof(*via) + ip_size(&route->gw)));
+	if (!attr)     /* no room: the session notices, too */
+		return;
+	via = nla_data(attr);
+	via->rtvia_family = route->gw.family;
+	memcpy(via->rtvia_addr, route->gw.bytes, ip_size(&route->gw));
 }
 
 static void put_metrics(struct nl_msg *msg, const struct route *route)

@@ -24,15 +24,20 @@ static int sysctl_open(const char *name, int flags)
 /* The same words, whatever is between them: the kernel separates with tabs what people write with blanks. */
 static bool same_value(const char *a, const char *b)
 {
-	for (;; a++, b++) {
-		if (isspace((unsigned char)*a) && isspace((unsigned char)*b)) {
-			a += strspn(a, " \t\n") - 1;
-			b += strspn(b, " \t\n") - 1;
-		} else if (*a != *b) {
+	static const char blanks[] = " \t\n";
+
+	for (;;) {
+		size_t len;
+
+		a += strspn(a, blanks);
+		b += strspn(b, blanks);
+		len = strcspn(a, blanks);
+		if (len != strcspn(b, blanks) || memcmp(a, b, len) != 0)
 			return false;
-		} else if (!*a) {
+		if (len == 0)
 			return true;
-		}
+		a += len;
+		b += len;
 	}
 }
 
@@ -65,7 +70,7 @@ int sysctl_write(const char *name, const char *value, struct error *err)
 
 int sysctl_ensure(const char *name, const char *value, struct error *err)
 {
-	char now[VALUE_SIZE];
+	char now[VALUE_SIZE] = "";
 	int r = sysctl_read(name, now, sizeof(now), err);
 
 	if (r < 0)
