@@ -104,22 +104,32 @@ static unsigned min3(unsigned a, unsigned b, unsigned c)
 	return ab < c ? ab : c;
 }
 
-/* Levenshtein distance without regard to case; both words at most WORD_MAX long. */
+static bool same_letter(char a, char b)
+{
+	return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/*
+ * Edit distance without regard to case, both words at most WORD_MAX long. Two neighbours that changed places count as
+ * one edit: the most frequent slip of fingers.
+ */
 static unsigned word_distance(const char *a, const char *b)
 {
-	unsigned row[WORD_MAX + 1], diagonal, above;
+	unsigned rows[3][WORD_MAX + 1], *before = rows[0], *above = rows[1], *row = rows[2], *spare;
 	size_t len = strlen(b);
 
 	for (unsigned j = 0; j <= len; j++)
 		row[j] = j;
-	for (size_t i = 0; a[i]; i++) {
-		diagonal = row[0]++;
-		for (size_t j = 0; j < len; j++) {
-			bool differ = tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]);
-
-			above = row[j + 1];
-			row[j + 1] = min3(above + 1, row[j] + 1, diagonal + differ);
-			diagonal = above;
+	for (unsigned i = 1; a[i - 1]; i++) {
+		spare = before;
+		before = above;
+		above = row;
+		row = spare;
+		row[0] = i;
+		for (size_t j = 1; j <= len; j++) {
+			row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + !same_letter(a[i - 1], b[j - 1]));
+			if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) && same_letter(a[i - 2], b[j - 1]))
+				row[j] = min3(row[j], row[j], before[j - 2] + 1);
 		}
 	}
 	return row[len];

@@ -59,14 +59,16 @@ static void tagged(FILE *out, const char *tag, const char *text)
 	roff_line(out, *text ? text : "-");
 }
 
-/* Paragraphs; those that begin with a space are shown as they are. */
-static void paragraphs(FILE *out, const char *text)
+/* Paragraphs; those that begin with a space are shown as they are. first: a section's title stands in front. */
+static void paragraphs(FILE *out, const char *text, bool first)
 {
 	while (text && *text) {
 		const char *end = strstr(text, "\n\n");
 		size_t size = end ? (size_t)(end - text) : strlen(text);
 
-		fputs(*text == ' ' ? ".PP\n.nf\n" : ".PP\n", out);
+		fputs(first ? "" : ".PP\n", out);
+		fputs(*text == ' ' ? ".nf\n" : "", out);
+		first = false;
 		roff(out, text, size);
 		fputs(*text == ' ' ? "\n.fi\n" : "\n", out);
 		text = end ? end + 2 : NULL;
@@ -130,7 +132,7 @@ static void man_tool(FILE *out, const struct applet_entry *entry, struct arena *
 	}
 	if (applet->about)
 		fputs(".SH DESCRIPTION\n", out);
-	paragraphs(out, applet->about);
+	paragraphs(out, applet->about, true);
 	if (applet->run) {
 		fputs(".SH OPTIONS\n", out);
 		options(out, applet->run, arena);
@@ -173,7 +175,7 @@ static void man_plugin(FILE *out, const struct applet_entry *entry, const struct
 	fputs("\\fR < \\fIconfiguration\\fR\n.SH DESCRIPTION\n", out);
 	fputs("A CNI plugin: a container runtime runs it with the request in its environment and the\n"
 	      "network configuration on standard input.\n", out);
-	paragraphs(out, entry->applet->about);
+	paragraphs(out, entry->applet->about, false);
 	if (plugin->fields && plugin->fields->type) {
 		fputs(".SH CONFIGURATION\nBesides \\fBcniVersion\\fR, \\fBname\\fR and \\fBtype\\fR:\n", out);
 		rows_walk(plugin->fields, plugin->defaults, "", arena, man_key, &printer);

@@ -56,6 +56,9 @@ TEST(nearest_word_suggests_little_and_well)
 	check_str(nearest_word("Bridge", words, n), "bridge");
 	check_str(nearest_word("hostlocal", words, n), "host-local");
 	check_str(nearest_word("ptpp", words, n), "ptp");
+	check_str(nearest_word("vlna", words, n), "vlan");
+	check_str(nearest_word("tpp", words, n), "ptp");
+	check(!nearest_word("nalv", words, n));
 	check(!nearest_word("vlna1", words, n));
 	check(!nearest_word("xyz", words, n));
 	check(!nearest_word("", words, n));

@@ -1,0 +1,282 @@
+#!/usr/bin/env bats
+# Every applet, as a person at a terminal meets it: help, usage errors, man page, completion, documentation. The list comes
+# from the binary, so a new applet is covered the moment it exists.
+
+# shellcheck disable=SC2317 # functions are handed to each_applet and each_call
+load lib/all
+sandbox
+
+setup() {
+	PATH=$(dirname "$CNIBOX"):$PATH
+	mapfile -t applets < <("$CNIBOX" list --plain)
+	[[ ${#applets[@]} -gt 2 ]] || flunk "cnibox list --plain names applets"
+}
+
+# each_applet FUNCTION: call it with kind and name of every applet
+each_applet() {
+	local kind name
+
+	for kind in "${applets[@]}"; do
+		name=${kind#* }
+		"$1" "${kind% *}" "$name" || flunk "applet: $name" || return
+	done
+}
+
+# each_call FUNCTION: with the words that lead to every verb, or to the applet without verbs; CNI plugins have none
+each_call() {
+	local kind name verb
+
+	for kind in "${applets[@]}"; do
+		name=${kind#* }
+		[[ ${kind% *} != cni ]] || continue
+		if has_verbs "$name"; then
+			while read -r verb; do
+				"$1" "$name" "$verb" || flunk "verb: $name $verb" || return
+			done < <(verbs "$name")
+		else
+			"$1" "$name" || flunk "applet: $name" || return
+		fi
+	done
+}
+
+has_verbs() { [[ $("$CNIBOX" help "$1") == "usage: cnibox $1 VERB"* ]]; }
+verbs()     { "$CNIBOX" complete "$1" "" | cut -f1; }
+
+# call WORD ...: status, output and stderr of cnibox
+call() {
+	local err=$BATS_TEST_TMPDIR/stderr
+
+	status=0
+	output=$(deadline env -u CNI_COMMAND "$CNIBOX" "$@" 2>"$err" </dev/null) || status=$?
+	stderr=$(<"$err")
+}
+
+usage_error() {     # DESCRIPTION REGEX WORD ...
+	local description=$1 regex=$2
+
+	shift 2
+	call "$@"
+	assert_eq "status of: $*" "$status" 2 && assert_eq "stdout of: $*" "$output" "" &&
+		assert_match "$description" "$stderr" "$regex" && assert_eq "one line: $*" "$(wc -l <<<"$stderr")" 1
+}
+
+# ---- list ----
+
+@test "cnibox list shows every applet under its kind, with its summary" {
+	call list
+	assert_eq "status" "$status" 0
+	for applet in "${applets[@]}"; do
+		assert_match "${applet#* } is listed" "$output" $'\n'"  ${applet#* } +[^ ]"
+	done
+	assert_match "there is a title for CNI plugins" "$output" "^CNI plugins:"
+	assert_eq "sorted in each kind" "$("$CNIBOX" list --plain | sort -k2)" "$("$CNIBOX" list --plain)"
+}
+
+@test "every summary is short, in lower case and without a final period" {
+	short() {
+		local summary
+
+		while IFS= read -r summary; do
+			assert "\"$summary\" is under 60 characters" test "${#summary}" -lt 60 &&
+				assert_match "\"$summary\" ends without a period" "$summary" '[^.]$' &&
+				refute "\"$summary\" begins with a capital" grep -qE '^[A-Z][a-z]' <<<"$summary" || return
+		done
+	}
+	"$CNIBOX" complete "" | cut -f2 | short
+	for applet in "${applets[@]}"; do
+		! has_verbs "${applet#* }" || "$CNIBOX" complete "${applet#* }" "" | cut -f2 | short
+	done
+}
+
+# ---- help ----
+
+@test "help of every applet goes to stdout with status 0" {
+	helps() {
+		call help "$2"
+		assert_eq "status" "$status" 0 && assert_eq "stderr" "$stderr" "" && assert_match "it is about $2" "$output" "$2" || return
+		local help=$output
+		for option in --help -h; do
+			call "$2" "$option"
+			assert_eq "status of $option" "$status" 0 && assert_eq "$option is the same text" "$output" "$help" || return
+		done
+	}
+	each_applet helps
+}
+
+@test "help of every verb is the same by both ways" {
+	helps() {
+		call help "$@"
+		assert_eq "status" "$status" 0 && assert_match "the usage" "$output" "^usage: cnibox $*" || return
+		local help=$output
+		call "$@" --help
+		assert_eq "status of --help" "$status" 0 && assert_eq "--help is the same text" "$output" "$help"
+	}
+	each_call helps
+}
+
+@test "no line of help is longer than 100 letters, none ends with a space" {
+	tidy() {
+		assert_eq "long lines" "$("$CNIBOX" help "$2" | awk 'length > 100')" "" &&
+			refute "trailing space" grep -n ' $' <("$CNIBOX" help "$2")
+	}
+	each_applet tidy
+}
+
+@test "every option and every configuration key says what it is for" {
+	explained() {
+		local schema
+
+		schema=$("$CNIBOX" help --schema "$2") || flunk "help --schema $2" || return
+		assert_eq "keys without a description" \
+			"$(jq -c '[.. | .properties? | objects | to_entries[] | select(.value.type != "object")
+			   | select((.value.description // "") == "") | .key]' <<<"$schema")" "[]" &&
+		assert_eq "descriptions with a final period or a capital in front" \
+			"$(jq -c '[.. | .description? | strings | select(test("[.]$|^[A-Z][a-z]+ "))]' <<<"$schema")" "[]"
+	}
+	each_applet explained
+}
+
+# ---- usage errors ----
+
+@test "an unknown option fails with status 2 and names the option" {
+	fails() {
+		usage_error "the option is named" "\"--no-such-thing\"" "$@" --no-such-thing
+	}
+	each_call fails
+}
+
+@test "a plugin called by hand with words says what it is" {
+	fails() {
+		[[ $1 != cni ]] || usage_error "it names the word" "unexpected word \"--bad\".*help $2" "$2" --bad
+	}
+	each_applet fails
+}
+
+@test "a misspelt applet, verb and option suggest the nearest" {
+	usage_error "applet" 'unknown applet "nets"; did you mean "netns"\?' nets
+	usage_error "applet behind help" 'unknown applet "brigde"; did you mean "bridge"\?' help brigde
+	usage_error "command" 'unknown applet "lst"; did you mean "list"\?' lst
+	usage_error "verb" 'netns: unknown verb "lits"; did you mean "list"\?' netns lits
+	usage_error "verb behind help" 'netns: unknown verb "lits"; did you mean "list"\?' help netns lits
+	usage_error "option" 'netns list: unknown option "--jsno"; did you mean "--json"\?' netns list --jsno
+}
+
+@test "a word that is like nothing gets no suggestion" {
+	usage_error "applet" '^cnibox: unknown applet "qwertyuiop" \(see `cnibox list`\)$' qwertyuiop
+	usage_error "verb" '^netns: unknown verb "qwertyuiop" \(see `cnibox help netns`\)$' netns qwertyuiop
+	usage_error "option" '^netns list: unknown option "--qwertyuiop"$' netns list --qwertyuiop
+	usage_error "nothing to do" 'say what to do: list ' netns
+}
+
+@test "no word at all shows the usage on stderr with status 2; --help on stdout with 0" {
+	call
+	assert_eq "status" "$status" 2
+	assert_eq "stdout" "$output" ""
+	usage=$stderr
+	call --help
+	assert_eq "status" "$status" 0
+	assert_eq "the same text" "$output" "$usage"
+}
+
+@test "--version names the program and the specification" {
+	call --version
+	assert_eq "status" "$status" 0
+	assert_match "version" "$output" $'^cnibox [^ ]+\nCNI specification 1\.1\.0'
+}
+
+@test "an answer that cannot be written is a failure" {
+	for words in list "help netns" "netns list --json" "help --man bridge"; do
+		status=0
+		# shellcheck disable=SC2086
+		"$CNIBOX" $words >/dev/full 2>"$BATS_TEST_TMPDIR/stderr" || status=$?
+		assert_eq "status of $words" "$status" 1
+		assert_match "it says so" "$(<"$BATS_TEST_TMPDIR/stderr")" "cannot write the output: No space left on device"
+	done
+}
+
+@test "a link with an applet's name is that applet" {
+	ln -s "$CNIBOX" "$BATS_TEST_TMPDIR/netns"
+	assert_eq "the link answers as the applet" "$("$BATS_TEST_TMPDIR/netns" --help)" "$("$CNIBOX" netns --help)"
+	ln -s "$CNIBOX" "$BATS_TEST_TMPDIR/cnibox-renamed"
+	assert_eq "any other name is cnibox" "$("$BATS_TEST_TMPDIR/cnibox-renamed" list)" "$("$CNIBOX" list)"
+}
+
+# ---- documentation ----
+
+@test "the man page of every applet is clean under mandoc's lint" {
+	need mandoc
+	clean() {
+		assert_eq "findings" "$("$CNIBOX" help --man "$2" | mandoc -T lint -W warning 2>&1)" ""
+	}
+	each_applet clean
+}
+
+@test "the man page of every applet gives man no warning" {
+	need man groff
+	clean() {
+		"$CNIBOX" help --man "$2" >"$BATS_TEST_TMPDIR/page.8"
+		assert_eq "warnings" "$(man --warnings -E UTF-8 -l -Tutf8 -Z "$BATS_TEST_TMPDIR/page.8" 2>&1 >/dev/null)" ""
+	}
+	each_applet clean
+}
+
+@test "a man page is the same at any time when the date is given" {
+	assert_eq "two runs" "$(SOURCE_DATE_EPOCH=0 "$CNIBOX" help --man bridge | sha256sum)" \
+		"$(SOURCE_DATE_EPOCH=0 "$CNIBOX" help --man bridge | sha256sum)"
+	assert_match "the date" "$(SOURCE_DATE_EPOCH=0 "$CNIBOX" help --man bridge)" '^\.TH CNIBOX-BRIDGE 8 1970-01-01 '
+}
+
+@test "README lists every applet and no other" {
+	assert_eq "names in the table" "$(grep -oP '^\| `\K[a-z0-9-]+(?=` \|)' "$CNIBOX_TOP/README.md" | sort)" \
+		"$("$CNIBOX" list --plain | cut -d' ' -f2 | sort)"
+}
+
+# ---- completion ----
+
+@test "the first word completes to every applet" {
+	assert_eq "applets" "$("$CNIBOX" complete "" | cut -f1 | sort)" \
+		"$({ "$CNIBOX" list --plain | cut -d' ' -f2; echo list; echo help; } | sort)"
+	complete_itself() { assert_eq "its own name" "$("$CNIBOX" complete "$2" | cut -f1 | grep -Fx "$2")" "$2"; }
+	each_applet complete_itself
+}
+
+@test "every option in the help is completed, and nothing else" {
+	completed() {
+		assert_eq "options" "$("$CNIBOX" complete "$@" -- | cut -f1 | sort)" \
+			"$("$CNIBOX" help "$@" | sed -n '/^options:/,/^$/p' | grep -v deprecated: |
+			   grep -oP '^  (-., |    )--\K[^ ]+' | sed 's/\[no-\]/no-/; s/^/--/' | sort)"
+	}
+	each_call completed
+}
+
+@test "values complete by their type" {
+	ip netns add blue
+	ip netns add red
+	assert_eq "namespaces" "$("$CNIBOX" complete netns exec "" | sort)" $'blue\nred'
+	assert_eq "namespaces, in part" "$("$CNIBOX" complete netns del b)" blue
+	assert_eq "a command of one's own asks for files" "$("$CNIBOX" complete netns exec blue "")" "@file"
+	assert_eq "options of the command are not ours" "$("$CNIBOX" complete netns exec blue -- ls --)" "@file"
+}
+
+@test "bash completes through its script" {
+	source "$CNIBOX_TOP/completion/cnibox.bash"
+	COMP_WORDS=(cnibox netns li) COMP_CWORD=2
+	_cnibox "$CNIBOX" li netns
+	assert_eq "candidates" "${COMPREPLY[*]}" list
+	COMP_WORDS=(cnibox netns list --js) COMP_CWORD=3
+	_cnibox "$CNIBOX" --js list
+	assert_eq "candidates" "${COMPREPLY[*]}" --json
+}
+
+@test "zsh completes through its script" {
+	need zsh
+	assert_eq "candidates" "$(zsh -fc '_describe() { print -rl -- $candidates; }
+		words=($CNIBOX netns li) CURRENT=3 PREFIX=li; source '"$CNIBOX_TOP"'/completion/cnibox.zsh')" \
+		"list:$("$CNIBOX" complete netns li | cut -f2)"
+}
+
+@test "fish completes through its script" {
+	need fish
+	export HOME=$BATS_TEST_TMPDIR XDG_CONFIG_HOME=$BATS_TEST_TMPDIR XDG_DATA_HOME=$BATS_TEST_TMPDIR
+	assert_eq "candidates" "$(fish -Nc "source $CNIBOX_TOP/completion/cnibox.fish; complete -C 'cnibox netns li'" | cut -f1)" list
+}
