@@ -342,7 +342,7 @@ static int run_gc(struct invocation *call, void *opaque, struct error *err)
 	if (r >= 0)
 		r = chain_gc(&session.chain, session.network, &valid, &n, err);
 	if (options->verbose)
-		fprintf(stderr, "%u attachments removed\n", n);
+		fprintf(stderr, "attachments removed: %u\n", n);
 	return r;
 }
 

@@ -133,16 +133,29 @@ static int call_plugin(const struct chain *chain, const struct network *network,
 	return r < 0 ? blame(plugin, command, err) : 0;
 }
 
-/* In reverse, all of them; the first failure's code, everybody's message. */
-static int del_all(const struct chain *chain, const struct network *network, struct json *prev_result,
-		   struct error *err)
+/* What stands behind "failed (add): "; NULL when it is somebody else's message. */
+static const char *cause(const struct error *err)
+{
+	const char *text = err ? strstr(err->message, "): ") : NULL;
+
+	return text ? text + 3 : NULL;
+}
+
+/*
+ * The first n plugins in reverse, all of them; the first failure's code, everybody's message. known: why ADD failed, as
+ * removing may fail for that very reason, and once is enough.
+ */
+static int del_all(const struct chain *chain, const struct network *network, size_t n, struct json *prev_result,
+		   const struct error *known, struct error *err)
 {
 	int r = 0;
 
-	for (size_t i = network->plugins.n; i-- > 0;) {
+	while (n-- > 0) {
 		struct error one = { 0 };
 
-		if (call_plugin(chain, network, CNI_DEL, network->plugins.items[i], prev_result, NULL, NULL, &one) >= 0)
+		if (call_plugin(chain, network, CNI_DEL, network->plugins.items[n], prev_result, NULL, NULL, &one) >= 0)
+			continue;
+		if (cause(known) && cause(&one) && streq(cause(known), cause(&one)))
 			continue;
 		if (r == 0)
 			*err = one;
@@ -203,14 +216,15 @@ int chain_add(struct chain *chain, const struct network *network, struct json **
 {
 	auto_json struct json *prev = NULL;
 	struct error later = { 0 };
+	size_t n = 0;
 	int r = check_attachment(chain, err);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < network->plugins.n && r >= 0; i++) {
+	while (n < network->plugins.n && r >= 0) {
 		struct json *reply = NULL;
 
-		r = call_plugin(chain, network, CNI_ADD, network->plugins.items[i],
+		r = call_plugin(chain, network, CNI_ADD, network->plugins.items[n++],
 				at_least(network, "0.3.0") ? prev : NULL, NULL, &reply, err);
 		if (r < 0)
 			break;
@@ -223,7 +237,7 @@ int chain_add(struct chain *chain, const struct network *network, struct json **
 		*result = take_ptr(prev);
 		return 0;
 	}
-	if (del_all(chain, network, at_least(network, "0.4.0") ? prev : NULL, &later) < 0)
+	if (del_all(chain, network, n, at_least(network, "0.4.0") ? prev : NULL, err, &later) < 0)
 		error_join(err, &later);
 	return r;
 }
@@ -244,7 +258,7 @@ int chain_del(struct chain *chain, const struct network *network, struct error *
 		if (at_least(network, "0.4.0") && previous_result(&own, network, &cached, &prev, NULL) < 0)
 			prev = NULL;
 	}
-	r = del_all(&own, network, prev, err);
+	r = del_all(&own, network, network->plugins.n, prev, NULL, err);
 	if (r >= 0)
 		cache_remove(chain->cache_folder, &owner);
 	return r;

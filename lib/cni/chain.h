@@ -29,7 +29,7 @@ struct chain {
 	void         *arg;
 };
 
-/* *result: in the list's version, own it. A failure is followed by DEL of the chain. */
+/* *result: in the list's version, own it. A failure is followed by DEL of the plugins called so far. */
 int chain_add(struct chain *chain, const struct network *network, struct json **result, struct error *err) must_check;
 /* In reverse; goes on after a failure and reports all. What it remembers of the attachment goes when all is well. */
 int chain_del(struct chain *chain, const struct network *network, struct error *err) must_check;

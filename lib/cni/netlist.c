@@ -271,14 +271,14 @@ int networks_find(const struct networks *networks, const char *name, const struc
 		*network = one;
 		return 0;
 	}
-	list_each(one, &networks->all)
-		if (!one->name && one->problems.n)
-			return fail(err, ENOENT, "no network \"%s\" in %s, where %s is broken: %s", name,
-				    networks->folder, one->file, one->problems.items[0]);
 	nearest = nearest_word(name, names.items, names.n);
 	if (nearest)
 		return fail(err, ENOENT, "no network \"%s\" in %s; did you mean \"%s\"?", name, networks->folder,
 			    nearest);
+	list_each(one, &networks->all)
+		if (!one->name && one->problems.n)
+			return fail(err, ENOENT, "no network \"%s\" in %s, where %s is broken: %s", name,
+				    networks->folder, one->file, one->problems.items[0]);
 	return fail(err, ENOENT, "no network \"%s\" in %s (%zu there)", name, networks->folder, names.n);
 }
 
