@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/process.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -93,6 +94,20 @@ static char *status_text(int status, struct arena *arena)
 	return arena_printf(arena, "exit status %d", status);
 }
 
+/* A foreign program's words inside a message: on one line, without what could move a cursor. */
+static const char *one_line(const char *text, struct arena *arena)
+{
+	char *line = arena_strdup(arena, text);
+	size_t len = strlen(line);
+
+	while (len > 0 && isspace((unsigned char)line[len - 1]))
+		line[--len] = '\0';
+	for (char *p = line; *p; p++)
+		if (iscntrl((unsigned char)*p))
+			*p = ' ';
+	return line;
+}
+
 /* The plugin's own error, code and all; else whatever can be told (the reference's words). */
 static int take_error(const struct process_result *done, struct arena *arena, struct error *err)
 {
@@ -102,11 +117,11 @@ static int take_error(const struct process_result *done, struct arena *arena, st
 	if (!done->output_size && !*done->errors)
 		return fail(err, EIO, "netplugin failed with no error message: %s", status_text(done->status, arena));
 	if (!done->output_size)
-		return fail(err, EIO, "netplugin failed: \"%s\"", done->errors);
+		return fail(err, EIO, "netplugin failed: \"%s\"", one_line(done->errors, arena));
 	json = json_parse(done->output, done->output_size, NULL);
 	if (!json_is_object(json) || json_decode(json, foreign_error_fields, &foreign, arena, NULL) < 0)
 		return fail(err, EIO, "netplugin failed but error parsing its diagnostic message \"%s\"",
-			    done->output);
+			    one_line(done->output, arena));
 	return cni_fail(err, (int)foreign.code, foreign.details ? foreign.details : "", "%s",
 			foreign.message ? foreign.message : status_text(done->status, arena));
 }
