@@ -374,8 +374,11 @@ static int netns_exec_run(struct invocation *call, void *options_, struct error 
 	char path[4096];
 	int r = open_target(options->target, call->arena, &fd, err);
 
-	if (r >= 0)
-		r = netns_enter(fd, &old, err);
+	if (r < 0)
+		return r;
+	r = netns_enter(fd, &old, err);
+	if (r == -EINVAL)      /* a namespace of another kind */
+		return fail(err, EINVAL, "\"%s\" is not a network namespace", options->target);
 	if (r < 0)
 		return r;
 	if (!process_find(program, path, sizeof(path))) {
