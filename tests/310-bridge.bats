@@ -252,6 +252,19 @@ knows() { run_in "$1" ip neigh show "$2" | grep -q "$3"; }
 	assert_eq "no rules" "$(iptables-save -t nat | grep -c -- '-A' || true)" 0
 }
 
+@test "GC removes spoof checks whose port is gone, and no others" {
+	spoof=$(conf bridge 'del(.ipam) | .macspoofchk = true')
+	cni_add "$spoof"
+	cni_add "$spoof" @ctr2
+	run_in ctr ip link del eth0
+	cni_gc "$(jq -c '.cniVersion = "1.1.0" | ."cni.dev/valid-attachments" = []' <<<"$spoof")"
+	assert_json "one jump is left" "$(nft -j list chain bridge nat PREROUTING)" \
+		'[.nftables[].rule? // empty | .comment]' '["macspoofchk-ctr2-eth0"]'
+	assert_json "and that pod's chains" "$(nft -j list table bridge nat)" \
+		'[.nftables[].chain? // empty | .name] | sort' \
+		'["PREROUTING", "cni-br-iface-ctr2-eth0", "cni-br-iface-ctr2-eth0-mac"]'
+}
+
 @test "STATUS asks the IPAM plugin: a full pool is code 50" {
 	tiny=$(conf bridge '.cniVersion = "1.1.0" | .ipam.subnet = "10.77.0.0/30"')
 	cni_status "$tiny"

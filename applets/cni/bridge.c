@@ -550,6 +550,9 @@ static int bridge_gc(struct cni_request *request, void *data, struct error *err)
 	if (conf->ip_masq)
 		(void)!masquerade_gc(request->common.name, &request->common.attachments, &one);
 	join(err, &one);
+	if (conf->mac_spoof_check)
+		(void)!spoof_check_gc(&request->common.attachments, &one);
+	join(err, &one);
 	return -err->errnum;
 }
 

@@ -34,6 +34,8 @@ int masquerade_check(const struct owner *owner, const struct cidr *addresses, si
 int spoof_check_add(const struct owner *owner, const char *veth, const struct mac *mac,
 		    struct error *err) must_check;
 int spoof_check_del(const struct owner *owner, struct error *err) must_check;
+/* The rules do not tell their network, so those go whose port is gone and whose attachment is not valid. */
+int spoof_check_gc(const owners_t *valid, struct error *err) must_check;
 int spoof_check_check(const struct owner *owner, struct error *err) must_check;
 
 #endif

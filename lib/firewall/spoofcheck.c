@@ -10,6 +10,9 @@
 #include "firewall/names.h"
 #include "firewall/nftables.h"
 
+#include "base/text.h"
+#include "kernel/link.h"
+
 #define TABLE      "nat"
 #define PREROUTING "PREROUTING"
 #define PRIORITY   (-300)
@@ -105,6 +108,69 @@ int spoof_check_del(const struct owner *owner, struct error *err)
 	if (r == -EOPNOTSUPP)
 		return 0;
 	return r < 0 ? wrap(err, "remove macspoofchk of %s", owner->ifname) : 0;
+}
+
+static bool is_valid(struct arena *arena, const owners_t *valid, const char *comment)
+{
+	list_each(owner, valid)
+		if (streq(spoof_comment(arena, owner), comment))
+			return true;
+	return false;
+}
+
+static int port_exists(const char *name, bool *exists, struct error *err)
+{
+	auto_netlink struct netlink *nl = NULL;
+	struct link port = { 0 };
+	int r = netlink_open(&nl, NETLINK_SESSION_ROUTE, -1, err);
+
+	if (r < 0)
+		return r;
+	link_queue_get(nl, name, &port);
+	netlink_tolerate(nl, ENODEV);
+	r = netlink_commit(nl, err);
+	*exists = port.index != 0;
+	return r;
+}
+
+static int try_gc(struct netlink *nl, void *arg, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	const owners_t *valid = arg;
+	nft_rules_t jumps = { 0 };
+	int r = nft_rules(nl, NFT_BRIDGE, TABLE, PREROUTING, &arena, &jumps, err);
+
+	list_each(jump, &jumps) {
+		bool exists = true;
+
+		if (r < 0 || !has_prefix(jump->comment, "macspoofchk-") || !*jump->in_interface ||
+		    is_valid(&arena, valid, jump->comment))
+			continue;
+		r = port_exists(jump->in_interface, &exists, err);
+		if (r < 0 || exists)
+			continue;
+		nft_queue_del_rule(nl, NFT_BRIDGE, TABLE, PREROUTING, jump->handle);
+		nft_queue_del_chain(nl, NFT_BRIDGE, TABLE, jump->target);
+		nft_queue_del_chain(nl, NFT_BRIDGE, TABLE,
+				    arena_printf(&arena, "%s-mac", jump->target));
+	}
+	if (r < 0) {
+		netlink_discard(nl);
+		return r;
+	}
+	return netlink_commit(nl, err);
+}
+
+int spoof_check_gc(const owners_t *valid, struct error *err)
+{
+	auto_netlink struct netlink *nl = NULL;
+	int r = nft_open(&nl, err);
+
+	if (r == 0)
+		r = nftables_retry(nl, try_gc, (void *)valid, err);
+	if (r == -EOPNOTSUPP)
+		return 0;
+	return r < 0 ? wrap(err, "collect macspoofchk rules") : 0;
 }
 
 static bool has_rule(const nft_rules_t *rules, const struct names *names, int verdict,

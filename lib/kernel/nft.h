@@ -68,6 +68,7 @@ struct nft_rule_info {
 	int verdict;         /* enum nft_verdict, INT_MAX = none */
 	bool masquerade;
 	struct nft_addr_match source, destination;
+	char in_interface[16]; /* "" = no such match */
 };
 typedef LIST(struct nft_rule_info) nft_rules_t;
 /* A missing table or chain has no rules (the kernel's dump does not tell the difference). */

@@ -28,7 +28,7 @@ struct rules_dump {
 
 /* The register as the expressions so far left it. */
 struct load {
-	enum { LOAD_OTHER, LOAD_NFPROTO, LOAD_NETWORK } what;
+	enum { LOAD_OTHER, LOAD_NFPROTO, LOAD_NETWORK, LOAD_IIFNAME } what;
 	uint32_t offset, size;
 	uint8_t mask[16];
 };
@@ -94,9 +94,12 @@ static void read_meta(struct rule_reader *reader, struct nlattr *data)
 	struct nlattr *tb[NFTA_META_MAX + 1];
 
 	reader->load = (struct load){ LOAD_OTHER };
-	if (nla_parse_nested(tb, NFTA_META_MAX, data, NULL) == 0 &&
-	    get_be32(tb[NFTA_META_KEY]) == NFT_META_NFPROTO)
+	if (nla_parse_nested(tb, NFTA_META_MAX, data, NULL) < 0 || !tb[NFTA_META_KEY])
+		return;
+	if (get_be32(tb[NFTA_META_KEY]) == NFT_META_NFPROTO)
 		reader->load.what = LOAD_NFPROTO;
+	else if (get_be32(tb[NFTA_META_KEY]) == NFT_META_IIFNAME)
+		reader->load.what = LOAD_IIFNAME;
 }
 
 static void read_payload(struct rule_reader *reader, struct nlattr *data)
@@ -167,6 +170,8 @@ static void read_cmp(struct rule_reader *reader, struct nlattr *data)
 	size = get_value(tb[NFTA_CMP_DATA], value);
 	if (reader->load.what == LOAD_NFPROTO && size == 1 && op == NFT_CMP_EQ)
 		reader->nfproto = value[0];
+	if (reader->load.what == LOAD_IIFNAME && op == NFT_CMP_EQ)
+		memcpy(reader->info->in_interface, value, sizeof(reader->info->in_interface) - 1);
 	if (reader->load.what == LOAD_NETWORK && size == reader->load.size &&
 	    (op == NFT_CMP_EQ || op == NFT_CMP_NEQ))
 		read_addr(reader, op == NFT_CMP_EQ ? NFT_IS : NFT_IS_NOT, value);
