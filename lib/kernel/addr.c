@@ -9,8 +9,8 @@
 
 struct listing {
 	struct arena *arena;
-	addrs_t      *addrs;
-	int           family, index;
+	addrs_t *addrs;
+	int family, index;
 };
 
 static void put_ip(struct nl_msg *msg, int type, const struct ip *ip)
@@ -19,29 +19,31 @@ static void put_ip(struct nl_msg *msg, int type, const struct ip *ip)
 }
 
 /* IFA_LOCAL and IFA_ADDRESS differ only on point-to-point links, which get none of their addresses here. */
-static struct nl_msg *start(struct netlink *nl, int type, int flags, int index, const struct cidr *cidr,
-			    const char *verb, const char *towards, const char *name)
+static struct nl_msg *start(struct netlink *nl, int type, int flags, int index,
+			    const struct cidr *cidr, const char *verb, const char *towards,
+			    const char *name)
 {
 	char text[CIDR_TEXT_SIZE];
 	struct ifaddrmsg header = {
-		.ifa_family    = cidr->ip.family,
+		.ifa_family = cidr->ip.family,
 		.ifa_prefixlen = cidr->prefix,
-		.ifa_scope     = ip_is_loopback(&cidr->ip) ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE,
-		.ifa_index     = (uint32_t)index,
+		.ifa_scope = ip_is_loopback(&cidr->ip) ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE,
+		.ifa_index = (uint32_t)index,
 	};
-	struct nl_msg *msg = netlink_queue(nl, type, flags, &header, sizeof(header),
-					   "%s address %s %s %s", verb, cidr_format(cidr, text), towards,
-					   name);
+	struct nl_msg *msg =
+		netlink_queue(nl, type, flags, &header, sizeof(header), "%s address %s %s %s", verb,
+			      cidr_format(cidr, text), towards, name);
 
 	put_ip(msg, IFA_LOCAL, &cidr->ip);
 	put_ip(msg, IFA_ADDRESS, &cidr->ip);
 	return msg;
 }
 
-void addr_queue_add(struct netlink *nl, int index, const char *name, const struct cidr *cidr, bool dad)
+void addr_queue_add(struct netlink *nl, int index, const char *name, const struct cidr *cidr,
+		    bool dad)
 {
-	struct nl_msg *msg = start(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, cidr,
-				   "add", "to", name);
+	struct nl_msg *msg =
+		start(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, cidr, "add", "to", name);
 	struct ip broadcast = cidr_last(cidr);
 
 	if (cidr->ip.family == AF_INET && cidr->prefix < 31)
@@ -69,12 +71,13 @@ static int read_addr(const struct nlmsghdr *reply, void *arg, struct error *err)
 	if (r < 0)
 		return r;
 	ip = attrs[IFA_LOCAL] ? attrs[IFA_LOCAL] : attrs[IFA_ADDRESS];
-	if (header->ifa_family != listing->family || (listing->index && (int)header->ifa_index != listing->index) ||
-	    !ip || nla_len(ip) < (header->ifa_family == AF_INET ? 4 : 16))
+	if (header->ifa_family != listing->family ||
+	    (listing->index && (int)header->ifa_index != listing->index) || !ip ||
+	    nla_len(ip) < (header->ifa_family == AF_INET ? 4 : 16))
 		return 0;
 	*list_add(listing->arena, listing->addrs) = (struct addr){
 		.index = (int)header->ifa_index,
-		.cidr  = { ip_make(header->ifa_family, nla_data(ip)), header->ifa_prefixlen },
+		.cidr = { ip_make(header->ifa_family, nla_data(ip)), header->ifa_prefixlen },
 		.scope = header->ifa_scope,
 		.flags = attr_u32(attrs[IFA_FLAGS], header->ifa_flags),
 	};
@@ -82,12 +85,14 @@ static int read_addr(const struct nlmsghdr *reply, void *arg, struct error *err)
 }
 
 /* A family at a time: a dump of all would bring those of protocols that nobody here speaks. */
-int addr_list(struct netlink *nl, int family, int index, struct arena *arena, addrs_t *addrs, struct error *err)
+int addr_list(struct netlink *nl, int family, int index, struct arena *arena, addrs_t *addrs,
+	      struct error *err)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		struct ifaddrmsg header = { .ifa_family = (uint8_t)families[i], .ifa_index = (uint32_t)index };
+		struct ifaddrmsg header = { .ifa_family = (uint8_t)families[i],
+					    .ifa_index = (uint32_t)index };
 		struct listing listing = { arena, addrs, families[i], index };
 		int r;
 

@@ -16,9 +16,9 @@
 /* What a listing collects, and the filter once more: an unknown kind filters nothing in the kernel. */
 struct listing {
 	struct arena *arena;
-	links_t      *links;
-	const char   *kind;
-	int           master;
+	links_t *links;
+	const char *kind;
+	int master;
 };
 
 static void read_port(const struct nlattr *nest, struct link *link)
@@ -26,9 +26,9 @@ static void read_port(const struct nlattr *nest, struct link *link)
 	struct nlattr *port[IFLA_BRPORT_MAX + 1];
 
 	netlink_parse_nested(nest, port, IFLA_BRPORT_MAX);
-	link->is_port    = true;
-	link->hairpin    = attr_u8(port[IFLA_BRPORT_MODE], 0);
-	link->isolated   = attr_u8(port[IFLA_BRPORT_ISOLATED], 0);
+	link->is_port = true;
+	link->hairpin = attr_u8(port[IFLA_BRPORT_MODE], 0);
+	link->isolated = attr_u8(port[IFLA_BRPORT_ISOLATED], 0);
 	link->port_state = attr_u8(port[IFLA_BRPORT_STATE], 0);
 }
 
@@ -57,15 +57,15 @@ static int link_parse(const struct nlmsghdr *reply, struct link *link, struct er
 	if (r < 0)
 		return r;
 	*link = (struct link){
-		.index       = header->ifi_index,
-		.flags       = header->ifi_flags,
-		.mtu         = (int)attr_u32(attrs[IFLA_MTU], 0),
-		.operstate   = attr_u8(attrs[IFLA_OPERSTATE], 0),
-		.master      = (int)attr_u32(attrs[IFLA_MASTER], 0),
-		.peer        = (int)attr_u32(attrs[IFLA_LINK], 0),
-		.peer_netns  = (int)attr_u32(attrs[IFLA_LINK_NETNSID], (uint32_t)-1),
+		.index = header->ifi_index,
+		.flags = header->ifi_flags,
+		.mtu = (int)attr_u32(attrs[IFLA_MTU], 0),
+		.operstate = attr_u8(attrs[IFLA_OPERSTATE], 0),
+		.master = (int)attr_u32(attrs[IFLA_MASTER], 0),
+		.peer = (int)attr_u32(attrs[IFLA_LINK], 0),
+		.peer_netns = (int)attr_u32(attrs[IFLA_LINK_NETNSID], (uint32_t)-1),
 		.promiscuity = (int)attr_u32(attrs[IFLA_PROMISCUITY], 0),
-		.txqlen      = (int)attr_u32(attrs[IFLA_TXQLEN], 0),
+		.txqlen = (int)attr_u32(attrs[IFLA_TXQLEN], 0),
 	};
 	attr_text(attrs[IFLA_IFNAME], link->name, sizeof(link->name));
 	attr_text(attrs[IFLA_IFALIAS], link->alias, sizeof(link->alias));
@@ -116,11 +116,11 @@ void link_queue_create(struct netlink *nl, const struct link_spec *spec)
 {
 	struct ifinfomsg header = {
 		.ifi_family = AF_UNSPEC,
-		.ifi_flags  = spec->up ? IFF_UP : 0,
+		.ifi_flags = spec->up ? IFF_UP : 0,
 		.ifi_change = spec->up ? IFF_UP : 0,
 	};
-	struct nl_msg *msg = netlink_queue(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header),
-					   "create %s %s", spec->kind, spec->name);
+	struct nl_msg *msg = netlink_queue(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header,
+					   sizeof(header), "create %s %s", spec->kind, spec->name);
 
 	nla_put_string(msg, IFLA_IFNAME, spec->name);
 	if (spec->mtu)
@@ -137,7 +137,8 @@ void link_queue_create(struct netlink *nl, const struct link_spec *spec)
 void link_queue_get(struct netlink *nl, const char *name, struct link *link)
 {
 	struct ifinfomsg header = { .ifi_family = AF_UNSPEC };
-	struct nl_msg *msg = netlink_queue(nl, RTM_GETLINK, 0, &header, sizeof(header), "look up link %s", name);
+	struct nl_msg *msg =
+		netlink_queue(nl, RTM_GETLINK, 0, &header, sizeof(header), "look up link %s", name);
 
 	*link = (struct link){ .peer_netns = -1 };
 	nla_put_string(msg, IFLA_IFNAME, name);
@@ -148,7 +149,8 @@ void link_queue_get(struct netlink *nl, const char *name, struct link *link)
 void link_queue_get_index(struct netlink *nl, int index, struct link *link)
 {
 	struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = index };
-	struct nl_msg *msg = netlink_queue(nl, RTM_GETLINK, 0, &header, sizeof(header), "look up link %d", index);
+	struct nl_msg *msg = netlink_queue(nl, RTM_GETLINK, 0, &header, sizeof(header),
+					   "look up link %d", index);
 
 	*link = (struct link){ .peer_netns = -1 };
 	put_mask(msg);
@@ -158,7 +160,8 @@ void link_queue_get_index(struct netlink *nl, int index, struct link *link)
 void link_queue_del(struct netlink *nl, const char *name)
 {
 	struct ifinfomsg header = { .ifi_family = AF_UNSPEC };
-	struct nl_msg *msg = netlink_queue(nl, RTM_DELLINK, 0, &header, sizeof(header), "delete link %s", name);
+	struct nl_msg *msg =
+		netlink_queue(nl, RTM_DELLINK, 0, &header, sizeof(header), "delete link %s", name);
 
 	nla_put_string(msg, IFLA_IFNAME, name);
 }
@@ -178,8 +181,8 @@ static void set_flag(struct ifinfomsg *header, unsigned flag, bool on)
 
 /* RTM_NEWLINK without NLM_F_CREATE changes what is there. Where the index is not known the name finds the link,
  * so that a new name needs an index. */
-void link_queue_change(struct netlink *nl, int index, const char *name, const struct link_change *change,
-		       const char *label)
+void link_queue_change(struct netlink *nl, int index, const char *name,
+		       const struct link_change *change, const char *label)
 {
 	struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = index };
 	struct nl_msg *msg;
@@ -229,9 +232,12 @@ int link_list(struct netlink *nl, const char *kind, int master, struct arena *ar
 	      struct error *err)
 {
 	struct ifinfomsg header = { .ifi_family = AF_UNSPEC };
-	struct listing listing = { .arena = arena, .links = links, .master = master,
+	struct listing listing = { .arena = arena,
+				   .links = links,
+				   .master = master,
 				   .kind = kind && *kind ? kind : NULL };
-	struct nl_msg *msg = netlink_queue(nl, RTM_GETLINK, 0, &header, sizeof(header), "list links");
+	struct nl_msg *msg =
+		netlink_queue(nl, RTM_GETLINK, 0, &header, sizeof(header), "list links");
 
 	put_mask(msg);
 	if (master)

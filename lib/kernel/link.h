@@ -10,47 +10,47 @@
 #include "kernel/netlink.h"
 
 struct link {
-	int        index;
-	char       name[16];
-	char       kind[16];         /* "" for physical and loopback devices */
+	int index;
+	char name[16];
+	char kind[16]; /* "" for physical and loopback devices */
 	struct mac mac;
-	int        mtu;
-	unsigned   flags;            /* IFF_* */
-	uint8_t    operstate;        /* IF_OPER_* */
-	int        master;           /* index, 0 = none */
-	int        peer;             /* IFLA_LINK: index of the veth peer or parent, 0 = none */
-	int        peer_netns;       /* IFLA_LINK_NETNSID, -1 = same namespace */
-	int        promiscuity;
-	int        txqlen;
-	char       alias[256];
-	bool       is_port;          /* of a bridge: the members below are valid */
-	bool       hairpin;
-	bool       isolated;
-	uint8_t    port_state;       /* BR_STATE_* */
-	bool       vlan_filtering;   /* of a bridge */
+	int mtu;
+	unsigned flags;    /* IFF_* */
+	uint8_t operstate; /* IF_OPER_* */
+	int master;        /* index, 0 = none */
+	int peer;          /* IFLA_LINK: index of the veth peer or parent, 0 = none */
+	int peer_netns;    /* IFLA_LINK_NETNSID, -1 = same namespace */
+	int promiscuity;
+	int txqlen;
+	char alias[256];
+	bool is_port; /* of a bridge: the members below are valid */
+	bool hairpin;
+	bool isolated;
+	uint8_t port_state;  /* BR_STATE_* */
+	bool vlan_filtering; /* of a bridge */
 };
 
-#define LINK_UP 1u               /* IFF_UP, so that callers need no kernel header */
-#define LINK_LOOPBACK 8u
-#define LINK_PROMISC 0x100u
-#define LINK_OPER_UP 6
+#define LINK_UP              1u /* IFF_UP, so that callers need no kernel header */
+#define LINK_LOOPBACK        8u
+#define LINK_PROMISC         0x100u
+#define LINK_OPER_UP         6
 #define LINK_PORT_FORWARDING 3
 
 struct link_spec {
-	const char *kind;            /* "bridge", "veth", ... */
+	const char *kind; /* "bridge", "veth", ... */
 	const char *name;
-	int         mtu;             /* 0 = kernel default */
-	struct mac  mac;             /* not set = random */
-	int         master;          /* index, 0 = none */
-	bool        up;
-	int         netns;           /* descriptor of the namespace to create it in; <= 0: the session's own */
+	int mtu;        /* 0 = kernel default */
+	struct mac mac; /* not set = random */
+	int master;     /* index, 0 = none */
+	bool up;
+	int netns; /* descriptor of the namespace to create it in; <= 0: the session's own */
 	struct {
-		const char *name;    /* created down: the kernel refuses a peer that is up at once */
-		struct mac  mac;
-		int         mtu;
-		int         netns;   /* descriptor; <= 0: the session's own */
-	} peer;                      /* veth */
-	bool        vlan_filtering;  /* bridge */
+		const char *name; /* created down: the kernel refuses a peer that is up at once */
+		struct mac mac;
+		int mtu;
+		int netns;   /* descriptor; <= 0: the session's own */
+	} peer;              /* veth */
+	bool vlan_filtering; /* bridge */
 };
 
 /* Queue the exclusive creation (tolerate EEXIST yourself where that is fine). */
@@ -63,30 +63,43 @@ void link_queue_del_index(struct netlink *nl, int index, const char *label);
 
 /* A change to an existing link; only members marked in `what` are applied, in one message. */
 enum link_what {
-	LINK_SET_UP = 1 << 0, LINK_SET_MTU = 1 << 1, LINK_SET_MAC = 1 << 2, LINK_SET_MASTER = 1 << 3,
-	LINK_SET_PROMISC = 1 << 4, LINK_SET_NAME = 1 << 5, LINK_SET_NETNS = 1 << 6, LINK_SET_ALIAS = 1 << 7,
+	LINK_SET_UP = 1 << 0,
+	LINK_SET_MTU = 1 << 1,
+	LINK_SET_MAC = 1 << 2,
+	LINK_SET_MASTER = 1 << 3,
+	LINK_SET_PROMISC = 1 << 4,
+	LINK_SET_NAME = 1 << 5,
+	LINK_SET_NETNS = 1 << 6,
+	LINK_SET_ALIAS = 1 << 7,
 };
 struct link_change {
-	unsigned    what;
-	bool        up, promisc;
-	int         mtu, master, netns;
-	struct mac  mac;
+	unsigned what;
+	bool up, promisc;
+	int mtu, master, netns;
+	struct mac mac;
 	const char *new_name, *alias;
 };
 /* By index, or by name when index is 0; label says what the user wanted. */
-void link_queue_change(struct netlink *nl, int index, const char *name, const struct link_change *change,
-		       const char *label);
+void link_queue_change(struct netlink *nl, int index, const char *name,
+		       const struct link_change *change, const char *label);
 
 /* Bridge port options by name (works in the batch that creates the link). Only what differs from the default
  * needs sending. */
-struct link_port { bool hairpin, isolated; };
+struct link_port {
+	bool hairpin, isolated;
+};
 void link_queue_port(struct netlink *nl, const char *name, const struct link_port *port);
 
 /* Bridge VLANs of a port. */
-struct link_vlan { uint16_t id, last; bool pvid, untagged; };      /* last > id: a range */
-void link_queue_vlan(struct netlink *nl, int index, bool add, const struct link_vlan *vlan, const char *label);
+struct link_vlan {
+	uint16_t id, last;
+	bool pvid, untagged;
+}; /* last > id: a range */
+void link_queue_vlan(struct netlink *nl, int index, bool add, const struct link_vlan *vlan,
+		     const char *label);
 typedef LIST(struct link_vlan) link_vlans_t;
-int link_vlans(struct netlink *nl, int index, struct arena *arena, link_vlans_t *vlans, struct error *err) must_check;
+int link_vlans(struct netlink *nl, int index, struct arena *arena, link_vlans_t *vlans,
+	       struct error *err) must_check;
 
 /* -ENODEV `Link not found`-class errors carry errnum ENODEV. */
 int link_get(struct netlink *nl, const char *name, struct link *link, struct error *err) must_check;

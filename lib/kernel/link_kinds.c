@@ -9,7 +9,7 @@
 
 struct kind {
 	const char *name;
-	void      (*fill)(struct nl_msg *msg, const struct link_spec *spec);
+	void (*fill)(struct nl_msg *msg, const struct link_spec *spec);
 };
 
 static void fill_bridge(struct nl_msg *msg, const struct link_spec *spec)
@@ -42,7 +42,7 @@ static void fill_veth(struct nl_msg *msg, const struct link_spec *spec)
 
 static const struct kind kinds[] = {
 	{ "bridge", fill_bridge },
-	{ "veth",   fill_veth },
+	{ "veth", fill_veth },
 };
 
 void link_put_kind(struct nl_msg *msg, const struct link_spec *spec)

@@ -8,7 +8,7 @@
 #include "kernel/netlink_internal.h"
 
 struct vlan_listing {
-	int           index;
+	int index;
 	struct arena *arena;
 	link_vlans_t *vlans;
 };
@@ -39,13 +39,15 @@ static void put_vlan(struct nl_msg *msg, uint16_t id, unsigned flags)
 }
 
 /* A range is two entries: its begin and its end. The kernel refuses PVID on a range. */
-void link_queue_vlan(struct netlink *nl, int index, bool add, const struct link_vlan *vlan, const char *label)
+void link_queue_vlan(struct netlink *nl, int index, bool add, const struct link_vlan *vlan,
+		     const char *label)
 {
 	struct ifinfomsg header = { .ifi_family = AF_BRIDGE, .ifi_index = index };
 	unsigned flags = add ? (vlan->pvid ? BRIDGE_VLAN_INFO_PVID : 0) |
-			       (vlan->untagged ? BRIDGE_VLAN_INFO_UNTAGGED : 0) : 0;
-	struct nl_msg *msg = netlink_queue(nl, add ? RTM_SETLINK : RTM_DELLINK, 0, &header, sizeof(header),
-					   "%s", label);
+					 (vlan->untagged ? BRIDGE_VLAN_INFO_UNTAGGED : 0)
+			     : 0;
+	struct nl_msg *msg = netlink_queue(nl, add ? RTM_SETLINK : RTM_DELLINK, 0, &header,
+					   sizeof(header), "%s", label);
 	struct nlattr *spec = nla_nest_start(msg, IFLA_AF_SPEC);
 
 	if (vlan->last > vlan->id) {
@@ -67,9 +69,9 @@ static void read_vlan(const struct bridge_vlan_info *info, const struct vlan_lis
 	}
 	vlan = list_add(listing->arena, listing->vlans);
 	*vlan = (struct link_vlan){
-		.id       = info->vid,
-		.last     = info->vid,
-		.pvid     = info->flags & BRIDGE_VLAN_INFO_PVID,
+		.id = info->vid,
+		.last = info->vid,
+		.pvid = info->flags & BRIDGE_VLAN_INFO_PVID,
 		.untagged = info->flags & BRIDGE_VLAN_INFO_UNTAGGED,
 	};
 }
@@ -91,11 +93,13 @@ static int read_vlans(const struct nlmsghdr *reply, void *arg, struct error *err
 	return 0;
 }
 
-int link_vlans(struct netlink *nl, int index, struct arena *arena, link_vlans_t *vlans, struct error *err)
+int link_vlans(struct netlink *nl, int index, struct arena *arena, link_vlans_t *vlans,
+	       struct error *err)
 {
 	struct ifinfomsg header = { .ifi_family = AF_BRIDGE };
 	struct vlan_listing listing = { .index = index, .arena = arena, .vlans = vlans };
-	struct nl_msg *msg = netlink_queue(nl, RTM_GETLINK, 0, &header, sizeof(header), "list bridge vlans");
+	struct nl_msg *msg =
+		netlink_queue(nl, RTM_GETLINK, 0, &header, sizeof(header), "list bridge vlans");
 
 	nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED);
 	return netlink_dump(nl, read_vlans, &listing, err);

@@ -11,13 +11,14 @@
 #include "kernel/netlink_internal.h"
 
 struct watch {
-	int  index;
-	bool seen;       /* an event about the link came */
+	int index;
+	bool seen; /* an event about the link came */
 };
 
 static bool is_up(const struct link *link)
 {
-	return link->operstate == LINK_OPER_UP && (!link->is_port || link->port_state == LINK_PORT_FORWARDING);
+	return link->operstate == LINK_OPER_UP &&
+	       (!link->is_port || link->port_state == LINK_PORT_FORWARDING);
 }
 
 static int notice(const struct nlmsghdr *event, void *arg, struct error *err unused)
@@ -80,5 +81,7 @@ int link_wait_up(struct netlink *nl, int netns, int index, unsigned timeout_ms, 
 			return r;
 		r = wait_event(events, index, deadline, err);
 	}
-	return r == -ETIMEDOUT ? fail(err, ETIMEDOUT, "link %s is not up after %u ms", link->name, timeout_ms) : r;
+	return r == -ETIMEDOUT ? fail(err, ETIMEDOUT, "link %s is not up after %u ms", link->name,
+				      timeout_ms)
+			       : r;
 }

@@ -15,9 +15,9 @@
 
 struct listing {
 	struct arena *arena;
-	neighs_t     *neighs;
-	int           index;
-	bool          fdb;
+	neighs_t *neighs;
+	int index;
+	bool fdb;
 };
 
 /* Ethernet frames; everything in them is a byte, so that there is no padding. */
@@ -36,20 +36,22 @@ struct advertisement_frame {
 	} icmp;
 };
 
-static struct nl_msg *start(struct netlink *nl, int type, int flags, const struct neigh *neigh, const char *verb)
+static struct nl_msg *start(struct netlink *nl, int type, int flags, const struct neigh *neigh,
+			    const char *verb)
 {
 	char ip[IP_TEXT_SIZE], mac[MAC_TEXT_SIZE];
 	struct ndmsg header = {
-		.ndm_family  = neigh->fdb ? AF_BRIDGE : neigh->ip.family,
+		.ndm_family = neigh->fdb ? AF_BRIDGE : neigh->ip.family,
 		.ndm_ifindex = neigh->index,
-		.ndm_state   = neigh->state ? neigh->state : NUD_PERMANENT,
-		.ndm_flags   = neigh->fdb ? NTF_SELF : 0,
+		.ndm_state = neigh->state ? neigh->state : NUD_PERMANENT,
+		.ndm_flags = neigh->fdb ? NTF_SELF : 0,
 	};
-	struct nl_msg *msg = netlink_queue(nl, type, flags, &header, sizeof(header), "%s %s %s%s%s on link %d", verb,
-					   neigh->fdb ? "forwarding entry" : "neighbour",
-					   neigh->fdb ? mac_format(&neigh->mac, mac) : ip_format(&neigh->ip, ip),
-					   neigh->fdb && neigh->ip.family ? " via " : "",
-					   neigh->fdb ? ip_format(&neigh->ip, ip) : "", neigh->index);
+	struct nl_msg *msg =
+		netlink_queue(nl, type, flags, &header, sizeof(header), "%s %s %s%s%s on link %d",
+			      verb, neigh->fdb ? "forwarding entry" : "neighbour",
+			      neigh->fdb ? mac_format(&neigh->mac, mac) : ip_format(&neigh->ip, ip),
+			      neigh->fdb && neigh->ip.family ? " via " : "",
+			      neigh->fdb ? ip_format(&neigh->ip, ip) : "", neigh->index);
 
 	if (neigh->ip.family)
 		nla_put(msg, NDA_DST, (int)ip_size(&neigh->ip), neigh->ip.bytes);
@@ -64,12 +66,14 @@ static bool is_flooded(const struct neigh *neigh)
 {
 	static const uint8_t zero[6];
 
-	return neigh->fdb && (neigh->mac.bytes[0] & 1 || memcmp(neigh->mac.bytes, zero, sizeof(zero)) == 0);
+	return neigh->fdb &&
+	       (neigh->mac.bytes[0] & 1 || memcmp(neigh->mac.bytes, zero, sizeof(zero)) == 0);
 }
 
 void neigh_queue_set(struct netlink *nl, const struct neigh *neigh)
 {
-	start(nl, RTM_NEWNEIGH, NLM_F_CREATE | (is_flooded(neigh) ? NLM_F_APPEND : NLM_F_REPLACE), neigh, "set");
+	start(nl, RTM_NEWNEIGH, NLM_F_CREATE | (is_flooded(neigh) ? NLM_F_APPEND : NLM_F_REPLACE),
+	      neigh, "set");
 }
 
 void neigh_queue_del(struct netlink *nl, const struct neigh *neigh)
@@ -84,7 +88,7 @@ static struct neigh make_neigh(const struct ndmsg *header, struct nlattr **attrs
 	struct neigh neigh = {
 		.index = header->ndm_ifindex,
 		.state = header->ndm_state,
-		.fdb   = header->ndm_family == AF_BRIDGE,
+		.fdb = header->ndm_family == AF_BRIDGE,
 	};
 
 	if (size == 4 || size == 16)
@@ -117,7 +121,8 @@ static int read_neigh(const struct nlmsghdr *reply, void *arg, struct error *err
 	return 0;
 }
 
-int neigh_list(struct netlink *nl, int index, bool fdb, struct arena *arena, neighs_t *neighs, struct error *err)
+int neigh_list(struct netlink *nl, int index, bool fdb, struct arena *arena, neighs_t *neighs,
+	       struct error *err)
 {
 	struct ndmsg header = { .ndm_family = fdb ? AF_BRIDGE : AF_UNSPEC };
 	struct listing listing = { arena, neighs, index, fdb };
@@ -133,8 +138,12 @@ int neigh_list(struct netlink *nl, int index, bool fdb, struct arena *arena, nei
 static size_t arp_announcement(const struct mac *mac, const struct ip *ip, void *frame)
 {
 	struct arp_frame arp = {
-		.to = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, .type = { 0x08, 0x06 },
-		.hardware = { 0, 1 }, .protocol = { 0x08, 0x00 }, .sizes = { 6, 4 }, .operation = { 0, 1 },
+		.to = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
+		.type = { 0x08, 0x06 },
+		.hardware = { 0, 1 },
+		.protocol = { 0x08, 0x00 },
+		.sizes = { 6, 4 },
+		.operation = { 0, 1 },
 	};
 
 	memcpy(arp.from, mac->bytes, 6);
@@ -160,11 +169,17 @@ static size_t neighbour_advertisement(const struct mac *mac, const struct ip *ip
 {
 	enum { ICMP6 = 58, NEIGHBOUR_ADVERTISEMENT = 136, TARGET_LINK_LAYER = 2, OVERRIDE = 0x20 };
 	struct advertisement_frame na = {
-		.to = { 0x33, 0x33, 0, 0, 0, 1 }, .type = { 0x86, 0xdd }, .version = { 0x60 },
-		.length = { 0, sizeof(na.icmp) }, .next_header = ICMP6, .hop_limit = 255,
+		.to = { 0x33, 0x33, 0, 0, 0, 1 },
+		.type = { 0x86, 0xdd },
+		.version = { 0x60 },
+		.length = { 0, sizeof(na.icmp) },
+		.next_header = ICMP6,
+		.hop_limit = 255,
 		.destination = { 0xff, 0x02, [15] = 1 },
-		.icmp = { .type = NEIGHBOUR_ADVERTISEMENT, .flags = { OVERRIDE },
-			  .option = TARGET_LINK_LAYER, .option_len = 1 },
+		.icmp = { .type = NEIGHBOUR_ADVERTISEMENT,
+			  .flags = { OVERRIDE },
+			  .option = TARGET_LINK_LAYER,
+			  .option_len = 1 },
 	};
 	uint32_t sum;
 
@@ -172,7 +187,8 @@ static size_t neighbour_advertisement(const struct mac *mac, const struct ip *ip
 	memcpy(na.source, ip->bytes, 16);
 	memcpy(na.icmp.target, ip->bytes, 16);
 	memcpy(na.icmp.option_mac, mac->bytes, 6);
-	sum = add_words(sizeof(na.icmp) + ICMP6, na.source, sizeof(na.source) + sizeof(na.destination));
+	sum = add_words(sizeof(na.icmp) + ICMP6, na.source,
+			sizeof(na.source) + sizeof(na.destination));
 	sum = add_words(sum, &na.icmp, sizeof(na.icmp));
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
@@ -182,12 +198,14 @@ static size_t neighbour_advertisement(const struct mac *mac, const struct ip *ip
 	return sizeof(na);
 }
 
-size_t neigh_announcement(const struct mac *mac, const struct ip *ip, uint8_t frame[NEIGH_FRAME_MAX])
+size_t neigh_announcement(const struct mac *mac, const struct ip *ip,
+			  uint8_t frame[NEIGH_FRAME_MAX])
 {
 	_Static_assert(sizeof(struct advertisement_frame) == NEIGH_FRAME_MAX, "frame size");
 	_Static_assert(sizeof(struct arp_frame) == 42, "frame size");
 
-	return ip->family == AF_INET ? arp_announcement(mac, ip, frame) : neighbour_advertisement(mac, ip, frame);
+	return ip->family == AF_INET ? arp_announcement(mac, ip, frame)
+				     : neighbour_advertisement(mac, ip, frame);
 }
 
 int neigh_announce(int netns, int index, const struct mac *mac, const struct ip *ip)
@@ -195,10 +213,10 @@ int neigh_announce(int netns, int index, const struct mac *mac, const struct ip 
 	uint8_t frame[NEIGH_FRAME_MAX];
 	size_t size = neigh_announcement(mac, ip, frame);
 	struct sockaddr_ll to = {
-		.sll_family   = AF_PACKET,
+		.sll_family = AF_PACKET,
 		.sll_protocol = htons(ip->family == AF_INET ? ETH_P_ARP : ETH_P_IPV6),
-		.sll_ifindex  = index,
-		.sll_halen    = ETH_ALEN,
+		.sll_ifindex = index,
+		.sll_halen = ETH_ALEN,
 	};
 	auto_netns int back = -1;
 	auto_close int fd = -1;
@@ -206,7 +224,7 @@ int neigh_announce(int netns, int index, const struct mac *mac, const struct ip 
 
 	if (r < 0)
 		return r;
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);     /* protocol 0: it receives nothing */
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0); /* protocol 0: it receives nothing */
 	memcpy(to.sll_addr, frame, ETH_ALEN);
 	if (fd < 0 || sendto(fd, frame, size, 0, (struct sockaddr *)&to, sizeof(to)) < 0)
 		return -errno;

@@ -13,8 +13,8 @@
 
 #include "kernel/netns.h"
 
-#define MESSAGE_SIZE 8192     /* room of the message under construction, see netlink_room() */
-#define LARGEST_ATTR 1024     /* attributes above this need netlink_room() */
+#define MESSAGE_SIZE 8192 /* room of the message under construction, see netlink_room() */
+#define LARGEST_ATTR 1024 /* attributes above this need netlink_room() */
 
 /* Room for size more bytes behind the buffer's content. */
 void *buffer_reserve(struct buffer *buffer, size_t size)
@@ -116,12 +116,15 @@ static int configure(int fd, int protocol)
 	struct timeval timeout = { .tv_sec = NETLINK_SECONDS };
 	const int on = 1;
 
-	if (setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on)) < 0 && errno != ENOPROTOOPT)
+	if (setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on)) < 0 &&
+	    errno != ENOPROTOOPT)
 		return -errno;
-	if (setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on)) < 0 && errno != ENOPROTOOPT)
+	if (setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on)) < 0 &&
+	    errno != ENOPROTOOPT)
 		return -errno;
 	if (protocol == NETLINK_ROUTE &&
-	    setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) < 0 && errno != ENOPROTOOPT)
+	    setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) < 0 &&
+	    errno != ENOPROTOOPT)
 		return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
 		return -errno;
@@ -176,14 +179,15 @@ static size_t add_label(struct netlink *nl, const char *format, va_list args)
 	va_copy(again, args);
 	n = vsnprintf(buffer_reserve(&nl->labels, size), size, format, args);
 	if (n >= (int)size)
-		n = vsnprintf(buffer_reserve(&nl->labels, (size_t)n + 1), (size_t)n + 1, format, again);
+		n = vsnprintf(buffer_reserve(&nl->labels, (size_t)n + 1), (size_t)n + 1, format,
+			      again);
 	va_end(again);
 	nl->labels.size += n > 0 ? (size_t)n + 1 : 1;
 	return offset;
 }
 
-struct nl_msg *netlink_queue(struct netlink *nl, int type, int flags, const void *header, size_t size,
-			     const char *label, ...)
+struct nl_msg *netlink_queue(struct netlink *nl, int type, int flags, const void *header,
+			     size_t size, const char *label, ...)
 {
 	struct request req = { 0 };
 	va_list args;

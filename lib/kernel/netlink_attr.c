@@ -15,14 +15,15 @@ static bool collect(const void *data, int left, struct nlattr **attrs, int max)
 	return left <= 0;
 }
 
-int netlink_parse(const struct nlmsghdr *message, size_t header_size, struct nlattr **attrs, int max,
-		  struct error *err)
+int netlink_parse(const struct nlmsghdr *message, size_t header_size, struct nlattr **attrs,
+		  int max, struct error *err)
 {
 	size_t start = NLMSG_SPACE(header_size);
 
 	if (message->nlmsg_len < NLMSG_LENGTH(header_size))
 		return fail(err, EPROTO, "netlink: reply without its header");
-	if (!collect((const char *)message + start, (int)message->nlmsg_len - (int)start, attrs, max))
+	if (!collect((const char *)message + start, (int)message->nlmsg_len - (int)start, attrs,
+		     max))
 		return fail(err, EPROTO, "netlink: attribute beyond the end of its message");
 	return 0;
 }

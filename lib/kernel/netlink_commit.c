@@ -14,22 +14,23 @@
 #include <sys/socket.h>
 
 #define CHUNK_SIZE 65536
-#define CHUNK_COST   128     /* small replies; one that carries an object counts REPLY_COST */
-#define REPLY_COST     4
+#define CHUNK_COST 128 /* small replies; one that carries an object counts REPLY_COST */
+#define REPLY_COST 4
 
 /* One send and its replies. */
 struct exchange {
 	struct netlink *nl;
-	size_t          first, last;     /* requests first..last-1 are sent */
-	uint32_t        batch_seq;       /* of the nfnetlink batch, 0 = none */
-	bool            all_or_nothing;  /* more than one change in an nfnetlink batch: nothing is tolerated */
-	bool            done;            /* the last ack is here */
-	bool            stopped;         /* a reply function failed: it sees no more */
-	int             result;          /* first refusal */
+	size_t first, last;  /* requests first..last-1 are sent */
+	uint32_t batch_seq;  /* of the nfnetlink batch, 0 = none */
+	bool all_or_nothing; /* more than one change in an nfnetlink batch: nothing is tolerated */
+	bool done;           /* the last ack is here */
+	bool stopped;        /* a reply function failed: it sees no more */
+	int result;          /* first refusal */
 };
 
 /* An error or ack within an exchange. One for the batch's own header is the refusal of everything in it. */
-static int exchange_error(struct exchange *ex, const struct nlmsghdr *reply, size_t n, bool batch, struct error *err)
+static int exchange_error(struct exchange *ex, const struct nlmsghdr *reply, size_t n, bool batch,
+			  struct error *err)
 {
 	char words[256];
 	int errnum, r = netlink_read_error(reply, &errnum, words, sizeof(words), err);
@@ -40,8 +41,8 @@ static int exchange_error(struct exchange *ex, const struct nlmsghdr *reply, siz
 		ex->done = true;
 	if (!errnum)
 		return 0;
-	r = netlink_refuse(ex->nl, netlink_request(ex->nl, batch ? ex->first : n), errnum, words, !ex->all_or_nothing,
-		   ex->result ? NULL : err);
+	r = netlink_refuse(ex->nl, netlink_request(ex->nl, batch ? ex->first : n), errnum, words,
+			   !ex->all_or_nothing, ex->result ? NULL : err);
 	if (r < 0 && !ex->result)
 		ex->result = -errnum;
 	return 0;
@@ -50,14 +51,15 @@ static int exchange_error(struct exchange *ex, const struct nlmsghdr *reply, siz
 static int exchange_reply(const struct nlmsghdr *reply, void *arg, struct error *err)
 {
 	struct exchange *ex = arg;
-	size_t n = reply->nlmsg_seq - ex->nl->first_seq;     /* wraps to something large when foreign */
+	size_t n = reply->nlmsg_seq - ex->nl->first_seq; /* wraps to something large when foreign */
 	bool batch = ex->batch_seq && reply->nlmsg_seq == ex->batch_seq;
 	const struct request *req;
 	int r;
 
 	if (reply->nlmsg_type == NLMSG_OVERRUN)
 		return netlink_broken(err, "data lost");
-	if ((!batch && (n < ex->first || n >= ex->last)) || (ex->nl->port && reply->nlmsg_pid != ex->nl->port))
+	if ((!batch && (n < ex->first || n >= ex->last)) ||
+	    (ex->nl->port && reply->nlmsg_pid != ex->nl->port))
 		return 0;
 	if (reply->nlmsg_type == NLMSG_ERROR)
 		return exchange_error(ex, reply, n, batch, err);
@@ -65,7 +67,7 @@ static int exchange_reply(const struct nlmsghdr *reply, void *arg, struct error 
 		return 0;
 	req = netlink_request(ex->nl, n);
 	r = req->fn ? req->fn(reply, req->arg, ex->result ? NULL : err) : 0;
-	ex->stopped = r < 0;         /* and go on reading until the last ack */
+	ex->stopped = r < 0; /* and go on reading until the last ack */
 	if (!ex->result)
 		ex->result = r < 0 ? r : 0;
 	return 0;
@@ -97,8 +99,9 @@ static int exchange_send(struct exchange *ex, bool batch, struct error *err)
 	begin.header.nlmsg_seq = ex->batch_seq = ++nl->seq;
 	end.header.nlmsg_type = NFNL_MSG_BATCH_END;
 	end.header.nlmsg_seq = ++nl->seq;
-	if (size > CHUNK_SIZE)       /* without the right to do so it stays as it is, and sendmsg tells */
-		(void)setsockopt(nl->fd, SOL_SOCKET, SO_SNDBUFFORCE, &(int){ (int)size * 2 }, sizeof(int));
+	if (size > CHUNK_SIZE) /* without the right to do so it stays as it is, and sendmsg tells */
+		(void)setsockopt(nl->fd, SOL_SOCKET, SO_SNDBUFFORCE, &(int){ (int)size * 2 },
+				 sizeof(int));
 	return netlink_send(nl, iov, 3, err);
 }
 
@@ -127,10 +130,15 @@ static bool is_nft_change(const struct netlink *nl, size_t n)
 	if (nl->protocol != NETLINK_NETFILTER || type >> 8 != NFNL_SUBSYS_NFTABLES)
 		return false;
 	switch (type & 0xff) {
-	case NFT_MSG_GETTABLE: case NFT_MSG_GETCHAIN: case NFT_MSG_GETRULE: case NFT_MSG_GETSET:
-	case NFT_MSG_GETSETELEM: case NFT_MSG_GETGEN: case NFT_MSG_GETOBJ: case NFT_MSG_GETOBJ_RESET:
-	case NFT_MSG_GETFLOWTABLE:
-		return false;
+	case NFT_MSG_GETTABLE:
+	case NFT_MSG_GETCHAIN:
+	case NFT_MSG_GETRULE:
+	case NFT_MSG_GETSET:
+	case NFT_MSG_GETSETELEM:
+	case NFT_MSG_GETGEN:
+	case NFT_MSG_GETOBJ:
+	case NFT_MSG_GETOBJ_RESET:
+	case NFT_MSG_GETFLOWTABLE: return false;
 	}
 	return true;
 }
@@ -143,7 +151,8 @@ static size_t chunk_end(const struct netlink *nl, size_t first)
 
 	for (; n < netlink_pending(nl) && is_nft_change(nl, n) == batch; n++) {
 		cost += netlink_request(nl, n)->fn ? REPLY_COST : 1;
-		if (!batch && n > first && (cost > CHUNK_COST || netlink_start(nl, n + 1) - start > CHUNK_SIZE))
+		if (!batch && n > first &&
+		    (cost > CHUNK_COST || netlink_start(nl, n + 1) - start > CHUNK_SIZE))
 			break;
 	}
 	return n;
@@ -155,7 +164,9 @@ static int commit_chunks(struct netlink *nl, struct error *err)
 	int result = 0;
 
 	for (size_t first = 0, last; first < netlink_pending(nl); first = last) {
-		struct exchange ex = { .nl = nl, .first = first, .last = last = chunk_end(nl, first) };
+		struct exchange ex = { .nl = nl,
+				       .first = first,
+				       .last = last = chunk_end(nl, first) };
 		bool batch = is_nft_change(nl, first);
 		int r;
 

@@ -8,21 +8,21 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#define DUMP_TRIES      8
-#define EVENTS_AT_ONCE 64     /* datagrams */
+#define DUMP_TRIES     8
+#define EVENTS_AT_ONCE 64 /* datagrams */
 
 struct dump {
-	struct netlink   *nl;
-	bool              done, interrupted;
-	int               result;        /* a refusal that is not tolerated */
+	struct netlink *nl;
+	bool done, interrupted;
+	int result; /* a refusal that is not tolerated */
 	netlink_reply_fn *fn;
-	void             *arg;
+	void *arg;
 };
 
 struct events {
 	netlink_reply_fn *fn;
-	void             *arg;
-	int               n;
+	void *arg;
+	int n;
 };
 
 /* The dump's request carries the number used last, also when it is repeated. */
@@ -46,7 +46,8 @@ static int dump_control(const struct nlmsghdr *reply, void *arg, struct error *e
 		dump->interrupted = true;
 	if (reply->nlmsg_type == NLMSG_ERROR) {
 		r = netlink_read_error(reply, &errnum, words, sizeof(words), err);
-	} else if (reply->nlmsg_type == NLMSG_DONE && reply->nlmsg_len >= NLMSG_LENGTH(sizeof(int))) {
+	} else if (reply->nlmsg_type == NLMSG_DONE &&
+		   reply->nlmsg_len >= NLMSG_LENGTH(sizeof(int))) {
 		int result = *(const int *)NLMSG_DATA(reply);
 
 		if (result > 0 || result < -4095)
@@ -58,7 +59,8 @@ static int dump_control(const struct nlmsghdr *reply, void *arg, struct error *e
 	}
 	dump->done = true;
 	if (r == 0 && errnum > 0)
-		dump->result = netlink_refuse(dump->nl, netlink_request(dump->nl, 0), errnum, words, true, err);
+		dump->result = netlink_refuse(dump->nl, netlink_request(dump->nl, 0), errnum, words,
+					      true, err);
 	return r;
 }
 
@@ -96,7 +98,8 @@ static int dump_collect(struct dump *dump, struct buffer *records, struct error 
 	return r < 0 ? r : 0;
 }
 
-static int dump_run(struct netlink *nl, struct dump *dump, struct buffer *records, struct error *err)
+static int dump_run(struct netlink *nl, struct dump *dump, struct buffer *records,
+		    struct error *err)
 {
 	for (unsigned i = 0; i < DUMP_TRIES; i++) {
 		int r = dump_collect(dump, records, err);
@@ -118,7 +121,8 @@ int netlink_dump(struct netlink *nl, netlink_reply_fn *fn, void *arg, struct err
 	int r = netlink_ready(nl, err);
 
 	if (r == 0 && netlink_pending(nl) != 1)
-		r = fail(err, EINVAL, "netlink: a dump is one request, not %zu", netlink_pending(nl));
+		r = fail(err, EINVAL, "netlink: a dump is one request, not %zu",
+			 netlink_pending(nl));
 	if (r == 0)
 		r = dump_run(nl, &dump, &records, err);
 	netlink_discard(nl);
@@ -158,14 +162,16 @@ static int event(const struct nlmsghdr *reply, void *arg, struct error *err)
 static int wait_readable(int fd, unsigned timeout_ms, struct error *err)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-	int r = timeout_ms ? poll(&poll_fd, 1, timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms) : 1;
+	int r = timeout_ms ? poll(&poll_fd, 1, timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms)
+			   : 1;
 
 	if (r < 0)
 		return errno == EINTR ? 0 : fail_errno(err, errno, "netlink: poll");
 	return r;
 }
 
-int netlink_events(struct netlink *nl, unsigned timeout_ms, netlink_reply_fn *fn, void *arg, struct error *err)
+int netlink_events(struct netlink *nl, unsigned timeout_ms, netlink_reply_fn *fn, void *arg,
+		   struct error *err)
 {
 	char data[NETLINK_RECEIVE_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct events events = { .fn = fn, .arg = arg };

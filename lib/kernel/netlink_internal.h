@@ -21,15 +21,16 @@ const char *netlink_label(const struct netlink *nl, size_t n);
 
 /* Attributes behind the fixed header of header_size bytes, by type: attrs has max + 1 places. -EPROTO when the
  * message is too short or an attribute reaches beyond its end. */
-int netlink_parse(const struct nlmsghdr *message, size_t header_size, struct nlattr **attrs, int max,
-		  struct error *err) must_check;
+int netlink_parse(const struct nlmsghdr *message, size_t header_size, struct nlattr **attrs,
+		  int max, struct error *err) must_check;
 /* The same for the attributes inside one; NULL gives an empty array. A broken nest counts as empty. */
 void netlink_parse_nested(const struct nlattr *nest, struct nlattr **attrs, int max);
 
 /* Values with the length checked: the default when the attribute is missing or too short. */
 uint32_t attr_u32(const struct nlattr *attr, uint32_t missing);
 uint16_t attr_u16(const struct nlattr *attr, uint16_t missing);
-uint8_t  attr_u8(const struct nlattr *attr, uint8_t missing);
-void     attr_text(const struct nlattr *attr, char *text, size_t size);   /* cut to size; "" when missing */
+uint8_t attr_u8(const struct nlattr *attr, uint8_t missing);
+void attr_text(const struct nlattr *attr, char *text,
+	       size_t size); /* cut to size; "" when missing */
 
 #endif

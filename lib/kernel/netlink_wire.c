@@ -36,7 +36,9 @@ ssize_t netlink_receive(int fd, void *data, size_t size, int flags, struct error
 {
 	struct sockaddr_nl from = { 0 };
 	struct iovec iov = { .iov_base = data, .iov_len = size };
-	struct msghdr msg = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr msg = {
+		.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1
+	};
 	ssize_t n;
 
 	do
@@ -45,7 +47,8 @@ ssize_t netlink_receive(int fd, void *data, size_t size, int flags, struct error
 	if (n < 0 && errno == EAGAIN && (flags & MSG_DONTWAIT))
 		return -EAGAIN;
 	if (n < 0 && errno == EAGAIN)
-		return fail(err, ETIMEDOUT, "netlink: no answer from the kernel within %d s", NETLINK_SECONDS);
+		return fail(err, ETIMEDOUT, "netlink: no answer from the kernel within %d s",
+			    NETLINK_SECONDS);
 	if (n < 0)
 		return fail_errno(err, errno, "netlink: receive");
 	if (n == 0)
@@ -63,7 +66,8 @@ int netlink_each(const void *data, size_t size, netlink_reply_fn *fn, void *arg,
 		size_t left = (size_t)(end - p);
 		int r;
 
-		if (left < sizeof(*header) || header->nlmsg_len < sizeof(*header) || header->nlmsg_len > left)
+		if (left < sizeof(*header) || header->nlmsg_len < sizeof(*header) ||
+		    header->nlmsg_len > left)
 			return netlink_broken(err, "message with a wrong length");
 		r = fn(header, arg, err);
 		if (r < 0)
@@ -89,7 +93,8 @@ void netlink_words(const struct nlmsghdr *reply, size_t offset, char *text, size
 }
 
 /* Read NLMSG_ERROR: *errnum is 0 for an ack. The refused request's payload follows unless it is capped. */
-int netlink_read_error(const struct nlmsghdr *reply, int *errnum, char *words, size_t size, struct error *err)
+int netlink_read_error(const struct nlmsghdr *reply, int *errnum, char *words, size_t size,
+		       struct error *err)
 {
 	const struct nlmsgerr *error = NLMSG_DATA(reply);
 	size_t offset = NLMSG_LENGTH(sizeof(*error));
@@ -97,7 +102,8 @@ int netlink_read_error(const struct nlmsghdr *reply, int *errnum, char *words, s
 	if (reply->nlmsg_len < offset || error->error > 0 || error->error < -4095)
 		return netlink_broken(err, "malformed error reply");
 	*errnum = -error->error;
-	if (*errnum && !(reply->nlmsg_flags & NLM_F_CAPPED) && error->msg.nlmsg_len > sizeof(error->msg)) {
+	if (*errnum && !(reply->nlmsg_flags & NLM_F_CAPPED) &&
+	    error->msg.nlmsg_len > sizeof(error->msg)) {
 		if (error->msg.nlmsg_len > reply->nlmsg_len)
 			return netlink_broken(err, "malformed error reply");
 		offset += NLMSG_ALIGN(error->msg.nlmsg_len) - sizeof(error->msg);
@@ -107,8 +113,8 @@ int netlink_read_error(const struct nlmsghdr *reply, int *errnum, char *words, s
 }
 
 /* A refusal: stored as the request's outcome; 0 when it is tolerated. */
-int netlink_refuse(const struct netlink *nl, const struct request *req, int errnum, const char *words,
-		  bool tolerant, struct error *err)
+int netlink_refuse(const struct netlink *nl, const struct request *req, int errnum,
+		   const char *words, bool tolerant, struct error *err)
 {
 	const char *label = nl->labels.data + req->label;
 

@@ -27,11 +27,13 @@ int netns_open(const char *path, int *fd, struct error *err)
 
 	*fd = -1;
 	if (errnum == ENOENT)
-		return fail(err, ENOENT, "failed to Statfs \"%s\": no such file or directory", path);
+		return fail(err, ENOENT, "failed to Statfs \"%s\": no such file or directory",
+			    path);
 	if (errnum)
 		return fail_errno(err, errnum, "failed to Statfs \"%s\"", path);
 	if (fs.f_type != NSFS_MAGIC && fs.f_type != PROC_SUPER_MAGIC)
-		return fail(err, EINVAL, "unknown FS magic on \"%s\": %lx", path, (unsigned long)fs.f_type);
+		return fail(err, EINVAL, "unknown FS magic on \"%s\": %lx", path,
+			    (unsigned long)fs.f_type);
 	*fd = open(path, O_RDONLY | O_CLOEXEC);
 	return *fd < 0 ? fail_errno(err, errno, "open \"%s\"", path) : 0;
 }
@@ -93,7 +95,8 @@ int netns_identity(int fd, dev_t *dev, ino_t *ino, struct error *err)
 /* The path of a named namespace; the name is a file name, so nothing that leads elsewhere. */
 static int name_path(const char *name, char *path, size_t size, struct error *err)
 {
-	if (!*name || strlen(name) > NAME_MAX || strchr(name, '/') || streq(name, ".") || streq(name, ".."))
+	if (!*name || strlen(name) > NAME_MAX || strchr(name, '/') || streq(name, ".") ||
+	    streq(name, ".."))
 		return fail(err, EINVAL, "\"%s\" is not a name for a network namespace", name);
 	snprintf(path, size, "%s/%s", NETNS_RUN_DIR, name);
 	return 0;
@@ -116,7 +119,7 @@ static int share_run_dir(struct error *err)
 		return fail_errno(err, errno, "lock \"%s\"", NETNS_RUN_DIR);
 	if (mount("", NETNS_RUN_DIR, "none", MS_SHARED | MS_REC, NULL) == 0)
 		return 0;
-	if (errno != EINVAL)     /* EINVAL: not a mount point yet */
+	if (errno != EINVAL) /* EINVAL: not a mount point yet */
 		return fail_errno(err, errno, "share \"%s\"", NETNS_RUN_DIR);
 	if (mount(NETNS_RUN_DIR, NETNS_RUN_DIR, "none", MS_BIND | MS_REC, NULL) < 0)
 		return fail_errno(err, errno, "bind \"%s\" to itself", NETNS_RUN_DIR);
@@ -170,7 +173,8 @@ int netns_del(const char *name, struct error *err)
 
 	if (r < 0)
 		return r;
-	if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL)     /* EINVAL: a file left without its mount */
+	if (umount2(path, MNT_DETACH) < 0 &&
+	    errno != EINVAL) /* EINVAL: a file left without its mount */
 		return fail_errno(err, errno, "remove network namespace \"%s\"", name);
 	if (unlink(path) < 0)
 		return fail_errno(err, errno, "remove network namespace \"%s\"", name);

@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-#define NETNS_RUN_DIR "/run/netns"       /* iproute2's folder; /var/run is a link to /run */
+#define NETNS_RUN_DIR "/run/netns" /* iproute2's folder; /var/run is a link to /run */
 
 /*
  * Open a namespace by path. The file must be a namespace (nsfs, or proc for old kernels): else -EINVAL
@@ -18,7 +18,7 @@ int netns_open(const char *path, int *fd, struct error *err) must_check;
 /* True when fd is the namespace that this thread is in. */
 bool netns_is_current(int fd);
 /* Enter fd; *old gets the descriptor to go back with netns_leave(), which closes it. */
-int  netns_enter(int fd, int *old, struct error *err) must_check;
+int netns_enter(int fd, int *old, struct error *err) must_check;
 void netns_leave(int *old);
 #define auto_netns on_leave(netns_leave)
 /* Device and inode identify a namespace. */
@@ -31,14 +31,14 @@ int netns_del(const char *name, struct error *err) must_check;
 int netns_resolve(const char *word, struct arena *arena, char **path, struct error *err) must_check;
 
 struct netns_info {
-	const char *name;               /* under NETNS_RUN_DIR, NULL = none */
-	const char *path;               /* something that opens it */
-	uint64_t    inode;
-	int         id;                 /* nsid as seen from here, -1 = none */
-	LIST(int)   pids;               /* holders, ascending */
-	const char *command;            /* of the first pid */
-	const char *container;          /* container id from its cgroup, NULL = none */
-	bool        current;
+	const char *name; /* under NETNS_RUN_DIR, NULL = none */
+	const char *path; /* something that opens it */
+	uint64_t inode;
+	int id;                /* nsid as seen from here, -1 = none */
+	LIST(int) pids;        /* holders, ascending */
+	const char *command;   /* of the first pid */
+	const char *container; /* container id from its cgroup, NULL = none */
+	bool current;
 };
 typedef LIST(struct netns_info) netns_list_t;
 int netns_list(struct arena *arena, netns_list_t *list, struct error *err) must_check;

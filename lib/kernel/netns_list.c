@@ -22,8 +22,8 @@
 #include "kernel/netlink_internal.h"
 #include "kernel/netns_internal.h"
 
-#define IDS_AT_ONCE 64     /* descriptors open while asking for their ids */
-#define ID_MIN      12     /* hex digits that make a container id */
+#define IDS_AT_ONCE 64 /* descriptors open while asking for their ids */
+#define ID_MIN      12 /* hex digits that make a container id */
 
 static void close_dir(DIR **dir)
 {
@@ -109,7 +109,8 @@ void netns_cgroup_id(char *text, char id[NETNS_CONTAINER_ID_MAX + 1])
 	char *line_end, *segment_end;
 
 	*id = '\0';
-	for (char *line = strtok_r(text, "\n", &line_end); line && !*id; line = strtok_r(NULL, "\n", &line_end)) {
+	for (char *line = strtok_r(text, "\n", &line_end); line && !*id;
+	     line = strtok_r(NULL, "\n", &line_end)) {
 		char *path = strchr(line, '/');
 		char *segment = path ? strtok_r(path, "/", &segment_end) : NULL;
 
@@ -162,7 +163,7 @@ static int list_named(struct arena *arena, netns_list_t *list, struct error *err
 		if (statfs(path, &fs) < 0 || fs.f_type != NSFS_MAGIC || stat(path, &st) < 0)
 			continue;
 		info = find_or_add(arena, list, st.st_ino);
-		if (info->name)     /* a second name for one namespace: the first stays */
+		if (info->name) /* a second name for one namespace: the first stays */
 			continue;
 		info->name = arena_strdup(arena, entry->d_name);
 		info->path = arena_strdup(arena, path);
@@ -244,7 +245,8 @@ static void ask_ids(struct netlink *nl, struct netns_info *infos, size_t n)
 		fds[i] = open(infos[i].path, O_RDONLY | O_CLOEXEC);
 		if (fds[i] < 0)
 			continue;
-		nla_put_u32(netlink_queue(nl, RTM_GETNSID, 0, &header, sizeof(header), "id of %s", infos[i].path),
+		nla_put_u32(netlink_queue(nl, RTM_GETNSID, 0, &header, sizeof(header), "id of %s",
+					  infos[i].path),
 			    NETNSA_FD, (uint32_t)fds[i]);
 		netlink_expect(nl, read_id, &infos[i].id);
 	}

@@ -8,9 +8,9 @@
 
 struct listing {
 	struct arena *arena;
-	routes_t     *routes;
-	int           family, oif;
-	uint32_t      table;
+	routes_t *routes;
+	int family, oif;
+	uint32_t table;
 };
 
 static void put_ip(struct nl_msg *msg, int type, const struct ip *ip)
@@ -31,7 +31,7 @@ static void put_gateway(struct nl_msg *msg, const struct route *route)
 		return;
 	}
 	attr = nla_reserve(msg, RTA_VIA, (int)(sizeof(*via) + ip_size(&route->gw)));
-	if (!attr)     /* no room: the session notices, too */
+	if (!attr) /* no room: the session notices, too */
 		return;
 	via = nla_data(attr);
 	via->rtvia_family = route->gw.family;
@@ -66,12 +66,12 @@ static struct rtmsg route_header(const struct route *route)
 	uint32_t table = route->table ? route->table : RT_TABLE_MAIN;
 
 	return (struct rtmsg){
-		.rtm_family   = route->dst.ip.family,
-		.rtm_dst_len  = route->dst.prefix,
-		.rtm_table    = table < 256 ? (uint8_t)table : RT_TABLE_UNSPEC,
+		.rtm_family = route->dst.ip.family,
+		.rtm_dst_len = route->dst.prefix,
+		.rtm_table = table < 256 ? (uint8_t)table : RT_TABLE_UNSPEC,
 		.rtm_protocol = route->protocol,
-		.rtm_type     = route->type,
-		.rtm_flags    = route->onlink ? RTNH_F_ONLINK : 0,
+		.rtm_type = route->type,
+		.rtm_flags = route->onlink ? RTNH_F_ONLINK : 0,
 	};
 }
 
@@ -80,9 +80,10 @@ static struct nl_msg *start(struct netlink *nl, int type, int flags, const struc
 {
 	char dst[CIDR_TEXT_SIZE], gw[IP_TEXT_SIZE];
 	struct cidr network = cidr_network(&route->dst);
-	struct nl_msg *msg = netlink_queue(nl, type, flags, header, sizeof(*header), "%s route %s%s%s", verb,
-					   cidr_format(&route->dst, dst), route->gw.family ? " via " : "",
-					   ip_format(&route->gw, gw));
+	struct nl_msg *msg =
+		netlink_queue(nl, type, flags, header, sizeof(*header), "%s route %s%s%s", verb,
+			      cidr_format(&route->dst, dst), route->gw.family ? " via " : "",
+			      ip_format(&route->gw, gw));
 
 	if (network.prefix)
 		put_ip(msg, RTA_DST, &network.ip);
@@ -102,8 +103,9 @@ static struct nl_msg *start(struct netlink *nl, int type, int flags, const struc
  * fine, and so is the very same route (the kernel says EEXIST for IPv4). */
 void route_queue_add(struct netlink *nl, const struct route *route, enum route_add how)
 {
-	static const int flags[] = { [ROUTE_EXCLUSIVE] = NLM_F_EXCL, [ROUTE_REPLACE] = NLM_F_REPLACE,
-				     [ROUTE_APPEND] = 0 };
+	static const int flags[] = {
+		[ROUTE_EXCLUSIVE] = NLM_F_EXCL, [ROUTE_REPLACE] = NLM_F_REPLACE, [ROUTE_APPEND] = 0
+	};
 	struct rtmsg header = route_header(route);
 
 	header.rtm_scope = choose_scope(route);
@@ -111,7 +113,8 @@ void route_queue_add(struct netlink *nl, const struct route *route, enum route_a
 		header.rtm_protocol = RTPROT_BOOT;
 	if (!header.rtm_type)
 		header.rtm_type = RTN_UNICAST;
-	put_metrics(start(nl, RTM_NEWROUTE, NLM_F_CREATE | flags[how], &header, route, "add"), route);
+	put_metrics(start(nl, RTM_NEWROUTE, NLM_F_CREATE | flags[how], &header, route, "add"),
+		    route);
 	if (how == ROUTE_APPEND)
 		netlink_tolerate(nl, EEXIST);
 }
@@ -158,7 +161,8 @@ static void read_first_hop(const struct nlattr *multipath, struct route *route)
 	if (!multipath || nla_len(multipath) < (int)sizeof(*hop))
 		return;
 	hop = nla_data(multipath);
-	if (hop->rtnh_len < sizeof(*hop) || hop->rtnh_len > nla_len(multipath) || hop->rtnh_len > sizeof(copy))
+	if (hop->rtnh_len < sizeof(*hop) || hop->rtnh_len > nla_len(multipath) ||
+	    hop->rtnh_len > sizeof(copy))
 		return;
 	/* The attributes behind the hop, given the header that a nest has. */
 	nest = (struct nlattr *)copy;
@@ -180,18 +184,19 @@ static struct route make_route(const struct rtmsg *header, struct nlattr **attrs
 
 	netlink_parse_nested(attrs[RTA_METRICS], metrics, RTAX_MAX);
 	route = (struct route){
-		.dst      = { dst.family ? dst : ip_make(header->rtm_family, none), header->rtm_dst_len },
-		.gw       = read_gateway(header->rtm_family, attrs),
-		.src      = read_ip(header->rtm_family, attrs[RTA_PREFSRC]),
-		.oif      = (int)attr_u32(attrs[RTA_OIF], 0),
-		.scope    = header->rtm_scope,
-		.table    = attr_u32(attrs[RTA_TABLE], header->rtm_table),
+		.dst = { dst.family ? dst : ip_make(header->rtm_family, none),
+			 header->rtm_dst_len },
+		.gw = read_gateway(header->rtm_family, attrs),
+		.src = read_ip(header->rtm_family, attrs[RTA_PREFSRC]),
+		.oif = (int)attr_u32(attrs[RTA_OIF], 0),
+		.scope = header->rtm_scope,
+		.table = attr_u32(attrs[RTA_TABLE], header->rtm_table),
 		.priority = attr_u32(attrs[RTA_PRIORITY], 0),
-		.mtu      = attr_u32(metrics[RTAX_MTU], 0),
-		.advmss   = attr_u32(metrics[RTAX_ADVMSS], 0),
+		.mtu = attr_u32(metrics[RTAX_MTU], 0),
+		.advmss = attr_u32(metrics[RTAX_ADVMSS], 0),
 		.protocol = header->rtm_protocol,
-		.type     = header->rtm_type,
-		.onlink   = header->rtm_flags & RTNH_F_ONLINK,
+		.type = header->rtm_type,
+		.onlink = header->rtm_flags & RTNH_F_ONLINK,
 	};
 	read_first_hop(attrs[RTA_MULTIPATH], &route);
 	return route;
@@ -225,11 +230,12 @@ static int list_family(struct netlink *nl, struct listing *listing, struct error
 {
 	struct rtmsg header = {
 		.rtm_family = (uint8_t)listing->family,
-		.rtm_table  = listing->table < 256 ? (uint8_t)listing->table : RT_TABLE_UNSPEC,
+		.rtm_table = listing->table < 256 ? (uint8_t)listing->table : RT_TABLE_UNSPEC,
 	};
-	struct nl_msg *msg = netlink_queue(nl, RTM_GETROUTE, 0, &header, sizeof(header), "list routes");
+	struct nl_msg *msg =
+		netlink_queue(nl, RTM_GETROUTE, 0, &header, sizeof(header), "list routes");
 
-	netlink_tolerate(nl, ENOENT);     /* a table that does not exist is empty */
+	netlink_tolerate(nl, ENOENT); /* a table that does not exist is empty */
 	if (listing->oif)
 		nla_put_u32(msg, RTA_OIF, (uint32_t)listing->oif);
 	if (listing->table > 255)
@@ -237,8 +243,8 @@ static int list_family(struct netlink *nl, struct listing *listing, struct error
 	return netlink_dump(nl, read_route, listing, err);
 }
 
-int route_list(struct netlink *nl, int family, int oif, uint32_t table, struct arena *arena, routes_t *routes,
-	       struct error *err)
+int route_list(struct netlink *nl, int family, int oif, uint32_t table, struct arena *arena,
+	       routes_t *routes, struct error *err)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 

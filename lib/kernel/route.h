@@ -5,31 +5,35 @@
 #include "base/ip.h"
 #include "kernel/netlink.h"
 
-#define ROUTE_TABLE_MAIN 254
+#define ROUTE_TABLE_MAIN   254
 #define ROUTE_SCOPE_GLOBAL 0
-#define ROUTE_SCOPE_LINK 253
-#define ROUTE_SCOPE_HOST 254
+#define ROUTE_SCOPE_LINK   253
+#define ROUTE_SCOPE_HOST   254
 
 struct route {
-	struct cidr dst;             /* prefix 0 = default route; family is always set */
-	struct ip   gw;              /* not set = none */
-	struct ip   src;             /* preferred source, not set = none */
-	int         oif;             /* link index, 0 = none */
-	int         scope;           /* -1 = choose: link without gateway, else global */
-	uint32_t    table;           /* 0 = main */
-	uint32_t    priority;        /* metric, 0 = kernel default */
-	uint32_t    mtu, advmss;     /* 0 = none */
-	uint8_t     protocol;        /* 0 = boot */
-	uint8_t     type;            /* RTN_*, 0 = unicast */
-	bool        onlink;
+	struct cidr dst;      /* prefix 0 = default route; family is always set */
+	struct ip gw;         /* not set = none */
+	struct ip src;        /* preferred source, not set = none */
+	int oif;              /* link index, 0 = none */
+	int scope;            /* -1 = choose: link without gateway, else global */
+	uint32_t table;       /* 0 = main */
+	uint32_t priority;    /* metric, 0 = kernel default */
+	uint32_t mtu, advmss; /* 0 = none */
+	uint8_t protocol;     /* 0 = boot */
+	uint8_t type;         /* RTN_*, 0 = unicast */
+	bool onlink;
 };
 typedef LIST(struct route) routes_t;
 
-enum route_add { ROUTE_EXCLUSIVE, ROUTE_REPLACE, ROUTE_APPEND };   /* append: as the reference, duplicates are fine */
+enum route_add {
+	ROUTE_EXCLUSIVE,
+	ROUTE_REPLACE,
+	ROUTE_APPEND
+}; /* append: as the reference, duplicates are fine */
 void route_queue_add(struct netlink *nl, const struct route *route, enum route_add how);
 void route_queue_del(struct netlink *nl, const struct route *route);
 /* Routes of a family (0 = both), through one link (0 = all), of one table (0 = all); filtered in the kernel. */
-int route_list(struct netlink *nl, int family, int oif, uint32_t table, struct arena *arena, routes_t *routes,
-	       struct error *err) must_check;
+int route_list(struct netlink *nl, int family, int oif, uint32_t table, struct arena *arena,
+	       routes_t *routes, struct error *err) must_check;
 
 #endif

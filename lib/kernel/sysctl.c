@@ -15,7 +15,8 @@ static int sysctl_open(const char *name, int flags)
 	char path[256];
 	int fd;
 
-	if (strstr(name, "..") || snprintf(path, sizeof(path), "/proc/sys/%s", name) >= (int)sizeof(path))
+	if (strstr(name, "..") ||
+	    snprintf(path, sizeof(path), "/proc/sys/%s", name) >= (int)sizeof(path))
 		return -EINVAL;
 	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW);
 	return fd < 0 ? -errno : fd;

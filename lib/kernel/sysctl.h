@@ -6,7 +6,8 @@
 
 /* name is the path below /proc/sys, such as "net/ipv6/conf/eth0/accept_dad"; '/' may not come from user input
  * other than interface names, which hold none. */
-int sysctl_read(const char *name, char *value, size_t size, struct error *err) must_check;  /* without newline */
+int sysctl_read(const char *name, char *value, size_t size,
+		struct error *err) must_check; /* without newline */
 int sysctl_write(const char *name, const char *value, struct error *err) must_check;
 /* Best effort: a kernel without it (no IPv6, older) is as good. */
 void sysctl_try(const char *name, const char *value);

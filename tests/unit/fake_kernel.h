@@ -46,11 +46,14 @@ static inline void fake_raw(struct fake *fake, const void *data, size_t size)
 	check_int(send(fake->fd, data, size, MSG_NOSIGNAL), size);
 }
 
-static inline size_t fake_build(char *data, int type, int flags, uint32_t seq, const void *payload, size_t size)
+static inline size_t fake_build(char *data, int type, int flags, uint32_t seq, const void *payload,
+				size_t size)
 {
 	struct nlmsghdr header = {
-		.nlmsg_len = (uint32_t)NLMSG_LENGTH(size), .nlmsg_type = (uint16_t)type,
-		.nlmsg_flags = (uint16_t)flags, .nlmsg_seq = seq,
+		.nlmsg_len = (uint32_t)NLMSG_LENGTH(size),
+		.nlmsg_type = (uint16_t)type,
+		.nlmsg_flags = (uint16_t)flags,
+		.nlmsg_seq = seq,
 	};
 
 	memcpy(data, &header, sizeof(header));
@@ -58,7 +61,8 @@ static inline size_t fake_build(char *data, int type, int flags, uint32_t seq, c
 	return NLMSG_LENGTH(size);
 }
 
-static inline void fake_reply(struct fake *fake, int type, int flags, uint32_t seq, const void *payload, size_t size)
+static inline void fake_reply(struct fake *fake, int type, int flags, uint32_t seq,
+			      const void *payload, size_t size)
 {
 	char data[8192];
 
@@ -99,7 +103,8 @@ static inline const struct nlmsghdr *fake_nth(const void *data, ssize_t size, un
 	const struct nlmsghdr *header = data;
 	int left = (int)size;
 
-	for (; left > 0 && nlmsg_ok(header, left); header = nlmsg_next((struct nlmsghdr *)header, &left))
+	for (; left > 0 && nlmsg_ok(header, left);
+	     header = nlmsg_next((struct nlmsghdr *)header, &left))
 		if (n-- == 0)
 			return header;
 	return NULL;

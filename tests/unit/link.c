@@ -6,10 +6,12 @@
 
 #include "kernel/link.h"
 
-static const struct mac mac = { true, { 2, 1, 2, 3, 4, 5 } }, peer_mac = { true, { 2, 9, 8, 7, 6, 5 } };
+static const struct mac mac = { true, { 2, 1, 2, 3, 4, 5 } },
+			peer_mac = { true, { 2, 9, 8, 7, 6, 5 } };
 
 /* The header and the attributes of message n. */
-static struct ifinfomsg read_back(struct fake *fake, size_t n, int type, int flags, struct nlattr **attrs)
+static struct ifinfomsg read_back(struct fake *fake, size_t n, int type, int flags,
+				  struct nlattr **attrs)
 {
 	const struct nlmsghdr *message = netlink_queued(fake->nl, n);
 	struct ifinfomsg header;
@@ -36,8 +38,11 @@ TEST(link_create_bridge)
 	struct nlattr *attrs[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1], *data[IFLA_BR_MAX + 1];
 	struct ifinfomsg header;
 
-	link_queue_create(fake.nl, &(struct link_spec){ .kind = "bridge", .name = "cni0", .mtu = 9000,
-							.up = true, .vlan_filtering = true });
+	link_queue_create(fake.nl, &(struct link_spec){ .kind = "bridge",
+							.name = "cni0",
+							.mtu = 9000,
+							.up = true,
+							.vlan_filtering = true });
 	header = read_back(&fake, 0, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, attrs);
 	check_int(header.ifi_index, 0);
 	check_int(header.ifi_flags, LINK_UP);
@@ -51,7 +56,8 @@ TEST(link_create_bridge)
 	check_int(attr_u8(data[IFLA_BR_VLAN_FILTERING], 9), 1);
 	check_str(netlink_label(fake.nl, 0), "create bridge cni0");
 
-	link_queue_create(fake.nl, &(struct link_spec){ .kind = "dummy", .name = "d0", .netns = 7, .mac = mac });
+	link_queue_create(fake.nl, &(struct link_spec){
+					   .kind = "dummy", .name = "d0", .netns = 7, .mac = mac });
 	header = read_back(&fake, 1, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, attrs);
 	check_int(header.ifi_change, 0);
 	check_int(attr_u32(attrs[IFLA_NET_NS_FD], 0), 7);
@@ -67,8 +73,12 @@ TEST(link_create_veth_with_its_peer_elsewhere)
 	struct nlattr *peer[IFLA_MAX + 1];
 	struct ifinfomsg header;
 
-	link_queue_create(fake.nl, &(struct link_spec){ .kind = "veth", .name = "veth1", .mtu = 1400, .master = 3,
-							.up = true, .mac = mac,
+	link_queue_create(fake.nl, &(struct link_spec){ .kind = "veth",
+							.name = "veth1",
+							.mtu = 1400,
+							.master = 3,
+							.up = true,
+							.mac = mac,
 							.peer = { "eth0", peer_mac, 1300, 9 } });
 	header = read_back(&fake, 0, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, attrs);
 	check_int(header.ifi_flags, LINK_UP);
@@ -81,8 +91,11 @@ TEST(link_create_veth_with_its_peer_elsewhere)
 	check(data[VETH_INFO_PEER] != NULL);
 	memcpy(&header, nla_data(data[VETH_INFO_PEER]), sizeof(header));
 	check_int(header.ifi_flags | header.ifi_change | header.ifi_index, 0);
-	check_int(nla_parse(peer, IFLA_MAX, (struct nlattr *)((char *)nla_data(data[VETH_INFO_PEER]) + sizeof(header)),
-			    nla_len(data[VETH_INFO_PEER]) - (int)sizeof(header), NULL), 0);
+	check_int(nla_parse(peer, IFLA_MAX,
+			    (struct nlattr *)((char *)nla_data(data[VETH_INFO_PEER]) +
+					      sizeof(header)),
+			    nla_len(data[VETH_INFO_PEER]) - (int)sizeof(header), NULL),
+		  0);
 	check_str(nla_get_string(peer[IFLA_IFNAME]), "eth0");
 	check(memcmp(nla_data(peer[IFLA_ADDRESS]), peer_mac.bytes, 6) == 0);
 	check_int(attr_u32(peer[IFLA_MTU], 0), 1300);
@@ -95,8 +108,14 @@ TEST(link_change_sends_only_what_is_marked)
 	auto_fake struct fake fake = fake_open(NETLINK_ROUTE);
 	struct nlattr *attrs[IFLA_MAX + 1];
 	struct ifinfomsg header;
-	struct link_change change = { .up = true, .promisc = false, .mtu = 1280, .master = 0, .netns = 5, .mac = mac,
-				      .new_name = "eth0", .alias = "words" };
+	struct link_change change = { .up = true,
+				      .promisc = false,
+				      .mtu = 1280,
+				      .master = 0,
+				      .netns = 5,
+				      .mac = mac,
+				      .new_name = "eth0",
+				      .alias = "words" };
 
 	change.what = LINK_SET_UP;
 	link_queue_change(fake.nl, 4, NULL, &change, "set eth0 up");
@@ -107,8 +126,8 @@ TEST(link_change_sends_only_what_is_marked)
 	check_int(n_attrs(attrs, IFLA_MAX), 0);
 	check_str(netlink_label(fake.nl, 0), "set eth0 up");
 
-	change.what = LINK_SET_MTU | LINK_SET_MAC | LINK_SET_MASTER | LINK_SET_PROMISC | LINK_SET_NAME |
-		      LINK_SET_NETNS | LINK_SET_ALIAS;
+	change.what = LINK_SET_MTU | LINK_SET_MAC | LINK_SET_MASTER | LINK_SET_PROMISC |
+		      LINK_SET_NAME | LINK_SET_NETNS | LINK_SET_ALIAS;
 	link_queue_change(fake.nl, 4, NULL, &change, "all");
 	header = read_back(&fake, 1, RTM_NEWLINK, 0, attrs);
 	check_int(header.ifi_flags, 0);
@@ -159,25 +178,39 @@ TEST(link_vlans_to_the_byte)
 {
 	auto_fake struct fake fake = fake_open(NETLINK_ROUTE);
 
-	link_queue_vlan(fake.nl, 5, true, &(struct link_vlan){ .id = 100, .pvid = true, .untagged = true }, "add");
+	link_queue_vlan(fake.nl, 5, true,
+			&(struct link_vlan){ .id = 100, .pvid = true, .untagged = true }, "add");
 	link_queue_vlan(fake.nl, 5, true, &(struct link_vlan){ .id = 10, .last = 20 }, "range");
-	link_queue_vlan(fake.nl, 5, false, &(struct link_vlan){ .id = 1, .last = 1, .pvid = true }, "delete");
-	link_queue_vlan(fake.nl, 5, false, &(struct link_vlan){ .id = 2, .last = 4094 }, "delete range");
+	link_queue_vlan(fake.nl, 5, false, &(struct link_vlan){ .id = 1, .last = 1, .pvid = true },
+			"delete");
+	link_queue_vlan(fake.nl, 5, false, &(struct link_vlan){ .id = 2, .last = 4094 },
+			"delete range");
 	check_vlan(&fake, 0, RTM_SETLINK, "\x08\0\x02\0\x06\0\x64\0", 8);
-	check_vlan(&fake, 1, RTM_SETLINK, "\x08\0\x02\0\x08\0\x0a\0" "\x08\0\x02\0\x10\0\x14\0", 16);
+	check_vlan(&fake, 1, RTM_SETLINK,
+		   "\x08\0\x02\0\x08\0\x0a\0"
+		   "\x08\0\x02\0\x10\0\x14\0",
+		   16);
 	check_vlan(&fake, 2, RTM_DELLINK, "\x08\0\x02\0\0\0\x01\0", 8);
-	check_vlan(&fake, 3, RTM_DELLINK, "\x08\0\x02\0\x08\0\x02\0" "\x08\0\x02\0\x10\0\xfe\x0f", 16);
+	check_vlan(&fake, 3, RTM_DELLINK,
+		   "\x08\0\x02\0\x08\0\x02\0"
+		   "\x08\0\x02\0\x10\0\xfe\x0f",
+		   16);
 }
 
 static size_t vlan_record(char *data, uint32_t seq, int index, const void *vlans, size_t size)
 {
-	struct { struct ifinfomsg header; struct nlattr spec; char vlans[64]; } body = {
+	struct {
+		struct ifinfomsg header;
+		struct nlattr spec;
+		char vlans[64];
+	} body = {
 		.header = { .ifi_family = AF_BRIDGE, .ifi_index = index },
-		.spec   = { (uint16_t)(4 + size), IFLA_AF_SPEC },
+		.spec = { (uint16_t)(4 + size), IFLA_AF_SPEC },
 	};
 
 	memcpy(body.vlans, vlans, size);
-	return fake_build(data, RTM_NEWLINK, NLM_F_MULTI, seq, &body, offsetof(typeof(body), vlans) + size);
+	return fake_build(data, RTM_NEWLINK, NLM_F_MULTI, seq, &body,
+			  offsetof(typeof(body), vlans) + size);
 }
 
 TEST(link_vlans_reads_ranges_of_one_port)
@@ -189,8 +222,11 @@ TEST(link_vlans_reads_ranges_of_one_port)
 	size_t size;
 
 	size = vlan_record(data, 2, 4, "\x08\0\x02\0\x06\0\x07\0", 8);
-	size += vlan_record(data + size, 2, 5, "\x08\0\x02\0\x06\0\x01\0" "\x08\0\x02\0\x08\0\x0a\0"
-			    "\x08\0\x02\0\x10\0\x14\0", 24);
+	size += vlan_record(data + size, 2, 5,
+			    "\x08\0\x02\0\x06\0\x01\0"
+			    "\x08\0\x02\0\x08\0\x0a\0"
+			    "\x08\0\x02\0\x10\0\x14\0",
+			    24);
 	size += fake_build(data + size, NLMSG_DONE, NLM_F_MULTI, 2, "\0\0\0", 4);
 	fake_raw(&fake, data, size);
 	check_ok(link_vlans(fake.nl, 5, &arena, &vlans, &fake.err), fake.err);

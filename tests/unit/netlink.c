@@ -39,10 +39,11 @@ TEST(commit_is_one_send_and_the_last_asks_for_an_ack)
 	for (unsigned i = 0; i < 3; i++) {
 		check_int(fake_nth(data, size, i)->nlmsg_seq, i + 1);
 		check_int(fake_nth(data, size, i)->nlmsg_type, RTM_NEWLINK + i);
-		check_int(fake_nth(data, size, i)->nlmsg_flags, NLM_F_REQUEST | (i == 2 ? NLM_F_ACK : 0));
+		check_int(fake_nth(data, size, i)->nlmsg_flags,
+			  NLM_F_REQUEST | (i == 2 ? NLM_F_ACK : 0));
 	}
 	check_int(fake_sent(&fake, data, sizeof(data)), -1);
-	check_ok(netlink_commit(fake.nl, &fake.err), fake.err);     /* empty: nothing is sent */
+	check_ok(netlink_commit(fake.nl, &fake.err), fake.err); /* empty: nothing is sent */
 	check_int(netlink_sends(fake.nl), 1);
 }
 
@@ -52,13 +53,15 @@ TEST(refusal_has_label_errno_and_the_kernels_words)
 	int outcome[3] = { -1, -1, -1 };
 
 	for (int i = 0; i < 3; i++) {
-		netlink_queue(fake.nl, RTM_NEWADDR, 0, &no_link, sizeof(no_link), "add address %d to %s", i, "eth0");
+		netlink_queue(fake.nl, RTM_NEWADDR, 0, &no_link, sizeof(no_link),
+			      "add address %d to %s", i, "eth0");
 		netlink_outcome(fake.nl, &outcome[i]);
 	}
 	fake_error(&fake, 2, EEXIST, "ipv4: Address already assigned");
 	fake_error(&fake, 3, ENODEV, NULL);
 	check_int(netlink_commit(fake.nl, &fake.err), -EEXIST);
-	check_str(fake.err.message, "add address 1 to eth0: File exists (ipv4: Address already assigned)");
+	check_str(fake.err.message,
+		  "add address 1 to eth0: File exists (ipv4: Address already assigned)");
 	check_int(fake.err.errnum, EEXIST);
 	check_int(outcome[0], 0);
 	check_int(outcome[1], EEXIST);
@@ -66,7 +69,8 @@ TEST(refusal_has_label_errno_and_the_kernels_words)
 
 	queue(&fake, RTM_DELLINK, "delete link eth9");
 	fake_error(&fake, 4, ENODEV, NULL);
-	check_fails(netlink_commit(fake.nl, &fake.err), fake.err, "delete link eth9: No such device");
+	check_fails(netlink_commit(fake.nl, &fake.err), fake.err,
+		    "delete link eth9: No such device");
 }
 
 /* Recorded from Linux 6.18 without NETLINK_CAP_ACK: the request's payload stands before the sentence. */
@@ -100,7 +104,7 @@ TEST(tolerated_refusals_are_success)
 	check_ok(netlink_commit(fake.nl, &fake.err), fake.err);
 	check_int(outcome, EEXIST);
 
-	queue(&fake, RTM_NEWLINK, "again");      /* what was tolerated is forgotten */
+	queue(&fake, RTM_NEWLINK, "again"); /* what was tolerated is forgotten */
 	fake_error(&fake, 3, EEXIST, NULL);
 	check_int(netlink_commit(fake.nl, &fake.err), -EEXIST);
 }
@@ -114,7 +118,7 @@ TEST(replies_go_to_whom_they_belong)
 	netlink_expect(fake.nl, count, &first);
 	queue(&fake, RTM_GETLINK, "b");
 	netlink_expect(fake.nl, count, &second);
-	fake_reply(&fake, RTM_NEWLINK, 0, 77, &no_link, sizeof(no_link));     /* foreign numbers */
+	fake_reply(&fake, RTM_NEWLINK, 0, 77, &no_link, sizeof(no_link)); /* foreign numbers */
 	fake_error(&fake, 99, EPERM, NULL);
 	fake_error(&fake, 0, EPERM, NULL);
 	fake_reply(&fake, RTM_NEWLINK, 0, 1, &no_link, sizeof(no_link));
@@ -138,7 +142,7 @@ TEST(error_of_a_reader_ends_the_commit)
 	check_int(netlink_commit(fake.nl, &fake.err), -EBADMSG);
 	check_str(fake.err.message, "the second is bad");
 	check_int(n, 2);
-	queue(&fake, RTM_GETLINK, "b");      /* nothing of it is left over */
+	queue(&fake, RTM_GETLINK, "b"); /* nothing of it is left over */
 	fake_ack(&fake, 2);
 	check_ok(netlink_commit(fake.nl, &fake.err), fake.err);
 }
@@ -146,14 +150,28 @@ TEST(error_of_a_reader_ends_the_commit)
 /* Each of these must end the commit at once with -EPROTO, never be read beyond its end. */
 TEST(broken_replies_are_eproto)
 {
-	static const struct { const char *what, *message; struct nlmsghdr header; size_t size; } cases[] = {
+	static const struct {
+		const char *what, *message;
+		struct nlmsghdr header;
+		size_t size;
+	} cases[] = {
 		{ "no header", "x: netlink: message with a wrong length", { .nlmsg_len = 16 }, 10 },
-		{ "length beyond the datagram", "x: netlink: message with a wrong length",
-		  { .nlmsg_len = 200, .nlmsg_type = RTM_NEWLINK, .nlmsg_seq = 1 }, 32 },
-		{ "length below the header", "x: netlink: message with a wrong length", { .nlmsg_len = 15 }, 32 },
-		{ "short error", "x: netlink: malformed error reply",
-		  { .nlmsg_len = 24, .nlmsg_type = NLMSG_ERROR, .nlmsg_seq = 1 }, 24 },
-		{ "overrun", "x: netlink: data lost", { .nlmsg_len = 16, .nlmsg_type = NLMSG_OVERRUN }, 16 },
+		{ "length beyond the datagram",
+		  "x: netlink: message with a wrong length",
+		  { .nlmsg_len = 200, .nlmsg_type = RTM_NEWLINK, .nlmsg_seq = 1 },
+		  32 },
+		{ "length below the header",
+		  "x: netlink: message with a wrong length",
+		  { .nlmsg_len = 15 },
+		  32 },
+		{ "short error",
+		  "x: netlink: malformed error reply",
+		  { .nlmsg_len = 24, .nlmsg_type = NLMSG_ERROR, .nlmsg_seq = 1 },
+		  24 },
+		{ "overrun",
+		  "x: netlink: data lost",
+		  { .nlmsg_len = 16, .nlmsg_type = NLMSG_OVERRUN },
+		  16 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -212,7 +230,7 @@ TEST(large_commits_are_divided)
 	fake_ack(&fake, 256);
 	fake_error(&fake, 300, EBUSY, NULL);
 	check_int(netlink_commit(fake.nl, &fake.err), -EPERM);
-	check_int(outcome, EBUSY);       /* the rest is sent, too */
+	check_int(outcome, EBUSY); /* the rest is sent, too */
 	check_int(netlink_sends(fake.nl), 3);
 }
 
@@ -220,12 +238,14 @@ TEST(message_without_room_is_not_sent)
 {
 	auto_fake struct fake fake = fake_open(NETLINK_ROUTE);
 	static char large[9000];
-	struct nl_msg *msg = netlink_queue(fake.nl, RTM_NEWLINK, 0, &no_link, sizeof(no_link), "large");
+	struct nl_msg *msg =
+		netlink_queue(fake.nl, RTM_NEWLINK, 0, &no_link, sizeof(no_link), "large");
 	char data[16384];
 
 	while (nla_put(msg, 1, 1000, large) == 0)
 		;
-	check_fails(netlink_commit(fake.nl, &fake.err), fake.err, "large: netlink message too long");
+	check_fails(netlink_commit(fake.nl, &fake.err), fake.err,
+		    "large: netlink message too long");
 	check_int(netlink_sends(fake.nl), 0);
 
 	msg = netlink_queue(fake.nl, RTM_NEWLINK, 0, &no_link, sizeof(no_link), "large");
@@ -297,7 +317,8 @@ TEST(error_of_the_batch_is_an_error_of_everything)
 	queue_nft(&fake, NFT_MSG_NEWTABLE, "add table inet a");
 	queue_nft(&fake, NFT_MSG_NEWCHAIN, "add chain b");
 	fake_error(&fake, 3, EPERM, NULL);
-	check_fails(netlink_commit(fake.nl, &fake.err), fake.err, "add table inet a: Operation not permitted");
+	check_fails(netlink_commit(fake.nl, &fake.err), fake.err,
+		    "add table inet a: Operation not permitted");
 }
 
 TEST(a_batch_with_a_refusal_did_nothing_so_nothing_is_tolerated)
@@ -327,10 +348,12 @@ static void fake_dump(struct fake *fake, uint32_t seq, int flags)
 	char data[4096];
 	size_t size = fake_build(data, RTM_NEWLINK, NLM_F_MULTI, seq, &no_link, sizeof(no_link));
 
-	size += fake_build(data + size, RTM_NEWLINK, NLM_F_MULTI | flags, seq, &no_link, sizeof(no_link));
+	size += fake_build(data + size, RTM_NEWLINK, NLM_F_MULTI | flags, seq, &no_link,
+			   sizeof(no_link));
 	fake_raw(fake, data, size);
 	size = fake_build(data, RTM_NEWLINK, NLM_F_MULTI, seq, &no_link, sizeof(no_link));
-	size += fake_build(data + size, RTM_NEWLINK, NLM_F_MULTI, seq + 50, &no_link, sizeof(no_link));
+	size += fake_build(data + size, RTM_NEWLINK, NLM_F_MULTI, seq + 50, &no_link,
+			   sizeof(no_link));
 	size += fake_build(data + size, NLMSG_DONE, NLM_F_MULTI, seq, &done, sizeof(done));
 	fake_raw(fake, data, size);
 }
@@ -361,9 +384,11 @@ TEST(dump_hands_out_complete_ones_only)
 
 TEST(dump_refusals)
 {
-	struct { int error; struct nlattr attr; char words[8]; } done = {
-		-ENOENT, { sizeof(struct nlattr) + 8, NLMSGERR_ATTR_MSG }, "no such"
-	};
+	struct {
+		int error;
+		struct nlattr attr;
+		char words[8];
+	} done = { -ENOENT, { sizeof(struct nlattr) + 8, NLMSGERR_ATTR_MSG }, "no such" };
 	auto_fake struct fake fake = fake_open(NETLINK_ROUTE);
 	int n = 0;
 

@@ -1,0 +1,117 @@
+/* Network namespaces and sysctls, as far as they go without privileges. */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "kernel/netns.h"
+#include "kernel/netns_internal.h"
+#include "kernel/sysctl.h"
+
+#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+TEST(netns_container_id_in_a_cgroup)
+{
+	static const struct {
+		const char *text, *id;
+	} cases[] = {
+		{ "0::/\n", "" },
+		{ "", "" },
+		{ "0::/user.slice/user-1000.slice/session-3.scope\n", "" },
+		{ "12:cpu:/docker/" ID "\n0::/\n", ID },
+		{ "0::/system.slice/docker-" ID ".scope\n", ID },
+		{ "0::/machine.slice/libpod-" ID ".scope/container\n", ID },
+		{ "0::/machine.slice/libpod-conmon-" ID ".scope\n", "" },
+		{ "0::/kubepods.slice/kubepods-pod12_34.slice/cri-containerd-" ID ".scope\n", ID },
+		{ "0::/system.slice/kubepods-besteffort-pod1.slice:cri-containerd:" ID "\n", ID },
+		{ "1:name=systemd:/x\n0::/docker/0123456789ab/kubelet/cri-containerd-abcdefabcdef.scope\n",
+		  "abcdefabcdef" },
+		{ "0::/docker/0123456789\n", "" },
+		{ "0::/docker/" ID "0\n", "" },
+		{ "no slash\n\n:::\n", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[512], id[NETNS_CONTAINER_ID_MAX + 1];
+
+		snprintf(text, sizeof(text), "%s", cases[i].text);
+		netns_cgroup_id(text, id);
+		check_str(id, cases[i].id);
+	}
+}
+
+TEST(netns_open_says_what_the_reference_says)
+{
+	struct error err = { 0 };
+	int fd = 7;
+
+	check_fails(netns_open("/nonexistent/x", &fd, &err), err,
+		    "failed to Statfs \"/nonexistent/x\": no such file or directory");
+	check_int(err.errnum, ENOENT);
+	check_int(fd, -1);
+	check_int(netns_open("/", &fd, &err), -EINVAL);
+	check(strstr(err.message, "unknown FS magic on \"/\": ") == err.message);
+	check_ok(netns_open("/proc/self/ns/net", &fd, &err), err);
+	check(netns_is_current(fd));
+	check_int(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	close(fd);
+}
+
+TEST(netns_enter_where_one_is_already_does_nothing)
+{
+	struct error err = { 0 };
+	dev_t dev;
+	ino_t ino;
+	int fd, back = 7;
+
+	check_ok(netns_open("/proc/self/ns/net", &fd, &err), err);
+	check_ok(netns_enter(fd, &back, &err), err);
+	check_int(back, -1);
+	check_ok(netns_identity(fd, &dev, &ino, &err), err);
+	check(ino != 0);
+	close(fd);
+	check_int(netns_enter(9999, &back, &err), -EBADF);
+}
+
+TEST(netns_words)
+{
+	auto_arena struct arena arena = { 0 };
+	struct error err = { 0 };
+	char self[16], want[64], *path;
+
+	snprintf(self, sizeof(self), "%d", getpid());
+	snprintf(want, sizeof(want), "/proc/%d/ns/net", getpid());
+	check_ok(netns_resolve(self, &arena, &path, &err), err);
+	check_str(path, want);
+	check_ok(netns_resolve("/some/path", &arena, &path, &err), err);
+	check_str(path, "/some/path");
+	check_fails(netns_resolve("no-such-name", &arena, &path, &err), err,
+		    "no network namespace, process or container \"no-such-name\"");
+	check_int(netns_resolve("..", &arena, &path, &err), -ENOENT);
+	check_int(netns_resolve("", &arena, &path, &err), -ENOENT);
+	check_int(netns_resolve("99999999", &arena, &path, &err), -ENOENT);
+	check_int(netns_resolve("99999999999999999999", &arena, &path, &err), -ENOENT);
+	check_fails(
+		netns_add("a/b", &err), err,
+		"create network namespace \"a/b\": \"a/b\" is not a name for a network namespace");
+	check_int(netns_del("..", &err), -EINVAL);
+}
+
+TEST(sysctl_files)
+{
+	struct error err = { 0 };
+	char value[64], spaced[64];
+
+	check_ok(sysctl_read("net/ipv4/ip_local_port_range", value, sizeof(value), &err), err);
+	check(value[0] && value[strlen(value) - 1] != '\n');
+	snprintf(spaced, sizeof(spaced), " %s\n", value);
+	*strchr(spaced, '\t') = ' ';
+	check_ok(sysctl_ensure("net/ipv4/ip_local_port_range", spaced, &err),
+		 err); /* equal: not written */
+	check_fails(sysctl_read("net/no/such", value, sizeof(value), &err), err,
+		    "read sysctl net/no/such: No such file or directory");
+	check_fails(sysctl_write("net/no/such", "1", &err), err,
+		    "set sysctl net/no/such to \"1\": No such file or directory");
+	check_int(sysctl_read("net/../../etc/passwd", value, sizeof(value), &err), -EINVAL);
+	sysctl_try("net/no/such", "1");
+}
