@@ -92,9 +92,9 @@ void link_queue_port(struct netlink *nl, const char *name, const struct link_por
 
 /* Bridge VLANs of a port. */
 struct link_vlan {
-	uint16_t id, last;
+	uint16_t id, last; /* last > id: a range */
 	bool pvid, untagged;
-}; /* last > id: a range */
+};
 void link_queue_vlan(struct netlink *nl, int index, bool add, const struct link_vlan *vlan,
 		     const char *label);
 typedef LIST(struct link_vlan) link_vlans_t;

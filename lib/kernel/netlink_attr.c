@@ -3,12 +3,18 @@
 
 #include <errno.h>
 
+static void clear(struct nlattr **attrs, int max)
+{
+	for (int i = 0; i <= max; i++)
+		attrs[i] = NULL;
+}
+
 /* Collect attributes by type. False when one is longer than what is left. */
 static bool collect(const void *data, int left, struct nlattr **attrs, int max)
 {
 	const struct nlattr *attr = data;
 
-	memset(attrs, 0, ((size_t)max + 1) * sizeof(*attrs));
+	clear(attrs, max);
 	for (; left > 0 && nla_ok(attr, left); attr = nla_next(attr, &left))
 		if (nla_type(attr) <= max)
 			attrs[nla_type(attr)] = (struct nlattr *)attr;
@@ -31,7 +37,7 @@ int netlink_parse(const struct nlmsghdr *message, size_t header_size, struct nla
 void netlink_parse_nested(const struct nlattr *nest, struct nlattr **attrs, int max)
 {
 	if (!nest || !collect(nla_data(nest), nla_len(nest), attrs, max))
-		memset(attrs, 0, ((size_t)max + 1) * sizeof(*attrs));
+		clear(attrs, max);
 }
 
 uint32_t attr_u32(const struct nlattr *attr, uint32_t missing)

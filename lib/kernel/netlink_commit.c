@@ -164,12 +164,12 @@ static int commit_chunks(struct netlink *nl, struct error *err)
 	int result = 0;
 
 	for (size_t first = 0, last; first < netlink_pending(nl); first = last) {
-		struct exchange ex = { .nl = nl,
-				       .first = first,
-				       .last = last = chunk_end(nl, first) };
+		struct exchange ex = { .nl = nl, .first = first };
 		bool batch = is_nft_change(nl, first);
 		int r;
 
+		last = chunk_end(nl, first);
+		ex.last = last;
 		ex.all_or_nothing = batch && last - first > 1;
 		r = exchange_run(&ex, batch, result ? NULL : err);
 		if (!result)

@@ -131,31 +131,32 @@ static int share_run_dir(struct error *err)
 /* A new namespace can only be had by going there: go, pin it at path, come back. */
 static int pin_new(const char *path, struct error *err)
 {
-	auto_netns int back = -1;
 	auto_close int self = open(SELF, O_RDONLY | O_CLOEXEC);
+	int r = 0;
 
 	if (self < 0)
 		return fail_errno(err, errno, "open \"%s\"", SELF);
 	if (unshare(CLONE_NEWNET) < 0)
 		return fail_errno(err, errno, "unshare network namespace");
-	back = take_fd(&self);
 	if (mount(SELF, path, "none", MS_BIND, NULL) < 0)
-		return fail_errno(err, errno, "bind network namespace to \"%s\"", path);
-	return 0;
+		r = fail_errno(err, errno, "bind network namespace to \"%s\"", path);
+	netns_leave(&self);
+	return r;
 }
 
 int netns_add(const char *name, struct error *err)
 {
 	char path[sizeof(NETNS_RUN_DIR) + NAME_MAX + 1];
-	auto_close int file = -1;
 	int r = name_path(name, path, sizeof(path), err);
 
 	if (r == 0)
 		r = share_run_dir(err);
 	if (r == 0) {
-		file = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+		int file = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+
 		if (file < 0)
 			return fail_errno(err, errno, "create network namespace \"%s\"", name);
+		close(file);
 		r = pin_new(path, err);
 		if (r < 0)
 			unlink(path);

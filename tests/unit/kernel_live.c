@@ -99,21 +99,58 @@ static void queue_veth(struct netlink *nl, const char *name, int master, int net
 }
 
 /* The kernel work of a whole attachment. */
+/* What the kernel says of the attachment afterwards. */
+static void check_attachment(struct netlink *host, struct netlink *container,
+			     const struct link *eth0, const struct link *bridge,
+			     const struct route *route)
+{
+	auto_arena struct arena arena = { 0 };
+	struct cidr v4 = cidr("10.1.0.5/24"), v6 = cidr("fd00::5/64");
+	struct error err = { 0 };
+	addrs_t addrs = { 0 };
+	routes_t routes = { 0 };
+	links_t links = { 0 };
+	int n_ours = 0;
+
+	check_ok(addr_list(container, 0, eth0->index, &arena, &addrs, &err), err);
+	list_each(addr, &addrs) {
+		bool ipv4 = addr->cidr.ip.family == AF_INET;
+
+		if (ip_is_link_local(&addr->cidr.ip)) /* the kernel's own */
+			continue;
+		n_ours++;
+		check(cidr_equal(&addr->cidr, ipv4 ? &v4 : &v6));
+		check(!(addr->flags & ADDR_TENTATIVE));
+		check_int(addr->flags & ADDR_NODAD, ipv4 ? 0 : ADDR_NODAD);
+	}
+	check_int(n_ours, 2);
+	check_ok(route_list(container, AF_INET, eth0->index, ROUTE_TABLE_MAIN, &arena, &routes,
+			    &err),
+		 err);
+	check_int(routes.n, 2);
+	list_each(found, &routes)
+		if (found->dst.prefix == 0)
+			check(ip_equal(&found->gw, &route->gw) && found->mtu == 1300 &&
+			      found->advmss == 1200);
+	check_ok(link_list(host, "veth", bridge->index, &arena, &links, &err), err);
+	check_int(links.n, 1);
+	links.n = 0;
+	check_ok(link_list(host, "nosuchkind", 0, &arena, &links, &err), err);
+	check_int(links.n, 0);
+}
+
+/* The kernel work of a whole attachment. */
 LIVE(attachment_in_four_sends)
 {
 	static const struct mac mac = { true, { 2, 1, 2, 3, 4, 5 } };
 	auto_netlink struct netlink *host = NULL, *container = NULL;
-	auto_arena struct arena arena = { 0 };
 	struct cidr gw = cidr("10.1.0.1/24"), v4 = cidr("10.1.0.5/24"), v6 = cidr("fd00::5/64");
 	struct route route = {
 		.dst = cidr("0.0.0.0/0"), .gw = gw.ip, .scope = -1, .mtu = 1300, .advmss = 1200
 	};
 	struct link bridge, eth0, port;
 	struct error err = { 0 };
-	addrs_t addrs = { 0 };
-	routes_t routes = { 0 };
-	links_t links = { 0 };
-	int netns = new_netns(), n_ours = 0;
+	int netns = new_netns();
 
 	check_ok(netlink_open(&host, NETLINK_ROUTE, -1, &err), err);
 	check_ok(netlink_open(&container, NETLINK_ROUTE, netns, &err), err);
@@ -125,15 +162,12 @@ LIVE(attachment_in_four_sends)
 	link_queue_get(host, "cni0", &bridge);
 	check_ok(netlink_commit(host, &err), err);
 
-	link_queue_create(
-		host,
-		&(struct link_spec){
-			.kind = "veth",
-			.name = "veth1",
-			.mtu = 1400,
-			.up = true,
-			.master = bridge.index,
-			.peer = { .name = "eth0", .mac = mac, .mtu = 1400, .netns = netns } });
+	link_queue_create(host, &(struct link_spec){ .kind = "veth",
+						     .name = "veth1",
+						     .mtu = 1400,
+						     .up = true,
+						     .master = bridge.index,
+						     .peer = { "eth0", mac, 1400, netns } });
 	link_queue_port(host, "veth1", &(struct link_port){ .hairpin = true, .isolated = true });
 	link_queue_get(host, "veth1", &port);
 	addr_queue_add(host, bridge.index, "cni0", &gw, false);
@@ -161,32 +195,8 @@ LIVE(attachment_in_four_sends)
 	check_str(eth0.kind, "veth");
 	check(mac_equal(&eth0.mac, &mac));
 	check_int(eth0.mtu, 1400);
+	check_attachment(host, container, &eth0, &bridge, &route);
 
-	check_ok(addr_list(container, 0, eth0.index, &arena, &addrs, &err), err);
-	check(addrs.n >= 2);
-	list_each(addr, &addrs) {
-		if (ip_is_link_local(&addr->cidr.ip)) /* the kernel's own */
-			continue;
-		n_ours++;
-		check(cidr_equal(&addr->cidr, addr->cidr.ip.family == AF_INET ? &v4 : &v6));
-		check(!(addr->flags & ADDR_TENTATIVE));
-		check_int(addr->flags & ADDR_NODAD,
-			  addr->cidr.ip.family == AF_INET ? 0 : ADDR_NODAD);
-	}
-	check_int(n_ours, 2);
-	check_ok(
-		route_list(container, AF_INET, eth0.index, ROUTE_TABLE_MAIN, &arena, &routes, &err),
-		err);
-	check_int(routes.n, 2);
-	list_each(found, &routes)
-		if (found->dst.prefix == 0)
-			check(ip_equal(&found->gw, &gw.ip) && found->mtu == 1300 &&
-			      found->advmss == 1200);
-	check_ok(link_list(host, "veth", bridge.index, &arena, &links, &err), err);
-	check_int(links.n, 1);
-	links.n = 0;
-	check_ok(link_list(host, "nosuchkind", 0, &arena, &links, &err), err);
-	check_int(links.n, 0);
 	link_queue_del(host, "veth1");
 	check_ok(netlink_commit(host, &err), err);
 	check_int(link_get(container, "eth0", &eth0, &err), -ENODEV);
