@@ -5,8 +5,12 @@
 #include "firewall/nftables.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <time.h>
+
+#define TURN_TRIES 600 /* of 2 to 5 ms */
+#define TURN_PAUSE 4
 
 static enum nft_verdict verdict_of(enum rule_verdict verdict)
 {
@@ -136,6 +140,19 @@ int nftables_retry(struct netlink *nl, nftables_attempt_fn *attempt, void *arg, 
 	if (r < 0 && err)
 		*err = local;
 	return r;
+}
+
+/* The namespace itself is the lock: no file to make, and none to leave behind. */
+int nftables_turn(void)
+{
+	auto_close int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	for (unsigned i = 0; fd >= 0 && i < TURN_TRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return take_fd(&fd);
+		pause_after(TURN_PAUSE);
+	}
+	return -1;
 }
 
 bool nftables_same(const struct rule *rule, const struct nft_rule_info *there)

@@ -16,6 +16,12 @@ bool nftables_raced(int r);
 typedef int nftables_attempt_fn(struct netlink *nl, void *arg, struct error *err);
 int nftables_retry(struct netlink *nl, nftables_attempt_fn *attempt, void *arg,
 		   struct error *err) must_check;
+/*
+ * Before dumping many rules: wait until nobody else of us does in this network namespace, since every commit
+ * interrupts every dump, and commits that delete are done one after the other by the kernel anyway. Returns a descriptor
+ * to close in the end; only for speed, so that it gives up (-1) after a while.
+ */
+int nftables_turn(void);
 /* Does a rule that is there have the same addresses and verdict as ours? Other matches are not read. */
 bool nftables_same(const struct rule *rule, const struct nft_rule_info *there);
 

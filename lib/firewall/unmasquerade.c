@@ -197,6 +197,13 @@ static int try_remove(struct netlink *nl, void *arg, struct error *err)
 	return netlink_commit(nl, err);
 }
 
+static int remove_in_nftables(struct netlink *nl, struct removal *removal, struct error *err)
+{
+	auto_close int turn unused = nftables_turn();
+
+	return nftables_retry(nl, try_remove, removal, err);
+}
+
 /* All places, whatever happens in one of them. */
 static int remove_all(struct removal *removal, struct error *err)
 {
@@ -205,7 +212,7 @@ static int remove_all(struct removal *removal, struct error *err)
 	int r = nft_open(&nl, &first);
 
 	if (r == 0)
-		r = nftables_retry(nl, try_remove, removal, &first);
+		r = remove_in_nftables(nl, removal, &first);
 	if (r == -EOPNOTSUPP)
 		r = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(xt_families); i++) {
