@@ -51,7 +51,7 @@ struct contestant {
 struct call {
 	pid_t pid;
 	uint64_t start, end, cpu;
-	int output; /* memfd that takes the call's stdout */
+	int output, errors; /* memfds that take the call's stdout and stderr */
 	char address[64];
 };
 
@@ -104,11 +104,13 @@ static void start_call(struct contestant *c, enum verb verb, int i)
 	snprintf(command, sizeof(command), "CNI_COMMAND=%s", verb_names[verb]);
 	snprintf(id, sizeof(id), "CNI_CONTAINERID=bench-%d", i);
 	snprintf(netns, sizeof(netns), "CNI_NETNS=/run/netns/c%d", i);
-	if (ftruncate(calls[i].output, 0) || lseek(calls[i].output, 0, SEEK_SET))
+	if (ftruncate(calls[i].output, 0) || lseek(calls[i].output, 0, SEEK_SET) ||
+	    ftruncate(calls[i].errors, 0) || lseek(calls[i].errors, 0, SEEK_SET))
 		die("empty", "the output");
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_addopen(&files, 0, c->config, O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&files, calls[i].output, 1);
+	posix_spawn_file_actions_adddup2(&files, calls[i].errors, 2);
 	calls[i].start = now();
 	errno = posix_spawn(&calls[i].pid, c->program, &files, NULL, argv, envp);
 	if (errno)
@@ -130,16 +132,18 @@ static void read_address(struct call *call)
 		sscanf(p + strlen("\"address\""), " : \"%63[^\"]", call->address);
 }
 
+/* The first failure of each contestant and verb in full, the others only count. */
 static void show_failure(struct contestant *c, enum verb verb, struct call *call, int status)
 {
-	static char text[2048];
-	ssize_t size = pread(call->output, text, sizeof(text) - 1, 0);
+	char text[2][1024] = { "", "" };
 
-	text[size > 0 ? size : 0] = '\0';
-	if (!c->series[verb].wrong)
-		fprintf(stderr, "bench: %s %s (%s): status %#x: %s\n", c->label, verb_names[verb],
-			c->program, (unsigned)status, text);
-	c->series[verb].wrong++;
+	if (c->series[verb].wrong++)
+		return;
+	if (pread(call->output, text[0], sizeof(text[0]) - 1, 0) < 0 ||
+	    pread(call->errors, text[1], sizeof(text[1]) - 1, 0) < 0)
+		die("read the output of", c->program);
+	fprintf(stderr, "bench: %s %s (%s): status %#x: %s %s\n", c->label, verb_names[verb],
+		c->program, (unsigned)status, text[0], text[1]);
 }
 
 static void finish_call(struct contestant *c, enum verb verb, bool counts)
@@ -270,8 +274,10 @@ int main(int argc, char **argv)
 			"bench: usage: bench [-n rounds] [-p at once] [-D] LABEL NODE PROGRAM CONFIG...\n");
 		return 2;
 	}
-	for (int i = 0; i < at_once; i++)
+	for (int i = 0; i < at_once; i++) {
 		calls[i].output = memfd_create("stdout", MFD_CLOEXEC);
+		calls[i].errors = memfd_create("stderr", MFD_CLOEXEC);
+	}
 	for (int i = 0; i < n; i++)
 		contestants[i] = contestant_open(argv + optind + 4 * i);
 	for (int round = -WARM_UP; round < rounds; round++)
