@@ -94,13 +94,15 @@ static int check_namespace(const struct cni_request *request, struct error *err)
 static int load_config(const struct cni_plugin *plugin, const struct cni_request *request, void **conf,
 		       struct error *err)
 {
+	bool removing = request->command == CNI_DEL || request->command == CNI_GC;
+	const struct field *fields = removing && plugin->del_fields ? plugin->del_fields : plugin->fields;
 	int r = 0;
 
 	*conf = arena_alloc(request->arena, plugin->size ? plugin->size : 1);
 	if (plugin->defaults)
 		memcpy(*conf, plugin->defaults, plugin->size);
-	if (plugin->fields)
-		r = json_decode(request->config, plugin->fields, *conf, request->arena, err);
+	if (fields)
+		r = json_decode(request->config, fields, *conf, request->arena, err);
 	if (r < 0)
 		return plugin->load_context ? wrap(err, "%s", plugin->load_context) : r;
 	return plugin->validate ? plugin->validate(request, *conf, err) : 0;

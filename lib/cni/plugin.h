@@ -11,6 +11,9 @@
 struct cni_plugin {
 	const char         *oldest;       /* oldest CNI version supported; NULL = 0.1.0 */
 	const struct field *fields;       /* keys of its own, at the root of the configuration */
+	/* The few keys that DEL and GC need, in the same struct: then a mistake in another one does not keep a
+	 * container from being removed. NULL = fields. */
+	const struct field *del_fields;
 	size_t              size;
 	const void         *defaults;     /* NULL = zeroes */
 	const char         *load_context; /* put in front of decode errors: "failed to load netconf"; NULL = none */

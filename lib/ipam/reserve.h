@@ -5,13 +5,12 @@
  *
  * Leases appear complete or not at all (temporary file, then link). What would make the cost grow with the number
  * of leases - finding those of one owner - is answered from an index beside the networks
- * (`<dataDir>/.cnibox/<network>/`), rebuilt by one scan whenever another implementation has written.
+ * (`<dataDir>/.cnibox/<network>/`), rebuilt by one scan whenever somebody else has written.
  */
 #ifndef IPAM_RESERVE_H
 #define IPAM_RESERVE_H
 
-#include "base/owner.h"
-#include "ipam/range.h"
+#include "ipam/lease.h"
 
 struct reserve;
 
@@ -26,13 +25,17 @@ void reserve_closep(struct reserve **store);
 /* Any free address of set number `index`; the error of a full set says how many of how many are in use. */
 int reserve_any(struct reserve *store, const struct owner *owner, const range_set_t *set, unsigned index,
 		struct ip *ip, const struct range **range, struct error *err) must_check;
+/* The same without taking it. */
+int  reserve_peek(struct reserve *store, const range_set_t *set, unsigned index, struct error *err) must_check;
 /* Just this one. */
 int reserve_one(struct reserve *store, const struct owner *owner, const range_set_t *set, unsigned index,
 		const struct ip *ip, const struct range **range, struct error *err) must_check;
 /* All of the owner's; how many goes to *n (may be NULL). */
 int reserve_release(struct reserve *store, const struct owner *owner, unsigned *n, struct error *err) must_check;
+/* Just this one of them. */
+int reserve_give_back(struct reserve *store, const struct owner *owner, const struct ip *ip,
+		      struct error *err) must_check;
 /* True when the owner (or, legacy, its container) holds an address; the addresses when ips is given. */
-typedef LIST(struct ip) ips_t;
 int reserve_find(struct reserve *store, const struct owner *owner, struct arena *arena, ips_t *ips,
 		 struct error *err) must_check;
 /* Remove every lease whose owner is not valid, and everything a crash may have left. */

@@ -1,0 +1,488 @@
+/*
+ * host-local: addresses from ranges in the configuration, kept as files on this node (cni-plugins.md, section 2.10).
+ * Ranges are lib/ipam/range, the directory is lib/ipam/reserve; here is what they have to do with a CNI call. DEL and GC
+ * read nothing but where the directory is, so that a mistake in the ranges does not keep a container from being removed.
+ */
+#include "base/file.h"
+#include "cni/plugin.h"
+#include "describe/applet.h"
+#include "ipam/reserve.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define RESOLV_MAX ((size_t)1 << 20)
+#define BLANKS     " \t\r\n\v\f"
+
+typedef LIST(struct cni_route) routes_t;
+
+struct ipam {
+	struct range range;            /* old style: subnet, rangeStart, ... beside type */
+	range_sets_t ranges;
+	routes_t     routes;
+	const char  *resolv_conf;
+	const char  *data_dir;
+	int64_t      lock_timeout;     /* ms */
+};
+
+struct host_local {
+	bool        has_ipam;
+	struct ipam ipam;
+	struct { struct { strings_t ips; } cni; } args;
+	struct { strings_t ips; range_sets_t ip_ranges; } runtime_config;
+	/* settled by validate: */
+	range_sets_t sets;
+	ips_t        requested;
+};
+
+#define ROW(type_, key_, kind, member, ...) \
+	{ .key = (key_), .type = (kind), .offset = offsetof(type_, member), ##__VA_ARGS__ }
+
+#define RANGE_ROWS(type_, at)                                                                      \
+	ROW(type_, "subnet",     FIELD_CIDR, at subnet,  .help = "network of the addresses"),         \
+	ROW(type_, "rangeStart", FIELD_IP,   at start,   .help = "first address; unset: the network's first"), \
+	ROW(type_, "rangeEnd",   FIELD_IP,   at end,     .help = "last address; unset: the network's last"),   \
+	ROW(type_, "gateway",    FIELD_IP,   at gateway, .help = "gateway, never given out; unset: the network's first")
+
+static const struct field range_fields[] = {
+	RANGE_ROWS(struct range, ),
+	FIELDS_END
+};
+static const struct field set_fields[] = {
+	{ .key = "", .type = FIELD_LIST, .element = FIELD_OBJECT, .size = sizeof(struct range), .fields = range_fields,
+	  .help = "ranges of one family" },
+	FIELDS_END
+};
+
+#define SETS(type_, key_, member, ...) \
+	ROW(type_, key_, FIELD_LIST, member, .element = FIELD_LIST, .size = sizeof(range_set_t), .fields = set_fields, \
+	    ##__VA_ARGS__)
+#define STRINGS(type_, key_, member, ...) \
+	ROW(type_, key_, FIELD_LIST, member, .element = FIELD_STRING, .size = sizeof(char *), ##__VA_ARGS__)
+#define STATE_ROWS                                                                                 \
+	ROW(struct ipam, "dataDir", FIELD_PATH, data_dir, .help = "where leases are kept, a folder for each network"), \
+	ROW(struct ipam, "lockTimeout", FIELD_DURATION, lock_timeout, .max = 3600000,                \
+	    .help = "how long to wait for another call on the same network")
+
+static const struct field ipam_fields[] = {
+	SETS(struct ipam, "ranges", ranges, .help = "range sets; one address is allocated from each"),
+	RANGE_ROWS(struct ipam, range.),
+	ROW(struct ipam, "routes", FIELD_LIST, routes, .element = FIELD_OBJECT, .size = sizeof(struct cni_route),
+	    .fields = cni_route_fields, .help = "routes to put into the result"),
+	ROW(struct ipam, "resolvConf", FIELD_PATH, resolv_conf, .help = "file to take the result's dns from"),
+	STATE_ROWS,
+	FIELDS_END
+};
+static const struct field ipam_del_fields[] = {
+	STATE_ROWS,
+	FIELDS_END
+};
+
+static const struct field args_cni_fields[] = {
+	{ .key = "ips", .type = FIELD_LIST, .element = FIELD_STRING, .size = sizeof(char *), .help = "addresses asked for" },
+	FIELDS_END
+};
+static const struct field args_fields[] = {
+	{ .key = "cni", .type = FIELD_OBJECT, .fields = args_cni_fields, .help = "arguments of the CNI convention" },
+	FIELDS_END
+};
+
+typedef typeof(((struct host_local *)0)->runtime_config) runtime_t;
+static const struct field runtime_fields[] = {
+	STRINGS(runtime_t, "ips", ips, .help = "capability ips: addresses asked for"),
+	SETS(runtime_t, "ipRanges", ip_ranges, .help = "capability ipRanges: range sets before those of ipam"),
+	FIELDS_END
+};
+
+static const struct field fields[] = {
+	ROW(struct host_local, "ipam", FIELD_OBJECT, ipam, .fields = ipam_fields,
+	    .seen = FIELD_SEEN(struct host_local, has_ipam), .help = "how addresses are given out"),
+	ROW(struct host_local, "args", FIELD_OBJECT, args, .fields = args_fields,
+	    .help = "arguments from the network's author"),
+	ROW(struct host_local, "runtimeConfig", FIELD_OBJECT, runtime_config, .fields = runtime_fields,
+	    .help = "values of declared capabilities, from the runtime"),
+	FIELDS_END
+};
+static const struct field del_fields[] = {
+	ROW(struct host_local, "ipam", FIELD_OBJECT, ipam, .fields = ipam_del_fields),
+	FIELDS_END
+};
+
+static const struct host_local defaults = {
+	.ipam = { .data_dir = "/var/lib/cni/networks", .lock_timeout = 30000 },
+};
+
+/* ---- validation: pure ---- */
+
+struct host_local_args {
+	const char *ip;
+};
+static const struct field environment_fields[] = {
+	ROW(struct host_local_args, "IP", FIELD_STRING, ip, .help = "address asked for"),
+	FIELDS_END
+};
+
+/* "10.1.0.5" or "10.1.0.5/24"; the prefix means nothing, the range's counts. */
+static int request_ip(const char *text, struct arena *arena, ips_t *ips, struct error *err)
+{
+	struct cidr cidr;
+	struct ip ip;
+
+	if (cidr_parse(text, &cidr))
+		ip = cidr.ip;
+	else if (!ip_parse(text, &ip))
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "cannot understand ip: \"%s\" is not an IP address",
+				 text);
+	list_each(known, ips)
+		if (ip_equal(known, &ip))
+			return 0;
+	*list_add(arena, ips) = ip;
+	return 0;
+}
+
+static int request_ips(const strings_t *texts, struct arena *arena, ips_t *ips, struct error *err)
+{
+	int r = 0;
+
+	list_each(text, texts)
+		if (r == 0)
+			r = request_ip(*text ? *text : "", arena, ips, err);
+	return r;
+}
+
+/* CNI_ARGS, args.cni.ips and runtimeConfig.ips, all of them. */
+static int settle_requested(const struct cni_request *request, struct host_local *conf, struct error *err)
+{
+	struct host_local_args args = { 0 };
+	int r = request_args(request, environment_fields, &args, err);
+
+	if (r == 0 && args.ip && *args.ip)
+		r = request_ip(args.ip, request->arena, &conf->requested, err);
+	if (r == 0)
+		r = request_ips(&conf->args.cni.ips, request->arena, &conf->requested, err);
+	if (r == 0)
+		r = request_ips(&conf->runtime_config.ips, request->arena, &conf->requested, err);
+	return r;
+}
+
+/* Versions before 0.3.0 have room for one address of each family. */
+static int check_version_fits(const struct cni_request *request, const range_sets_t *sets, struct error *err)
+{
+	unsigned n4 = 0, n6 = 0;
+
+	list_each(set, sets) {
+		n4 += ip_bits(&set->items[0].start) == 32;
+		n6 += ip_bits(&set->items[0].start) == 128;
+	}
+	if ((n4 > 1 || n6 > 1) && cni_version_compare(request_version(request), "0.3.0") < 0)
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
+				 "CNI version %s does not support more than 1 address per family",
+				 request_version(request));
+	return 0;
+}
+
+/* The order gives the sets their numbers, and last_reserved_ip.<n> its name. */
+static int settle_sets(const struct cni_request *request, struct host_local *conf, struct error *err)
+{
+	int r;
+
+	list_each(set, &conf->runtime_config.ip_ranges)
+		*list_add(request->arena, &conf->sets) = *set;
+	if (conf->ipam.range.subnet.ip.family) {
+		range_set_t *set = list_add(request->arena, &conf->sets);
+
+		*list_add(request->arena, set) = conf->ipam.range;
+	}
+	list_each(set, &conf->ipam.ranges)
+		*list_add(request->arena, &conf->sets) = *set;
+	if (conf->sets.n == 0)
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "no IP ranges specified");
+	r = ranges_canonical(&conf->sets, err);
+	return r < 0 ? r : check_version_fits(request, &conf->sets, err);
+}
+
+static int host_local_validate(const struct cni_request *request, void *data, struct error *err)
+{
+	struct host_local *conf = data;
+	int r;
+
+	if (!conf->ipam.data_dir || !*conf->ipam.data_dir)
+		conf->ipam.data_dir = defaults.ipam.data_dir;
+	if (request->command == CNI_DEL || request->command == CNI_GC)
+		return 0;
+	if (!conf->has_ipam)
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "IPAM config missing 'ipam' key");
+	r = settle_requested(request, conf, err);
+	return r < 0 ? r : settle_sets(request, conf, err);
+}
+
+static int open_store(const struct cni_request *request, const struct host_local *conf, bool create,
+		      struct reserve **store, struct error *err)
+{
+	return reserve_open(store, conf->ipam.data_dir, request->common.name, create,
+			    (unsigned)conf->ipam.lock_timeout, err);
+}
+
+/* ---- ADD ---- */
+
+static void resolv_words(char *words, struct arena *arena, strings_t *list)
+{
+	char *save;
+
+	for (char *word = strtok_r(words, BLANKS, &save); word; word = strtok_r(NULL, BLANKS, &save))
+		*list_add(arena, list) = word;
+}
+
+/* resolv.conf(5): a keyword and its values; the last domain counts, everything else adds up. */
+static void resolv_line(char *line, struct arena *arena, struct cni_dns *dns)
+{
+	char *rest;
+	const char *keyword = strtok_r(line, BLANKS, &rest);
+	strings_t values = { 0 };
+
+	if (!keyword || *keyword == '#' || *keyword == ';')
+		return;
+	resolv_words(rest, arena, &values);
+	if (values.n == 0)
+		return;
+	if (streq(keyword, "nameserver"))
+		*list_add(arena, &dns->nameservers) = values.items[0];
+	else if (streq(keyword, "domain"))
+		dns->domain = values.items[0];
+	list_each(value, &values) {
+		if (streq(keyword, "search"))
+			*list_add(arena, &dns->search) = *value;
+		else if (streq(keyword, "options"))
+			*list_add(arena, &dns->options) = *value;
+	}
+}
+
+static int resolv_read(const char *path, struct arena *arena, struct cni_dns *dns, struct error *err)
+{
+	char *text;
+	int r = file_read(path, RESOLV_MAX, arena, &text, NULL, err);
+
+	if (r < 0)
+		return r;
+	for (char *line; (line = strsep(&text, "\n"));)
+		resolv_line(line, arena, dns);
+	return 0;
+}
+
+/* The first address asked for that lies in the set is taken out of the list; false = any will do. */
+static bool take_requested(ips_t *requested, const range_set_t *set, struct ip *ip)
+{
+	for (size_t i = 0; i < requested->n; i++) {
+		if (!range_set_find(set, &requested->items[i]))
+			continue;
+		*ip = requested->items[i];
+		memmove(&requested->items[i], &requested->items[i + 1], (--requested->n - i) * sizeof(*ip));
+		return true;
+	}
+	return false;
+}
+
+static int allocate_one(struct cni_request *request, struct host_local *conf, struct reserve *store, unsigned index,
+			struct cni_result *result, struct error *err)
+{
+	const range_set_t *set = &conf->sets.items[index];
+	struct owner owner = request_owner(request);
+	const struct range *range;
+	struct ip ip;
+	int r;
+
+	if (take_requested(&conf->requested, set, &ip))
+		r = reserve_one(store, &owner, set, index, &ip, &range, err);
+	else
+		r = reserve_any(store, &owner, set, index, &ip, &range, err);
+	if (r < 0) {
+		wrap(err, "failed to allocate for range %u", index);
+		return r;
+	}
+	*list_add(request->arena, &result->ips) = (struct cni_ip){
+		.address = { .ip = ip, .prefix = range->subnet.prefix },
+		.gateway = range->gateway,
+	};
+	return 0;
+}
+
+static int fail_requested(const ips_t *requested, struct arena *arena, struct error *err)
+{
+	char text[IP_TEXT_SIZE], *all = arena_strdup(arena, "");
+
+	list_each(ip, requested)
+		all = arena_printf(arena, "%s %s", all, ip_format(ip, text));
+	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "failed to allocate all requested IPs:%s", all);
+}
+
+static int allocate_all(struct cni_request *request, struct host_local *conf, struct reserve *store,
+			struct cni_result *result, struct error *err)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < conf->sets.n && r == 0; i++)
+		r = allocate_one(request, conf, store, i, result, err);
+	if (r == 0 && conf->requested.n > 0)
+		r = fail_requested(&conf->requested, request->arena, err);
+	return r;
+}
+
+/* Just what this call took: a second ADD that is refused must not release what the first one got. */
+static void give_all_back(const struct cni_request *request, struct reserve *store, const struct cni_result *result,
+			  struct error *err)
+{
+	struct owner owner = request_owner(request);
+
+	for (size_t i = result->ips.n; i-- > 0;) {
+		struct error later = { 0 };
+
+		if (reserve_give_back(store, &owner, &result->ips.items[i].address.ip, &later) < 0)
+			error_join(err, &later);
+	}
+}
+
+static int host_local_add(struct cni_request *request, void *data, struct cni_result *result, struct error *err)
+{
+	struct host_local *conf = data;
+	auto_reserve struct reserve *store = NULL;
+	int r = 0;
+
+	if (conf->ipam.resolv_conf && *conf->ipam.resolv_conf)
+		r = resolv_read(conf->ipam.resolv_conf, request->arena, &result->dns, err);
+	if (r == 0)
+		r = open_store(request, conf, true, &store, err);
+	if (r < 0)
+		return r;
+	r = allocate_all(request, conf, store, result, err);
+	if (r < 0) {
+		give_all_back(request, store, result, err);
+		return r;
+	}
+	list_each(route, &conf->ipam.routes)
+		*list_add(request->arena, &result->routes) = *route;
+	return 0;
+}
+
+/* ---- DEL, CHECK, GC, STATUS ---- */
+
+/* No directory, no leases: nothing is made for the sake of finding it empty. */
+static int host_local_del(struct cni_request *request, void *data, struct error *err)
+{
+	struct owner owner = request_owner(request);
+	auto_reserve struct reserve *store = NULL;
+	int r = open_store(request, data, false, &store, err);
+
+	if (r == -ENOENT || r == -ENOTDIR)
+		return 0;
+	return r < 0 ? r : reserve_release(store, &owner, NULL, err);
+}
+
+static int host_local_gc(struct cni_request *request, void *data, struct error *err)
+{
+	auto_reserve struct reserve *store = NULL;
+	int r = open_store(request, data, false, &store, err);
+
+	if (r == -ENOENT || r == -ENOTDIR)
+		return 0;
+	return r < 0 ? r : reserve_gc(store, &request->common.attachments, NULL, err);
+}
+
+static bool holds(const ips_t *held, const struct ip *ip)
+{
+	list_each(one, held)
+		if (ip_equal(one, ip))
+			return true;
+	return false;
+}
+
+/* What the runtime believes (prevResult) against what is held: an address from our sets must be held, and at least one
+ * that is held must be known. Addresses of other plugins in the chain are none of our business. */
+static int compare_result(const struct cni_request *request, const struct host_local *conf, const ips_t *held,
+			  const struct cni_result *result, struct error *err)
+{
+	bool matched = result->ips.n == 0;
+	char text[IP_TEXT_SIZE];
+
+	list_each(ip, &result->ips) {
+		if (holds(held, &ip->address.ip)) {
+			matched = true;
+			continue;
+		}
+		list_each(set, &conf->sets)
+			if (range_set_find(set, &ip->address.ip))
+				return fail(err, ENOENT, "host-local: Failed to find address %s added by container %s",
+					    ip_format(&ip->address.ip, text), request->container);
+	}
+	if (!matched)
+		return fail(err, ENOENT, "host-local: address %s of container %s is not in prevResult",
+			    ip_format(&held->items[0], text), request->container);
+	return 0;
+}
+
+static int host_local_check(struct cni_request *request, void *data, struct error *err)
+{
+	struct owner owner = request_owner(request);
+	auto_reserve struct reserve *store = NULL;
+	struct cni_result result = { 0 };
+	ips_t held = { 0 };
+	int r = open_store(request, data, false, &store, err);
+
+	if (r == 0)
+		r = reserve_find(store, &owner, request->arena, &held, err);
+	if (r == 0 || r == -ENOENT || r == -ENOTDIR)
+		return fail(err, ENOENT, "host-local: Failed to find address added by container %s",
+			    request->container);
+	if (r < 0)
+		return r;
+	r = request_prev_result(request, &result, err);
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : compare_result(request, data, &held, &result, err);
+}
+
+static int not_available(struct error *err, int r)
+{
+	if (err)
+		err->code = CNI_NOT_AVAILABLE;
+	return r;
+}
+
+/* Would an ADD get its addresses? Networks start without a directory, with everything free. */
+static int host_local_status(struct cni_request *request, void *data, struct error *err)
+{
+	struct host_local *conf = data;
+	auto_reserve struct reserve *store = NULL;
+	int r = open_store(request, conf, false, &store, err);
+
+	if (r == -ENOENT)
+		return 0;
+	for (unsigned i = 0; i < conf->sets.n && r == 0; i++)
+		r = reserve_peek(store, &conf->sets.items[i], i, err);
+	return r < 0 ? not_available(err, r) : 0;
+}
+
+static const struct cni_plugin host_local = {
+	.fields     = fields,
+	.del_fields = del_fields,
+	.size       = sizeof(struct host_local),
+	.defaults   = &defaults,
+	.validate   = host_local_validate,
+	.add        = host_local_add,
+	.del        = host_local_del,
+	.check      = host_local_check,
+	.gc         = host_local_gc,
+	.status     = host_local_status,
+};
+
+const struct applet applet_host_local = {
+	.summary = "addresses from ranges, kept as files on this node",
+	.about   = "Each ADD takes one free address from every range set and keeps it as a file named by the address, in a "
+		   "folder of dataDir named by the network, until DEL. The folder is that of the reference plugin: either can "
+		   "take over from the other at any moment.\n\n"
+		   "When DEL is never called, because a node went down, GC removes the leases of containers that are gone. "
+		   "STATUS says when a range set is full.",
+	.example = "{ \"cniVersion\": \"1.1.0\", \"name\": \"mynet\", \"type\": \"bridge\",\n"
+		   "  \"ipam\": { \"type\": \"host-local\", \"routes\": [ { \"dst\": \"0.0.0.0/0\" } ],\n"
+		   "    \"ranges\": [ [ { \"subnet\": \"10.1.0.0/24\" } ], [ { \"subnet\": \"fd00:1::/64\" } ] ] } }",
+	.plugin  = &host_local,
+};
