@@ -79,7 +79,7 @@ struct link_change {
 	struct mac mac;
 	const char *new_name, *alias;
 };
-/* By index, or by name when index is 0; label says what the user wanted. */
+/* By index, or by name when index is 0 (a new name needs the index); label says what the user wanted. */
 void link_queue_change(struct netlink *nl, int index, const char *name,
 		       const struct link_change *change, const char *label);
 

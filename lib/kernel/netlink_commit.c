@@ -13,6 +13,8 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <sys/socket.h>
 
+#include "base/log.h"
+
 #define CHUNK_SIZE 65536
 #define CHUNK_COST 128 /* small replies; one that carries an object counts REPLY_COST */
 #define REPLY_COST 4
@@ -93,6 +95,8 @@ static int exchange_send(struct exchange *ex, bool batch, struct error *err)
 		{ .iov_base = &end, .iov_len = sizeof(end) },
 	};
 
+	for (size_t n = ex->first; n < ex->last; n++)
+		log_debug("netlink: %s", nl->labels.data + netlink_request(nl, n)->label);
 	netlink_message(nl, ex->last - 1)->nlmsg_flags |= NLM_F_ACK;
 	if (!batch)
 		return netlink_send(nl, &iov[1], 1, err);

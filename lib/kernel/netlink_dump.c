@@ -8,6 +8,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "base/log.h"
+
 #define DUMP_TRIES     8
 #define EVENTS_AT_ONCE 64 /* datagrams */
 
@@ -84,6 +86,7 @@ static int dump_collect(struct dump *dump, struct buffer *records, struct error 
 	header->nlmsg_flags |= NLM_F_DUMP;
 	header->nlmsg_seq = ++nl->seq;
 	records->size = 0;
+	log_debug("netlink: %s", nl->labels.data);
 	dump->done = dump->interrupted = false;
 	r = netlink_send(nl, &iov, 1, err);
 	while (r >= 0 && !dump->done) {

@@ -309,6 +309,39 @@ LIVE(wait_up_sees_the_event)
 	close(netns);
 }
 
+static int ignore(const struct nlmsghdr *event unused, void *arg unused, struct error *err unused)
+{
+	return 0;
+}
+
+/* More events than the socket holds: that they are lost is told, and what comes afterwards is there again. */
+LIVE(lost_events_are_told)
+{
+	auto_netlink struct netlink *nl = NULL, *events = NULL;
+	struct error err = { 0 };
+	int r = 1;
+
+	check_ok(netlink_open(&nl, NETLINK_ROUTE, -1, &err), err);
+	check_ok(netlink_open(&events, NETLINK_ROUTE, -1, &err), err);
+	check_ok(netlink_subscribe(events, RTNLGRP_LINK, &err), err);
+	setsockopt(netlink_fd(events), SOL_SOCKET, SO_RCVBUF, &(int){ 1 }, sizeof(int));
+	for (int i = 0; i < 20; i++) {
+		link_queue_change(nl, 1, NULL,
+				  &(struct link_change){ .what = LINK_SET_MTU, .mtu = 2000 + i },
+				  "set mtu");
+		check_ok(netlink_commit(nl, &err), err);
+	}
+	for (int i = 0; i < 100 && r > 0; i++)
+		r = netlink_events(events, 1000, ignore, NULL, &err);
+	check_int(r, -ENOBUFS);
+	while (netlink_events(events, 0, ignore, NULL, &err) > 0)
+		;
+	link_queue_change(nl, 1, NULL, &(struct link_change){ .what = LINK_SET_MTU, .mtu = 3000 },
+			  "set mtu");
+	check_ok(netlink_commit(nl, &err), err);
+	check(netlink_events(events, 1000, ignore, NULL, &err) >= 1);
+}
+
 static const struct netns_info *find(const netns_list_t *list, const char *name)
 {
 	list_each(info, list)
