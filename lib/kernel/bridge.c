@@ -13,11 +13,15 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 
+/* A file that each network namespace has one of, and that nobody else locks. Its dentry, and with it its inode, is one
+ * for all who have it open, which is as long as a lock needs. */
+#define LOCK_FILE "/proc/sys/net/ipv4/ip_forward"
+
 int bridge_hold(int *lock, struct error *err)
 {
-	*lock = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	*lock = open(LOCK_FILE, O_RDONLY | O_CLOEXEC);
 	if (*lock < 0 || flock(*lock, LOCK_SH))
-		return fail_errno(err, errno, "hold the network namespace");
+		return fail_errno(err, errno, "lock %s against a failing ADD", LOCK_FILE);
 	return 0;
 }
 

@@ -5,7 +5,7 @@
 #include "kernel/link.h"
 
 /*
- * A bridge is shared by all ADDs on the host. Each holds it (a shared flock on the network namespace itself) from its
+ * A bridge is shared by all ADDs on the host. Each holds it (a shared flock on a file of the network namespace) from its
  * first look until it is done; who wants to take the bridge back after a failure does so only when it can hold it alone.
  */
 int  bridge_hold(int *lock, struct error *err) must_check;
