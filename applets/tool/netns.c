@@ -1,6 +1,7 @@
 /*
- * netns: which network namespaces there are and who holds them; make, remove, enter and identify one. What a person
- * calls a namespace may be a name, a path, a process or a container: lib/kernel/netns.c finds it, this file shows it.
+ * netns: which network namespaces there are and who holds them; make, remove, enter and identify
+ * one. What a person calls a namespace may be a name, a path, a process or a container:
+ * lib/kernel/netns.c finds it, this file shows it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,43 +15,60 @@
 #include "kernel/link.h"
 #include "kernel/netns.h"
 
-#define SHOWN       3      /* entries of a long list that a table cell shows */
-#define SHORT_ID    12     /* digits of a container id that people use */
+#define SHOWN    3  /* entries of a long list that a table cell shows */
+#define SHORT_ID 12 /* digits of a container id that people use */
 
-enum { STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127 };      /* as shells have them */
+enum { STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127 }; /* as shells have them */
 
 typedef LIST(const char *) words_t;
 
 struct interface {
 	const char *name, *kind;
-	int         index, mtu;
-	bool        up;
-	struct mac  mac;
+	int index, mtu;
+	bool up;
+	struct mac mac;
 	LIST(struct cidr) addresses;
 };
 
 /* One namespace, for --json. */
 struct record {
 	const char *name, *path, *command, *container;
-	uint64_t    inode;
-	bool        has_id, current;
-	int         id;
-	LIST(int)   pids;
+	uint64_t inode;
+	bool has_id, current;
+	int id;
+	LIST(int) pids;
 	LIST(struct interface) interfaces;
 };
 
 /* The same for people: what is the same in every row, or nobody reads, left out. */
 struct line {
 	const char *name, *id, *holder, *pids, *interfaces, *addresses;
-	uint64_t    inode;
+	uint64_t inode;
 };
 
+/* ---- options ---- */
+
+struct show_options {
+	const char *target; /* of identify */
+	bool json;
+};
+
+struct names_options {
+	words_t names;
+};
+
+struct exec_options {
+	const char *target;
+	words_t command;
+};
+
+/* clang-format off */
 #define INTERFACE(member) .offset = offsetof(struct interface, member)
 static const struct field interface_fields[] = {
 	{ .key = "name", .type = FIELD_STRING, INTERFACE(name), .help = "name of the interface" },
 	{ .key = "index", .type = FIELD_INT, INTERFACE(index), .help = "index in its namespace" },
-	{ .key = "kind", .type = FIELD_STRING, INTERFACE(kind), .help = "veth, bridge, ...; absent: a device" },
-	{ .key = "up", .type = FIELD_BOOL, INTERFACE(up), .flags = FIELD_KEEP_EMPTY, .help = "switched on" },
+	{ .key = "kind", .type = FIELD_STRING, INTERFACE(kind), .help = "veth ...; absent: a device" },
+	{ .key = "up", .type = FIELD_BOOL, INTERFACE(up), .flags = FIELD_KEEP_EMPTY, .help = "is on" },
 	{ .key = "mtu", .type = FIELD_INT, INTERFACE(mtu), .help = "largest packet, in bytes" },
 	{ .key = "mac", .type = FIELD_MAC, INTERFACE(mac), .help = "hardware address" },
 	{ .key = "addresses", .type = FIELD_LIST, INTERFACE(addresses), .flags = FIELD_KEEP_EMPTY,
@@ -62,16 +80,18 @@ static const struct field interface_fields[] = {
 static const struct field record_fields[] = {
 	{ .key = "name", .type = FIELD_STRING, RECORD(name), .help = "name under /run/netns" },
 	{ .key = "path", .type = FIELD_PATH, RECORD(path), .help = "file that opens it" },
-	{ .key = "inode", .type = FIELD_UINT64, RECORD(inode), .help = "number that tells it from others" },
+	{ .key = "inode", .type = FIELD_UINT64, RECORD(inode), .help = "tells it from others" },
 	{ .key = "id", .type = FIELD_INT, RECORD(id), .seen = FIELD_SEEN(struct record, has_id),
 	  .help = "id that the current namespace gave it" },
-	{ .key = "current", .type = FIELD_BOOL, RECORD(current), .flags = FIELD_KEEP_EMPTY, .help = "we are in it" },
+	{ .key = "current", .type = FIELD_BOOL, RECORD(current), .flags = FIELD_KEEP_EMPTY,
+	  .help = "we are in it" },
 	{ .key = "pids", .type = FIELD_LIST, RECORD(pids), .flags = FIELD_KEEP_EMPTY, .element = FIELD_INT,
 	  .size = sizeof(int), .help = "processes in it" },
-	{ .key = "command", .type = FIELD_STRING, RECORD(command), .help = "command of the first of them" },
+	{ .key = "command", .type = FIELD_STRING, RECORD(command), .help = "name of the first of them" },
 	{ .key = "container", .type = FIELD_STRING, RECORD(container), .help = "id of its container" },
 	{ .key = "interfaces", .type = FIELD_LIST, RECORD(interfaces), .flags = FIELD_KEEP_EMPTY,
-	  .element = FIELD_OBJECT, .fields = interface_fields, .size = sizeof(struct interface), .help = "its interfaces" },
+	  .element = FIELD_OBJECT, .fields = interface_fields, .size = sizeof(struct interface),
+	  .help = "its interfaces" },
 	FIELDS_END,
 };
 
@@ -86,6 +106,36 @@ static const struct field line_fields[] = {
 	{ .key = "addresses", .type = FIELD_STRING, LINE(addresses) },
 	FIELDS_END,
 };
+
+#define SHOW(member) .offset = offsetof(struct show_options, member)
+#define NAMES        .offset = offsetof(struct names_options, names), .size = sizeof(char *)
+#define EXEC(member) .offset = offsetof(struct exec_options, member)
+#define TARGET_HELP  "name, path, process id or container id"
+#define REQUIRED     .flags = FIELD_POSITIONAL | FIELD_REQUIRED
+#define JSON_ROW     { .key = "json", .type = FIELD_BOOL, SHOW(json), .letter = 'j', \
+		       .help = "print JSON, with everything there is to know" }
+static const struct field list_fields[] = { JSON_ROW, FIELDS_END };
+static const struct field add_fields[] = {
+	{ .key = "name", .type = FIELD_LIST, NAMES, REQUIRED, .element = FIELD_STRING, .help = "a new name" },
+	FIELDS_END,
+};
+static const struct field del_fields[] = {
+	{ .key = "name", .type = FIELD_LIST, NAMES, REQUIRED, .element = FIELD_NETNS, .help = "name to remove" },
+	FIELDS_END,
+};
+static const struct field exec_fields[] = {
+	{ .key = "target", .type = FIELD_NETNS, EXEC(target), REQUIRED, .help = TARGET_HELP },
+	{ .key = "command", .type = FIELD_LIST, EXEC(command), REQUIRED | FIELD_RAW_REST,
+	  .element = FIELD_STRING, .size = sizeof(char *), .help = "program to run there, with its arguments" },
+	FIELDS_END,
+};
+static const struct field identify_fields[] = {
+	{ .key = "target", .type = FIELD_NETNS, SHOW(target), .flags = FIELD_POSITIONAL,
+	  .help = TARGET_HELP "; without: where we are" },
+	JSON_ROW,
+	FIELDS_END,
+};
+/* clang-format on */
 
 /* ---- finding out ---- */
 
@@ -115,10 +165,13 @@ static int read_interfaces(struct record *record, struct arena *arena, struct er
 	if (r < 0)
 		return r;
 	list_each(link, &links) {
-		*list_add(arena, &record->interfaces) = (struct interface){
-			.name = arena_strdup(arena, link->name), .kind = arena_strdup(arena, link->kind),
-			.index = link->index, .mtu = link->mtu, .mac = link->mac, .up = link->flags & LINK_UP,
-		};
+		*list_add(arena, &record->interfaces) =
+			(struct interface){ .name = arena_strdup(arena, link->name),
+					    .kind = arena_strdup(arena, link->kind),
+					    .index = link->index,
+					    .mtu = link->mtu,
+					    .mac = link->mac,
+					    .up = link->flags & LINK_UP };
 	}
 	add_addresses(record, &addrs, arena);
 	return 0;
@@ -127,9 +180,15 @@ static int read_interfaces(struct record *record, struct arena *arena, struct er
 static struct record make_record(const struct netns_info *info, struct arena *arena)
 {
 	struct record record = {
-		.name = info->name, .path = info->path, .command = info->command, .container = info->container,
-		.inode = info->inode, .has_id = info->id >= 0, .id = info->id >= 0 ? info->id : 0,
-		.current = info->current, .pids = { info->pids.items, info->pids.n },
+		.name = info->name,
+		.path = info->path,
+		.command = info->command,
+		.container = info->container,
+		.inode = info->inode,
+		.has_id = info->id >= 0,
+		.id = info->id >= 0 ? info->id : 0,
+		.current = info->current,
+		.pids = { info->pids.items, info->pids.n },
 	};
 	struct error err = { 0 };
 
@@ -178,7 +237,8 @@ static const char *addresses_text(const struct record *record, struct arena *are
 	list_each(interface, &record->interfaces)
 		list_each(cidr, &interface->addresses)
 			if (ip_is_global_unicast(&cidr->ip))
-				*list_add(arena, &words) = arena_strdup(arena, cidr_format(cidr, text));
+				*list_add(arena, &words) =
+					arena_strdup(arena, cidr_format(cidr, text));
 	return clipped(&words, arena);
 }
 
@@ -191,7 +251,8 @@ static const char *own_container(const netns_list_t *infos)
 	return "";
 }
 
-/* The first process, and the container it is in; NULL when only a name or a mount holds the namespace. */
+/* The first process, and the container it is in; NULL when only a name or a mount holds the
+ * namespace. */
 static const char *holder_text(const struct record *record, const char *own, struct arena *arena)
 {
 	if (!record->container || streq(record->container, own))
@@ -206,28 +267,21 @@ static struct line make_line(const struct record *record, const char *own, struc
 	if (record->current)
 		name = name ? arena_printf(arena, "%s (here)", name) : "(here)";
 	return (struct line){
-		.name = name, .inode = record->inode, .holder = holder_text(record, own, arena),
+		.name = name,
+		.inode = record->inode,
+		.holder = holder_text(record, own, arena),
 		.id = record->has_id ? arena_printf(arena, "%d", record->id) : NULL,
-		.pids = pids_text(record, arena), .interfaces = interfaces_text(record, arena),
+		.pids = pids_text(record, arena),
+		.interfaces = interfaces_text(record, arena),
 		.addresses = addresses_text(record, arena),
 	};
 }
 
 /* ---- list ---- */
 
-struct list_options {
-	bool json;
-};
-
-static const struct field list_fields[] = {
-	{ .key = "json", .type = FIELD_BOOL, .offset = offsetof(struct list_options, json), .letter = 'j',
-	  .help = "print JSON, with everything there is to know" },
-	FIELDS_END,
-};
-
 static int netns_list_run(struct invocation *call, void *options_, struct error *err)
 {
-	const struct list_options *options = options_;
+	const struct show_options *options = options_;
 	LIST(struct record) records = { 0 };
 	LIST(struct line) lines = { 0 };
 	netns_list_t infos = { 0 };
@@ -238,11 +292,14 @@ static int netns_list_run(struct invocation *call, void *options_, struct error 
 	list_each(info, &infos)
 		*list_add(call->arena, &records) = make_record(info, call->arena);
 	list_each(record, &records)
-		*list_add(call->arena, &lines) = make_line(record, own_container(&infos), call->arena);
+		*list_add(call->arena, &lines) =
+			make_line(record, own_container(&infos), call->arena);
 	if (options->json)
-		table_print(call->out, record_fields, records.items, records.n, sizeof(*records.items), true);
+		table_print(call->out, record_fields, records.items, records.n,
+			    sizeof(*records.items), true);
 	else
-		table_print(call->out, line_fields, lines.items, lines.n, sizeof(*lines.items), false);
+		table_print(call->out, line_fields, lines.items, lines.n, sizeof(*lines.items),
+			    false);
 	return 0;
 }
 
@@ -266,7 +323,8 @@ static int no_namespace(const char *word, struct arena *arena, struct error *err
 	const char *nearest = nearest_name(word, arena);
 
 	if (nearest)
-		return fail(err, ENOENT, "no namespace \"%s\"; did you mean \"%s\"?", word, nearest);
+		return fail(err, ENOENT, "no namespace \"%s\"; did you mean \"%s\"?", word,
+			    nearest);
 	return fail(err, ENOENT, "no namespace \"%s\" (see `cnibox netns list`)", word);
 }
 
@@ -288,17 +346,6 @@ static int open_target(const char *word, struct arena *arena, int *fd, struct er
 }
 
 /* ---- add, del ---- */
-
-struct names_options {
-	words_t names;
-};
-
-#define NAMES_ROW(row_type, text)                                                                  \
-	{ .key = "name", .type = FIELD_LIST, .offset = offsetof(struct names_options, names),      \
-	  .flags = FIELD_POSITIONAL | FIELD_REQUIRED, .element = (row_type), .size = sizeof(char *), .help = (text) }
-
-static const struct field add_fields[] = { NAMES_ROW(FIELD_STRING, "name of the new namespace"), FIELDS_END };
-static const struct field del_fields[] = { NAMES_ROW(FIELD_NETNS, "name of the namespace"), FIELDS_END };
 
 static int netns_add_run(struct invocation *call, void *options_, struct error *err)
 {
@@ -338,22 +385,6 @@ static int netns_del_run(struct invocation *call, void *options_, struct error *
 
 /* ---- exec ---- */
 
-struct exec_options {
-	const char *target;
-	words_t     command;
-};
-
-#define TARGET_HELP "name, path, process id or container id"
-
-static const struct field exec_fields[] = {
-	{ .key = "target", .type = FIELD_NETNS, .offset = offsetof(struct exec_options, target),
-	  .flags = FIELD_POSITIONAL | FIELD_REQUIRED, .help = TARGET_HELP },
-	{ .key = "command", .type = FIELD_LIST, .offset = offsetof(struct exec_options, command),
-	  .flags = FIELD_POSITIONAL | FIELD_REQUIRED | FIELD_RAW_REST, .element = FIELD_STRING, .size = sizeof(char *),
-	  .help = "program to run there, with its arguments" },
-	FIELDS_END,
-};
-
 static int cannot_run(struct error *err, int errnum, const char *program)
 {
 	if (errnum == ENOENT) {
@@ -377,7 +408,7 @@ static int netns_exec_run(struct invocation *call, void *options_, struct error 
 	if (r < 0)
 		return r;
 	r = netns_enter(fd, &old, err);
-	if (r == -EINVAL)      /* a namespace of another kind */
+	if (r == -EINVAL) /* a namespace of another kind */
 		return fail(err, EINVAL, "\"%s\" is not a network namespace", options->target);
 	if (r < 0)
 		return r;
@@ -393,19 +424,6 @@ static int netns_exec_run(struct invocation *call, void *options_, struct error 
 
 /* ---- identify ---- */
 
-struct identify_options {
-	const char *target;
-	bool        json;
-};
-
-static const struct field identify_fields[] = {
-	{ .key = "target", .type = FIELD_NETNS, .offset = offsetof(struct identify_options, target),
-	  .flags = FIELD_POSITIONAL, .help = TARGET_HELP "; without: where we are" },
-	{ .key = "json", .type = FIELD_BOOL, .offset = offsetof(struct identify_options, json), .letter = 'j',
-	  .help = "print JSON, with everything there is to know" },
-	FIELDS_END,
-};
-
 /* The namespace's name, or what else to call it by. */
 static const char *identity_text(const struct record *record, const char *own, struct arena *arena)
 {
@@ -420,7 +438,7 @@ static const char *identity_text(const struct record *record, const char *own, s
 
 static int netns_identify_run(struct invocation *call, void *options_, struct error *err)
 {
-	const struct identify_options *options = options_;
+	const struct show_options *options = options_;
 	const char *target = options->target ? options->target : "/proc/thread-self/ns/net";
 	struct record record = { .path = target };
 	netns_list_t infos = { 0 };
@@ -442,33 +460,37 @@ static int netns_identify_run(struct invocation *call, void *options_, struct er
 	if (options->json)
 		table_print(call->out, record_fields, &record, 1, sizeof(record), true);
 	else
-		fprintf(call->out, "%s\n", identity_text(&record, own_container(&infos), call->arena));
+		fprintf(call->out, "%s\n",
+			identity_text(&record, own_container(&infos), call->arena));
 	return 0;
 }
 
 /* ---- descriptor ---- */
 
+/* clang-format off */
 static const struct verb verbs[] = {
-	{ .name = "list", .summary = "all namespaces, named or not, and who holds them", .fields = list_fields,
-	  .size = sizeof(struct list_options), .run = netns_list_run },
-	{ .name = "add", .summary = "make named namespaces", .fields = add_fields, .size = sizeof(struct names_options),
-	  .needs = NEEDS_SYS_ADMIN, .run = netns_add_run },
-	{ .name = "del", .summary = "remove names; what still runs there goes on", .fields = del_fields,
-	  .size = sizeof(struct names_options), .needs = NEEDS_SYS_ADMIN, .run = netns_del_run },
-	{ .name = "exec", .summary = "run a command in a namespace", .fields = exec_fields,
-	  .size = sizeof(struct exec_options), .needs = NEEDS_SYS_ADMIN, .run = netns_exec_run },
-	{ .name = "identify", .summary = "the name or the holder of a namespace", .fields = identify_fields,
-	  .size = sizeof(struct identify_options), .run = netns_identify_run },
+	{ .name = "list", .summary = "all namespaces, named or not, and who holds them",
+	  .fields = list_fields, .size = sizeof(struct show_options), .run = netns_list_run },
+	{ .name = "add", .summary = "make named namespaces", .needs = NEEDS_SYS_ADMIN,
+	  .fields = add_fields, .size = sizeof(struct names_options), .run = netns_add_run },
+	{ .name = "del", .summary = "remove names; what runs there goes on", .needs = NEEDS_SYS_ADMIN,
+	  .fields = del_fields, .size = sizeof(struct names_options), .run = netns_del_run },
+	{ .name = "exec", .summary = "run a command in a namespace", .needs = NEEDS_SYS_ADMIN,
+	  .fields = exec_fields, .size = sizeof(struct exec_options), .run = netns_exec_run },
+	{ .name = "identify", .summary = "the name or the holder of a namespace",
+	  .fields = identify_fields, .size = sizeof(struct show_options), .run = netns_identify_run },
 	{ 0 },
 };
+/* clang-format on */
 
 const struct applet applet_netns = {
 	.summary = "list, make, enter and identify network namespaces",
-	.about = "Finds the namespaces with a name (under /run/netns, shared with ip-netns(8)) and those that only\n"
-		 "a process holds, such as a container's.\n\n"
-		 "A TARGET is a name, a path, the id of a process, or the id of a container (12 digits or more).\n"
-		 "exec enters the network namespace alone: files, /sys among them, stay those of the caller. It\n"
-		 "exits with the command's status; 127: not found, 126: not executable.",
+	.about =
+		"Finds the namespaces with a name (under /run/netns, shared with ip-netns(8)) and those that\n"
+		"only a process holds, such as a container's.\n\n"
+		"A TARGET is a name, a path, the id of a process, or the id of a container (12 digits or more).\n"
+		"exec enters the network namespace alone: files, /sys among them, stay those of the caller. It\n"
+		"exits with the command's status; 127: not found, 126: not executable.",
 	.example = "cnibox netns add blue\n"
 		   "cnibox netns exec blue -- ip addr\n"
 		   "cnibox netns identify 1234\n"

@@ -1,28 +1,31 @@
 /*
- * Completion: the shells' scripts (completion/) hand over the words and show what this prints, so that they never know
- * an applet. A candidate is a line, its description behind a tab; "@file" and "@dir" ask the shell for paths.
+ * Completion: the shells' scripts (completion/) hand over the words and show what this prints, so
+ * that they never know an applet. A candidate is a line, its description behind a tab; "@file" and
+ * "@dir" ask the shell for paths.
  */
 #include <dirent.h>
 #include <stdio.h>
 
+#include "base/text.h"
 #include "describe/help.h"
 #include "describe/help_text.h"
 #include "describe/scan.h"
 
-#define NETNS_DIR "/run/netns"      /* iproute2's; lib/kernel, which knows it too, lies above this layer */
+/* iproute2's; lib/kernel, which knows it too, lies above this layer */
+#define NETNS_DIR "/run/netns"
 #define WORDS_MAX 256
 
 struct completer {
-	FILE         *out;
-	const char   *typed;      /* the incomplete word, or the part behind "--name=" */
-	const char   *lead;       /* "--name=", which candidates repeat; "" otherwise */
-	bool          split;      /* the shell takes "--name=" for a word of its own: nothing to repeat */
+	FILE *out;
+	const char *typed; /* the incomplete word, or the part behind "--name=" */
+	const char *lead;  /* "--name=", which candidates repeat; "" otherwise */
+	bool split;        /* the shell takes "--name=" for a word of its own: nothing to repeat */
 	struct arena *arena;
 };
 
 static void candidate(const struct completer *completer, const char *word, const char *description)
 {
-	if (strncmp(word, completer->typed, strlen(completer->typed)))
+	if (!has_prefix(word, completer->typed))
 		return;
 	fprintf(completer->out, "%s%s", completer->lead, word);
 	if (description && *description)
@@ -44,7 +47,8 @@ static void directory_entries(const struct completer *completer, const char *dir
 
 static bool is_directory_row(const struct field *field)
 {
-	return field->metavar && (streq(field->metavar, "DIR") || streq(field->metavar, "DIRECTORY"));
+	return field->metavar &&
+	       (streq(field->metavar, "DIR") || streq(field->metavar, "DIRECTORY"));
 }
 
 static void values(const struct completer *completer, const struct field *field)
@@ -61,16 +65,12 @@ static void values(const struct completer *completer, const struct field *field)
 			if (*value.names[i])
 				candidate(completer, value.names[i], NULL);
 		break;
-	case FIELD_IFNAME:
-		directory_entries(completer, "/sys/class/net");
-		break;
-	case FIELD_NETNS:
-		directory_entries(completer, NETNS_DIR);
-		break;
+	case FIELD_IFNAME: directory_entries(completer, "/sys/class/net"); break;
+	case FIELD_NETNS: directory_entries(completer, NETNS_DIR); break;
 	case FIELD_PATH:
 		fputs(is_directory_row(field) ? "@dir\n" : "@file\n", completer->out);
 		break;
-	default:      /* a command line of its own: a program, or its arguments */
+	default: /* a command line of its own: a program, or its arguments */
 		if (field->flags & FIELD_RAW_REST)
 			fputs("@file\n", completer->out);
 		break;
@@ -82,13 +82,15 @@ static void values(const struct completer *completer, const struct field *field)
 static void option_candidates(const struct completer *completer, const struct verb *verb)
 {
 	for (const struct field *field = verb->fields; field && field->type; field++) {
-		bool on = field->type == FIELD_BOOL && verb->defaults && !field_empty(field, verb->defaults);
+		bool on = field->type == FIELD_BOOL && verb->defaults &&
+			  !field_empty(field, verb->defaults);
 		char name[OPTION_NAME_SIZE];
 
 		if (!field_is_option(field) || (field->flags & (FIELD_HIDDEN | FIELD_DEPRECATED)))
 			continue;
 		option_spell(field->key, name);
-		candidate(completer, arena_printf(completer->arena, on ? "--no-%s" : "--%s", name), field->help);
+		candidate(completer, arena_printf(completer->arena, on ? "--no-%s" : "--%s", name),
+			  field->help);
 	}
 	candidate(completer, "--help", "show the help text");
 }
@@ -111,17 +113,19 @@ static const struct field *find_option(const struct field *fields, const char *w
 static void attached_value(struct completer completer, const struct verb *verb)
 {
 	const char *equals = strchr(completer.typed, '=');
-	const struct field *field = find_option(verb->fields, completer.typed + 2, (size_t)(equals - completer.typed - 2));
+	const struct field *field = find_option(verb->fields, completer.typed + 2,
+						(size_t)(equals - completer.typed - 2));
 
 	if (!completer.split)
-		completer.lead = arena_printf(completer.arena, "%.*s", (int)(equals + 1 - completer.typed),
-					      completer.typed);
+		completer.lead = arena_printf(completer.arena, "%.*s",
+					      (int)(equals + 1 - completer.typed), completer.typed);
 	completer.typed = equals + 1;
 	if (field)
 		values(&completer, field);
 }
 
-static void option_words(const struct completer *completer, const struct verb *verb, char *const *words, size_t n)
+static void option_words(const struct completer *completer, const struct verb *verb,
+			 char *const *words, size_t n)
 {
 	struct scan scan = { .fields = verb->fields, .argc = (int)n - 1, .argv = words };
 	const struct field *argument;
@@ -134,11 +138,9 @@ static void option_words(const struct completer *completer, const struct verb *v
 		return;
 	}
 	argument = scan_argument(&scan);
-	if (!scan.plain && !strncmp(completer->typed, "--", 2) && strchr(completer->typed, '='))
+	if (!scan.plain && has_prefix(completer->typed, "--") && strchr(completer->typed, '='))
 		attached_value(*completer, verb);
-	else if (!scan.plain && completer->typed[0] == '-')
-		option_candidates(completer, verb);
-	else if (argument)
+	else if (argument && (scan.plain || completer->typed[0] != '-'))
 		values(completer, argument);
 	else if (!scan.plain)
 		option_candidates(completer, verb);
@@ -152,13 +154,15 @@ static void verb_candidates(const struct completer *completer, const struct appl
 		candidate(completer, verb->name, verb->summary);
 }
 
-static void applet_candidates(const struct completer *completer, const struct applet_entry *entries, size_t n)
+static void applet_candidates(const struct completer *completer, const struct applet_entry *entries,
+			      size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		candidate(completer, entries[i].name, entries[i].applet->summary);
 }
 
-static void first_word(const struct completer *completer, const struct applet_entry *entries, size_t n)
+static void first_word(const struct completer *completer, const struct applet_entry *entries,
+		       size_t n)
 {
 	applet_candidates(completer, entries, n);
 	candidate(completer, "list", "the applets of this binary");
@@ -169,7 +173,8 @@ static void first_word(const struct completer *completer, const struct applet_en
 	}
 }
 
-static const struct applet_entry *find_applet(const struct applet_entry *entries, size_t n, const char *name)
+static const struct applet_entry *find_applet(const struct applet_entry *entries, size_t n,
+					      const char *name)
 {
 	for (size_t i = 0; i < n; i++)
 		if (streq(entries[i].name, name))
@@ -177,7 +182,8 @@ static const struct applet_entry *find_applet(const struct applet_entry *entries
 	return NULL;
 }
 
-static void applet_words(const struct completer *completer, const struct applet *applet, char *const *words, size_t n)
+static void applet_words(const struct completer *completer, const struct applet *applet,
+			 char *const *words, size_t n)
 {
 	static const struct verb none = { .name = NULL };
 
@@ -198,8 +204,8 @@ static void applet_words(const struct completer *completer, const struct applet 
 			option_words(completer, verb, words + 1, n - 1);
 }
 
-static void help_words(const struct completer *completer, const struct applet_entry *entries, size_t n_entries,
-		       char *const *words, size_t n)
+static void help_words(const struct completer *completer, const struct applet_entry *entries,
+		       size_t n_entries, char *const *words, size_t n)
 {
 	const struct applet_entry *entry;
 	bool option = n > 1 && words[0][0] == '-';
@@ -217,8 +223,8 @@ static void help_words(const struct completer *completer, const struct applet_en
 }
 
 /*
- * Bash breaks words at "=", so that "--name=part" arrives as three words: put together again, with the part alone as
- * what is typed. True when the incomplete word was such a part.
+ * Bash breaks words at "=", so that "--name=part" arrives as three words: put together again, with
+ * the part alone as what is typed. True when the incomplete word was such a part.
  */
 static bool join_equals(char **words, size_t *n, struct arena *arena)
 {
@@ -226,7 +232,7 @@ static bool join_equals(char **words, size_t *n, struct arena *arena)
 	size_t to = 0;
 
 	for (size_t i = 0; i < *n; i++) {
-		bool value = to > 0 && streq(words[i], "=") && !strncmp(words[to - 1], "--", 2);
+		bool value = to > 0 && streq(words[i], "=") && has_prefix(words[to - 1], "--");
 
 		last = value;
 		if (value) {
@@ -241,14 +247,16 @@ static bool join_equals(char **words, size_t *n, struct arena *arena)
 	return last;
 }
 
-void help_complete(FILE *out, const struct applet_entry *entries, size_t n_entries, char *const *words, size_t n)
+void help_complete(FILE *out, const struct applet_entry *entries, size_t n_entries,
+		   char *const *words, size_t n)
 {
 	auto_arena struct arena arena = { 0 };
 	struct completer completer = { .out = out, .typed = "", .lead = "", .arena = &arena };
 	const struct applet_entry *entry;
 	char *copy[WORDS_MAX];
 
-	n = n < WORDS_MAX ? n : WORDS_MAX;
+	if (n > WORDS_MAX)
+		return;
 	for (size_t i = 0; i < n; i++)
 		copy[i] = words[i];
 	if (!n)

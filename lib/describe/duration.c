@@ -1,12 +1,13 @@
 /*
- * Durations: the text form of FIELD_DURATION. The units are those of Go's time.ParseDuration down to the millisecond,
- * plus days, since lease times are given to us in either notation.
+ * Durations: the text form of FIELD_DURATION. The units are those of Go's time.ParseDuration down
+ * to the millisecond, plus days, since lease times are given to us in either notation.
  */
 #include "describe/duration.h"
 
 #include <ctype.h>
 #include <stdio.h>
 
+/* clang-format off */
 static const struct unit {
 	const char *name;
 	int64_t     ms;
@@ -17,8 +18,10 @@ static const struct unit {
 	{ "s",  1000     },
 	{ "ms", 1        },
 };
+/* clang-format on */
 
-/* Take the unit at *text; the end of the text means seconds, which only a bare number may leave out. */
+/* Take the unit at *text; the end of the text means seconds, which only a bare number may leave
+ * out. */
 static const struct unit *take_unit(const char **text, bool bare)
 {
 	size_t len = strspn(*text, "abcdefghijklmnopqrstuvwxyz");
@@ -92,7 +95,7 @@ const char *duration_format(int64_t ms, char text[DURATION_TEXT_SIZE])
 	size_t len = 0;
 
 	if (!ms)
-		return strcpy(text, "0s");
+		return memcpy(text, "0s", sizeof("0s"));
 	if (ms < 0)
 		text[len++] = '-';
 	for (const struct unit *unit = units; unit < units + ARRAY_SIZE(units); unit++) {

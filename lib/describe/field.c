@@ -1,6 +1,7 @@
 /*
- * The value types of the field table: one word of text into a member, a member into text, and when a member counts as
- * absent. Every reader of the table (JSON, options, help, tables) comes down to these, so a type is added here.
+ * The value types of the field table: one word of text into a member, a member into text, and when
+ * a member counts as absent. Every reader of the table (JSON, options, help, tables) comes down to
+ * these, so a type is added here.
  */
 #include "describe/field.h"
 
@@ -13,8 +14,9 @@
 #include "base/error.h"
 #include "describe/duration.h"
 
-typedef __int128 wide;      /* holds the values of every integer type */
+typedef __int128 wide; /* holds the values of every integer type */
 
+/* clang-format off */
 static const char *const type_texts[] = {
 	[FIELD_END]      = "nothing",
 	[FIELD_STRING]   = "a string",
@@ -36,6 +38,7 @@ static const char *const type_texts[] = {
 	[FIELD_LIST]     = "a list",
 	[FIELD_JSON]     = "a JSON value",
 };
+/* clang-format on */
 
 const char *field_type_text(const struct field *field)
 {
@@ -51,8 +54,13 @@ struct field field_element(const struct field *list)
 		return inner;
 	}
 	return (struct field){
-		.key = list->key, .type = list->element, .flags = list->flags & FIELD_LOOSE_BOOL, .min = list->min,
-		.max = list->max, .names = list->names, .fields = list->fields,
+		.key = list->key,
+		.type = list->element,
+		.flags = list->flags & FIELD_LOOSE_BOOL,
+		.min = list->min,
+		.max = list->max,
+		.names = list->names,
+		.fields = list->fields,
 	};
 }
 
@@ -77,13 +85,15 @@ bool field_is_number(enum field_type type)
 static void own_range(enum field_type type, wide *min, wide *max)
 {
 	*min = type == FIELD_INT ? INT_MIN : type == FIELD_INT64 ? INT64_MIN : 0;
-	*max = type == FIELD_INT    ? INT_MAX :
-	       type == FIELD_UINT32 ? UINT32_MAX :
-	       type == FIELD_PORT   ? UINT16_MAX :
-	       type == FIELD_UINT64 ? (wide)UINT64_MAX : INT64_MAX;
+	*max = type == FIELD_INT      ? INT_MAX
+	       : type == FIELD_UINT32 ? UINT32_MAX
+	       : type == FIELD_PORT   ? UINT16_MAX
+	       : type == FIELD_UINT64 ? (wide)UINT64_MAX
+				      : INT64_MAX;
 }
 
-/* A row's bounds win over the type's; one that gives a lower bound alone keeps the type's upper one. */
+/* A row's bounds win over the type's; one that gives a lower bound alone keeps the type's upper
+ * one. */
 static void row_range(const struct field *field, wide *min, wide *max)
 {
 	own_range(field->type, min, max);
@@ -126,22 +136,22 @@ static bool wide_parse(const char *word, wide *value)
 static void integer_store(enum field_type type, wide value, void *member)
 {
 	switch (type) {
-	case FIELD_INT:    *(int *)member = (int)value; break;
+	case FIELD_INT: *(int *)member = (int)value; break;
 	case FIELD_UINT32: *(uint32_t *)member = (uint32_t)value; break;
-	case FIELD_PORT:   *(uint16_t *)member = (uint16_t)value; break;
+	case FIELD_PORT: *(uint16_t *)member = (uint16_t)value; break;
 	case FIELD_UINT64: *(uint64_t *)member = (uint64_t)value; break;
-	default:           *(int64_t *)member = (int64_t)value; break;
+	default: *(int64_t *)member = (int64_t)value; break;
 	}
 }
 
 static wide integer_load(enum field_type type, const void *member)
 {
 	switch (type) {
-	case FIELD_INT:    return *(const int *)member;
+	case FIELD_INT: return *(const int *)member;
 	case FIELD_UINT32: return *(const uint32_t *)member;
-	case FIELD_PORT:   return *(const uint16_t *)member;
+	case FIELD_PORT: return *(const uint16_t *)member;
 	case FIELD_UINT64: return *(const uint64_t *)member;
-	default:           return *(const int64_t *)member;
+	default: return *(const int64_t *)member;
 	}
 }
 
@@ -157,13 +167,15 @@ bool field_range(const struct field *field, char min[24], char max[24])
 	return true;
 }
 
-static int integer_parse(const struct field *field, const char *word, void *member, struct error *err)
+static int integer_parse(const struct field *field, const char *word, void *member,
+			 struct error *err)
 {
 	char low[24], high[24];
 	wide value, min, max;
 
 	if (!wide_parse(word, &value))
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "\"%s\" is not %s", word, field_type_text(field));
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "\"%s\" is not %s", word,
+				 field_type_text(field));
 	row_range(field, &min, &max);
 	if (value < min || value > max)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s is out of range %s..%s", word,
@@ -172,18 +184,21 @@ static int integer_parse(const struct field *field, const char *word, void *memb
 	return 0;
 }
 
-static int duration_member(const struct field *field, const char *word, int64_t *member, struct error *err)
+static int duration_member(const struct field *field, const char *word, int64_t *member,
+			   struct error *err)
 {
 	char low[DURATION_TEXT_SIZE], high[DURATION_TEXT_SIZE];
 	wide min, max;
 	int64_t ms;
 
 	if (!duration_parse(word, &ms))
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "\"%s\" is not a duration (such as 1m30s)", word);
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
+				 "\"%s\" is not a duration (such as 1m30s)", word);
 	row_range(field, &min, &max);
 	if (ms < min || ms > max)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s is out of range %s..%s", word,
-				 duration_format((int64_t)min, low), duration_format((int64_t)max, high));
+				 duration_format((int64_t)min, low),
+				 duration_format((int64_t)max, high));
 	*member = ms;
 	return 0;
 }
@@ -192,13 +207,16 @@ static int duration_member(const struct field *field, const char *word, int64_t 
 
 static int not_a(const struct field *field, const char *word, struct error *err)
 {
-	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "\"%s\" is not %s", word, field_type_text(field));
+	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "\"%s\" is not %s", word,
+			 field_type_text(field));
 }
 
-/* The words of Go's strconv.ParseBool, in any case, since libcni takes them, and what people type. */
+/* The words of Go's strconv.ParseBool, in any case, since libcni takes them, and what people type.
+ */
 static int bool_parse(const struct field *field, const char *word, bool *member, struct error *err)
 {
-	static const char *const words[] = { "false", "true", "0", "1", "f", "t", "no", "yes", "off", "on" };
+	static const char *const words[] = { "false", "true", "0",   "1",   "f",
+					     "t",     "no",   "yes", "off", "on" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		if (!strcasecmp(word, words[i])) {
@@ -220,13 +238,14 @@ static int enum_parse(const struct field *field, const char *word, int *member, 
 			return 0;
 		}
 		if (*field->names[i] && len < sizeof(list))
-			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "",
-						field->names[i]);
+			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
+						len ? ", " : "", field->names[i]);
 	}
 	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "\"%s\" is not one of %s", word, list);
 }
 
-/* The kernel's rule, dev_valid_name(): 1 to 15 bytes, no '/', ':' or white space, not "." or "..". */
+/* The kernel's rule, dev_valid_name(): 1 to 15 bytes, no '/', ':' or white space, not "." or "..".
+ */
 bool field_valid_ifname(const char *name)
 {
 	if (!*name || strlen(name) > 15 || streq(name, ".") || streq(name, ".."))
@@ -234,19 +253,21 @@ bool field_valid_ifname(const char *name)
 	return !name[strcspn(name, "/: \t\n\v\f\r")];
 }
 
-static int ifname_parse(const struct field *field, const char *word, char *member, struct error *err)
+static int ifname_parse(const struct field *field, const char *word, char *member,
+			struct error *err)
 {
 	if (strlen(word) > 15)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "\"%s\" is not an interface name (longer than 15 characters)", word);
+				 "\"%s\" is not an interface name (longer than 15 characters)",
+				 word);
 	if (!field_valid_ifname(word))
 		return not_a(field, word, err);
-	strcpy(member, word);
+	memcpy(member, word, strlen(word) + 1);
 	return 0;
 }
 
-static int list_parse(const struct field *field, const char *word, void *member, struct arena *arena,
-		      struct error *err)
+static int list_parse(const struct field *field, const char *word, void *member,
+		      struct arena *arena, struct error *err)
 {
 	struct field element = field_element(field);
 	struct list *list = member;
@@ -261,32 +282,34 @@ static int list_parse(const struct field *field, const char *word, void *member,
 	return r;
 }
 
-int field_parse(const struct field *field, const char *word, void *out, struct arena *arena, struct error *err)
+int field_parse(const struct field *field, const char *word, void *out, struct arena *arena,
+		struct error *err)
 {
 	void *member = (char *)out + field->offset;
 
 	switch (field->type) {
 	case FIELD_STRING:
 	case FIELD_NETNS:
-	case FIELD_PATH:     *(const char **)member = arena_strdup(arena, word); return 0;
-	case FIELD_BOOL:     return bool_parse(field, word, member, err);
+	case FIELD_PATH: *(const char **)member = arena_strdup(arena, word); return 0;
+	case FIELD_BOOL: return bool_parse(field, word, member, err);
 	case FIELD_INT:
 	case FIELD_UINT32:
 	case FIELD_INT64:
 	case FIELD_UINT64:
-	case FIELD_PORT:     return integer_parse(field, word, member, err);
-	case FIELD_ENUM:     return enum_parse(field, word, member, err);
-	case FIELD_IP:       return ip_parse(word, member) ? 0 : not_a(field, word, err);
-	case FIELD_CIDR:     return cidr_parse(word, member) ? 0 : not_a(field, word, err);
-	case FIELD_MAC:      return mac_parse(word, member) ? 0 : not_a(field, word, err);
-	case FIELD_IFNAME:   return ifname_parse(field, word, member, err);
+	case FIELD_PORT: return integer_parse(field, word, member, err);
+	case FIELD_ENUM: return enum_parse(field, word, member, err);
+	case FIELD_IP: return ip_parse(word, member) ? 0 : not_a(field, word, err);
+	case FIELD_CIDR: return cidr_parse(word, member) ? 0 : not_a(field, word, err);
+	case FIELD_MAC: return mac_parse(word, member) ? 0 : not_a(field, word, err);
+	case FIELD_IFNAME: return ifname_parse(field, word, member, err);
 	case FIELD_DURATION: return duration_member(field, word, member, err);
-	case FIELD_LIST:     return list_parse(field, word, member, arena, err);
+	case FIELD_LIST: return list_parse(field, word, member, arena, err);
 	case FIELD_OBJECT:
 	case FIELD_JSON:
-	case FIELD_END:      break;
+	case FIELD_END: break;
 	}
-	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s cannot be given as one word", field_type_text(field));
+	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s cannot be given as one word",
+			 field_type_text(field));
 }
 
 /* ---- text ---- */
@@ -295,7 +318,8 @@ static char *join(struct arena *arena, char *left, const char *separator, const 
 {
 	if (!*right)
 		return left;
-	return *left ? arena_printf(arena, "%s%s%s", left, separator, right) : arena_strdup(arena, right);
+	return *left ? arena_printf(arena, "%s%s%s", left, separator, right)
+		     : arena_strdup(arena, right);
 }
 
 static char *list_text(const struct field *field, const struct list *list, struct arena *arena)
@@ -304,7 +328,8 @@ static char *list_text(const struct field *field, const struct list *list, struc
 	char *text = arena_strdup(arena, "");
 
 	for (size_t i = 0; i < list->n; i++)
-		text = join(arena, text, ", ", field_text(&element, (char *)list->items + i * field->size, arena));
+		text = join(arena, text, ", ",
+			    field_text(&element, (char *)list->items + i * field->size, arena));
 	return text;
 }
 
@@ -338,25 +363,27 @@ char *field_text(const struct field *field, const void *in, struct arena *arena)
 	case FIELD_PATH:
 		string = *(const char *const *)member;
 		return arena_strdup(arena, string ? string : "");
-	case FIELD_BOOL:     return arena_strdup(arena, *(const bool *)member ? "true" : "false");
+	case FIELD_BOOL: return arena_strdup(arena, *(const bool *)member ? "true" : "false");
 	case FIELD_INT:
 	case FIELD_UINT32:
 	case FIELD_INT64:
 	case FIELD_UINT64:
-	case FIELD_PORT:     return arena_strdup(arena, wide_text(integer_load(field->type, member), text));
-	case FIELD_ENUM:     return arena_strdup(arena, enum_text(field, *(const int *)member));
-	case FIELD_IP:       return arena_strdup(arena, ip_format(member, text));
+	case FIELD_PORT:
+		return arena_strdup(arena, wide_text(integer_load(field->type, member), text));
+	case FIELD_ENUM: return arena_strdup(arena, enum_text(field, *(const int *)member));
+	case FIELD_IP: return arena_strdup(arena, ip_format(member, text));
 	case FIELD_CIDR:
 		if (!((const struct cidr *)member)->ip.family)
 			break;
 		return arena_strdup(arena, cidr_format(member, text));
-	case FIELD_MAC:      return arena_strdup(arena, mac_format(member, text));
-	case FIELD_IFNAME:   return arena_strdup(arena, member);
-	case FIELD_DURATION: return arena_strdup(arena, duration_format(*(const int64_t *)member, text));
-	case FIELD_LIST:     return list_text(field, member, arena);
-	case FIELD_OBJECT:   return object_text(field->fields, member, arena);
-	case FIELD_JSON:     /* its reader is json.c, which this file cannot call */
-	case FIELD_END:      break;
+	case FIELD_MAC: return arena_strdup(arena, mac_format(member, text));
+	case FIELD_IFNAME: return arena_strdup(arena, member);
+	case FIELD_DURATION:
+		return arena_strdup(arena, duration_format(*(const int64_t *)member, text));
+	case FIELD_LIST: return list_text(field, member, arena);
+	case FIELD_OBJECT: return object_text(field->fields, member, arena);
+	case FIELD_JSON: /* its reader is json.c, which this file cannot call */
+	case FIELD_END: break;
 	}
 	return arena_strdup(arena, "");
 }
@@ -380,23 +407,23 @@ bool field_empty(const struct field *field, const void *in)
 	switch (field->type) {
 	case FIELD_STRING:
 	case FIELD_NETNS:
-	case FIELD_PATH:     return !*(const char *const *)member || !**(const char *const *)member;
-	case FIELD_BOOL:     return !*(const bool *)member;
+	case FIELD_PATH: return !*(const char *const *)member || !**(const char *const *)member;
+	case FIELD_BOOL: return !*(const bool *)member;
 	case FIELD_INT:
 	case FIELD_UINT32:
 	case FIELD_INT64:
 	case FIELD_UINT64:
 	case FIELD_PORT:
 	case FIELD_DURATION: return integer_load(field->type, member) == 0;
-	case FIELD_ENUM:     return *(const int *)member == 0;
-	case FIELD_IP:       return !((const struct ip *)member)->family;
-	case FIELD_CIDR:     return !((const struct cidr *)member)->ip.family;
-	case FIELD_MAC:      return !((const struct mac *)member)->set;
-	case FIELD_IFNAME:   return !*(const char *)member;
-	case FIELD_LIST:     return ((const struct list *)member)->n == 0;
-	case FIELD_OBJECT:   return object_empty(field->fields, member);
-	case FIELD_JSON:     return !*(void *const *)member;
-	case FIELD_END:      break;
+	case FIELD_ENUM: return *(const int *)member == 0;
+	case FIELD_IP: return !((const struct ip *)member)->family;
+	case FIELD_CIDR: return !((const struct cidr *)member)->ip.family;
+	case FIELD_MAC: return !((const struct mac *)member)->set;
+	case FIELD_IFNAME: return !*(const char *)member;
+	case FIELD_LIST: return ((const struct list *)member)->n == 0;
+	case FIELD_OBJECT: return object_empty(field->fields, member);
+	case FIELD_JSON: return !*(void *const *)member;
+	case FIELD_END: break;
 	}
 	return true;
 }

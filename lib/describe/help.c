@@ -1,6 +1,6 @@
 /*
- * Help on a terminal: the list of applets, and what one applet, verb or CNI plugin takes. Everything that can be told
- * from a descriptor is told from it; no other text on options exists.
+ * Help on a terminal: the list of applets, and what one applet, verb or CNI plugin takes.
+ * Everything that can be told from a descriptor is told from it; no other text on options exists.
  */
 #include "describe/help.h"
 
@@ -10,17 +10,17 @@
 #include "describe/json.h"
 #include "describe/scan.h"
 
-#define WIDTH      90      /* where there is no terminal to ask */
+#define WIDTH      90 /* where there is no terminal to ask */
 #define WIDTH_MIN  60
 #define WIDTH_MAX  100
-#define COLUMN_MAX 30      /* a left column that is longer gets a line of its own */
+#define COLUMN_MAX 30 /* a left column that is longer gets a line of its own */
 
 struct printer {
-	FILE         *out;
+	FILE *out;
 	struct arena *arena;
-	int           width;
-	int           column;      /* where the right column begins */
-	bool          measure;     /* first pass: find the column */
+	int width;
+	int column;   /* where the right column begins */
+	bool measure; /* first pass: find the column */
 };
 
 /* Columns of the terminal, within what is pleasant to read. */
@@ -30,7 +30,9 @@ static int terminal_width(FILE *out)
 
 	if (fileno(out) < 0 || ioctl(fileno(out), TIOCGWINSZ, &size) < 0 || !size.ws_col)
 		return WIDTH;
-	return size.ws_col < WIDTH_MIN ? WIDTH_MIN : size.ws_col > WIDTH_MAX ? WIDTH_MAX : size.ws_col - 1;
+	return size.ws_col < WIDTH_MIN   ? WIDTH_MIN
+	       : size.ws_col > WIDTH_MAX ? WIDTH_MAX
+					 : size.ws_col - 1;
 }
 
 /* ---- two columns ---- */
@@ -57,24 +59,25 @@ static void row(struct printer *printer, const char *left, const char *right)
 }
 
 /* Run fn twice over the same rows, so that the column is known when they are printed. */
-#define two_passes(printer, call)                                        \
-	do {                                                             \
-		(printer)->column = 8;                                   \
-		(printer)->measure = true;                               \
-		call;                                                    \
-		(printer)->measure = false;                              \
-		call;                                                    \
+#define two_passes(printer, call)           \
+	do {                                \
+		(printer)->column = 8;      \
+		(printer)->measure = true;  \
+		call;                       \
+		(printer)->measure = false; \
+		call;                       \
 	} while (0)
 
 /* ---- lists ---- */
 
 static const char *const kind_titles[] = {
-	[APPLET_CNI]  = "CNI plugins",
+	[APPLET_CNI] = "CNI plugins",
 	[APPLET_NODE] = "node agents",
 	[APPLET_TOOL] = "tools",
 };
 
-static void list_rows(struct printer *printer, const struct applet_entry *entries, size_t n, enum applet_kind kind)
+static void list_rows(struct printer *printer, const struct applet_entry *entries, size_t n,
+		      enum applet_kind kind)
 {
 	for (size_t i = 0; i < n; i++)
 		if (entries[i].kind == kind)
@@ -92,7 +95,9 @@ static size_t count_kind(const struct applet_entry *entries, size_t n, enum appl
 
 void help_list(FILE *out, const struct applet_entry *entries, size_t n)
 {
-	struct printer printer = { .out = out, .width = terminal_width(out), .column = 8, .measure = true };
+	struct printer printer = {
+		.out = out, .width = terminal_width(out), .column = 8, .measure = true
+	};
 	bool first = true;
 
 	for (enum applet_kind kind = APPLET_CNI; kind <= APPLET_TOOL; kind++)
@@ -185,7 +190,8 @@ static void verb_rows(struct printer *printer, const struct applet *applet)
 
 static void help_verbs(struct printer *printer, const struct applet_entry *entry)
 {
-	fprintf(printer->out, "usage: cnibox %s VERB [WORD...]\n\n%s\n\n", entry->name, entry->applet->summary);
+	fprintf(printer->out, "usage: cnibox %s VERB [WORD...]\n\n%s\n\n", entry->name,
+		entry->applet->summary);
 	print_text(printer, entry->applet->about);
 	fprintf(printer->out, "verbs:\n");
 	two_passes(printer, verb_rows(printer, entry->applet));
@@ -193,11 +199,13 @@ static void help_verbs(struct printer *printer, const struct applet_entry *entry
 	print_example(printer, entry->applet->example);
 }
 
-static void help_verb(struct printer *printer, const struct applet_entry *entry, const struct verb *verb)
+static void help_verb(struct printer *printer, const struct applet_entry *entry,
+		      const struct verb *verb)
 {
 	bool alone = verb == entry->applet->run;
-	const char *name = alone ? arena_printf(printer->arena, "cnibox %s", entry->name)
-				 : arena_printf(printer->arena, "cnibox %s %s", entry->name, verb->name);
+	const char *name =
+		alone ? arena_printf(printer->arena, "cnibox %s", entry->name)
+		      : arena_printf(printer->arena, "cnibox %s %s", entry->name, verb->name);
 
 	fprintf(printer->out, "usage: %s\n\n%s\n", usage_text(name, verb->fields, printer->arena),
 		alone ? entry->applet->summary : verb->summary);
@@ -215,19 +223,25 @@ static void key_row(void *arg, const char *path, const struct field *field, cons
 	struct printer *printer = arg;
 	const char *notes = field_notes(field, defaults, false, printer->arena);
 
-	row(printer, path, arena_printf(printer->arena, "%s%s%s", field_type_name(field, printer->arena),
-					*notes ? ": " : "", notes));
+	row(printer, path,
+	    arena_printf(printer->arena, "%s%s%s", field_type_name(field, printer->arena),
+			 *notes ? ": " : "", notes));
 }
 
-static void help_plugin(struct printer *printer, const struct applet_entry *entry, const struct plugin_text *plugin)
+static void help_plugin(struct printer *printer, const struct applet_entry *entry,
+			const struct plugin_text *plugin)
 {
 	fprintf(printer->out, "%s (CNI plugin): %s\n\n", entry->name, entry->applet->summary);
 	print_text(printer, entry->applet->about);
-	print_wrapped(printer->out, "A runtime calls it with CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME and "
-		      "CNI_PATH in its environment and the configuration on standard input.", 0, 0, printer->width);
+	print_wrapped(
+		printer->out,
+		"A runtime calls it with CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME and "
+		"CNI_PATH in its environment and the configuration on standard input.",
+		0, 0, printer->width);
 	if (plugin->fields && plugin->fields->type) {
 		fprintf(printer->out, "\nconfiguration keys, besides cniVersion, name and type:\n");
-		two_passes(printer, rows_walk(plugin->fields, plugin->defaults, "", printer->arena, key_row, printer));
+		two_passes(printer, rows_walk(plugin->fields, plugin->defaults, "", printer->arena,
+					      key_row, printer));
 	}
 	if (plugin->versions)
 		fprintf(printer->out, "\nCNI versions: %s\n", plugin->versions);
@@ -257,8 +271,9 @@ static struct json *verbs_schema(const struct applet_entry *entry)
 
 	json_set(schema, "title", json_new_string(entry->name));
 	for (const struct verb *verb = entry->applet->verbs; verb->name; verb++)
-		json_set(verbs, verb->name, json_schema(verb->fields ? verb->fields : &none, verb->defaults,
-							verb->summary));
+		json_set(verbs, verb->name,
+			 json_schema(verb->fields ? verb->fields : &none, verb->defaults,
+				     verb->summary));
 	json_set(schema, "$defs", verbs);
 	return schema;
 }
@@ -271,7 +286,8 @@ void help_schema(FILE *out, const struct applet_entry *entry, const struct plugi
 	auto_json struct json *schema = NULL;
 
 	if (plugin)
-		schema = json_schema(plugin->fields ? plugin->fields : &none, plugin->defaults, entry->name);
+		schema = json_schema(plugin->fields ? plugin->fields : &none, plugin->defaults,
+				     entry->name);
 	else if (run)
 		schema = json_schema(run->fields ? run->fields : &none, run->defaults, entry->name);
 	else

@@ -22,23 +22,24 @@ const char *field_metavar(const struct field *field, struct arena *arena)
 	if (field->flags & FIELD_POSITIONAL)
 		return upper_name(field->key, arena);
 	switch (field->type == FIELD_LIST ? field->element : field->type) {
-	case FIELD_PATH:     return "FILE";
-	case FIELD_NETNS:    return "NETNS";
-	case FIELD_BOOL:     return "yes|no";
+	case FIELD_PATH: return "FILE";
+	case FIELD_NETNS: return "NETNS";
+	case FIELD_BOOL: return "yes|no";
 	case FIELD_INT:
 	case FIELD_UINT32:
 	case FIELD_INT64:
-	case FIELD_UINT64:   return "N";
-	case FIELD_PORT:     return "PORT";
-	case FIELD_IP:       return "ADDRESS";
-	case FIELD_CIDR:     return "CIDR";
-	case FIELD_MAC:      return "MAC";
-	case FIELD_IFNAME:   return "INTERFACE";
+	case FIELD_UINT64: return "N";
+	case FIELD_PORT: return "PORT";
+	case FIELD_IP: return "ADDRESS";
+	case FIELD_CIDR: return "CIDR";
+	case FIELD_MAC: return "MAC";
+	case FIELD_IFNAME: return "INTERFACE";
 	case FIELD_DURATION: return "TIME";
-	default:             return upper_name(field->key, arena);
+	default: return upper_name(field->key, arena);
 	}
 }
 
+/* clang-format off */
 static const char *const type_names[][2] = {
 	[FIELD_STRING]   = { "string", "strings" },
 	[FIELD_PATH]     = { "path", "paths" },
@@ -59,6 +60,7 @@ static const char *const type_names[][2] = {
 	[FIELD_LIST]     = { "list", "lists" },
 	[FIELD_JSON]     = { "any value", "any values" },
 };
+/* clang-format on */
 
 static const char *type_name(const struct field *field, bool plural, struct arena *arena)
 {
@@ -67,7 +69,8 @@ static const char *type_name(const struct field *field, bool plural, struct aren
 	if (field->type != FIELD_LIST)
 		return type_names[field->type][plural];
 	element = field_element(field);
-	return arena_printf(arena, "%s of %s", type_names[FIELD_LIST][plural], type_name(&element, true, arena));
+	return arena_printf(arena, "%s of %s", type_names[FIELD_LIST][plural],
+			    type_name(&element, true, arena));
 }
 
 const char *field_type_name(const struct field *field, struct arena *arena)
@@ -87,7 +90,8 @@ static char *enum_words(const struct field *field, struct arena *arena)
 }
 
 /* The default as a person writes it; NULL when there is nothing to say. */
-static const char *default_text(const struct field *field, const void *defaults, struct arena *arena)
+static const char *default_text(const struct field *field, const void *defaults,
+				struct arena *arena)
 {
 	const char *text;
 
@@ -107,7 +111,8 @@ static void note(char **text, const char *words, struct arena *arena)
 	*text = *text ? arena_printf(arena, "%s; %s", *text, words) : arena_strdup(arena, words);
 }
 
-char *field_notes(const struct field *field, const void *defaults, bool as_option, struct arena *arena)
+char *field_notes(const struct field *field, const void *defaults, bool as_option,
+		  struct arena *arena)
 {
 	struct field value = field->type == FIELD_LIST ? field_element(field) : *field;
 	const char *help = field->help ? field->help : "", *text;
@@ -115,8 +120,11 @@ char *field_notes(const struct field *field, const void *defaults, bool as_optio
 
 	if (value.type == FIELD_ENUM)
 		note(&notes, enum_words(&value, arena), arena);
-	if (field_is_number(value.type) && value.type != FIELD_PORT && field_range(&value, min, max))
-		note(&notes, arena_printf(arena, value.max < value.min ? "%s or more" : "%s..%s", min, max), arena);
+	if (field_is_number(value.type) && value.type != FIELD_PORT &&
+	    field_range(&value, min, max))
+		note(&notes,
+		     arena_printf(arena, value.max < value.min ? "%s or more" : "%s..%s", min, max),
+		     arena);
 	text = default_text(field, defaults, arena);
 	if (text)
 		note(&notes, arena_printf(arena, "default %s", text), arena);
@@ -142,8 +150,8 @@ char *option_forms(const struct field *field, const void *defaults, struct arena
 	option_spell(field->key, name);
 	if (field->letter)
 		snprintf(letter, sizeof(letter), "-%c, ", field->letter);
-	return arena_printf(arena, "%s--%s%s%s%s", letter, on ? "[no-]" : "", name, value ? " " : "",
-			    value ? field_metavar(field, arena) : "");
+	return arena_printf(arena, "%s--%s%s%s%s", letter, on ? "[no-]" : "", name,
+			    value ? " " : "", value ? field_metavar(field, arena) : "");
 }
 
 static const char *argument_form(const struct field *field, struct arena *arena)
@@ -170,8 +178,8 @@ char *usage_text(const char *name, const struct field *fields, struct arena *are
 	return text;
 }
 
-void rows_walk(const struct field *fields, const void *defaults, const char *prefix, struct arena *arena, row_fn *fn,
-	       void *arg)
+void rows_walk(const struct field *fields, const void *defaults, const char *prefix,
+	       struct arena *arena, row_fn *fn, void *arg)
 {
 	for (const struct field *field = fields; field && field->type; field++) {
 		const char *path = arena_printf(arena, "%s%s", prefix, field->key);
@@ -188,7 +196,8 @@ void rows_walk(const struct field *fields, const void *defaults, const char *pre
 			inner = NULL;
 		}
 		if (below.type == FIELD_OBJECT)
-			rows_walk(below.fields, inner, arena_printf(arena, "%s.", path), arena, fn, arg);
+			rows_walk(below.fields, inner, arena_printf(arena, "%s.", path), arena, fn,
+				  arg);
 	}
 }
 

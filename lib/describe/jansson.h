@@ -1,6 +1,6 @@
 /*
- * The JSON library inside lib/describe: include this first. Its macros and functions that have names of ours are put
- * out of the way before describe/json.h declares them.
+ * The JSON library inside lib/describe: include this first. Its macros and functions that have
+ * names of ours are put out of the way before describe/json.h declares them.
  */
 #ifndef DESCRIBE_JANSSON_H
 #define DESCRIBE_JANSSON_H

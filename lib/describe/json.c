@@ -1,6 +1,6 @@
 /*
- * JSON values and text. The readers of field tables are in json_decode.c, json_check.c and json_encode.c; this file
- * serves documents whose shape is not ours.
+ * JSON values and text. The readers of field tables are in json_decode.c, json_check.c and
+ * json_encode.c; this file serves documents whose shape is not ours.
  */
 #include "describe/jansson.h"
 
@@ -18,8 +18,9 @@ static bool only_space(const char *text, size_t size)
 	return true;
 }
 
-/* Any value is let through: the decoder's "expected an object" is the better error. The library refuses text behind
- * the value, NUL bytes, invalid UTF-8 and more than 2048 levels; of duplicate keys the last one wins. */
+/* Any value is let through: the decoder's "expected an object" is the better error. The library
+ * refuses text behind the value, NUL bytes, invalid UTF-8 and more than 2048 levels; of duplicate
+ * keys the last one wins. */
 struct json *json_parse(const char *text, size_t size, struct error *err)
 {
 	json_error_t error;
@@ -34,7 +35,8 @@ struct json *json_parse(const char *text, size_t size, struct error *err)
 		return json_outside(value);
 	if (json_error_code(&error) == json_error_premature_end_of_input)
 		snprintf(error.text, sizeof(error.text), "unexpected end of JSON input");
-	fail_code(err, CNI_DECODE_FAILURE, EINVAL, "line %d, column %d: %s", error.line, error.column, error.text);
+	fail_code(err, CNI_DECODE_FAILURE, EINVAL, "line %d, column %d: %s", error.line,
+		  error.column, error.text);
 	return NULL;
 }
 
@@ -69,7 +71,8 @@ struct json *json_item(const struct json *array, size_t i)
 
 size_t json_length(const struct json *array)
 {
-	return json_is_object(array) ? json_object_size(json_inside(array)) : json_array_size(json_inside(array));
+	return json_is_object(array) ? json_object_size(json_inside(array))
+				     : json_array_size(json_inside(array));
 }
 
 bool json_is_object(const struct json *json)
@@ -132,7 +135,12 @@ struct json *json_iter_value(void *iter)
 /* Bytes of the UTF-8 sequence at p (RFC 3629: shortest form, no surrogates), 0 when it is none. */
 static size_t utf8_length(const unsigned char *p)
 {
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+	size_t n = p[0] < 0x80   ? 1
+		   : p[0] < 0xc2 ? 0
+		   : p[0] < 0xe0 ? 2
+		   : p[0] < 0xf0 ? 3
+		   : p[0] < 0xf5 ? 4
+				 : 0;
 
 	for (size_t i = 1; i < n; i++)
 		if ((p[i] & 0xc0) != 0x80)
@@ -143,8 +151,8 @@ static size_t utf8_length(const unsigned char *p)
 	return n;
 }
 
-/* The text with every byte that is not UTF-8 replaced by U+FFFD, as Go's encoder does; release with free(). Names of
- * processes and files can hold any byte, JSON cannot. */
+/* The text with every byte that is not UTF-8 replaced by U+FFFD, as Go's encoder does; release with
+ * free(). Names of processes and files can hold any byte, JSON cannot. */
 static char *utf8_clean(const char *text)
 {
 	char *clean = xrealloc(NULL, 3 * strlen(text) + 1), *out = clean;
@@ -212,8 +220,9 @@ static void remove_key(json_t *object, const char *key, bool keep_exact)
 	json_t *value;
 	void *next;
 
-	json_object_foreach_safe(object, next, other, value) {
-		if (strcasecmp(other, key) || (keep_exact && streq(other, key)))
+	json_object_foreach_safe(object, next, other, value)
+	{
+		if (strcasecmp(other, key) != 0 || (keep_exact && streq(other, key)))
 			continue;
 		json_object_del(object, other);
 	}

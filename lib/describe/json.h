@@ -65,7 +65,7 @@ int json_decode(const struct json *json, const struct field *fields, void *out, 
 		struct error *err) must_check;
 /* The same for lint, with several tables for one document (common keys, the plugin's, its IPAM's): every error goes to
  * report, and every key that is in none of the tables (with the nearest known one) or deprecated, as a warning.
- * -EINVAL when there was an error; warnings alone give 0. */
+ * -EINVAL when there was an error; warnings alone give 0. At most 16 tables. */
 typedef void json_report_fn(void *arg, bool is_error, const char *text);
 int json_check(const struct json *json, const struct field *const *tables, size_t n_tables, void *const *outs,
 	       struct arena *arena, json_report_fn *report, void *arg) must_check;

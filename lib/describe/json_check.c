@@ -1,6 +1,7 @@
 /*
- * Lint of a document against several tables at once: all errors, and the keys that no table knows. A runtime must
- * accept unknown keys (CNI specification), so that this is the only place that finds a misspelt one.
+ * Lint of a document against several tables at once: all errors, and the keys that no table knows.
+ * A runtime must accept unknown keys (CNI specification), so that this is the only place that finds
+ * a misspelt one.
  */
 #include "describe/jansson.h"
 
@@ -11,16 +12,16 @@
 #include "describe/json_decode.h"
 #include "describe/path.h"
 
-#define ROWS_MAX 16      /* rows of one key in different tables */
-#define KEYS_MAX 512     /* candidates for the nearest key */
+#define ROWS_MAX 16  /* rows of one key in different tables */
+#define KEYS_MAX 512 /* candidates for the nearest key */
 
 struct walk {
 	json_report_fn *report;
-	void           *arg;
+	void *arg;
 };
 
-static void walk_value(const struct walk *walk, const struct path *path, const struct field *rows, size_t n,
-		       const json_t *value);
+static void walk_value(const struct walk *walk, const struct path *path, const struct field *rows,
+		       size_t n, const json_t *value);
 
 static const char *nearest_key(const struct field *rows, size_t n, const char *key)
 {
@@ -28,7 +29,8 @@ static const char *nearest_key(const struct field *rows, size_t n, const char *k
 	size_t n_keys = 0;
 
 	for (size_t i = 0; i < n; i++)
-		for (const struct field *field = rows[i].fields; field->type && n_keys < KEYS_MAX; field++)
+		for (const struct field *field = rows[i].fields; field->type && n_keys < KEYS_MAX;
+		     field++)
 			if (!(field->flags & FIELD_HIDDEN))
 				keys[n_keys++] = field->key;
 	return nearest_word(key, keys, n_keys);
@@ -40,28 +42,32 @@ static void warn_unknown(const struct walk *walk, const struct path *path, const
 
 	path_text(path, where);
 	if (nearest)
-		snprintf(text, sizeof(text), "%s: unknown key; did you mean \"%s\"?", where, nearest);
+		snprintf(text, sizeof(text), "%s: unknown key; did you mean \"%s\"?", where,
+			 nearest);
 	else
 		snprintf(text, sizeof(text), "%s: unknown key", where);
 	walk->report(walk->arg, false, text);
 }
 
-static void warn_deprecated(const struct walk *walk, const struct path *path, const struct field *field)
+static void warn_deprecated(const struct walk *walk, const struct path *path,
+			    const struct field *field)
 {
 	char where[PATH_TEXT_SIZE], text[PATH_TEXT_SIZE + 256];
 
-	snprintf(text, sizeof(text), "%s: deprecated: %s", path_text(path, where), field->help ? field->help : "");
+	snprintf(text, sizeof(text), "%s: deprecated: %s", path_text(path, where),
+		 field->help ? field->help : "");
 	walk->report(walk->arg, false, text);
 }
 
 /* Below an object, the rows of all tables that know the key are followed together. */
-static void walk_object(const struct walk *walk, const struct path *path, const struct field *rows, size_t n,
-			const json_t *object)
+static void walk_object(const struct walk *walk, const struct path *path, const struct field *rows,
+			size_t n, const json_t *object)
 {
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)object, key, value) {
+	json_object_foreach((json_t *)object, key, value)
+	{
 		struct path node = { .parent = path, .key = key };
 		struct field found[ROWS_MAX];
 		size_t n_found = 0;
@@ -80,8 +86,8 @@ static void walk_object(const struct walk *walk, const struct path *path, const 
 	}
 }
 
-static void walk_list(const struct walk *walk, const struct path *path, const struct field *rows, size_t n,
-		      const json_t *list)
+static void walk_list(const struct walk *walk, const struct path *path, const struct field *rows,
+		      size_t n, const json_t *list)
 {
 	struct field elements[ROWS_MAX];
 
@@ -94,8 +100,8 @@ static void walk_list(const struct walk *walk, const struct path *path, const st
 	}
 }
 
-static void walk_value(const struct walk *walk, const struct path *path, const struct field *rows, size_t n,
-		       const json_t *value)
+static void walk_value(const struct walk *walk, const struct path *path, const struct field *rows,
+		       size_t n, const json_t *value)
 {
 	enum field_type want = json_type_of(value) == JSON_OBJECT ? FIELD_OBJECT : FIELD_LIST;
 	struct field fit[ROWS_MAX];
@@ -104,7 +110,7 @@ static void walk_value(const struct walk *walk, const struct path *path, const s
 	if (json_type_of(value) != JSON_OBJECT && json_type_of(value) != JSON_ARRAY)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		if (rows[i].type == FIELD_JSON)      /* any content is fine there */
+		if (rows[i].type == FIELD_JSON) /* any content is fine there */
 			return;
 		if (rows[i].type == want)
 			fit[n_fit++] = rows[i];
@@ -115,14 +121,15 @@ static void walk_value(const struct walk *walk, const struct path *path, const s
 		walk_list(walk, path, fit, n_fit, value);
 }
 
-int json_check(const struct json *json, const struct field *const *tables, size_t n_tables, void *const *outs,
-	       struct arena *arena, json_report_fn *report, void *arg)
+int json_check(const struct json *json, const struct field *const *tables, size_t n_tables,
+	       void *const *outs, struct arena *arena, json_report_fn *report, void *arg)
 {
 	struct decode decode = { .arena = arena, .report = report, .arg = arg };
 	struct walk walk = { .report = report, .arg = arg };
 	struct field rows[ROWS_MAX];
 
-	n_tables = n_tables < ROWS_MAX ? n_tables : ROWS_MAX;
+	if (n_tables > ROWS_MAX)
+		return -E2BIG;
 	for (size_t i = 0; i < n_tables; i++) {
 		int r = decode_document(&decode, json, tables[i], outs[i]);
 

@@ -1,9 +1,11 @@
 /*
- * JSON into structs by the field table. The rules are those of the reference's decoder, since the same documents must
- * be accepted: keys in any case, the last of several wins, null leaves what is there, unknown keys are passed over. In
- * contrast to it, errors carry the exact path, and ranges are checked.
+ * JSON into structs by the field table. The rules are those of the reference's decoder, since the
+ * same documents must be accepted: keys in any case, the last of several wins, null leaves what is
+ * there, unknown keys are passed over. In contrast to it, errors carry the exact path, and ranges
+ * are checked.
  *
- * A scalar is turned into a word and given to field_parse(), so that JSON and the command line agree on every value.
+ * A scalar is turned into a word and given to field_parse(), so that JSON and the command line
+ * agree on every value.
  */
 #include "describe/jansson.h"
 
@@ -14,12 +16,10 @@
 #include "describe/json_decode.h"
 #include "describe/path.h"
 
-static int decode_object(struct decode *decode, const struct path *path, const struct field *fields,
-			 const json_t *value, void *out);
 static int decode_value(struct decode *decode, const struct path *path, const struct field *field,
 			const json_t *value, void *out);
 
-/* Put the path in front of the error. A runtime wants the first one only; lint hears of it and goes on. */
+/* Put the path in front of the error. A runtime wants the first only; lint hears of it and goes on. */
 static int blame(struct decode *decode, const struct path *path, struct error *error)
 {
 	char where[PATH_TEXT_SIZE];
@@ -40,26 +40,25 @@ static const char *found_text(const json_t *value, char text[32])
 {
 	switch (json_typeof(value)) {
 	case JSON_OBJECT: return "object";
-	case JSON_ARRAY:  return "list";
+	case JSON_ARRAY: return "list";
 	case JSON_STRING: return "string";
-	case JSON_REAL:
-		snprintf(text, 32, "%g", json_real_value(value));
-		return text;
+	case JSON_REAL: snprintf(text, 32, "%g", json_real_value(value)); return text;
 	case JSON_INTEGER: return "number";
 	case JSON_TRUE:
-	case JSON_FALSE:  return "boolean";
-	case JSON_NULL:   break;
+	case JSON_FALSE: return "boolean";
+	case JSON_NULL: break;
 	}
 	return "null";
 }
 
-static int wrong_type(struct decode *decode, const struct path *path, const struct field *field, const json_t *value)
+static int wrong_type(struct decode *decode, const struct path *path, const struct field *field,
+		      const json_t *value)
 {
 	struct error error = { 0 };
 	char text[32];
 
-	fail_code(&error, CNI_DECODE_FAILURE, EINVAL, "expected %s, found %s", field_type_text(field),
-		  found_text(value, text));
+	fail_code(&error, CNI_DECODE_FAILURE, EINVAL, "expected %s, found %s",
+		  field_type_text(field), found_text(value, text));
 	return blame(decode, path, &error);
 }
 
@@ -80,7 +79,8 @@ static bool takes_string(const struct field *field)
 /* An empty string stands for "not given" where Go's types of these values read it so. */
 static bool blank(const struct field *field, const char *word)
 {
-	return !*word && (field->type == FIELD_IP || field->type == FIELD_MAC || field->type == FIELD_IFNAME);
+	return !*word &&
+	       (field->type == FIELD_IP || field->type == FIELD_MAC || field->type == FIELD_IFNAME);
 }
 
 static int decode_scalar(struct decode *decode, const struct path *path, const struct field *field,
@@ -125,7 +125,8 @@ static int decode_list(struct decode *decode, const struct path *path, const str
 		void *item = list_grow(decode->arena, list, field->size);
 		int r;
 
-		/* Never NULL, not for null and not for what is refused: who walks a list need not look. */
+		/* Never NULL, not for null and not for what is refused: who walks a list need not
+		 * look. */
 		if (element.type == FIELD_STRING || element.type == FIELD_PATH)
 			*(const char **)item = "";
 		r = decode_value(decode, &node, &element, json_array_get(value, i), item);
@@ -133,30 +134,6 @@ static int decode_list(struct decode *decode, const struct path *path, const str
 			return r;
 	}
 	return 0;
-}
-
-static int decode_value(struct decode *decode, const struct path *path, const struct field *field,
-			const json_t *value, void *out)
-{
-	void *member = (char *)out + field->offset;
-
-	if (json_type_of(value) == JSON_NULL)
-		return 0;
-	if (field->seen)
-		*((bool *)out + field->seen - 1) = true;
-	switch (field->type) {
-	case FIELD_OBJECT:
-		if (json_type_of(value) != JSON_OBJECT)
-			return wrong_type(decode, path, field, value);
-		return decode_object(decode, path, field->fields, value, member);
-	case FIELD_LIST:
-		return decode_list(decode, path, field, value, out);
-	case FIELD_JSON:
-		*(struct json **)member = json_outside((json_t *)value);
-		return 0;
-	default:
-		return decode_scalar(decode, path, field, value, out);
-	}
 }
 
 static bool is_given(const json_t *object, const struct field *field)
@@ -168,8 +145,8 @@ static bool is_given(const json_t *object, const struct field *field)
 	return json_type_of(value) != JSON_NULL;
 }
 
-static int check_required(struct decode *decode, const struct path *path, const struct field *fields,
-			  const json_t *object)
+static int check_required(struct decode *decode, const struct path *path,
+			  const struct field *fields, const json_t *object)
 {
 	for (const struct field *field = fields; field->type; field++) {
 		struct path node = { .parent = path, .key = field->key };
@@ -192,7 +169,8 @@ static int decode_object(struct decode *decode, const struct path *path, const s
 	const char *key;
 	json_t *member;
 
-	json_object_foreach((json_t *)value, key, member) {
+	json_object_foreach((json_t *)value, key, member)
+	{
 		const struct field *field = field_find(fields, key);
 		struct path node = { .parent = path, .key = key };
 		int r = field ? decode_value(decode, &node, field, member, out) : 0;
@@ -203,7 +181,28 @@ static int decode_object(struct decode *decode, const struct path *path, const s
 	return check_required(decode, path, fields, value);
 }
 
-int decode_document(struct decode *decode, const struct json *json, const struct field *fields, void *out)
+static int decode_value(struct decode *decode, const struct path *path, const struct field *field,
+			const json_t *value, void *out)
+{
+	void *member = (char *)out + field->offset;
+
+	if (json_type_of(value) == JSON_NULL)
+		return 0;
+	if (field->seen)
+		*((bool *)out + field->seen - 1) = true;
+	switch (field->type) {
+	case FIELD_OBJECT:
+		if (json_type_of(value) != JSON_OBJECT)
+			return wrong_type(decode, path, field, value);
+		return decode_object(decode, path, field->fields, value, member);
+	case FIELD_LIST: return decode_list(decode, path, field, value, out);
+	case FIELD_JSON: *(struct json **)member = json_outside((json_t *)value); return 0;
+	default: return decode_scalar(decode, path, field, value, out);
+	}
+}
+
+int decode_document(struct decode *decode, const struct json *json, const struct field *fields,
+		    void *out)
 {
 	static const struct field document = { .type = FIELD_OBJECT };
 	const json_t *value = json_inside(json);
@@ -213,7 +212,8 @@ int decode_document(struct decode *decode, const struct json *json, const struct
 	return decode_object(decode, NULL, fields, value, out);
 }
 
-int json_decode(const struct json *json, const struct field *fields, void *out, struct arena *arena, struct error *err)
+int json_decode(const struct json *json, const struct field *fields, void *out, struct arena *arena,
+		struct error *err)
 {
 	struct decode decode = { .arena = arena, .err = err };
 

@@ -5,13 +5,14 @@
 #include "describe/json.h"
 
 struct decode {
-	struct arena   *arena;
-	struct error   *err;        /* the first error, when there is no report */
-	json_report_fn *report;     /* NULL: stop at the first error */
-	void           *arg;
-	bool            failed;     /* with report: there was an error */
+	struct arena *arena;
+	struct error *err;      /* the first error, when there is no report */
+	json_report_fn *report; /* NULL: stop at the first error */
+	void *arg;
+	bool failed; /* with report: there was an error */
 };
 
-int decode_document(struct decode *decode, const struct json *json, const struct field *fields, void *out) must_check;
+int decode_document(struct decode *decode, const struct json *json, const struct field *fields,
+		    void *out) must_check;
 
 #endif

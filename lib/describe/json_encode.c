@@ -14,14 +14,14 @@ static json_t *encode_integer(const struct field *field, const void *in)
 	const void *member = (const char *)in + field->offset;
 
 	switch (field->type) {
-	case FIELD_INT:    return json_integer(*(const int *)member);
+	case FIELD_INT: return json_integer(*(const int *)member);
 	case FIELD_UINT32: return json_integer(*(const uint32_t *)member);
-	case FIELD_PORT:   return json_integer(*(const uint16_t *)member);
+	case FIELD_PORT: return json_integer(*(const uint16_t *)member);
 	case FIELD_UINT64: /* beyond 63 bits the library's integers end: the nearest value it has */
 		if (*(const uint64_t *)member > INT64_MAX)
 			return json_integer(INT64_MAX);
-		return json_integer((json_int_t)*(const uint64_t *)member);
-	default:           return json_integer(*(const int64_t *)member);
+		return json_integer((json_int_t) * (const uint64_t *)member);
+	default: return json_integer(*(const int64_t *)member);
 	}
 }
 
@@ -33,12 +33,12 @@ static json_t *encode_value(const struct field *field, const void *in, struct ar
 	json_t *array;
 
 	switch (field->type) {
-	case FIELD_BOOL:   return json_from_bool(*(const bool *)member);
+	case FIELD_BOOL: return json_from_bool(*(const bool *)member);
 	case FIELD_INT:
 	case FIELD_UINT32:
 	case FIELD_INT64:
 	case FIELD_UINT64:
-	case FIELD_PORT:   return encode_integer(field, in);
+	case FIELD_PORT: return encode_integer(field, in);
 	case FIELD_OBJECT: return encode_object(field->fields, member, arena);
 	case FIELD_CIDR:
 		if (!((const struct cidr *)member)->ip.family)
@@ -52,10 +52,11 @@ static json_t *encode_value(const struct field *field, const void *in, struct ar
 		array = json_array();
 		element = field_element(field);
 		for (size_t i = 0; i < list->n; i++)
-			json_array_append_new(array, encode_value(&element, (char *)list->items + i * field->size,
-								  arena));
+			json_array_append_new(
+				array, encode_value(&element, (char *)list->items + i * field->size,
+						    arena));
 		return array;
-	default:           return encode_word(field, in, arena);
+	default: return encode_word(field, in, arena);
 	}
 }
 

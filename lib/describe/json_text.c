@@ -2,9 +2,9 @@
 #include "describe/jansson.h"
 
 struct buffer {
-	char  *data;
+	char *data;
 	size_t len, size;
-	bool   escape;
+	bool escape;
 };
 
 static void buffer_free(struct buffer *buffer)
@@ -23,8 +23,9 @@ static void buffer_add(struct buffer *buffer, const char *text, size_t len)
 }
 
 /*
- * What Go's encoder escapes and the library does not: <, > and &. They occur in strings only, so the text can be
- * rewritten without knowing where a string begins. (Go also escapes U+2028 and U+2029; no name here can hold them.)
+ * What Go's encoder escapes and the library does not: <, > and &. They occur in strings only, so
+ * the text can be rewritten without knowing where a string begins. (Go also escapes U+2028 and
+ * U+2029; no name here can hold them.)
  */
 static int buffer_dump(const char *text, size_t len, void *arg)
 {
@@ -42,7 +43,11 @@ static int buffer_dump(const char *text, size_t len, void *arg)
 		buffer_add(buffer, plain, (size_t)(text - plain));
 		if (text == end)
 			break;
-		buffer_add(buffer, *text == '<' ? "\\u003c" : *text == '>' ? "\\u003e" : "\\u0026", 6);
+		buffer_add(buffer,
+			   *text == '<'   ? "\\u003c"
+			   : *text == '>' ? "\\u003e"
+					  : "\\u0026",
+			   6);
 	}
 	return 0;
 }
@@ -50,9 +55,9 @@ static int buffer_dump(const char *text, size_t len, void *arg)
 char *json_text(const struct json *json, enum json_style style, struct arena *arena)
 {
 	static const size_t flags[] = {
-		[JSON_STYLE_COMPACT]        = JSON_COMPACT,
-		[JSON_STYLE_INDENT]         = JSON_INDENT(4),
-		[JSON_STYLE_SORTED]         = JSON_INDENT(4) | JSON_SORT_KEYS,
+		[JSON_STYLE_COMPACT] = JSON_COMPACT,
+		[JSON_STYLE_INDENT] = JSON_INDENT(4),
+		[JSON_STYLE_SORTED] = JSON_INDENT(4) | JSON_SORT_KEYS,
 		[JSON_STYLE_COMPACT_SORTED] = JSON_COMPACT | JSON_SORT_KEYS,
 	};
 	on_leave(buffer_free) struct buffer buffer = { .escape = style != JSON_STYLE_COMPACT };

@@ -1,6 +1,7 @@
 /*
- * Manual pages, in the man(7) macros that every formatter has. The page of an applet is cnibox-NAME(8). Its date is
- * SOURCE_DATE_EPOCH's when that is set (reproducible builds), else today's.
+ * Manual pages, in the man(7) macros that every formatter has. The page of an applet is
+ * cnibox-NAME(8). Its date is SOURCE_DATE_EPOCH's when that is set (reproducible builds), else
+ * today's.
  */
 #include "describe/help.h"
 
@@ -12,7 +13,8 @@
 
 /* ---- troff ---- */
 
-/* Text that comes out as it is: a leading dot or quote is no request, a hyphen is a hyphen that can be pasted. */
+/* Text that comes out as it is: a leading dot or quote is no request, a hyphen is a hyphen that can
+ * be pasted. */
 static void roff(FILE *out, const char *text, size_t size)
 {
 	bool start = true;
@@ -23,13 +25,13 @@ static void roff(FILE *out, const char *text, size_t size)
 		start = *p == '\n';
 		switch (*p) {
 		case '\\': fputs("\\(rs", out); break;
-		case '-':  fputs("\\-", out); break;
+		case '-': fputs("\\-", out); break;
 		case '\'': fputs("\\(aq", out); break;
-		case '`':  fputs("\\(ga", out); break;
-		case '^':  fputs("\\(ha", out); break;
-		case '~':  fputs("\\(ti", out); break;
-		case '"':  fputs("\\(dq", out); break;
-		default:   fputc(*p, out); break;
+		case '`': fputs("\\(ga", out); break;
+		case '^': fputs("\\(ha", out); break;
+		case '~': fputs("\\(ti", out); break;
+		case '"': fputs("\\(dq", out); break;
+		default: fputc(*p, out); break;
 		}
 	}
 }
@@ -59,7 +61,8 @@ static void tagged(FILE *out, const char *tag, const char *text)
 	roff_line(out, *text ? text : "-");
 }
 
-/* Paragraphs; those that begin with a space are shown as they are. first: a section's title stands in front. */
+/* Paragraphs; those that begin with a space are shown as they are. first: a section's title stands
+ * in front. */
 static void paragraphs(FILE *out, const char *text, bool first)
 {
 	while (text && *text) {
@@ -88,7 +91,8 @@ static void literal(FILE *out, const char *text)
 
 /* ---- sections ---- */
 
-static void title(FILE *out, const struct applet_entry *entry, const char *version, struct arena *arena)
+static void title(FILE *out, const struct applet_entry *entry, const char *version,
+		  struct arena *arena)
 {
 	const char *epoch = getenv("SOURCE_DATE_EPOCH");
 	time_t now = epoch && *epoch ? (time_t)strtoll(epoch, NULL, 10) : time(NULL);
@@ -125,10 +129,12 @@ static void man_tool(FILE *out, const struct applet_entry *entry, struct arena *
 
 	fputs(".SH SYNOPSIS\n", out);
 	if (applet->run)
-		synopsis(out, arena_printf(arena, "cnibox %s", entry->name), applet->run->fields, arena);
+		synopsis(out, arena_printf(arena, "cnibox %s", entry->name), applet->run->fields,
+			 arena);
 	for (const struct verb *verb = applet->verbs; verb && verb->name; verb++) {
 		fputs(verb > applet->verbs ? ".br\n" : "", out);
-		synopsis(out, arena_printf(arena, "cnibox %s %s", entry->name, verb->name), verb->fields, arena);
+		synopsis(out, arena_printf(arena, "cnibox %s %s", entry->name, verb->name),
+			 verb->fields, arena);
 	}
 	if (applet->about)
 		fputs(".SH DESCRIPTION\n", out);
@@ -140,7 +146,7 @@ static void man_tool(FILE *out, const struct applet_entry *entry, struct arena *
 		return;
 	}
 	fputs(".SH VERBS\n", out);
-	for (const struct verb *verb = applet->verbs; verb->name; verb++) {
+	for (const struct verb *verb = applet->verbs; verb && verb->name; verb++) {
 		fputs(".SS ", out);
 		roff_line(out, verb->name);
 		roff_line(out, verb->summary);
@@ -149,7 +155,7 @@ static void man_tool(FILE *out, const struct applet_entry *entry, struct arena *
 }
 
 struct key_printer {
-	FILE         *out;
+	FILE *out;
 	struct arena *arena;
 };
 
@@ -165,8 +171,8 @@ static void man_key(void *arg, const char *path, const struct field *field, cons
 	roff_line(printer->out, *notes ? notes : "-");
 }
 
-static void man_plugin(FILE *out, const struct applet_entry *entry, const struct plugin_text *plugin,
-		       struct arena *arena)
+static void man_plugin(FILE *out, const struct applet_entry *entry,
+		       const struct plugin_text *plugin, struct arena *arena)
 {
 	struct key_printer printer = { .out = out, .arena = arena };
 
@@ -174,10 +180,12 @@ static void man_plugin(FILE *out, const struct applet_entry *entry, const struct
 	roff(out, entry->name, strlen(entry->name));
 	fputs("\\fR < \\fIconfiguration\\fR\n.SH DESCRIPTION\n", out);
 	fputs("A CNI plugin: a container runtime runs it with the request in its environment and the\n"
-	      "network configuration on standard input.\n", out);
+	      "network configuration on standard input.\n",
+	      out);
 	paragraphs(out, entry->applet->about, false);
 	if (plugin->fields && plugin->fields->type) {
-		fputs(".SH CONFIGURATION\nBesides \\fBcniVersion\\fR, \\fBname\\fR and \\fBtype\\fR:\n", out);
+		fputs(".SH CONFIGURATION\nBesides \\fBcniVersion\\fR, \\fBname\\fR and \\fBtype\\fR:\n",
+		      out);
 		rows_walk(plugin->fields, plugin->defaults, "", arena, man_key, &printer);
 	}
 	if (plugin->versions) {
@@ -196,7 +204,8 @@ static void exit_status(FILE *out, bool plugin)
 	fputs("Failed; the reason is on standard error.\n.TP\n2\nUsage error.\n", out);
 }
 
-void help_man(FILE *out, const struct applet_entry *entry, const struct plugin_text *plugin, const char *version)
+void help_man(FILE *out, const struct applet_entry *entry, const struct plugin_text *plugin,
+	      const char *version)
 {
 	auto_arena struct arena arena = { 0 };
 

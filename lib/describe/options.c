@@ -1,6 +1,6 @@
 /*
- * The command line into a struct by the field table: walks the words with scan.c, gives each value to field_parse(), and
- * says what is wrong in one line that names the word at fault.
+ * The command line into a struct by the field table: walks the words with scan.c, gives each value
+ * to field_parse(), and says what is wrong in one line that names the word at fault.
  */
 #include "describe/options.h"
 
@@ -14,12 +14,12 @@
 #define ROWS_MAX 128
 
 struct parse {
-	const struct field *fields;     /* may be NULL */
-	void               *out;
-	struct arena       *arena;
-	struct error       *err;
-	bool                given[ROWS_MAX];   /* by row: in the words read now */
-	bool                environment[ROWS_MAX];
+	const struct field *fields; /* may be NULL */
+	void *out;
+	struct arena *arena;
+	struct error *err;
+	bool given[ROWS_MAX]; /* by row: in the words read now */
+	bool environment[ROWS_MAX];
 };
 
 char *option_name(const char *key, struct arena *arena)
@@ -57,7 +57,8 @@ static int unknown_option(const struct parse *parse, const char *word)
 	for (const struct field *field = parse->fields; field && field->type; field++) {
 		const char *spelt = option_name(field->key, parse->arena);
 
-		if (!field_is_option(field) || (field->flags & FIELD_HIDDEN) || n + 2 > ARRAY_SIZE(names))
+		if (!field_is_option(field) || (field->flags & FIELD_HIDDEN) ||
+		    n + 2 > ARRAY_SIZE(names))
 			continue;
 		names[n++] = arena_printf(parse->arena, "--%s", spelt);
 		if (field->type == FIELD_BOOL)
@@ -66,7 +67,8 @@ static int unknown_option(const struct parse *parse, const char *word)
 	if (name[1] == '-')
 		nearest = nearest_word(name, names, n);
 	if (nearest)
-		return fail(parse->err, USAGE_ERROR, "unknown option \"%s\"; did you mean \"%s\"?", name, nearest);
+		return fail(parse->err, USAGE_ERROR, "unknown option \"%s\"; did you mean \"%s\"?",
+			    name, nearest);
 	return fail(parse->err, USAGE_ERROR, "unknown option \"%s\"", name);
 }
 
@@ -81,7 +83,8 @@ static int bad_value(const struct parse *parse, const char *origin)
 	return -USAGE_ERROR;
 }
 
-/* A list that the user gives replaces the one before it (default, environment), and never grows a constant. */
+/* A list that the user gives replaces the one before it (default, environment), and never grows a
+ * constant. */
 static void start_row(struct parse *parse, const struct field *field)
 {
 	size_t i = (size_t)(field - parse->fields);
@@ -127,18 +130,18 @@ static int step(struct parse *parse, const struct scan *scan, enum scan_kind kin
 	switch (kind) {
 	case SCAN_OPTION:
 	case SCAN_ARGUMENT:
-		r = set_row(parse, field, scan->value ? scan->value : scan->negated ? "false" : "true");
+		r = set_row(parse, field,
+			    scan->value     ? scan->value
+			    : scan->negated ? "false"
+					    : "true");
 		return r < 0 ? bad_value(parse, row_name(field, parse->arena)) : 0;
-	case SCAN_UNKNOWN:
-		return unknown_option(parse, scan->word);
+	case SCAN_UNKNOWN: return unknown_option(parse, scan->word);
 	case SCAN_NO_VALUE:
 		return fail(err, USAGE_ERROR, "option \"%s\" needs a value: %s=%s", scan->word,
 			    row_name(field, parse->arena), field_metavar(field, parse->arena));
-	case SCAN_EXTRA:
-		return fail(err, USAGE_ERROR, "unexpected argument \"%s\"", scan->word);
-	case SCAN_HELP:      /* main asks first; whoever does not gets past it */
-	case SCAN_END:
-		break;
+	case SCAN_EXTRA: return fail(err, USAGE_ERROR, "unexpected argument \"%s\"", scan->word);
+	case SCAN_HELP: /* main asks first; whoever does not gets past it */
+	case SCAN_END: break;
 	}
 	return 0;
 }
@@ -148,16 +151,18 @@ static int check_required(const struct parse *parse)
 	for (const struct field *field = parse->fields; field && field->type; field++) {
 		size_t i = (size_t)(field - parse->fields);
 
-		if (!(field->flags & FIELD_REQUIRED) || i >= ROWS_MAX || parse->given[i] || parse->environment[i])
+		if (!(field->flags & FIELD_REQUIRED) || i >= ROWS_MAX || parse->given[i] ||
+		    parse->environment[i])
 			continue;
 		return fail(parse->err, USAGE_ERROR, "missing %s %s",
-			    field->flags & FIELD_POSITIONAL ? "argument" : "option", row_name(field, parse->arena));
+			    field->flags & FIELD_POSITIONAL ? "argument" : "option",
+			    row_name(field, parse->arena));
 	}
 	return 0;
 }
 
-int options_parse(const struct field *fields, int argc, char *const *argv, void *out, struct arena *arena,
-		  struct error *err)
+int options_parse(const struct field *fields, int argc, char *const *argv, void *out,
+		  struct arena *arena, struct error *err)
 {
 	struct parse parse = { .fields = fields, .out = out, .arena = arena, .err = err };
 	struct scan scan = { .fields = fields, .argc = argc, .argv = argv };

@@ -3,19 +3,24 @@
 
 #include <ctype.h>
 
-/* A hyphen goes in front of a capital that begins a word: after a small letter or digit, or before a small one. */
+/* A hyphen goes in front of a capital that begins a word: after a small letter or digit, or before
+ * a small one. */
 const char *option_spell(const char *key, char name[OPTION_NAME_SIZE])
 {
 	size_t len = 0;
 
 	for (const char *p = key; *p && len < OPTION_NAME_SIZE - 2; p++) {
 		bool capital = isupper((unsigned char)*p);
-		bool after_small = p > key && (islower((unsigned char)p[-1]) || isdigit((unsigned char)p[-1]));
-		bool before_small = p > key && isupper((unsigned char)p[-1]) && islower((unsigned char)p[1]);
+		bool after_small =
+			p > key && (islower((unsigned char)p[-1]) || isdigit((unsigned char)p[-1]));
+		bool before_small =
+			p > key && isupper((unsigned char)p[-1]) && islower((unsigned char)p[1]);
 
 		if (capital && (after_small || before_small))
 			name[len++] = '-';
-		name[len++] = *p == '_' || *p == '.' || *p == '/' ? '-' : (char)tolower((unsigned char)*p);
+		name[len++] = *p == '_' || *p == '.' || *p == '/'
+				      ? '-'
+				      : (char)tolower((unsigned char)*p);
 	}
 	name[len] = '\0';
 	return name;
@@ -26,7 +31,8 @@ bool field_is_option(const struct field *field)
 	if (field->type == FIELD_LIST)
 		return !(field->flags & FIELD_POSITIONAL) && field->element != FIELD_OBJECT &&
 		       field->element != FIELD_LIST && field->element != FIELD_JSON;
-	return !(field->flags & FIELD_POSITIONAL) && field->type != FIELD_OBJECT && field->type != FIELD_JSON;
+	return !(field->flags & FIELD_POSITIONAL) && field->type != FIELD_OBJECT &&
+	       field->type != FIELD_JSON;
 }
 
 const struct field *scan_argument(const struct scan *scan)
@@ -61,7 +67,8 @@ static const struct field *find_letter(const struct field *fields, char letter)
 	return NULL;
 }
 
-/* The following word as a value. One that looks like an option is more likely a forgotten value; "--x=-y" says it. */
+/* The following word as a value. One that looks like an option is more likely a forgotten value;
+ * "--x=-y" says it. */
 static enum scan_kind take_value(struct scan *scan)
 {
 	const char *next = scan->i < scan->argc ? scan->argv[scan->i] : NULL;
@@ -94,7 +101,8 @@ static enum scan_kind scan_long(struct scan *scan)
 	return take_value(scan);
 }
 
-/* One letter of "-abc"; the value of the last may follow at once ("-n5", "-n=5") or as the next word. */
+/* One letter of "-abc"; the value of the last may follow at once ("-n5", "-n=5") or as the next
+ * word. */
 static enum scan_kind scan_letter(struct scan *scan)
 {
 	char letter = *scan->bundle++;

@@ -1,6 +1,7 @@
 /*
- * The grammar of the command line, apart from what is done with it: one step per option or argument. Parsing, the search
- * for --help and completion all walk the words with it, so that they agree on what is a value and what is not.
+ * The grammar of the command line, apart from what is done with it: one step per option or
+ * argument. Parsing, the search for --help and completion all walk the words with it, so that they
+ * agree on what is a value and what is not.
  */
 #ifndef DESCRIBE_SCAN_H
 #define DESCRIBE_SCAN_H
@@ -11,27 +12,27 @@
 
 enum scan_kind {
 	SCAN_END,
-	SCAN_OPTION,        /* field, value (NULL: a boolean without one), negated */
-	SCAN_ARGUMENT,      /* field, value */
-	SCAN_HELP,          /* -h or --help */
-	SCAN_UNKNOWN,       /* word is no option */
-	SCAN_NO_VALUE,      /* field's option needs a value, and there is none */
-	SCAN_EXTRA,         /* word is an argument too many */
+	SCAN_OPTION,   /* field, value (NULL: a boolean without one), negated */
+	SCAN_ARGUMENT, /* field, value */
+	SCAN_HELP,     /* -h or --help */
+	SCAN_UNKNOWN,  /* word is no option */
+	SCAN_NO_VALUE, /* field's option needs a value, and there is none */
+	SCAN_EXTRA,    /* word is an argument too many */
 };
 
 struct scan {
-	const struct field *fields;     /* may be NULL: no options */
-	int                 argc;
-	char *const        *argv;
-	int                 i;          /* the next word */
-	unsigned            n_arguments;   /* positional rows filled; a list stays the current one */
-	bool                plain;      /* behind "--", or in a FIELD_RAW_REST list: no more options */
-	const char         *bundle;     /* the rest of "-abc" */
+	const struct field *fields; /* may be NULL: no options */
+	int argc;
+	char *const *argv;
+	int i;                /* the next word */
+	unsigned n_arguments; /* positional rows filled; a list stays the current one */
+	bool plain;           /* behind "--", or in a FIELD_RAW_REST list: no more options */
+	const char *bundle;   /* the rest of "-abc" */
 	/* the step */
 	const struct field *field;
-	const char         *word;       /* as it stands on the command line */
-	const char         *value;
-	bool                negated;    /* --no-x */
+	const char *word; /* as it stands on the command line */
+	const char *value;
+	bool negated; /* --no-x */
 };
 
 enum scan_kind scan_next(struct scan *scan);

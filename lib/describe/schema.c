@@ -14,8 +14,8 @@ static void set_integer(json_t *schema, const struct field *field)
 
 	set_text(schema, "type", "integer");
 	if (field_range(field, min, max)) {
-		json_object_set_new(schema, "minimum", json_integer(atoll(min)));
-		json_object_set_new(schema, "maximum", json_integer(atoll(max)));
+		json_object_set_new(schema, "minimum", json_integer(strtoll(min, NULL, 10)));
+		json_object_set_new(schema, "maximum", json_integer(strtoll(max, NULL, 10)));
 	} else if (field->type == FIELD_UINT32 || field->type == FIELD_UINT64) {
 		json_object_set_new(schema, "minimum", json_integer(0));
 	}
@@ -47,11 +47,12 @@ static json_t *value_schema(const struct field *field, const void *member)
 	case FIELD_UINT32:
 	case FIELD_INT64:
 	case FIELD_UINT64:
-	case FIELD_PORT:     set_integer(schema, field); break;
-	case FIELD_ENUM:     set_enum(schema, field); break;
+	case FIELD_PORT: set_integer(schema, field); break;
+	case FIELD_ENUM: set_enum(schema, field); break;
 	case FIELD_IP:
 		set_text(schema, "type", "string");
-		json_object_set_new(schema, "anyOf", json_pack("[{ss}{ss}]", "format", "ipv4", "format", "ipv6"));
+		json_object_set_new(schema, "anyOf",
+				    json_pack("[{ss}{ss}]", "format", "ipv4", "format", "ipv6"));
 		break;
 	case FIELD_CIDR:
 		set_text(schema, "type", "string");
@@ -69,16 +70,14 @@ static json_t *value_schema(const struct field *field, const void *member)
 	case FIELD_DURATION:
 		json_object_set_new(schema, "type", json_pack("[ss]", "string", "integer"));
 		break;
-	case FIELD_OBJECT:
-		json_decref(schema);
-		return table_schema(field->fields, member);
+	case FIELD_OBJECT: json_decref(schema); return table_schema(field->fields, member);
 	case FIELD_LIST:
 		element = field_element(field);
 		set_text(schema, "type", "array");
 		json_object_set_new(schema, "items", value_schema(&element, NULL));
 		break;
-	case FIELD_JSON:     break;
-	default:             set_text(schema, "type", "string"); break;
+	case FIELD_JSON: break;
+	default: set_text(schema, "type", "string"); break;
 	}
 	return schema;
 }
@@ -93,7 +92,8 @@ static json_t *row_schema(const struct field *field, const void *defaults)
 	if (field->flags & FIELD_DEPRECATED)
 		json_object_set_new(schema, "deprecated", json_from_bool(true));
 	if (defaults && field->type != FIELD_OBJECT && !field_empty(field, defaults))
-		json_object_set_new(schema, "default", json_inside(json_encode_member(field, defaults)));
+		json_object_set_new(schema, "default",
+				    json_inside(json_encode_member(field, defaults)));
 	return schema;
 }
 

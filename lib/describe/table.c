@@ -10,8 +10,8 @@
 
 struct column {
 	const struct field *field;
-	char                heading[OPTION_NAME_SIZE];
-	size_t              width;
+	char heading[OPTION_NAME_SIZE];
+	size_t width;
 };
 
 /* Columns on the terminal: continuation bytes of UTF-8 take none. */
@@ -24,7 +24,8 @@ static size_t text_width(const char *text)
 	return width;
 }
 
-/* Absent is "-". Control characters could move the cursor of whoever looks: a process names itself. */
+/* Absent is "-". Control characters could move the cursor of whoever looks: a process names itself.
+ */
 static char *cell_text(const struct field *field, const void *record, struct arena *arena)
 {
 	bool empty = field_empty(field, record) && !(field->flags & FIELD_KEEP_EMPTY);
@@ -69,7 +70,8 @@ static void print_cell(FILE *out, const char *text, size_t width, bool last)
 		fprintf(out, "%*s", (int)(width > len ? width - len : 0) + 2, "");
 }
 
-static void print_columns(FILE *out, const struct field *fields, const char *records, size_t n, size_t size)
+static void print_columns(FILE *out, const struct field *fields, const char *records, size_t n,
+			  size_t size)
 {
 	auto_arena struct arena arena = { 0 };
 	struct column columns[COLUMNS_MAX];
@@ -90,10 +92,12 @@ static void print_columns(FILE *out, const struct field *fields, const char *rec
 	for (size_t i = 0; i < n_columns; i++)
 		print_cell(out, columns[i].heading, columns[i].width, i == n_columns - 1);
 	for (size_t i = 0; i < n * n_columns; i++)
-		print_cell(out, cells[i], columns[i % n_columns].width, i % n_columns == n_columns - 1);
+		print_cell(out, cells[i], columns[i % n_columns].width,
+			   i % n_columns == n_columns - 1);
 }
 
-void table_print(FILE *out, const struct field *fields, const void *records, size_t n, size_t size, bool as_json)
+void table_print(FILE *out, const struct field *fields, const void *records, size_t n, size_t size,
+		 bool as_json)
 {
 	auto_arena struct arena arena = { 0 };
 	auto_json struct json *array = NULL;

@@ -9,26 +9,27 @@
 static const char *const modes[] = { "bridge", "private", "vepa", NULL };
 
 struct values {
-	const char                *string;
-	bool                       flag;
-	int                        number;
-	uint32_t                   unsigned32;
-	int64_t                    integer64;
-	uint64_t                   unsigned64;
-	uint16_t                   port;
-	int                        mode;
-	struct ip                  ip;
-	struct cidr                cidr;
-	struct mac                 mac;
-	char                       ifname[16];
-	int64_t                    timeout;
-	LIST(struct ip)            ips;
-	int                        mtu, vlan;
-	uint64_t                   rate;
-	int64_t                    lease;
+	const char *string;
+	bool flag;
+	int number;
+	uint32_t unsigned32;
+	int64_t integer64;
+	uint64_t unsigned64;
+	uint16_t port;
+	int mode;
+	struct ip ip;
+	struct cidr cidr;
+	struct mac mac;
+	char ifname[16];
+	int64_t timeout;
+	LIST(struct ip) ips;
+	int mtu, vlan;
+	uint64_t rate;
+	int64_t lease;
 };
 
 #define AT(member) .offset = offsetof(struct values, member)
+/* clang-format off */
 static const struct field
 	string     = { .key = "string", .type = FIELD_STRING, AT(string) },
 	flag       = { .key = "flag", .type = FIELD_BOOL, AT(flag) },
@@ -48,6 +49,7 @@ static const struct field
 	vlan       = { .key = "vlan", .type = FIELD_INT, AT(vlan), .min = 1 },
 	rate       = { .key = "rate", .type = FIELD_UINT64, AT(rate), .min = 8, .max = 1000 },
 	lease      = { .key = "lease", .type = FIELD_DURATION, AT(lease), .min = 1000, .max = 86400000 };
+/* clang-format on */
 
 /* The word goes in, `want` comes out as text; NULL = the same word. */
 static void round_trip(const struct field *field, const char *word, const char *want)
@@ -104,7 +106,8 @@ TEST(integers_outside_of_their_range_are_refused)
 	refused(&unsigned32, "4294967296", "4294967296 is out of range 0..4294967295");
 	refused(&integer64, "9223372036854775808",
 		"9223372036854775808 is out of range -9223372036854775808..9223372036854775807");
-	refused(&unsigned64, "18446744073709551616", "18446744073709551616 is out of range 0..18446744073709551615");
+	refused(&unsigned64, "18446744073709551616",
+		"18446744073709551616 is out of range 0..18446744073709551615");
 	refused(&unsigned64, "-1", "-1 is out of range 0..18446744073709551615");
 	refused(&port, "65536", "65536 is out of range 0..65535");
 	refused(&port, "99999999999999999999999999999999999999999999999",
@@ -140,7 +143,8 @@ TEST(interface_names_follow_the_kernel)
 	refused(&ifname, "a:b", "\"a:b\" is not an interface name");
 	refused(&ifname, "a b", "\"a b\" is not an interface name");
 	refused(&ifname, "a\tb", "\"a\tb\" is not an interface name");
-	refused(&ifname, "sixteen-letters!", "\"sixteen-letters!\" is not an interface name (longer than 15 characters)");
+	refused(&ifname, "sixteen-letters!",
+		"\"sixteen-letters!\" is not an interface name (longer than 15 characters)");
 	round_trip(&ifname, "eth0.5", NULL);
 	round_trip(&ifname, "...", NULL);
 }
@@ -155,14 +159,17 @@ TEST(lists_append)
 	check_ok(field_parse(&ips, "::1", &values, &arena, &err), err);
 	check_int(values.ips.n, 2);
 	check_str(field_text(&ips, &values, &arena), "10.0.0.1, ::1");
-	check_fails(field_parse(&ips, "x", &values, &arena, &err), err, "\"x\" is not an IP address");
+	check_fails(field_parse(&ips, "x", &values, &arena, &err), err,
+		    "\"x\" is not an IP address");
 	check_int(values.ips.n, 2);
 }
 
 TEST(keys_are_found_exactly_first_then_in_any_case)
 {
 	static const struct field fields[] = {
-		{ .key = "hostPort", .type = FIELD_INT }, { .key = "HOSTPORT", .type = FIELD_STRING }, FIELDS_END,
+		{ .key = "hostPort", .type = FIELD_INT },
+		{ .key = "HOSTPORT", .type = FIELD_STRING },
+		FIELDS_END,
 	};
 
 	check(field_find(fields, "hostPort") == &fields[0]);
@@ -174,7 +181,10 @@ TEST(keys_are_found_exactly_first_then_in_any_case)
 
 TEST(absence_is_the_zero_unless_the_key_was_seen)
 {
-	struct { bool given; int number; } in = { 0 };
+	struct {
+		bool given;
+		int number;
+	} in = { 0 };
 	struct field field = { .key = "n", .type = FIELD_INT, .offset = 4, .seen = 1 };
 
 	check(field_empty(&field, &in));
@@ -197,15 +207,42 @@ TEST(an_enum_outside_of_its_names_has_no_text)
 
 TEST(durations)
 {
-	static const struct { const char *text; int64_t ms; const char *canonical; } cases[] = {
-		{ "0", 0, "0s" },             { "0s", 0, "0s" },            { "1", 1000, "1s" },
-		{ "250ms", 250, "250ms" },    { "1.5s", 1500, "1s500ms" },  { "1m30s", 90000, "1m30s" },
-		{ "2h", 7200000, "2h" },      { "90m", 5400000, "1h30m" },  { "1d12h", 129600000, "1d12h" },
-		{ "-5s", -5000, "-5s" },      { "0.25h", 900000, "15m" },   { "1.5", 1500, "1s500ms" },
+	static const struct {
+		const char *text;
+		int64_t ms;
+		const char *canonical;
+	} cases[] = {
+		{ "0", 0, "0s" },
+		{ "0s", 0, "0s" },
+		{ "1", 1000, "1s" },
+		{ "250ms", 250, "250ms" },
+		{ "1.5s", 1500, "1s500ms" },
+		{ "1m30s", 90000, "1m30s" },
+		{ "2h", 7200000, "2h" },
+		{ "90m", 5400000, "1h30m" },
+		{ "1d12h", 129600000, "1d12h" },
+		{ "-5s", -5000, "-5s" },
+		{ "0.25h", 900000, "15m" },
+		{ "1.5", 1500, "1s500ms" },
 		{ "9223372036854775807ms", INT64_MAX, "106751991167d7h12m55s807ms" },
 	};
-	static const char *const wrong[] = { "", "-", "s", "1x", "1m30", "1.s", ".5s", "1s ", " 1s", "1.0001s", "1M", "1us",
-					     "9223372036854775808ms", "106751991168d", "1.1234567891s", "--1s", "1e3" };
+	static const char *const wrong[] = { "",
+					     "-",
+					     "s",
+					     "1x",
+					     "1m30",
+					     "1.s",
+					     ".5s",
+					     "1s ",
+					     " 1s",
+					     "1.0001s",
+					     "1M",
+					     "1us",
+					     "9223372036854775808ms",
+					     "106751991168d",
+					     "1.1234567891s",
+					     "--1s",
+					     "1e3" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char text[DURATION_TEXT_SIZE];
@@ -220,6 +257,7 @@ TEST(durations)
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		int64_t ms;
 
-		unit_check(!duration_parse(wrong[i], &ms), __FILE__, __LINE__, "\"%s\" is taken for a duration", wrong[i]);
+		unit_check(!duration_parse(wrong[i], &ms), __FILE__, __LINE__,
+			   "\"%s\" is taken for a duration", wrong[i]);
 	}
 }

@@ -7,15 +7,16 @@
 static const char *const modes[] = { "bridge", "private", NULL };
 
 struct add {
-	const char  *name, *file, *dir;
-	bool         json, forward;
-	int          mtu, mode;
-	char         ifname[16];
+	const char *name, *file, *dir;
+	bool json, forward;
+	int mtu, mode;
+	char ifname[16];
 	LIST(struct ip) dns;
-	int          secret;
+	int secret;
 };
 
 #define AT(member) .offset = offsetof(struct add, member)
+/* clang-format off */
 static const struct field add_fields[] = {
 	{ .key = "name", .type = FIELD_NETNS, AT(name), .flags = FIELD_POSITIONAL | FIELD_REQUIRED, .help = "what to add" },
 	{ .key = "logFile", .type = FIELD_PATH, AT(file), .letter = 'l', .help = "where to log", .env = "LOG_FILE" },
@@ -29,52 +30,74 @@ static const struct field add_fields[] = {
 	{ .key = "secret", .type = FIELD_INT, AT(secret), .flags = FIELD_HIDDEN, .help = "nobody sees it" },
 	FIELDS_END,
 };
+/* clang-format on */
 
 static const struct add add_defaults = { .forward = true, .mtu = 1500 };
+/* clang-format off */
 static const struct verb verbs[] = {
 	{ .name = "add", .summary = "make one", .fields = add_fields, .size = sizeof(struct add), .defaults = &add_defaults },
 	{ .name = "list", .summary = "show all" },
 	{ 0 },
 };
+/* clang-format on */
 static const struct applet tool = {
-	.summary = "thing of many verbs", .about = "First paragraph\nof two.\n\nSecond one.", .example = "cnibox thing add x\n\n.dot 'q'",
+	.summary = "thing of many verbs",
+	.about = "First paragraph\nof two.\n\nSecond one.",
+	.example = "cnibox thing add x\n\n.dot 'q'",
 	.verbs = verbs,
 };
 static const struct applet single = { .summary = "one thing", .run = &verbs[0] };
 static const struct applet bridge = { .summary = "containers on a bridge" };
 static const struct applet_entry entries[] = {
-	{ "bridge", APPLET_CNI, &bridge }, { "one", APPLET_TOOL, &single }, { "thing", APPLET_TOOL, &tool },
+	{ "bridge", APPLET_CNI, &bridge },
+	{ "one", APPLET_TOOL, &single },
+	{ "thing", APPLET_TOOL, &tool },
 };
 
-static const struct field range_fields[] = { { .key = "subnet", .type = FIELD_CIDR, .flags = FIELD_REQUIRED, .help = "the net" },
-					     FIELDS_END };
-static const struct field set = { .type = FIELD_LIST, .element = FIELD_OBJECT, .fields = range_fields, .size = sizeof(struct cidr) };
+static const struct field range_fields[] = {
+	{ .key = "subnet", .type = FIELD_CIDR, .flags = FIELD_REQUIRED, .help = "the net" },
+	FIELDS_END
+};
+static const struct field set = { .type = FIELD_LIST,
+				  .element = FIELD_OBJECT,
+				  .fields = range_fields,
+				  .size = sizeof(struct cidr) };
 struct conf {
 	int mtu;
-	struct { const char *dir; LIST(struct list) ranges; } ipam;
+	struct {
+		const char *dir;
+		LIST(struct list) ranges;
+	} ipam;
 };
+/* clang-format off */
 static const struct field ipam_fields[] = {
 	{ .key = "dataDir", .type = FIELD_PATH, .help = "folder" },
 	{ .key = "ranges", .type = FIELD_LIST, .offset = 8, .element = FIELD_LIST, .fields = &set, .size = sizeof(struct list),
 	  .help = "range sets" },
 	FIELDS_END,
 };
+/* clang-format on */
 static const struct field conf_fields[] = {
 	{ .key = "mtu", .type = FIELD_INT, .max = 65535, .help = "largest packet" },
-	{ .key = "ipam", .type = FIELD_OBJECT, .offset = offsetof(struct conf, ipam), .fields = ipam_fields },
+	{ .key = "ipam",
+	  .type = FIELD_OBJECT,
+	  .offset = offsetof(struct conf, ipam),
+	  .fields = ipam_fields },
 	FIELDS_END,
 };
 static const struct conf conf_defaults = { .mtu = 1400, .ipam.dir = "/var/lib/cni" };
-static const struct plugin_text plugin = { .fields = conf_fields, .defaults = &conf_defaults, .versions = "0.4.0, 1.0.0" };
+static const struct plugin_text plugin = { .fields = conf_fields,
+					   .defaults = &conf_defaults,
+					   .versions = "0.4.0, 1.0.0" };
 
 /* What is printed by the statement, in `text`. */
-#define capture(out, text, statement)                                    \
-	auto_free char *text = NULL;                                     \
-	do {                                                             \
-		size_t size_;                                            \
-		FILE *out = open_memstream(&text, &size_);               \
-		statement;                                               \
-		fclose(out);                                             \
+#define capture(out, text, statement)                      \
+	auto_free char *text = NULL;                       \
+	do {                                               \
+		size_t size_;                              \
+		FILE *out = open_memstream(&text, &size_); \
+		statement;                                 \
+		fclose(out);                               \
 	} while (0)
 
 TEST(list_of_applets)
@@ -87,11 +110,12 @@ TEST(list_of_applets)
 TEST(help_of_a_tool_with_verbs)
 {
 	capture(out, text, help_applet(out, &entries[2], NULL, NULL));
-	check_str(text, "usage: cnibox thing VERB [WORD...]\n\nthing of many verbs\n\n"
-			"First paragraph of two.\n\nSecond one.\n\n"
-			"verbs:\n  add [OPTION...] NAME  make one\n  list                  show all\n\n"
-			"`cnibox help thing VERB` tells the options of one.\n\n"
-			"examples:\n  cnibox thing add x\n\n  .dot 'q'\n");
+	check_str(text,
+		  "usage: cnibox thing VERB [WORD...]\n\nthing of many verbs\n\n"
+		  "First paragraph of two.\n\nSecond one.\n\n"
+		  "verbs:\n  add [OPTION...] NAME  make one\n  list                  show all\n\n"
+		  "`cnibox help thing VERB` tells the options of one.\n\n"
+		  "examples:\n  cnibox thing add x\n\n  .dot 'q'\n");
 }
 
 TEST(help_of_a_verb)
@@ -119,22 +143,29 @@ TEST(help_of_a_verb)
 TEST(help_of_a_plugin)
 {
 	capture(out, text, help_applet(out, &entries[0], NULL, &plugin));
-	check_str(text, "bridge (CNI plugin): containers on a bridge\n\n"
-			"A runtime calls it with CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME and CNI_PATH\n"
-			"in its environment and the configuration on standard input.\n\n"
-			"configuration keys, besides cniVersion, name and type:\n"
-			"  mtu                     integer: largest packet (0..65535; default 1400)\n"
-			"  ipam.dataDir            path: folder (default /var/lib/cni)\n"
-			"  ipam.ranges             list of lists of objects: range sets\n"
-			"  ipam.ranges[][].subnet  CIDR: the net (required)\n\n"
-			"CNI versions: 0.4.0, 1.0.0\n");
+	check_str(
+		text,
+		"bridge (CNI plugin): containers on a bridge\n\n"
+		"A runtime calls it with CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME and CNI_PATH\n"
+		"in its environment and the configuration on standard input.\n\n"
+		"configuration keys, besides cniVersion, name and type:\n"
+		"  mtu                     integer: largest packet (0..65535; default 1400)\n"
+		"  ipam.dataDir            path: folder (default /var/lib/cni)\n"
+		"  ipam.ranges             list of lists of objects: range sets\n"
+		"  ipam.ranges[][].subnet  CIDR: the net (required)\n\n"
+		"CNI versions: 0.4.0, 1.0.0\n");
 }
 
 TEST(long_help_is_wrapped)
 {
 	static const struct field fields[] = {
-		{ .key = "x", .type = FIELD_BOOL, .help = "aaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbb cccccccccccccccccc dddddddddddddd eeeeeee f" },
-		{ .key = "aVeryLongOptionNameIndeed", .type = FIELD_STRING, .metavar = "VALUE", .help = "long" },
+		{ .key = "x",
+		  .type = FIELD_BOOL,
+		  .help = "aaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbb cccccccccccccccccc dddddddddddddd eeeeeee f" },
+		{ .key = "aVeryLongOptionNameIndeed",
+		  .type = FIELD_STRING,
+		  .metavar = "VALUE",
+		  .help = "long" },
 		FIELDS_END,
 	};
 	static const struct verb verb = { .fields = fields };
@@ -142,12 +173,14 @@ TEST(long_help_is_wrapped)
 	static const struct applet_entry entry = { "x", APPLET_TOOL, &applet };
 
 	capture(out, text, help_applet(out, &entry, NULL, NULL));
-	check_str(text, "usage: cnibox x [OPTION...]\n\ns\n\noptions:\n"
-			"      --x     aaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbb cccccccccccccccccc dddddddddddddd\n"
-			"              eeeeeee f\n"
-			"      --a-very-long-option-name-indeed VALUE\n"
-			"              long\n"
-			"  -h, --help  show this text\n");
+	check_str(
+		text,
+		"usage: cnibox x [OPTION...]\n\ns\n\noptions:\n"
+		"      --x     aaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbb cccccccccccccccccc dddddddddddddd\n"
+		"              eeeeeee f\n"
+		"      --a-very-long-option-name-indeed VALUE\n"
+		"              long\n"
+		"  -h, --help  show this text\n");
 }
 
 TEST(man_page)
@@ -171,14 +204,17 @@ static void completes(const char *want, size_t n, char *const *words)
 	capture(out, text, help_complete(out, entries, ARRAY_SIZE(entries), words, n));
 	check_str(text, want);
 }
-#define check_complete(want, ...)                                                            \
-	completes(want, sizeof((char *[]){ __VA_ARGS__ }) / sizeof(char *), (char *[]){ __VA_ARGS__ })
+#define check_complete(want, ...)                                           \
+	completes(want, sizeof((char *[]){ __VA_ARGS__ }) / sizeof(char *), \
+		  (char *[]){ __VA_ARGS__ })
 
 TEST(completion_of_the_first_words)
 {
 	check_complete("one\tone thing\n", "o");
-	check_complete("bridge\tcontainers on a bridge\none\tone thing\nthing\tthing of many verbs\n"
-		       "list\tthe applets of this binary\nhelp\twhat an applet does and takes\n", "");
+	check_complete(
+		"bridge\tcontainers on a bridge\none\tone thing\nthing\tthing of many verbs\n"
+		"list\tthe applets of this binary\nhelp\twhat an applet does and takes\n",
+		"");
 	check_complete("--version\tthe version of this binary\n", "--v");
 	check_complete("add\tmake one\nlist\tshow all\n", "thing", "");
 	check_complete("thing\tthing of many verbs\n", "help", "t");
@@ -226,11 +262,12 @@ TEST(completion_of_values)
 
 struct record {
 	const char *name;
-	int         n, id;
-	bool        up;
+	int n, id;
+	bool up;
 	LIST(const char *) words;
 };
 
+/* clang-format off */
 static const struct field record_fields[] = {
 	{ .key = "name", .type = FIELD_STRING, .offset = offsetof(struct record, name) },
 	{ .key = "netnsId", .type = FIELD_INT, .offset = offsetof(struct record, id) },
@@ -239,22 +276,31 @@ static const struct field record_fields[] = {
 	{ .key = "words", .type = FIELD_LIST, .offset = offsetof(struct record, words), .element = FIELD_STRING, .size = sizeof(char *) },
 	FIELDS_END,
 };
+/* clang-format on */
 
 TEST(tables_are_aligned_by_letters)
 {
 	static const char *words[] = { "a", "b\x1b[2J" };
 	struct record records[] = {
-		{ .name = "gr\xc3\xbc\xc3\x9f" "e", .id = 12, .words = { words, 2 } }, { .name = "longer name", .n = 3, .up = true },
+		{ .name = "gr\xc3\xbc\xc3\x9f"
+			  "e",
+		  .id = 12,
+		  .words = { words, 2 } },
+		{ .name = "longer name", .n = 3, .up = true },
 		{ .n = 0 },
 	};
 
 	capture(out, text, table_print(out, record_fields, records, 3, sizeof(*records), false));
 	check_str(text, "NAME         NETNS ID  N  UP    WORDS\n"
-			"gr\xc3\xbc\xc3\x9f" "e        12        0  -     a, b?[2J\n"
+			"gr\xc3\xbc\xc3\x9f"
+			"e        12        0  -     a, b?[2J\n"
 			"longer name  -         3  true  -\n"
 			"-            -         0  -     -\n");
-	capture(json, array, table_print(json, record_fields, records + 1, 1, sizeof(*records), true));
-	check_str(array, "[\n    {\n        \"name\": \"longer name\",\n        \"n\": 3,\n        \"up\": true\n    }\n]\n");
+	capture(json, array,
+		table_print(json, record_fields, records + 1, 1, sizeof(*records), true));
+	check_str(
+		array,
+		"[\n    {\n        \"name\": \"longer name\",\n        \"n\": 3,\n        \"up\": true\n    }\n]\n");
 	capture(none, empty, table_print(none, record_fields, records, 0, sizeof(*records), false));
 	check_str(empty, "");
 	capture(no, brackets, table_print(no, record_fields, records, 0, sizeof(*records), true));

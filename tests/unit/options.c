@@ -7,18 +7,19 @@
 static const char *const modes[] = { "fast", "slow", NULL };
 
 struct opts {
-	const char        *target;
+	const char *target;
 	LIST(const char *) rest;
-	bool               json, quiet, masquerade;
-	bool               has_count;
-	int                count;
-	const char        *container_id;
-	int                mode;
-	LIST(struct ip)    dns;
-	int64_t            timeout;
+	bool json, quiet, masquerade;
+	bool has_count;
+	int count;
+	const char *container_id;
+	int mode;
+	LIST(struct ip) dns;
+	int64_t timeout;
 };
 
 #define AT(member) .offset = offsetof(struct opts, member)
+/* clang-format off */
 #define COMMON_ROWS                                                                              \
 	{ .key = "json", .type = FIELD_BOOL, AT(json), .letter = 'j' },                         \
 	{ .key = "quiet", .type = FIELD_BOOL, AT(quiet), .letter = 'q' },                       \
@@ -29,7 +30,9 @@ struct opts {
 	{ .key = "mode", .type = FIELD_ENUM, AT(mode), .names = modes },                        \
 	{ .key = "dns", .type = FIELD_LIST, AT(dns), .element = FIELD_IP, .size = sizeof(struct ip), .env = "TEST_DNS" }, \
 	{ .key = "timeout", .type = FIELD_DURATION, AT(timeout) }
+/* clang-format on */
 
+/* clang-format off */
 static const struct field fields[] = {
 	COMMON_ROWS,
 	{ .key = "target", .type = FIELD_STRING, AT(target), .flags = FIELD_POSITIONAL | FIELD_REQUIRED },
@@ -37,7 +40,9 @@ static const struct field fields[] = {
 	  .flags = FIELD_POSITIONAL, .metavar = "WORD" },
 	FIELDS_END,
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field exec_fields[] = {
 	COMMON_ROWS,
 	{ .key = "target", .type = FIELD_STRING, AT(target), .flags = FIELD_POSITIONAL | FIELD_REQUIRED },
@@ -45,12 +50,14 @@ static const struct field exec_fields[] = {
 	  .flags = FIELD_POSITIONAL | FIELD_REQUIRED | FIELD_RAW_REST, .metavar = "COMMAND" },
 	FIELDS_END,
 };
+/* clang-format on */
 
 static struct arena arena;
 static const struct opts defaults = { .masquerade = true, .count = 7 };
 
 /* Words up to the first NULL. */
-static int parse(const struct field *table, struct opts *opts, struct error *err, char *const *words)
+static int parse(const struct field *table, struct opts *opts, struct error *err,
+		 char *const *words)
 {
 	int argc = 0;
 
@@ -61,12 +68,12 @@ static int parse(const struct field *table, struct opts *opts, struct error *err
 	return options_parse(table, argc, words, opts, &arena, err);
 }
 
-#define WORDS(...) ((char *const[]){ __VA_ARGS__, NULL })
+#define WORDS(...)           ((char *const[]){ __VA_ARGS__, NULL })
 #define parse_ok(table, ...) check_ok(parse(table, &opts, &err, WORDS(__VA_ARGS__)), err)
-#define parse_fails(table, text, ...)                                                                     \
-	do {                                                                                              \
-		check_fails(parse(table, &opts, &err, WORDS(__VA_ARGS__)), err, text);                    \
-		check_int(err.errnum, USAGE_ERROR);                                                       \
+#define parse_fails(table, text, ...)                                                  \
+	do {                                                                           \
+		check_fails(parse(table, &opts, &err, WORDS(__VA_ARGS__)), err, text); \
+		check_int(err.errnum, USAGE_ERROR);                                    \
 	} while (0)
 
 TEST(long_options)
@@ -188,13 +195,18 @@ TEST(errors_name_the_word_at_fault)
 	struct error err;
 
 	parse_fails(fields, "unknown option \"--jsno\"; did you mean \"--json\"?", "--jsno", "t");
-	parse_fails(fields, "unknown option \"--no-masqerade\"; did you mean \"--no-masquerade\"?", "--no-masqerade", "t");
-	parse_fails(fields, "unknown option \"--containerid\"; did you mean \"--container-id\"?", "--containerid=x", "t");
-	parse_fails(fields, "unknown option \"--completely-different\"", "--completely-different", "t");
-	parse_fails(fields, "unknown option \"--no-count\"; did you mean \"--count\"?", "--no-count", "t");
+	parse_fails(fields, "unknown option \"--no-masqerade\"; did you mean \"--no-masquerade\"?",
+		    "--no-masqerade", "t");
+	parse_fails(fields, "unknown option \"--containerid\"; did you mean \"--container-id\"?",
+		    "--containerid=x", "t");
+	parse_fails(fields, "unknown option \"--completely-different\"", "--completely-different",
+		    "t");
+	parse_fails(fields, "unknown option \"--no-count\"; did you mean \"--count\"?",
+		    "--no-count", "t");
 	parse_fails(fields, "unknown option \"-z\"", "-z", "t");
 	parse_fails(fields, "option \"--count\" needs a value: --count=N", "t", "--count");
-	parse_fails(fields, "option \"--container-id\" needs a value: --container-id=CONTAINER-ID", "--container-id", "--json");
+	parse_fails(fields, "option \"--container-id\" needs a value: --container-id=CONTAINER-ID",
+		    "--container-id", "--json");
 	parse_fails(fields, "option \"-n\" needs a value: --count=N", "-n");
 	parse_fails(fields, "--count: \"x\" is not an integer", "--count", "x", "t");
 	parse_fails(fields, "--count: 101 is out of range -5..100", "--count", "101", "t");
@@ -208,15 +220,19 @@ TEST(errors_name_the_word_at_fault)
 TEST(required_options_and_extra_arguments)
 {
 	static const struct field table[] = {
-		{ .key = "dataDir", .type = FIELD_PATH, AT(container_id), .flags = FIELD_REQUIRED }, FIELDS_END,
+		{ .key = "dataDir", .type = FIELD_PATH, AT(container_id), .flags = FIELD_REQUIRED },
+		FIELDS_END,
 	};
 	struct opts opts;
 	struct error err;
 
 	parse_fails(table, "unexpected argument \"x\"", "--data-dir=/", "x");
-	check_fails(options_parse(table, 0, NULL, &opts, &arena, &err), err, "missing option --data-dir");
-	check_fails(options_parse(NULL, 1, WORDS("x"), NULL, &arena, &err), err, "unexpected argument \"x\"");
-	check_fails(options_parse(NULL, 1, WORDS("-x"), NULL, &arena, &err), err, "unknown option \"-x\"");
+	check_fails(options_parse(table, 0, NULL, &opts, &arena, &err), err,
+		    "missing option --data-dir");
+	check_fails(options_parse(NULL, 1, WORDS("x"), NULL, &arena, &err), err,
+		    "unexpected argument \"x\"");
+	check_fails(options_parse(NULL, 1, WORDS("-x"), NULL, &arena, &err), err,
+		    "unknown option \"-x\"");
 	check_ok(options_parse(NULL, 0, NULL, NULL, &arena, &err), err);
 	check(options_parse(NULL, 1, WORDS("x"), NULL, &arena, NULL) < 0);
 	arena_free(&arena);
@@ -235,8 +251,14 @@ TEST(help_is_asked_for_before_the_double_dash)
 TEST(names_are_kebab_case)
 {
 	static const char *const cases[][2] = {
-		{ "containerId", "container-id" }, { "json", "json" },       { "CNIPath", "cni-path" }, { "rangeStart", "range-start" },
-		{ "ipMasq", "ip-masq" },           { "data_dir", "data-dir" }, { "mtu6", "mtu6" },      { "IPAM", "ipam" },
+		{ "containerId", "container-id" },
+		{ "json", "json" },
+		{ "CNIPath", "cni-path" },
+		{ "rangeStart", "range-start" },
+		{ "ipMasq", "ip-masq" },
+		{ "data_dir", "data-dir" },
+		{ "mtu6", "mtu6" },
+		{ "IPAM", "ipam" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
