@@ -44,23 +44,25 @@ const struct field cni_ip_fields[] = {
 };
 
 const struct field cni_route_fields[] = {
-	ROW(struct cni_route, "dst",      FIELD_CIDR,   dst, .flags = FIELD_REQUIRED),
-	ROW(struct cni_route, "gw",       FIELD_IP,     gw),
-	ROW(struct cni_route, "mtu",      FIELD_UINT32, mtu),
-	ROW(struct cni_route, "advmss",   FIELD_UINT32, advmss),
-	ROW(struct cni_route, "priority", FIELD_UINT32, priority),
-	ROW(struct cni_route, "table",    FIELD_UINT32, table, .seen = FIELD_SEEN(struct cni_route, has_table)),
-	ROW(struct cni_route, "scope",    FIELD_INT,    scope, .seen = FIELD_SEEN(struct cni_route, has_scope)),
+	ROW(struct cni_route, "dst",      FIELD_CIDR,   dst, .flags = FIELD_REQUIRED, .help = "destination"),
+	ROW(struct cni_route, "gw",       FIELD_IP,     gw, .help = "next hop; without: the gateway of the address"),
+	ROW(struct cni_route, "mtu",      FIELD_UINT32, mtu, .help = "MTU along the path"),
+	ROW(struct cni_route, "advmss",   FIELD_UINT32, advmss, .help = "TCP segment size to advertise"),
+	ROW(struct cni_route, "priority", FIELD_UINT32, priority, .help = "metric: the lower, the better"),
+	ROW(struct cni_route, "table",    FIELD_UINT32, table, .seen = FIELD_SEEN(struct cni_route, has_table),
+	    .help = "routing table by number"),
+	ROW(struct cni_route, "scope",    FIELD_INT,    scope, .seen = FIELD_SEEN(struct cni_route, has_scope),
+	    .help = "scope by number: 0 global, 253 link"),
 	FIELDS_END
 };
 
-#define STRINGS(type_, key_, member) \
-	ROW(type_, key_, FIELD_LIST, member, .element = FIELD_STRING, .size = sizeof(char *))
+#define STRINGS(type_, key_, member, ...) \
+	ROW(type_, key_, FIELD_LIST, member, .element = FIELD_STRING, .size = sizeof(char *), ##__VA_ARGS__)
 const struct field cni_dns_fields[] = {
-	STRINGS(struct cni_dns, "nameservers", nameservers),
-	ROW(struct cni_dns, "domain", FIELD_STRING, domain),
-	STRINGS(struct cni_dns, "search", search),
-	STRINGS(struct cni_dns, "options", options),
+	STRINGS(struct cni_dns, "nameservers", nameservers, .help = "name servers, best first"),
+	ROW(struct cni_dns, "domain", FIELD_STRING, domain, .help = "local domain"),
+	STRINGS(struct cni_dns, "search", search, .help = "domains to search, best first"),
+	STRINGS(struct cni_dns, "options", options, .help = "options of the resolver"),
 	FIELDS_END
 };
 
