@@ -6,7 +6,8 @@
  * Who else writes the network's directory - the reference, an administrator's rm, a call of ours that was killed - does
  * not know of the index. So it is valid only while both directories carry the same modification time, which
  * index_seal() sets at the end of a call. The kernel's own time stamps move in ticks of some milliseconds, and two
- * changes in one tick look the same; ours have last digits of their own (SEAL), which makes any later change visible. On a file system with coarser stamps the index is never valid: correct, and as slow as the reference.
+ * changes in one tick look the same; ours have last digits of their own (SEAL), which makes any later change visible. On
+ * a file system with coarser stamps the index is never valid: correct, and as slow as the reference.
  */
 #include "ipam/index.h"
 

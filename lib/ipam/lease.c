@@ -195,6 +195,16 @@ static const char *next_address(DIR *stream, struct ip *ip)
 	return entry ? entry->d_name : NULL;
 }
 
+static int compare_ips(const void *a, const void *b)
+{
+	return ip_compare(a, b);
+}
+
+static int compare_leases(const void *a, const void *b)
+{
+	return ip_compare(&((const struct lease *)a)->ip, &((const struct lease *)b)->ip);
+}
+
 int leases_read(int dir, struct arena *arena, leases_t *leases, struct error *err)
 {
 	DIR *stream on_leave(close_dir) = dir_stream(dir);
@@ -211,12 +221,11 @@ int leases_read(int dir, struct arena *arena, leases_t *leases, struct error *er
 		if (r == 0)
 			*list_add(arena, leases) = lease;
 	}
-	return !stream || errno ? fail_errno(err, errno, "read the network's directory") : 0;
-}
-
-static int compare_ips(const void *a, const void *b)
-{
-	return ip_compare(a, b);
+	if (!stream || errno)
+		return fail_errno(err, errno, "read the network's directory");
+	if (leases->n > 1)
+		qsort(leases->items, leases->n, sizeof(*leases->items), compare_leases);
+	return 0;
 }
 
 int leases_addresses(int dir, struct arena *arena, ips_t *ips, struct error *err)

@@ -26,9 +26,9 @@ enum lease_state { LEASE_FREE, LEASE_EMPTY, LEASE_TAKEN };
 enum lease_state lease_state(int dir, const char *name);
 /* 1 = made, complete or not at all; 0 = taken. `temp` is a directory of the same file system for the unfinished. */
 int lease_create(int dir, int temp, const char *name, const struct owner *owner, struct error *err) must_check;
-/* All files named by an address. */
+/* All files named by an address, ascending. */
 int leases_read(int dir, struct arena *arena, leases_t *leases, struct error *err) must_check;
-/* The same without looking inside: the addresses, ascending. */
+/* The same without looking inside: the addresses only. */
 typedef LIST(struct ip) ips_t;
 int leases_addresses(int dir, struct arena *arena, ips_t *ips, struct error *err) must_check;
 /* Replace or make `name` in dir by way of temp: complete or not at all. */
