@@ -22,10 +22,10 @@ sandbox
 	[[ $EUID == 0 ]] || skip "we are one already"
 	unshare --user true 2>/dev/null || missing "user namespaces"
 	need setpriv
-	cp "$CNIBOX" "$BATS_TEST_TMPDIR/cnibox" && chmod -R a+rX "$BATS_TEST_TMPDIR"
-	cp "$CNIBOX_TOP/tests/demo" /run/demo
-	mkdir -p /run/tree/tests && cp "$CNIBOX_TOP/tests/demo" /run/tree/tests/demo && cp "$CNIBOX" /run/tree/cnibox
-	shown=$(cd /run/tree && CNIBOX=/run/tree/cnibox setpriv --reuid=65534 --regid=65534 --clear-groups \
+	mkdir -p /opt/cni/tree/tests          # the demo hides /run behind its own
+	cp "$CNIBOX" /opt/cni/tree/cnibox
+	cp "$CNIBOX_TOP/tests/demo" /opt/cni/tree/tests/demo
+	shown=$(cd /opt/cni/tree && CNIBOX=/opt/cni/tree/cnibox setpriv --reuid=65534 --regid=65534 --clear-groups \
 		bash tests/demo 3>&-)
 	echo "$shown"
 	assert_match "it ends well" "$shown" "both pods detached +ok, nothing left"
@@ -33,8 +33,8 @@ sandbox
 }
 
 @test "the demo says so, and fails, when pods do not reach each other" {
-	mkdir -p /run/bin
-	printf '#!/bin/sh\nexit 1\n' >/run/bin/ping
-	chmod +x /run/bin/ping
-	refute "it ends well" env PATH="/run/bin:$PATH" "$CNIBOX_TOP/tests/demo"
+	mkdir -p /opt/cni/fake
+	printf '#!/bin/sh\nexit 1\n' >/opt/cni/fake/ping
+	chmod +x /opt/cni/fake/ping
+	refute "it ends well" env PATH="/opt/cni/fake:$PATH" "$CNIBOX_TOP/tests/demo"
 }
