@@ -1,0 +1,51 @@
+#!/usr/bin/env bats
+# The same configurations through the reference's binaries and ours, in twin nodes: result, links, addresses, routes,
+# rules, sysctls and files are equal, but for the differences that a fixture lists with their reasons.
+
+load lib/all
+load lib/fixture
+sandbox
+
+setup() {
+	need iptables nft
+	need_reference bridge host-local loopback
+}
+
+same() {
+	local name=$1 dir=$BATS_TEST_TMPDIR want=0
+
+	in_node "$REFERENCE" fixture_observe "$name" "$dir/reference" >"$dir/reference.log" 2>&1 ||
+		{ cat "$dir/reference.log"; return 1; }
+	in_node "$PLUGINS" fixture_observe "$name" "$dir/ours" >"$dir/ours.log" 2>&1 || { cat "$dir/ours.log"; return 1; }
+	fixture_comparable "$name" "$dir/reference" >"$dir/reference.json"
+	fixture_comparable "$name" "$dir/ours" >"$dir/ours.json"
+	! fixture_is "$name" .fails || want=1
+	jq -e ".status == $want" "$dir/ours" >/dev/null || flunk "ADD does not exit $want" "$(<"$dir/ours.log")" || return
+	diff -u --label reference --label ours "$dir/reference.json" "$dir/ours.json" && return
+	cat "$dir/ours.log"
+	return 1
+}
+
+has_reason() {
+	fixture_is "$1" '.differences // [] | all(.why | length > 10)' || flunk "a difference without a reason"
+}
+
+@test "same: host-local" {
+	each same host-local- '.reference | not'
+}
+
+@test "same: loopback" {
+	each same loopback- '.reference | not'
+}
+
+@test "same: bridge with addresses, routes and names" {
+	each same bridge- '(.reference or .conf.ipMasq or .fails or .args or (.conf.cniVersion != "1.0.0")) | not'
+}
+
+@test "same: bridge with other versions, arguments and keys, masquerade, failures" {
+	each same bridge- '(.reference | not) and (.conf.ipMasq or .fails or .args or .conf.cniVersion != "1.0.0")'
+}
+
+@test "same: every listed difference has a reason" {
+	each has_reason
+}
