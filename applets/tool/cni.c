@@ -1,48 +1,59 @@
 /*
- * cni: a runtime in a command. It reads the network lists of a folder, runs their chains for a namespace, and remembers
- * what it did where libcni does, so that either side can remove what the other made. Plugins are found in the plugin
- * path; one that is not there is served by this binary itself.
+ * cni: a runtime in a command. It reads the network lists of a folder, runs their chains for a
+ * namespace, and remembers what it did where libcni does, so that either side can remove what the
+ * other made. Plugins are found in the plugin path; one that is not there is served by this binary
+ * itself.
  */
 #include "base/text.h"
 #include "cni/chain.h"
 #include "cni/listing.h"
 #include "cni/netlint.h"
 #include "describe/applet.h"
-#include "describe/table.h"
 #include "kernel/link.h"
 #include "kernel/netns.h"
 
 #include <errno.h>
 
 struct options {
-	const char        *network, *netns;
-	const char        *conf_dir, *path, *ifname, *container_id, *args, *capability_args, *cache_dir;
+	const char *network, *netns;
+	const char *conf_dir, *path, *ifname, *container_id, *args, *capability_args, *cache_dir;
 	LIST(const char *) valid;
-	bool               alive, all;
-	bool               verbose, json;
+	bool alive, all;
+	bool verbose, json;
 };
 
 static const struct options defaults = {
-	.conf_dir = "/etc/cni/net.d", .path = "/opt/cni/bin", .ifname = "eth0", .cache_dir = "/var/lib/cni",
+	.conf_dir = "/etc/cni/net.d",
+	.path = "/opt/cni/bin",
+	.ifname = "eth0",
+	.cache_dir = "/var/lib/cni",
 };
 
+/* clang-format off */
 #define ROW(key_, kind, member, help_, ...) \
-	{ .key = (key_), .type = (kind), .offset = offsetof(struct options, member), .help = (help_), ##__VA_ARGS__ }
+	{ .key = (key_), .type = (kind), .offset = offsetof(struct options, member), \
+	  .help = (help_), ##__VA_ARGS__ }
 
-#define ROW_NETWORK ROW("network", FIELD_STRING, network, "name of the network", .flags = FIELD_POSITIONAL | FIELD_REQUIRED)
+#define ROW_NETWORK \
+	ROW("network", FIELD_STRING, network, "name of the network", \
+	    .flags = FIELD_POSITIONAL | FIELD_REQUIRED)
 #define ROW_NETNS(flags_) \
-	ROW("netns", FIELD_STRING, netns, "namespace: name, path, pid or container id", .flags = FIELD_POSITIONAL | (flags_))
+	ROW("netns", FIELD_STRING, netns, "namespace: name, path, pid or container id", \
+	    .flags = FIELD_POSITIONAL | (flags_))
 #define ROWS_WHERE \
-	ROW("confDir",  FIELD_PATH, conf_dir,  "folder of network lists",        .env = "NETCONFPATH"), \
-	ROW("path",     FIELD_STRING, path,    "folders of plugins, with ':' between", .env = "CNI_PATH"), \
-	ROW("cacheDir", FIELD_PATH, cache_dir, "folder where attachments are remembered")
+	ROW("confDir",  FIELD_PATH,   conf_dir,  "folder of network lists", .env = "NETCONFPATH"), \
+	ROW("path",     FIELD_STRING, path,      "folders of plugins, ':' between", .env = "CNI_PATH"), \
+	ROW("cacheDir", FIELD_PATH,   cache_dir, "folder where attachments are remembered")
 #define ROWS_ATTACHMENT \
-	ROW("ifname",         FIELD_STRING, ifname,          "interface in the namespace", .env = "CNI_IFNAME"), \
-	ROW("containerId",    FIELD_STRING, container_id,    "container id (default: made from the namespace's path)"), \
-	ROW("args",           FIELD_STRING, args,            "CNI_ARGS: K=V;K=V", .env = "CNI_ARGS"), \
-	ROW("capabilityArgs", FIELD_STRING, capability_args, "JSON object with a value for each capability", .env = "CAP_ARGS")
+	ROW("ifname", FIELD_STRING, ifname, "interface in the namespace", .env = "CNI_IFNAME"), \
+	ROW("containerId", FIELD_STRING, container_id, \
+	    "container id (default: made from the namespace's path)"), \
+	ROW("args", FIELD_STRING, args, "CNI_ARGS: K=V;K=V", .env = "CNI_ARGS"), \
+	ROW("capabilityArgs", FIELD_STRING, capability_args, \
+	    "JSON object with a value for each capability", .env = "CAP_ARGS")
 #define ROW_VERBOSE \
-	ROW("verbose", FIELD_BOOL, verbose, "each plugin called, its file and time, on stderr", .letter = 'v')
+	ROW("verbose", FIELD_BOOL, verbose, "each plugin called, its file and time, on stderr", \
+	    .letter = 'v')
 #define ROW_JSON ROW("json", FIELD_BOOL, json, "JSON instead of text", .letter = 'j')
 
 static const struct field attach_fields[] = {
@@ -53,23 +64,26 @@ static const struct field detach_fields[] = {
 };
 static const struct field gc_fields[] = {
 	ROW_NETWORK,
-	ROW("valid", FIELD_LIST, valid, "an attachment to keep; may be repeated", .metavar = "ID:IFNAME",
-	    .element = FIELD_STRING, .size = sizeof(char *)),
-	ROW("alive", FIELD_BOOL, alive, "keep remembered attachments whose namespace is still there"),
+	ROW("valid", FIELD_LIST, valid, "an attachment to keep; may be repeated",
+	    .metavar = "ID:IFNAME", .element = FIELD_STRING, .size = sizeof(char *)),
+	ROW("alive", FIELD_BOOL, alive, "keep attachments whose namespace is still there"),
 	ROW("all",   FIELD_BOOL, all,   "keep none"),
 	ROWS_WHERE, ROW_VERBOSE, FIELDS_END
 };
-static const struct field status_fields[] = { ROW_NETWORK, ROWS_WHERE, ROW_VERBOSE, ROW_JSON, FIELDS_END };
+static const struct field status_fields[] = {
+	ROW_NETWORK, ROWS_WHERE, ROW_VERBOSE, ROW_JSON, FIELDS_END
+};
 static const struct field list_fields[] = { ROWS_WHERE, ROW_JSON, FIELDS_END };
+/* clang-format on */
 
 /* What every verb has in hand. */
 struct session {
-	struct invocation    *call;
+	struct invocation *call;
 	const struct options *options;
-	struct networks       networks;
+	struct networks networks;
 	const struct network *network;
-	struct json          *capabilities;
-	struct chain          chain;
+	struct json *capabilities;
+	struct chain chain;
 };
 
 static void session_close(struct session *session)
@@ -83,7 +97,10 @@ static void session_close(struct session *session)
 static void print_step(void *arg, const struct chain_step *step)
 {
 	const struct session *session = arg;
-	const char *how = !step->file ? "not found" : !*step->file ? "built in" : step->in_process ? "in process" : "executed";
+	const char *how = !step->file        ? "not found"
+			  : !*step->file     ? "built in"
+			  : step->in_process ? "in process"
+					     : "executed";
 	double ms = (double)step->microseconds / 1000;
 
 	if (!session->options->verbose)
@@ -103,27 +120,35 @@ static int read_capabilities(struct session *session, struct error *err)
 	if (!session->capabilities)
 		return wrap(err, "--capability-args"), -USAGE_ERROR;
 	if (!json_is_object(session->capabilities))
-		return fail(err, USAGE_ERROR, "--capability-args: expected a JSON object, such as "
+		return fail(err, USAGE_ERROR,
+			    "--capability-args: expected a JSON object, such as "
 			    "{\"portMappings\": [...]}");
 	return 0;
 }
 
 /* Everything but the network lists. */
-static int session_start(struct session *session, struct invocation *call, const struct options *options,
-			 struct error *err)
+static int session_start(struct session *session, struct invocation *call,
+			 const struct options *options, struct error *err)
 {
-	*session = (struct session){ .call = call, .options = options, .networks.arena = call->arena };
+	*session =
+		(struct session){ .call = call, .options = options, .networks.arena = call->arena };
 	session->chain = (struct chain){
-		.ifname = options->ifname, .args = options->args ? options->args : "", .path = options->path,
-		.cache_folder = options->cache_dir, .find_plugin = call->find_plugin, .arena = call->arena,
-		.step = print_step, .arg = session,
+		.ifname = options->ifname,
+		.args = options->args ? options->args : "",
+		.path = options->path,
+		.cache_folder = options->cache_dir,
+		.find_plugin = call->find_plugin,
+		.arena = call->arena,
+		.step = print_step,
+		.arg = session,
 	};
 	return read_capabilities(session, err);
 }
 
 static int load_networks(struct session *session, struct error *err)
 {
-	int r = networks_load(session->options->conf_dir, session->call->arena, &session->networks, err);
+	int r = networks_load(session->options->conf_dir, session->call->arena, &session->networks,
+			      err);
 
 	if (r == -ENOENT || r == -ENOTDIR)
 		return fail(err, -r, "no folder of networks %s (--conf-dir or NETCONFPATH sets it)",
@@ -136,7 +161,9 @@ static int find_network(struct session *session, struct error *err)
 	int r = load_networks(session, err);
 
 	session->chain.capability_args = session->capabilities;
-	return r < 0 ? r : networks_find(&session->networks, session->options->network, &session->network, err);
+	return r < 0 ? r
+		     : networks_find(&session->networks, session->options->network,
+				     &session->network, err);
 }
 
 /* cnitool's: the namespace's path, hashed. */
@@ -160,13 +187,16 @@ static const char *gone_netns(const char *word, struct arena *arena)
 
 static bool is_remembered(const struct session *session)
 {
-	const struct owner owner = { session->options->network, session->chain.container, session->chain.ifname };
+	const struct owner owner = { session->options->network, session->chain.container,
+				     session->chain.ifname };
 	auto_cached struct cached cached = { 0 };
 
-	return cache_read(session->options->cache_dir, &owner, session->call->arena, &cached, NULL) != -ENOENT;
+	return cache_read(session->options->cache_dir, &owner, session->call->arena, &cached,
+			  NULL) != -ENOENT;
 }
 
-/* The one attachment of this namespace and interface that somebody else made, under a container id of theirs. */
+/* The one attachment of this namespace and interface that somebody else made, under a container id
+ * of theirs. */
 static const char *container_by_netns(const struct session *session)
 {
 	auto_cached_list cached_list_t list = { 0 };
@@ -176,7 +206,8 @@ static const char *container_by_netns(const struct session *session)
 		return NULL;
 	list_each(cached, &list) {
 		if (!cached->netns || !streq(cached->netns, session->chain.netns) ||
-		    !streq(cached->network, session->options->network) || !streq(cached->ifname, session->chain.ifname))
+		    !streq(cached->network, session->options->network) ||
+		    !streq(cached->ifname, session->chain.ifname))
 			continue;
 		if (found)
 			return NULL;
@@ -185,7 +216,8 @@ static const char *container_by_netns(const struct session *session)
 	return found;
 }
 
-/* Which attachment DEL and CHECK are about. The namespace may have gone, if the attachment is remembered. */
+/* Which attachment DEL and CHECK are about. The namespace may have gone, if the attachment is
+ * remembered. */
 static int find_attachment(struct session *session, struct error *err)
 {
 	const struct options *options = session->options;
@@ -195,7 +227,8 @@ static int find_attachment(struct session *session, struct error *err)
 	int r = 0;
 
 	if (!options->netns && !options->container_id)
-		return fail(err, USAGE_ERROR, "name the namespace, or the container with --container-id");
+		return fail(err, USAGE_ERROR,
+			    "name the namespace, or the container with --container-id");
 	if (options->netns)
 		r = netns_resolve(options->netns, arena, &path, err);
 	if (options->netns)
@@ -219,9 +252,11 @@ static int refuse_attached(const struct session *session, struct error *err)
 	struct link link;
 
 	if (!is_remembered(session) || netns_open(session->chain.netns, &fd, NULL) < 0 ||
-	    netlink_open(&nl, NETLINK_SESSION_ROUTE, fd, NULL) < 0 || link_get(nl, session->chain.ifname, &link, NULL) < 0)
+	    netlink_open(&nl, NETLINK_SESSION_ROUTE, fd, NULL) < 0 ||
+	    link_get(nl, session->chain.ifname, &link, NULL) < 0)
 		return 0;
-	return fail(err, EEXIST, "network \"%s\" is attached to %s as %s already; `cnibox cni del` removes it",
+	return fail(err, EEXIST,
+		    "network \"%s\" is attached to %s as %s already; `cnibox cni del` removes it",
 		    session->options->network, session->options->netns, session->chain.ifname);
 }
 
@@ -240,24 +275,30 @@ static int run_add(struct invocation *call, void *opaque, struct error *err)
 	if (r < 0)
 		return r;
 	session.chain.netns = path;
-	session.chain.container = options->container_id ? options->container_id : default_container(path, call->arena);
+	session.chain.container = options->container_id ? options->container_id
+							: default_container(path, call->arena);
 	r = refuse_attached(&session, err);
 	if (r >= 0)
 		r = chain_add(&session.chain, session.network, &result, err);
 	if (r >= 0)
-		fprintf(call->out, "%s\n", result_text(result, session.network->version, call->arena));
+		fprintf(call->out, "%s\n",
+			result_text(result, session.network->version, call->arena));
 	return r;
 }
 
 /* A network whose file has gone is still known from its attachments. */
 static int network_from_cache(struct session *session, struct error *err)
 {
-	const struct owner owner = { session->options->network, session->chain.container, session->chain.ifname };
+	const struct owner owner = { session->options->network, session->chain.container,
+				     session->chain.ifname };
 	auto_cached struct cached cached = { 0 };
 
-	if (cache_read(session->options->cache_dir, &owner, session->call->arena, &cached, NULL) < 0 || !cached.config)
+	if (cache_read(session->options->cache_dir, &owner, session->call->arena, &cached, NULL) <
+		    0 ||
+	    !cached.config)
 		return -err->errnum;
-	return networks_add_text(&session->networks, cached.config, cached.config_size, &session->network, err);
+	return networks_add_text(&session->networks, cached.config, cached.config_size,
+				 &session->network, err);
 }
 
 static int run_del(struct invocation *call, void *opaque, struct error *err)
@@ -313,7 +354,8 @@ static int add_alive(const struct session *session, owners_t *valid, struct erro
 		    netns_open(cached->netns, &fd, NULL) < 0)
 			continue;
 		*list_add(session->call->arena, valid) = (struct owner){
-			.container = cached->container, .ifname = cached->ifname,
+			.container = cached->container,
+			.ifname = cached->ifname,
 		};
 	}
 	return 0;
@@ -330,9 +372,12 @@ static int run_gc(struct invocation *call, void *opaque, struct error *err)
 	if (r < 0)
 		return r;
 	if (options->valid.n + options->alive == 0 && !options->all)
-		return fail(err, USAGE_ERROR, "say what to keep: --valid ID:IFNAME, --alive, or --all to keep nothing");
+		return fail(
+			err, USAGE_ERROR,
+			"say what to keep: --valid ID:IFNAME, --alive, or --all to keep nothing");
 	if (options->all && options->valid.n + options->alive)
-		return fail(err, USAGE_ERROR, "--all keeps nothing; it does not go with --valid or --alive");
+		return fail(err, USAGE_ERROR,
+			    "--all keeps nothing; it does not go with --valid or --alive");
 	list_each(word, &options->valid)
 		if ((r = add_valid(*word, call->arena, &valid, err)) < 0)
 			return r;
@@ -346,37 +391,17 @@ static int run_gc(struct invocation *call, void *opaque, struct error *err)
 	return r;
 }
 
-/* ---- status ---- */
-
-struct status_row {
-	const char *plugin, *status, *message;
-	int64_t     code;
-};
-
-static const struct field status_row_fields[] = {
-	{ .key = "plugin",  .type = FIELD_STRING, .offset = offsetof(struct status_row, plugin) },
-	{ .key = "status",  .type = FIELD_STRING, .offset = offsetof(struct status_row, status) },
-	{ .key = "code",    .type = FIELD_INT64,  .offset = offsetof(struct status_row, code) },
-	{ .key = "message", .type = FIELD_STRING, .offset = offsetof(struct status_row, message) },
-	FIELDS_END
-};
-
 struct status {
-	struct session          *session;
-	LIST(struct status_row)  rows;
+	struct session *session;
+	status_rows_t rows;
 };
 
 static void collect_status(void *arg, const struct chain_step *step)
 {
 	struct status *status = arg;
-	struct arena *arena = status->session->call->arena;
-	struct status_row *row = list_add(arena, &status->rows);
 
 	print_step(status->session, step);
-	row->plugin = arena_strdup(arena, step->type);
-	row->status = !step->error ? "ready" : step->error->code == CNI_LIMITED ? "limited" : "not ready";
-	row->code = step->error ? step->error->code ? step->error->code : CNI_INTERNAL : 0;
-	row->message = step->error ? arena_strdup(arena, step->error->message) : NULL;
+	status_add(&status->rows, step, status->session->call->arena);
 }
 
 static int run_status(struct invocation *call, void *opaque, struct error *err)
@@ -393,13 +418,9 @@ static int run_status(struct invocation *call, void *opaque, struct error *err)
 	session.chain.step = collect_status;
 	session.chain.arg = &status;
 	r = chain_status(&session.chain, session.network, err);
-	if (status.rows.n)
-		table_print(call->out, status_row_fields, status.rows.items, status.rows.n, sizeof(struct status_row),
-			    options->json);
+	status_print(&status.rows, call->out, options->json);
 	return r;
 }
-
-/* ---- list ---- */
 
 static int run_list(struct invocation *call, void *opaque, struct error *err)
 {
@@ -422,27 +443,34 @@ static int run_list(struct invocation *call, void *opaque, struct error *err)
 	return listing.unusable ? 1 : 0;
 }
 
-#define VERB(name_, summary_, table, needs_, function) \
-	{ .name = (name_), .summary = (summary_), .fields = (table), .size = sizeof(struct options), \
-	  .defaults = &defaults, .needs = (needs_), .run = (function) }
+#define VERB(name_, summary_, table, needs_, function)                                          \
+	{                                                                                       \
+		.name = (name_), .summary = (summary_), .fields = (table),                      \
+		.size = sizeof(struct options), .defaults = &defaults, .needs = NEEDS_##needs_, \
+		.run = (function)                                                               \
+	}
 
+/* clang-format off */
 static const struct verb verbs[] = {
-	VERB("add",    "attach a namespace to a network",              attach_fields, NEEDS_SYS_ADMIN, run_add),
-	VERB("del",    "detach it again",                              detach_fields, NEEDS_SYS_ADMIN, run_del),
-	VERB("check",  "is the attachment still as it was made",       detach_fields, NEEDS_SYS_ADMIN, run_check),
-	VERB("gc",     "remove what attachments left that are gone",   gc_fields,     NEEDS_SYS_ADMIN, run_gc),
-	VERB("status", "can the network take more attachments",        status_fields, NEEDS_NOTHING,   run_status),
-	VERB("list",   "networks with their problems, attachments",    list_fields,   NEEDS_NOTHING,   run_list),
+	VERB("add",    "attach a namespace to a network",            attach_fields, SYS_ADMIN,  run_add),
+	VERB("del",    "detach it again",                            detach_fields, SYS_ADMIN,  run_del),
+	VERB("check",  "is the attachment still as it was made",     detach_fields, SYS_ADMIN,  run_check),
+	VERB("gc",     "remove what attachments left that are gone", gc_fields,     SYS_ADMIN,  run_gc),
+	VERB("status", "can the network take more attachments",      status_fields, NOTHING,    run_status),
+	VERB("list",   "networks with their problems, attachments",  list_fields,   NOTHING,    run_list),
 	{ 0 }
 };
+/* clang-format on */
 
 const struct applet applet_cni = {
 	.summary = "attach namespaces to networks, as a runtime does",
-	.about = "Reads network lists (*.conf, *.conflist, *.json) from a folder, runs their plugins for a namespace and "
-		 "remembers attachments where libcni does, so that either can remove what the other made.\n\n"
-		 "Plugins are looked for in the plugin path; one that is not there but part of this binary runs from it, "
-		 "so that no plugin folder is needed. --verbose tells which.\n\n"
-		 "list exits with status 1 when a network is unusable.",
+	.about =
+		"Reads network lists (*.conf, *.conflist, *.json) from a folder, runs their plugins "
+		"for a namespace and remembers attachments where libcni does, so that either can "
+		"remove what the other made.\n\n"
+		"Plugins are looked for in the plugin path; one that is not there but part of this "
+		"binary runs from it, so that no plugin folder is needed. --verbose tells which.\n\n"
+		"list exits with status 1 when a network is unusable.",
 	.example = "ip netns add blue\n"
 		   "cnibox cni add mynet blue\n"
 		   "cnibox cni list\n"

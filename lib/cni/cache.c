@@ -1,4 +1,5 @@
-/* libcni's result cache on disk: one file per attachment, replaced in one step, readable by root only. */
+/* libcni's result cache on disk: one file per attachment, replaced in one step, readable by root
+ * only. */
 #include "cni/cache.h"
 
 #include "base/file.h"
@@ -13,11 +14,15 @@
 
 /* The file's own shape; key names are libcni's. */
 struct record {
-	const char  *kind, *container, *config, *ifname, *network, *netns;
+	const char *kind, *container, *config, *ifname, *network, *netns;
 	struct json *args, *capability_args, *result;
 };
 
-#define ROW(key_, kind_, member) { .key = (key_), .type = (kind_), .offset = offsetof(struct record, member) }
+#define ROW(key_, kind_, member)                                                          \
+	{                                                                                 \
+		.key = (key_), .type = (kind_), .offset = offsetof(struct record, member) \
+	}
+/* clang-format off */
 static const struct field record_fields[] = {
 	ROW("kind",           FIELD_STRING, kind),
 	ROW("containerId",    FIELD_STRING, container),
@@ -30,6 +35,7 @@ static const struct field record_fields[] = {
 	ROW("result",         FIELD_JSON,   result),
 	FIELDS_END
 };
+/* clang-format on */
 
 static char *results_folder(const char *folder, struct arena *arena)
 {
@@ -38,7 +44,8 @@ static char *results_folder(const char *folder, struct arena *arena)
 
 static char *file_of(const char *folder, const struct owner *owner, struct arena *arena)
 {
-	return arena_printf(arena, "%s/results/%s-%s-%s", folder, owner->network, owner->container, owner->ifname);
+	return arena_printf(arena, "%s/results/%s-%s-%s", folder, owner->network, owner->container,
+			    owner->ifname);
 }
 
 /* "K=V;K=V" to [["K","V"],...]; NULL when there is none. */
@@ -86,7 +93,7 @@ static int take_record(struct cached *cached, struct arena *arena, struct error 
 
 	if (r < 0)
 		return damaged(err, cached->file, err ? arena_strdup(arena, err->message) : "");
-	if (!record.kind) {                 /* before libcni 0.8: the bare result */
+	if (!record.kind) { /* before libcni 0.8: the bare result */
 		cached->result = cached->document;
 		return 0;
 	}
@@ -104,7 +111,8 @@ static int take_record(struct cached *cached, struct arena *arena, struct error 
 	return 0;
 }
 
-static int read_file(const char *file, struct arena *arena, struct cached *cached, struct error *err)
+static int read_file(const char *file, struct arena *arena, struct cached *cached,
+		     struct error *err)
 {
 	struct error why = { 0 };
 	char *text;
@@ -131,15 +139,15 @@ int cache_write(const char *folder, const struct cached *cached, struct error *e
 	const struct owner owner = { cached->network, cached->container, cached->ifname };
 	auto_json struct json *args = args_to_pairs(cached->args, &arena), *json = NULL;
 	struct record record = {
-		.kind      = CACHE_KIND,
+		.kind = CACHE_KIND,
 		.container = cached->container,
-		.config    = base64_encode(&arena, cached->config, cached->config_size),
-		.ifname    = cached->ifname,
-		.network   = cached->network,
-		.netns     = cached->netns,
-		.args      = args,
+		.config = base64_encode(&arena, cached->config, cached->config_size),
+		.ifname = cached->ifname,
+		.network = cached->network,
+		.netns = cached->netns,
+		.args = args,
 		.capability_args = cached->capability_args,
-		.result    = cached->result,
+		.result = cached->result,
 	};
 	const char *text;
 
@@ -152,8 +160,8 @@ int cache_write(const char *folder, const struct cached *cached, struct error *e
 	return 0;
 }
 
-int cache_read(const char *folder, const struct owner *owner, struct arena *arena, struct cached *cached,
-	       struct error *err)
+int cache_read(const char *folder, const struct owner *owner, struct arena *arena,
+	       struct cached *cached, struct error *err)
 {
 	int r;
 
@@ -184,7 +192,8 @@ int cache_list(const char *folder, struct arena *arena, cached_list_t *list, str
 
 		if (entry->d_name[0] == '.')
 			continue;
-		if (read_file(arena_printf(arena, "%s/%s", path, entry->d_name), arena, &cached, NULL) < 0 ||
+		if (read_file(arena_printf(arena, "%s/%s", path, entry->d_name), arena, &cached,
+			      NULL) < 0 ||
 		    !cached.network || !cached.container || !cached.ifname)
 			cached_release(&cached);
 		else

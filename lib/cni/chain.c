@@ -1,7 +1,7 @@
 /*
- * A chain of plugins as a runtime runs it. Each plugin's configuration is the member of the list with name, cniVersion,
- * the previous result and what of the runtime's capabilities it asked for; that document goes to delegate_request(),
- * which decides between a call and a process.
+ * A chain of plugins as a runtime runs it. Each plugin's configuration is the member of the list
+ * with name, cniVersion, the previous result and what of the runtime's capabilities it asked for;
+ * that document goes to delegate_request(), which decides between a call and a process.
  */
 #include "cni/chain.h"
 
@@ -10,7 +10,8 @@
 #include <time.h>
 
 static const char *const step_words[CNI_N_COMMANDS] = {
-	[CNI_ADD] = "add", [CNI_DEL] = "delete", [CNI_CHECK] = "check", [CNI_GC] = "gc", [CNI_STATUS] = "status",
+	[CNI_ADD] = "add", [CNI_DEL] = "delete",    [CNI_CHECK] = "check",
+	[CNI_GC] = "gc",   [CNI_STATUS] = "status",
 };
 
 static int64_t now_microseconds(void)
@@ -32,7 +33,8 @@ static bool at_least(const struct network *network, const char *version)
 }
 
 /* What the plugin declared it can do and the runtime has something to say about. */
-static void set_runtime_config(const struct chain *chain, const struct json *plugin, struct json *config)
+static void set_runtime_config(const struct chain *chain, const struct json *plugin,
+			       struct json *config)
 {
 	const struct json *capabilities = json_member(plugin, "capabilities");
 	auto_json struct json *given = json_new_object();
@@ -50,7 +52,8 @@ static void set_runtime_config(const struct chain *chain, const struct json *plu
 
 /* The document a plugin gets on stdin. */
 static struct json *plugin_config(const struct chain *chain, const struct network *network,
-				  const struct json *plugin, struct json *prev_result, struct json *attachments)
+				  const struct json *plugin, struct json *prev_result,
+				  struct json *attachments)
 {
 	struct json *config = json_copy(plugin);
 
@@ -69,15 +72,17 @@ static struct json *plugin_config(const struct chain *chain, const struct networ
 /* Which plugin of the list failed at what: `plugin type="bridge" name="x" failed (add): ...`. */
 static int blame(const struct json *plugin, enum cni_command command, struct error *err)
 {
-	const char *type = json_string(json_member(plugin, "type")), *name = json_string(json_member(plugin, "name"));
+	const char *type = json_string(json_member(plugin, "type")),
+		   *name = json_string(json_member(plugin, "name"));
 
 	if (name)
-		return wrap(err, "plugin type=\"%s\" name=\"%s\" failed (%s)", type, name, step_words[command]);
+		return wrap(err, "plugin type=\"%s\" name=\"%s\" failed (%s)", type, name,
+			    step_words[command]);
 	return wrap(err, "plugin type=\"%s\" failed (%s)", type, step_words[command]);
 }
 
-static void tell(const struct chain *chain, const struct cni_request *request, const char *type, int64_t start,
-		 const struct error *error)
+static void tell(const struct chain *chain, const struct cni_request *request, const char *type,
+		 int64_t start, const struct error *error)
 {
 	struct delegate delegate;
 	bool found;
@@ -86,13 +91,13 @@ static void tell(const struct chain *chain, const struct cni_request *request, c
 		return;
 	found = delegate_locate(request, type, &delegate, NULL) >= 0;
 	chain->step(chain->arg, &(struct chain_step){
-		.command      = request->command,
-		.type         = type,
-		.file         = found ? delegate.path : NULL,
-		.in_process   = found && delegate.plugin,
-		.microseconds = now_microseconds() - start,
-		.error        = error,
-	});
+					.command = request->command,
+					.type = type,
+					.file = found ? delegate.path : NULL,
+					.in_process = found && delegate.plugin,
+					.microseconds = now_microseconds() - start,
+					.error = error,
+				});
 }
 
 /* For GC and STATUS there is no container, netns or interface. */
@@ -101,23 +106,25 @@ static struct cni_request request_make(const struct chain *chain, enum cni_comma
 	bool attached = command != CNI_GC && command != CNI_STATUS;
 
 	return (struct cni_request){
-		.command     = command,
-		.container   = attached ? chain->container : "",
-		.netns       = attached && chain->netns ? chain->netns : "",
-		.ifname      = attached ? chain->ifname : "",
-		.args        = attached && chain->args ? chain->args : "",
-		.path        = chain->path,
-		.arena       = chain->arena,
+		.command = command,
+		.container = attached ? chain->container : "",
+		.netns = attached && chain->netns ? chain->netns : "",
+		.ifname = attached ? chain->ifname : "",
+		.args = attached && chain->args ? chain->args : "",
+		.path = chain->path,
+		.arena = chain->arena,
 		.find_plugin = chain->find_plugin,
-		.embedded    = true,
+		.embedded = true,
 	};
 }
 
-static int call_plugin(const struct chain *chain, const struct network *network, enum cni_command command,
-		       const struct json *plugin, struct json *prev_result, struct json *attachments,
-		       struct json **reply, struct error *err)
+static int call_plugin(const struct chain *chain, const struct network *network,
+		       enum cni_command command, const struct json *plugin,
+		       struct json *prev_result, struct json *attachments, struct json **reply,
+		       struct error *err)
 {
-	auto_json struct json *config = plugin_config(chain, network, plugin, prev_result, attachments);
+	auto_json struct json *config =
+		plugin_config(chain, network, plugin, prev_result, attachments);
 	const char *type = json_string(json_member(plugin, "type"));
 	struct cni_request request = request_make(chain, command);
 	int64_t start = now_microseconds();
@@ -142,18 +149,19 @@ static const char *cause(const struct error *err)
 }
 
 /*
- * The first n plugins in reverse, all of them; the first failure's code, everybody's message. known: why ADD failed, as
- * removing may fail for that very reason, and once is enough.
+ * The first n plugins in reverse, all of them; the first failure's code, everybody's message.
+ * known: why ADD failed, as removing may fail for that very reason, and once is enough.
  */
-static int del_all(const struct chain *chain, const struct network *network, size_t n, struct json *prev_result,
-		   const struct error *known, struct error *err)
+static int del_all(const struct chain *chain, const struct network *network, size_t n,
+		   struct json *prev_result, const struct error *known, struct error *err)
 {
 	int r = 0;
 
 	while (n-- > 0) {
 		struct error one = { 0 };
 
-		if (call_plugin(chain, network, CNI_DEL, network->plugins.items[n], prev_result, NULL, NULL, &one) >= 0)
+		if (call_plugin(chain, network, CNI_DEL, network->plugins.items[n], prev_result,
+				NULL, NULL, &one) >= 0)
 			continue;
 		if (cause(known) && cause(&one) && streq(cause(known), cause(&one)))
 			continue;
@@ -166,20 +174,27 @@ static int del_all(const struct chain *chain, const struct network *network, siz
 	return r;
 }
 
-static int remember(const struct chain *chain, const struct network *network, struct json *result, struct error *err)
+static int remember(const struct chain *chain, const struct network *network, struct json *result,
+		    struct error *err)
 {
 	const struct cached cached = {
-		.network = network->name, .container = chain->container, .ifname = chain->ifname,
-		.netns = chain->netns, .args = chain->args, .capability_args = chain->capability_args,
-		.config = network->text, .config_size = network->text_size, .result = result,
+		.network = network->name,
+		.container = chain->container,
+		.ifname = chain->ifname,
+		.netns = chain->netns,
+		.args = chain->args,
+		.capability_args = chain->capability_args,
+		.config = network->text,
+		.config_size = network->text_size,
+		.result = result,
 	};
 
 	return cache_write(chain->cache_folder, &cached, err);
 }
 
 /* The remembered result in the list's version; NULL when there is none. */
-static int previous_result(const struct chain *chain, const struct network *network, const struct cached *cached,
-			   struct json **result, struct error *err)
+static int previous_result(const struct chain *chain, const struct network *network,
+			   const struct cached *cached, struct json **result, struct error *err)
 {
 	struct cni_result decoded = { 0 };
 	int r;
@@ -208,11 +223,13 @@ static int check_attachment(const struct chain *chain, struct error *err)
 	if (!*chain->container)
 		return fail_code(err, CNI_UNKNOWN_CONTAINER, EINVAL, "missing containerID");
 	if (!cni_valid_name(chain->container))
-		return cni_fail(err, CNI_INVALID_ENVIRONMENT, chain->container, "invalid characters in containerID");
+		return cni_fail(err, CNI_INVALID_ENVIRONMENT, chain->container,
+				"invalid characters in containerID");
 	return cni_check_ifname(chain->ifname, err);
 }
 
-int chain_add(struct chain *chain, const struct network *network, struct json **result, struct error *err)
+int chain_add(struct chain *chain, const struct network *network, struct json **result,
+	      struct error *err)
 {
 	auto_json struct json *prev = NULL;
 	struct error later = { 0 };
@@ -255,7 +272,8 @@ int chain_del(struct chain *chain, const struct network *network, struct error *
 	if (cache_read(chain->cache_folder, &owner, chain->arena, &cached, NULL) >= 0) {
 		recall(&own, &cached);
 		/* A result that nobody can read any more must not stand in the way of removal. */
-		if (at_least(network, "0.4.0") && previous_result(&own, network, &cached, &prev, NULL) < 0)
+		if (at_least(network, "0.4.0") &&
+		    previous_result(&own, network, &cached, &prev, NULL) < 0)
 			prev = NULL;
 	}
 	r = del_all(&own, network, network->plugins.n, prev, NULL, err);
@@ -276,18 +294,20 @@ int chain_check(struct chain *chain, const struct network *network, struct error
 		return r;
 	if (!at_least(network, "0.4.0"))
 		return fail_code(err, CNI_INCOMPATIBLE_VERSION, EINVAL,
-				 "configuration version \"%s\" does not support CHECK command", network->version);
+				 "configuration version \"%s\" does not support CHECK command",
+				 network->version);
 	if (network->disable_check)
 		return 0;
 	r = cache_read(chain->cache_folder, &owner, chain->arena, &cached, err);
 	if (r == -ENOENT)
-		return fail(err, ENOENT, "network \"%s\" is not attached to container \"%s\" as %s", network->name,
-			    chain->container, chain->ifname);
+		return fail(err, ENOENT, "network \"%s\" is not attached to container \"%s\" as %s",
+			    network->name, chain->container, chain->ifname);
 	if (r >= 0)
 		r = previous_result(&own, network, &cached, &prev, err);
 	recall(&own, &cached);
 	for (size_t i = 0; i < network->plugins.n && r >= 0; i++)
-		r = call_plugin(&own, network, CNI_CHECK, network->plugins.items[i], prev, NULL, NULL, err);
+		r = call_plugin(&own, network, CNI_CHECK, network->plugins.items[i], prev, NULL,
+				NULL, err);
 	return r;
 }
 
@@ -315,8 +335,8 @@ static void collect(struct error *err, const struct error *one)
 }
 
 /* DEL of one remembered attachment, with everything that ADD was told. */
-static int del_cached(const struct chain *chain, const struct network *network, const struct cached *cached,
-		      struct error *err)
+static int del_cached(const struct chain *chain, const struct network *network,
+		      const struct cached *cached, struct error *err)
 {
 	struct chain own = *chain;
 
@@ -345,7 +365,8 @@ int chain_gc(struct chain *chain, const struct network *network, const owners_t 
 	list_each(cached, &remembered) {
 		struct error one = { 0 };
 
-		if (!streq(cached->network, network->name) || owners_have(valid, cached->container, cached->ifname))
+		if (!streq(cached->network, network->name) ||
+		    owners_have(valid, cached->container, cached->ifname))
 			continue;
 		if (del_cached(chain, network, cached, &one) < 0)
 			collect(&all, &one);
@@ -355,7 +376,8 @@ int chain_gc(struct chain *chain, const struct network *network, const owners_t 
 	for (size_t i = 0; i < network->plugins.n && at_least(network, "1.1.0"); i++) {
 		struct error one = { 0 };
 
-		if (call_plugin(chain, network, CNI_GC, network->plugins.items[i], NULL, attachments, NULL, &one) < 0)
+		if (call_plugin(chain, network, CNI_GC, network->plugins.items[i], NULL,
+				attachments, NULL, &one) < 0)
 			collect(&all, &one);
 	}
 	if (all.errnum && err)
@@ -369,11 +391,13 @@ int chain_status(struct chain *chain, const struct network *network, struct erro
 
 	if (!at_least(network, "1.1.0"))
 		return fail_code(err, CNI_INCOMPATIBLE_VERSION, EINVAL,
-				 "configuration version \"%s\" does not support STATUS command", network->version);
+				 "configuration version \"%s\" does not support STATUS command",
+				 network->version);
 	for (size_t i = 0; i < network->plugins.n; i++) {
 		struct error one = { 0 };
 
-		if (call_plugin(chain, network, CNI_STATUS, network->plugins.items[i], NULL, NULL, NULL, &one) < 0)
+		if (call_plugin(chain, network, CNI_STATUS, network->plugins.items[i], NULL, NULL,
+				NULL, &one) < 0)
 			collect(&all, &one);
 	}
 	if (all.errnum && err)

@@ -1,6 +1,7 @@
 /*
- * Running another plugin, for plugins that delegate (address management, flannel's bridge) and for the tool that plays
- * the runtime. In process or as a process, the caller sees no difference: the same configuration, the same errors.
+ * Running another plugin, for plugins that delegate (address management, flannel's bridge) and for
+ * the tool that plays the runtime. In process or as a process, the caller sees no difference: the
+ * same configuration, the same errors.
  */
 #include "cni/delegate.h"
 
@@ -13,30 +14,35 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define BUSY_RETRIES 5      /* a plugin being replaced: as often as the reference, a second apart */
-
-extern char **environ;
+#define BUSY_RETRIES 5 /* a plugin being replaced: as often as the reference, a second apart */
 
 typedef LIST(const char *) words_t;
 
 /* What a plugin prints when it fails (CNI specification, section "Error"). */
 struct foreign_error {
-	int64_t     code;
+	int64_t code;
 	const char *message, *details;
 };
 
+#define ROW(key_, type_, member)                                                                 \
+	{                                                                                        \
+		.key = (key_), .type = (type_), .offset = offsetof(struct foreign_error, member) \
+	}
+/* clang-format off */
 static const struct field foreign_error_fields[] = {
-	{ .key = "code",    .type = FIELD_INT64,  .offset = offsetof(struct foreign_error, code) },
-	{ .key = "msg",     .type = FIELD_STRING, .offset = offsetof(struct foreign_error, message) },
-	{ .key = "details", .type = FIELD_STRING, .offset = offsetof(struct foreign_error, details) },
+	ROW("code",    FIELD_INT64,  code),
+	ROW("msg",     FIELD_STRING, message),
+	ROW("details", FIELD_STRING, details),
 	FIELDS_END
 };
+/* clang-format on */
 
 static bool is_ourselves(const struct stat *file)
 {
 	struct stat self;
 
-	return stat("/proc/self/exe", &self) == 0 && self.st_dev == file->st_dev && self.st_ino == file->st_ino;
+	return stat("/proc/self/exe", &self) == 0 && self.st_dev == file->st_dev &&
+	       self.st_ino == file->st_ino;
 }
 
 /* Append NAME=value unless the name is there: the first one wins, as for getenv(). */
@@ -54,13 +60,15 @@ static void add_variable(struct arena *arena, words_t *words, const char *variab
 static const char *const *environment_make(const struct cni_request *request)
 {
 	struct arena *arena = request->arena;
-	const struct { const char *name, *value; } given[] = {
-		{ "CNI_COMMAND",        cni_command_names[request->command] },
-		{ "CNI_CONTAINERID",    request->container },
-		{ "CNI_NETNS",          request->netns },
-		{ "CNI_IFNAME",         request->ifname },
-		{ "CNI_ARGS",           request->args },
-		{ "CNI_PATH",           request->path },
+	const struct {
+		const char *name, *value;
+	} given[] = {
+		{ "CNI_COMMAND", cni_command_names[request->command] },
+		{ "CNI_CONTAINERID", request->container },
+		{ "CNI_NETNS", request->netns },
+		{ "CNI_IFNAME", request->ifname },
+		{ "CNI_ARGS", request->args },
+		{ "CNI_PATH", request->path },
 		{ "CNI_NETNS_OVERRIDE", request->netns_override ? "1" : "" },
 	};
 	words_t words = { 0 };
@@ -74,8 +82,8 @@ static const char *const *environment_make(const struct cni_request *request)
 	return words.items;
 }
 
-static int run_retrying(const struct process *process, struct arena *arena, struct process_result *done,
-			struct error *err)
+static int run_retrying(const struct process *process, struct arena *arena,
+			struct process_result *done, struct error *err)
 {
 	int r = -ETXTBSY;
 
@@ -115,27 +123,30 @@ static int take_error(const struct process_result *done, struct arena *arena, st
 	auto_json struct json *json = NULL;
 
 	if (!done->output_size && !*done->errors)
-		return fail(err, EIO, "netplugin failed with no error message: %s", status_text(done->status, arena));
+		return fail(err, EIO, "netplugin failed with no error message: %s",
+			    status_text(done->status, arena));
 	if (!done->output_size)
 		return fail(err, EIO, "netplugin failed: \"%s\"", one_line(done->errors, arena));
 	json = json_parse(done->output, done->output_size, NULL);
-	if (!json_is_object(json) || json_decode(json, foreign_error_fields, &foreign, arena, NULL) < 0)
-		return fail(err, EIO, "netplugin failed but error parsing its diagnostic message \"%s\"",
+	if (!json_is_object(json) ||
+	    json_decode(json, foreign_error_fields, &foreign, arena, NULL) < 0)
+		return fail(err, EIO,
+			    "netplugin failed but error parsing its diagnostic message \"%s\"",
 			    one_line(done->output, arena));
 	return cni_fail(err, (int)foreign.code, foreign.details ? foreign.details : "", "%s",
 			foreign.message ? foreign.message : status_text(done->status, arena));
 }
 
 /* Execute the file; *reply is what it printed for ADD (own it). */
-static int run_foreign(const struct cni_request *request, const struct delegate *delegate, struct json **reply,
-		       struct error *err)
+static int run_foreign(const struct cni_request *request, const struct delegate *delegate,
+		       struct json **reply, struct error *err)
 {
 	const struct process process = {
-		.path        = delegate->path,
-		.argv        = (const char *const[]){ delegate->path, NULL },
-		.envp        = environment_make(request),
-		.input       = request->config_text,
-		.input_size  = request->config_size,
+		.path = delegate->path,
+		.argv = (const char *const[]){ delegate->path, NULL },
+		.envp = environment_make(request),
+		.input = request->config_text,
+		.input_size = request->config_size,
 		.keep_stderr = true,
 	};
 	struct process_result done;
@@ -147,7 +158,7 @@ static int run_foreign(const struct cni_request *request, const struct delegate 
 		fputs(done.errors, stderr);
 	if (done.status != 0)
 		return take_error(&done, request->arena, err);
-	if (request->command != CNI_ADD)
+	if (request->command != CNI_ADD || !reply)
 		return 0;
 	if (!done.output_size)
 		return fail_code(err, CNI_DECODE_FAILURE, EINVAL, "unexpected end of JSON input");
@@ -175,8 +186,8 @@ static void give_back(struct cni_request *request, const struct delegate *delega
 	request->command = CNI_ADD;
 }
 
-static int reply_foreign(struct cni_request *request, const struct delegate *delegate, struct json **reply,
-			 struct error *err)
+static int reply_foreign(struct cni_request *request, const struct delegate *delegate,
+			 struct json **reply, struct error *err)
 {
 	auto_json struct json *printed = NULL;
 	struct cni_result result = { 0 };
@@ -192,8 +203,8 @@ static int reply_foreign(struct cni_request *request, const struct delegate *del
 	return r;
 }
 
-int delegate_find(const char *type, const char *cni_path, cni_find_fn *find_plugin, struct delegate *delegate,
-		  struct error *err)
+int delegate_find(const char *type, const char *cni_path, cni_find_fn *find_plugin,
+		  struct delegate *delegate, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	char *rest, *folder;
@@ -260,7 +271,8 @@ int delegate_call(const struct cni_request *parent, enum cni_command command, co
 	return r;
 }
 
-int delegate_request(struct cni_request *request, const char *type, struct json **reply, struct error *err)
+int delegate_request(struct cni_request *request, const char *type, struct json **reply,
+		     struct error *err)
 {
 	auto_json struct json *answer = NULL;
 	struct delegate delegate;

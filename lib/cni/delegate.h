@@ -1,31 +1,36 @@
 /*
- * Running another plugin. CNI_PATH is the arbiter: the first regular file of that name wins. When it is our own binary
- * (same device and inode as /proc/self/exe), the verb is called in process; a foreign file is executed.
+ * Running another plugin. CNI_PATH is the arbiter: the first regular file of that name wins. When
+ * it is our own binary (same device and inode as /proc/self/exe), the verb is called in process; a
+ * foreign file is executed.
  */
 #ifndef CNI_DELEGATE_H
 #define CNI_DELEGATE_H
 
 #include "cni/plugin.h"
 
-/* Where the plugin is: `failed to find plugin "x" in path [/a /b]`, `no plugin name provided`, `invalid plugin name: x`. */
+/* Where the plugin is: `failed to find plugin "x" in path [/a /b]`, `no plugin name provided`,
+ * `invalid plugin name: x`. */
 struct delegate {
-	const char              *type;
-	char                     path[4096];  /* empty: embedded */
-	const struct cni_plugin *plugin;      /* NULL: execute the file */
+	const char *type;
+	char path[4096];                 /* empty: embedded */
+	const struct cni_plugin *plugin; /* NULL: execute the file */
 };
-int delegate_find(const char *type, const char *cni_path, cni_find_fn *find_plugin, struct delegate *delegate,
-		  struct error *err) must_check;
+int delegate_find(const char *type, const char *cni_path, cni_find_fn *find_plugin,
+		  struct delegate *delegate, struct error *err) must_check;
 
-/* The same for a request: with request->embedded a plugin that CNI_PATH lacks may be our own (its path is empty). */
+/* The same for a request: with request->embedded a plugin that CNI_PATH lacks may be our own (its
+ * path is empty). */
 int delegate_locate(const struct cni_request *request, const char *type, struct delegate *delegate,
 		    struct error *err) must_check;
 
-/* Call type with the parent's configuration, environment and arena; result only for CNI_ADD. An error of the delegate
- * comes back as it is: code, message, details. */
+/* Call type with the parent's configuration, environment and arena; result only for CNI_ADD. An
+ * error of the delegate comes back as it is: code, message, details. */
 int delegate_call(const struct cni_request *parent, enum cni_command command, const char *type,
 		  struct cni_result *result, struct error *err) must_check;
-/* The same with a request of its own (a runtime's chain): request->command, config_text and config are set.
- * reply, when not NULL, gets the JSON the plugin printed or would have printed (own it). */
-int delegate_request(struct cni_request *request, const char *type, struct json **reply, struct error *err) must_check;
+/* The same with a request of its own (a runtime's chain): request->command, config_text and
+ * config are set. reply, when not NULL, gets the JSON the plugin printed or would have printed
+ * (own it). */
+int delegate_request(struct cni_request *request, const char *type, struct json **reply,
+		     struct error *err) must_check;
 
 #endif

@@ -1,24 +1,35 @@
-/* The two tables of `cni list`. A network's problems are lines of their own below the table: they are sentences. */
+/* The tables of `cni list` and `cni status`. A network's problems are lines of their own below the
+ * table: they are sentences. */
 #include "cni/listing.h"
 
 #include "describe/table.h"
 
-#define NETWORK_ROW(key_, kind, member, ...) \
-	{ .key = (key_), .type = (kind), .offset = offsetof(struct network_row, member), ##__VA_ARGS__ }
+#define NETWORK_ROW(key_, kind, member, ...)                                                   \
+	{                                                                                      \
+		.key = (key_), .type = (kind), .offset = offsetof(struct network_row, member), \
+		##__VA_ARGS__                                                                  \
+	}
 #define STRINGS .element = FIELD_STRING, .size = sizeof(char *)
 
+/* clang-format off */
 static const struct field network_row_fields[] = {
 	NETWORK_ROW("name",     FIELD_STRING, name, .metavar = "network"),
 	NETWORK_ROW("version",  FIELD_STRING, version),
 	NETWORK_ROW("plugins",  FIELD_LIST,   plugins, STRINGS),
 	NETWORK_ROW("file",     FIELD_STRING, file),
-	NETWORK_ROW("problems", FIELD_LIST,   problems, STRINGS, .flags = FIELD_HIDDEN | FIELD_KEEP_EMPTY),
+	NETWORK_ROW("problems", FIELD_LIST,   problems, STRINGS,
+		    .flags = FIELD_HIDDEN | FIELD_KEEP_EMPTY),
 	FIELDS_END
 };
+/* clang-format on */
 
-#define ATTACHMENT_ROW(key_, kind, member, ...) \
-	{ .key = (key_), .type = (kind), .offset = offsetof(struct attachment_row, member), ##__VA_ARGS__ }
+#define ATTACHMENT_ROW(key_, kind, member, ...)                                                   \
+	{                                                                                         \
+		.key = (key_), .type = (kind), .offset = offsetof(struct attachment_row, member), \
+		##__VA_ARGS__                                                                     \
+	}
 
+/* clang-format off */
 static const struct field attachment_row_fields[] = {
 	ATTACHMENT_ROW("container", FIELD_STRING, container),
 	ATTACHMENT_ROW("ifname",    FIELD_STRING, ifname),
@@ -27,20 +38,47 @@ static const struct field attachment_row_fields[] = {
 	ATTACHMENT_ROW("netns",     FIELD_STRING, netns),
 	FIELDS_END
 };
+/* clang-format on */
 
-static const struct field listing_fields[] = {
-	{ .key = "networks", .type = FIELD_LIST, .offset = offsetof(struct listing, networks), .element = FIELD_OBJECT,
-	  .size = sizeof(struct network_row), .fields = network_row_fields, .flags = FIELD_KEEP_EMPTY },
-	{ .key = "attachments", .type = FIELD_LIST, .offset = offsetof(struct listing, attachments), .element = FIELD_OBJECT,
-	  .size = sizeof(struct attachment_row), .fields = attachment_row_fields, .flags = FIELD_KEEP_EMPTY },
+static const struct field listing_fields[] = { { .key = "networks",
+						 .type = FIELD_LIST,
+						 .offset = offsetof(struct listing, networks),
+						 .element = FIELD_OBJECT,
+						 .size = sizeof(struct network_row),
+						 .fields = network_row_fields,
+						 .flags = FIELD_KEEP_EMPTY },
+					       { .key = "attachments",
+						 .type = FIELD_LIST,
+						 .offset = offsetof(struct listing, attachments),
+						 .element = FIELD_OBJECT,
+						 .size = sizeof(struct attachment_row),
+						 .fields = attachment_row_fields,
+						 .flags = FIELD_KEEP_EMPTY },
+					       FIELDS_END };
+
+#define STATUS_ROW(key_, kind, member)                                                       \
+	{                                                                                    \
+		.key = (key_), .type = (kind), .offset = offsetof(struct status_row, member) \
+	}
+
+/* clang-format off */
+static const struct field status_row_fields[] = {
+	STATUS_ROW("plugin",  FIELD_STRING, plugin),
+	STATUS_ROW("status",  FIELD_STRING, status),
+	STATUS_ROW("code",    FIELD_INT64,  code),
+	STATUS_ROW("message", FIELD_STRING, message),
 	FIELDS_END
 };
+/* clang-format on */
 
-static void list_network(const struct network *network, struct arena *arena, struct listing *listing)
+static void list_network(const struct network *network, struct arena *arena,
+			 struct listing *listing)
 {
 	struct network_row *row = list_add(arena, &listing->networks);
 
-	*row = (struct network_row){ .name = network->name, .version = network->version, .file = network->file };
+	*row = (struct network_row){ .name = network->name,
+				     .version = network->version,
+				     .file = network->file };
 	list_each(problem, &network->problems)
 		*list_add(arena, &row->problems) = *problem;
 	list_each(plugin, &network->plugins)
@@ -49,20 +87,24 @@ static void list_network(const struct network *network, struct arena *arena, str
 	listing->unusable |= network->unusable;
 }
 
-static void list_attachment(const struct cached *cached, struct arena *arena, struct listing *listing)
+static void list_attachment(const struct cached *cached, struct arena *arena,
+			    struct listing *listing)
 {
 	struct attachment_row *row = list_add(arena, &listing->attachments);
 	struct cni_result result = { 0 };
 	char text[CIDR_TEXT_SIZE];
 
 	*row = (struct attachment_row){
-		.container = cached->container, .ifname = cached->ifname, .network = cached->network,
+		.container = cached->container,
+		.ifname = cached->ifname,
+		.network = cached->network,
 		.netns = cached->netns,
 	};
 	if (!cached->result || result_decode(cached->result, NULL, false, arena, &result, NULL) < 0)
 		return;
 	list_each(ip, &result.ips)
-		*list_add(arena, &row->addresses) = arena_strdup(arena, cidr_format(&ip->address, text));
+		*list_add(arena, &row->addresses) =
+			arena_strdup(arena, cidr_format(&ip->address, text));
 }
 
 static void print_json(const struct listing *listing, FILE *out)
@@ -73,8 +115,8 @@ static void print_json(const struct listing *listing, FILE *out)
 	fprintf(out, "%s\n", json_text(json, JSON_STYLE_INDENT, &arena));
 }
 
-void listing_make(struct listing *listing, const struct networks *networks, const cached_list_t *remembered,
-		  struct arena *arena)
+void listing_make(struct listing *listing, const struct networks *networks,
+		  const cached_list_t *remembered, struct arena *arena)
 {
 	list_each(network, &networks->all)
 		list_network(network, arena, listing);
@@ -97,4 +139,24 @@ void listing_print(const struct listing *listing, FILE *out, bool as_json)
 		fputc('\n', out);
 	table_print(out, attachment_row_fields, listing->attachments.items, listing->attachments.n,
 		    sizeof(struct attachment_row), false);
+}
+
+void status_add(status_rows_t *rows, const struct chain_step *step, struct arena *arena)
+{
+	const struct error *error = step->error;
+	struct status_row *row = list_add(arena, rows);
+
+	row->plugin = arena_strdup(arena, step->type);
+	row->status = "ready";
+	if (!error)
+		return;
+	row->status = error->code == CNI_LIMITED ? "limited" : "not ready";
+	row->code = error->code ? error->code : CNI_INTERNAL;
+	row->message = arena_strdup(arena, error->message);
+}
+
+void status_print(const status_rows_t *rows, FILE *out, bool as_json)
+{
+	table_print(out, status_row_fields, rows->items, rows->n, sizeof(struct status_row),
+		    as_json);
 }

@@ -1,6 +1,6 @@
 /*
- * Lint of network lists. A plugin's keys are those of its own table, those common to all, those that only the runtime
- * reads and, below ipam, those of its address plugin.
+ * Lint of network lists. A plugin's keys are those of its own table, those common to all, those
+ * that only the runtime reads and, below ipam, those of its address plugin.
  */
 #include "cni/netlint.h"
 
@@ -8,13 +8,15 @@
 
 /* Keys of a plugin that the runtime consumes. */
 struct runtime_keys {
-	const char  *name;
+	const char *name;
 	struct json *capabilities, *ipam;
 };
 
 static const struct field runtime_fields[] = {
-	{ .key = "capabilities", .type = FIELD_JSON, .offset = offsetof(struct runtime_keys, capabilities) },
-	{ .key = "name",         .type = FIELD_STRING, .offset = offsetof(struct runtime_keys, name) },
+	{ .key = "capabilities",
+	  .type = FIELD_JSON,
+	  .offset = offsetof(struct runtime_keys, capabilities) },
+	{ .key = "name", .type = FIELD_STRING, .offset = offsetof(struct runtime_keys, name) },
 	FIELDS_END
 };
 
@@ -26,38 +28,41 @@ static const struct field any_ipam_fields[] = {
 
 struct lint {
 	struct networks *networks;
-	struct network  *network;
-	const char      *where;          /* "plugins[1]", "" for a file with one plugin */
+	struct network *network;
+	const char *where; /* "plugins[1]", "" for a file with one plugin */
 };
 
 static void add_problem(struct lint *lint, bool fatal, const char *text)
 {
 	struct arena *arena = lint->networks->arena;
 
-	*list_add(arena, &lint->network->problems) = arena_printf(arena, "%s%s%s", lint->where,
-								  *lint->where ? "." : "", text);
+	*list_add(arena, &lint->network->problems) =
+		arena_printf(arena, "%s%s%s", lint->where, *lint->where ? "." : "", text);
 	lint->network->unusable |= fatal;
 }
 
 static void report(void *arg, bool is_error, const char *text)
 {
-	(void)is_error;                  /* whether it matters is for the plugin to say */
+	(void)is_error; /* whether it matters is for the plugin to say */
 	add_problem(arg, false, text);
 }
 
 static void check_exists(struct lint *lint, const char *key, const char *type, const char *path,
 			 cni_find_fn *find_plugin)
 {
-	const struct cni_request request = { .path = path, .find_plugin = find_plugin, .embedded = true };
+	const struct cni_request request = { .path = path,
+					     .find_plugin = find_plugin,
+					     .embedded = true };
 	struct delegate delegate;
 	struct error err = { 0 };
 
 	if (delegate_locate(&request, type, &delegate, &err) < 0)
-		add_problem(lint, false, arena_printf(lint->networks->arena, "%s: %s", key, err.message));
+		add_problem(lint, false,
+			    arena_printf(lint->networks->arena, "%s: %s", key, err.message));
 }
 
-static void check_keys(struct lint *lint, const struct json *config, const struct cni_plugin *plugin,
-		       const struct cni_plugin *ipam)
+static void check_keys(struct lint *lint, const struct json *config,
+		       const struct cni_plugin *plugin, const struct cni_plugin *ipam)
 {
 	struct arena *arena = lint->networks->arena;
 	const struct field *tables[4] = { cni_common_fields, runtime_fields, plugin->fields };
@@ -69,10 +74,11 @@ static void check_keys(struct lint *lint, const struct json *config, const struc
 	tables[n] = ipam && ipam->fields ? ipam->fields : any_ipam_fields;
 	outs[n] = ipam && ipam->fields ? arena_alloc(arena, ipam->size + 1) : &keys;
 	if (json_check(config, tables, n + 1, outs, arena, report, lint) < 0)
-		return;                  /* all of it has been reported */
+		return; /* all of it has been reported */
 }
 
-static void lint_plugin(struct lint *lint, const struct json *config, const char *path, cni_find_fn *find_plugin)
+static void lint_plugin(struct lint *lint, const struct json *config, const char *path,
+			cni_find_fn *find_plugin)
 {
 	const char *type = json_string(json_member(config, "type"));
 	const char *ipam_type = json_string(json_member(json_member(config, "ipam"), "type"));
@@ -87,7 +93,8 @@ static void lint_plugin(struct lint *lint, const struct json *config, const char
 		check_keys(lint, config, plugin, ipam_type ? find_plugin(ipam_type) : NULL);
 }
 
-void network_lint(struct networks *networks, struct network *network, const char *path, cni_find_fn *find_plugin)
+void network_lint(struct networks *networks, struct network *network, const char *path,
+		  cni_find_fn *find_plugin)
 {
 	size_t n_inline = json_length(json_member(network->document, "plugins"));
 
@@ -95,7 +102,9 @@ void network_lint(struct networks *networks, struct network *network, const char
 		struct lint lint = { .networks = networks, .network = network, .where = "" };
 
 		if (network->plugins.items[i] != network->document)
-			lint.where = arena_printf(networks->arena, i < n_inline ? "plugins[%zu]" : "plugins[%zu] (dropped in)", i);
+			lint.where = arena_printf(
+				networks->arena,
+				i < n_inline ? "plugins[%zu]" : "plugins[%zu] (dropped in)", i);
 		lint_plugin(&lint, network->plugins.items[i], path, find_plugin);
 	}
 }

@@ -1,6 +1,7 @@
 /*
- * Network lists as files. What libcni accepts is accepted here, and read the same way; what it would refuse becomes a
- * problem with file and key, so that a person can be told about all files at once.
+ * Network lists as files. What libcni accepts is accepted here, and read the same way; what it
+ * would refuse becomes a problem with file and key, so that a person can be told about all files at
+ * once.
  */
 #include "cni/netlist.h"
 
@@ -16,28 +17,35 @@
 
 /* The keys of a list; of a file with a single plugin only the first three count. */
 struct list_keys {
-	const char       *version, *name, *type;
-	struct json      *plugins;
+	const char *version, *name, *type;
+	struct json *plugins;
 	LIST(const char *) versions;
-	bool              disable_check, disable_gc, only_inlined;
+	bool disable_check, disable_gc, only_inlined;
 };
 
-#define ROW(key_, kind, member, ...) \
-	{ .key = (key_), .type = (kind), .offset = offsetof(struct list_keys, member), ##__VA_ARGS__ }
+#define ROW(key_, kind, member, ...)                                                         \
+	{                                                                                    \
+		.key = (key_), .type = (kind), .offset = offsetof(struct list_keys, member), \
+		##__VA_ARGS__                                                                \
+	}
 
+/* clang-format off */
 static const struct field list_fields[] = {
 	ROW("cniVersion",             FIELD_STRING, version),
 	ROW("name",                   FIELD_STRING, name),
 	ROW("type",                   FIELD_STRING, type, .flags = FIELD_HIDDEN),
-	ROW("cniVersions",            FIELD_LIST,   versions, .element = FIELD_STRING, .size = sizeof(char *)),
+	ROW("cniVersions",            FIELD_LIST,   versions, .element = FIELD_STRING,
+	    .size = sizeof(char *)),
 	ROW("disableCheck",           FIELD_BOOL,   disable_check, .flags = FIELD_LOOSE_BOOL),
 	ROW("disableGC",              FIELD_BOOL,   disable_gc,    .flags = FIELD_LOOSE_BOOL),
 	ROW("loadOnlyInlinedPlugins", FIELD_BOOL,   only_inlined,  .flags = FIELD_LOOSE_BOOL),
 	ROW("plugins",                FIELD_JSON,   plugins),
 	FIELDS_END
 };
+/* clang-format on */
 
-static void problem(struct networks *networks, struct network *network, bool fatal, const char *text)
+static void problem(struct networks *networks, struct network *network, bool fatal,
+		    const char *text)
 {
 	*list_add(networks->arena, &network->problems) = arena_strdup(networks->arena, text);
 	network->unusable |= fatal;
@@ -45,7 +53,7 @@ static void problem(struct networks *networks, struct network *network, bool fat
 
 struct report {
 	struct networks *networks;
-	struct network  *network;
+	struct network *network;
 };
 
 static void report_problem(void *arg, bool is_error, const char *text)
@@ -60,8 +68,10 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Names in a folder that end in one of the suffixes (NULL-terminated), sorted, without hidden files. */
-static int folder_names(const char *folder, const char *const *suffixes, struct arena *arena, problems_t *names)
+/* Names in a folder that end in one of the suffixes (NULL-terminated), sorted, without hidden
+ * files. */
+static int folder_names(const char *folder, const char *const *suffixes, struct arena *arena,
+			problems_t *names)
 {
 	DIR *dir = opendir(folder);
 	int r = dir ? 0 : -errno;
@@ -73,12 +83,13 @@ static int folder_names(const char *folder, const char *const *suffixes, struct 
 	if (dir)
 		closedir(dir);
 	if (names->n)
-		qsort(names->items, names->n, sizeof(*names->items), compare_names);
+		qsort(names->items, names->n, sizeof(const char *), compare_names);
 	return r;
 }
 
 /* Parse and own; NULL with the error. */
-static struct json *document_parse(struct networks *networks, const char *text, size_t size, struct error *err)
+static struct json *document_parse(struct networks *networks, const char *text, size_t size,
+				   struct error *err)
 {
 	struct json *json = json_parse(text, size, err);
 
@@ -95,7 +106,8 @@ static const char *choose_version(const struct list_keys *keys)
 	list_each(version, &keys->versions) {
 		bool best_is_ours = cni_version_compare(best, CNI_VERSION_NEWEST) <= 0;
 
-		if (!cni_version_valid(*version) || cni_version_compare(*version, CNI_VERSION_NEWEST) > 0)
+		if (!cni_version_valid(*version) ||
+		    cni_version_compare(*version, CNI_VERSION_NEWEST) > 0)
 			continue;
 		if (!keys->version || !best_is_ours || cni_version_compare(*version, best) > 0)
 			best = *version;
@@ -103,14 +115,17 @@ static const char *choose_version(const struct list_keys *keys)
 	return best;
 }
 
-static void add_plugin(struct networks *networks, struct network *network, struct json *plugin, const char *where)
+static void add_plugin(struct networks *networks, struct network *network, struct json *plugin,
+		       const char *where)
 {
 	const char *type = json_string(json_member(plugin, "type"));
 
 	if (!json_is_object(plugin))
-		problem(networks, network, true, arena_printf(networks->arena, "%s: expected an object", where));
+		problem(networks, network, true,
+			arena_printf(networks->arena, "%s: expected an object", where));
 	else if (!type || !*type)
-		problem(networks, network, true, arena_printf(networks->arena, "%s.type: missing", where));
+		problem(networks, network, true,
+			arena_printf(networks->arena, "%s.type: missing", where));
 	*list_add(networks->arena, &network->plugins) = plugin;
 }
 
@@ -135,19 +150,23 @@ static void add_dropped_in(struct networks *networks, struct network *network)
 		if (json)
 			add_plugin(networks, network, json, path);
 		else
-			problem(networks, network, true, arena_printf(arena, "%s: %s", path, err.message));
+			problem(networks, network, true,
+				arena_printf(arena, "%s: %s", path, err.message));
 	}
 }
 
-static void read_plugins(struct networks *networks, struct network *network, const struct list_keys *keys)
+static void read_plugins(struct networks *networks, struct network *network,
+			 const struct list_keys *keys)
 {
 	struct arena *arena = networks->arena;
 
 	if (keys->plugins && !json_is_array(keys->plugins))
 		problem(networks, network, true, "plugins: expected a list");
 	for (size_t i = 0; i < json_length(keys->plugins) && json_is_array(keys->plugins); i++)
-		add_plugin(networks, network, json_item(keys->plugins, i), arena_printf(arena, "plugins[%zu]", i));
-	if (!keys->only_inlined && networks->folder && cni_valid_name(network->name ? network->name : ""))
+		add_plugin(networks, network, json_item(keys->plugins, i),
+			   arena_printf(arena, "plugins[%zu]", i));
+	if (!keys->only_inlined && networks->folder &&
+	    cni_valid_name(network->name ? network->name : ""))
 		add_dropped_in(networks, network);
 	if (!network->plugins.n)
 		problem(networks, network, true, "plugins: missing or empty");
@@ -172,12 +191,16 @@ static void check_name(struct networks *networks, struct network *network)
 	if (!network->name || !*network->name)
 		problem(networks, network, true, "name: missing");
 	else if (!cni_valid_name(network->name))
-		problem(networks, network, true, arena_printf(networks->arena, "name: invalid characters in \"%s\"",
-							      network->name));
+		problem(networks, network, true,
+			arena_printf(networks->arena, "name: invalid characters in \"%s\"",
+				     network->name));
 	list_each(other, &networks->all)
-		if (other < network && !other->unusable && network->name && streq(other->name, network->name))
-			problem(networks, network, false, arena_printf(networks->arena,
-				"name: \"%s\" is also that of %s, which comes first", network->name, other->file));
+		if (other < network && !other->unusable && network->name &&
+		    streq(other->name, network->name))
+			problem(networks, network, false,
+				arena_printf(networks->arena,
+					     "name: \"%s\" is also that of %s, which comes first",
+					     network->name, other->file));
 }
 
 static void read_list(struct networks *networks, struct network *network)
@@ -191,7 +214,8 @@ static void read_list(struct networks *networks, struct network *network)
 	int r;
 
 	if (is_list)
-		r = json_check(document, tables, 1, (void *const[]){ &keys }, networks->arena, report_problem, &report);
+		r = json_check(document, tables, 1, (void *const[]){ &keys }, networks->arena,
+			       report_problem, &report);
 	else
 		r = json_decode(document, list_fields, &keys, networks->arena, &err);
 	if (r < 0 && !network->unusable)
@@ -202,14 +226,18 @@ static void read_list(struct networks *networks, struct network *network)
 	network->disable_gc = keys.disable_gc;
 	check_name(networks, network);
 	if (!cni_version_known(network->version))
-		problem(networks, network, false, arena_printf(networks->arena,
-			"cniVersion: \"%s\" is not known; the newest is " CNI_VERSION_NEWEST, network->version));
+		problem(networks, network, false,
+			arena_printf(
+				networks->arena,
+				"cniVersion: \"%s\" is not known; the newest is " CNI_VERSION_NEWEST,
+				network->version));
 	if (!is_list)
 		wrap_single(networks, network);
 	else
 		read_plugins(networks, network, &keys);
 	if (is_list && network->file && !has_suffix(network->file, ".conflist"))
-		problem(networks, network, false, "plugins: runtimes read a list only from a file *.conflist");
+		problem(networks, network, false,
+			"plugins: runtimes read a list only from a file *.conflist");
 }
 
 static void add_file(struct networks *networks, const char *name)
@@ -232,7 +260,8 @@ static void add_file(struct networks *networks, const char *name)
 		problem(networks, network, true, err.message);
 }
 
-int networks_load(const char *folder, struct arena *arena, struct networks *networks, struct error *err)
+int networks_load(const char *folder, struct arena *arena, struct networks *networks,
+		  struct error *err)
 {
 	static const char *const suffixes[] = { ".conf", ".conflist", ".json", NULL };
 	problems_t names = { 0 };
@@ -267,23 +296,25 @@ int networks_find(const struct networks *networks, const char *name, const struc
 		if (!one->name || !streq(one->name, name))
 			continue;
 		if (one->unusable)
-			return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s: %s", one->file, one->problems.items[0]);
+			return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s: %s", one->file,
+					 one->problems.items[0]);
 		*network = one;
 		return 0;
 	}
 	nearest = nearest_word(name, names.items, names.n);
 	if (nearest)
-		return fail(err, ENOENT, "no network \"%s\" in %s; did you mean \"%s\"?", name, networks->folder,
-			    nearest);
+		return fail(err, ENOENT, "no network \"%s\" in %s; did you mean \"%s\"?", name,
+			    networks->folder, nearest);
 	list_each(one, &networks->all)
 		if (!one->name && one->problems.n)
-			return fail(err, ENOENT, "no network \"%s\" in %s, where %s is broken: %s", name,
-				    networks->folder, one->file, one->problems.items[0]);
-	return fail(err, ENOENT, "no network \"%s\" in %s (%zu there)", name, networks->folder, names.n);
+			return fail(err, ENOENT, "no network \"%s\" in %s, where %s is broken: %s",
+				    name, networks->folder, one->file, one->problems.items[0]);
+	return fail(err, ENOENT, "no network \"%s\" in %s (%zu there)", name, networks->folder,
+		    names.n);
 }
 
-int networks_add_text(struct networks *networks, const char *text, size_t size, const struct network **network,
-		      struct error *err)
+int networks_add_text(struct networks *networks, const char *text, size_t size,
+		      const struct network **network, struct error *err)
 {
 	struct network *one = list_add(networks->arena, &networks->all);
 
@@ -293,7 +324,8 @@ int networks_add_text(struct networks *networks, const char *text, size_t size, 
 		return wrap(err, "cached configuration");
 	read_list(networks, one);
 	if (one->unusable)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "cached configuration: %s", one->problems.items[0]);
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "cached configuration: %s",
+				 one->problems.items[0]);
 	*network = one;
 	return 0;
 }

@@ -1,6 +1,7 @@
 /*
- * The harness: everything that all CNI plugins have in common, so that a plugin file holds its own business only.
- * Nothing but the answer ever reaches stdout: a result, the version object or one error object.
+ * The harness: everything that all CNI plugins have in common, so that a plugin file holds its own
+ * business only. Nothing but the answer ever reaches stdout: a result, the version object or one
+ * error object.
  */
 #include "cni/plugin.h"
 
@@ -16,7 +17,9 @@
 
 /* Commands that came after ADD and DEL, and the first CNI version that has them. */
 static const char *const command_since[CNI_N_COMMANDS] = {
-	[CNI_CHECK] = "0.4.0", [CNI_GC] = "1.1.0", [CNI_STATUS] = "1.1.0",
+	[CNI_CHECK] = "0.4.0",
+	[CNI_GC] = "1.1.0",
+	[CNI_STATUS] = "1.1.0",
 };
 
 static const char *oldest(const struct cni_plugin *plugin)
@@ -50,16 +53,21 @@ static int check_command_version(const char *version, enum cni_command command, 
 	if (!since)
 		return 0;
 	if (!cni_version_valid(version))
-		return fail_code(err, CNI_DECODE_FAILURE, EINVAL,
-				 "invalid version \"%s\": three numbers with dots between are expected", version);
+		return fail_code(
+			err, CNI_DECODE_FAILURE, EINVAL,
+			"invalid version \"%s\": three numbers with dots between are expected",
+			version);
 	if (cni_version_compare(version, since) < 0)
-		return fail_code(err, CNI_INCOMPATIBLE_VERSION, EINVAL, "config version does not allow %s", name);
+		return fail_code(err, CNI_INCOMPATIBLE_VERSION, EINVAL,
+				 "config version does not allow %s", name);
 	if (cni_version_compare(version, CNI_VERSION_NEWEST) > 0)
-		return fail_code(err, CNI_INCOMPATIBLE_VERSION, EINVAL, "plugin version does not allow %s", name);
+		return fail_code(err, CNI_INCOMPATIBLE_VERSION, EINVAL,
+				 "plugin version does not allow %s", name);
 	return 0;
 }
 
-static int check_versions(const struct cni_plugin *plugin, const struct cni_request *request, struct error *err)
+static int check_versions(const struct cni_plugin *plugin, const struct cni_request *request,
+			  struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	const char *version = request_version(request), *details;
@@ -73,9 +81,9 @@ static int check_versions(const struct cni_plugin *plugin, const struct cni_requ
 }
 
 /*
- * A runtime that passes the host's own namespace would have us rename, move or take down the host's links. The
- * reference finds out after the work is done; nothing has been touched here. What cannot be opened is left to the
- * verbs, which know whether that matters.
+ * A runtime that passes the host's own namespace would have us rename, move or take down the host's
+ * links. The reference finds out after the work is done; nothing has been touched here. What cannot
+ * be opened is left to the verbs, which know whether that matters.
  */
 static int check_namespace(const struct cni_request *request, struct error *err)
 {
@@ -91,11 +99,12 @@ static int check_namespace(const struct cni_request *request, struct error *err)
 }
 
 /* The plugin's own keys, decoded and validated; in the request's arena. */
-static int load_config(const struct cni_plugin *plugin, const struct cni_request *request, void **conf,
-		       struct error *err)
+static int load_config(const struct cni_plugin *plugin, const struct cni_request *request,
+		       void **conf, struct error *err)
 {
 	bool removing = request->command == CNI_DEL || request->command == CNI_GC;
-	const struct field *fields = removing && plugin->del_fields ? plugin->del_fields : plugin->fields;
+	const struct field *fields =
+		removing && plugin->del_fields ? plugin->del_fields : plugin->fields;
 	int r = 0;
 
 	*conf = arena_alloc(request->arena, plugin->size ? plugin->size : 1);
@@ -112,21 +121,18 @@ static int run_verb(const struct cni_plugin *plugin, struct cni_request *request
 		    struct cni_result *result, struct error *err)
 {
 	switch (request->command) {
-	case CNI_ADD:
-		return plugin->add(request, conf, result, err);
-	case CNI_DEL:
-		return plugin->del(request, conf, err);
-	case CNI_CHECK:
-		return plugin->check ? plugin->check(request, conf, err) : 0;
+	case CNI_ADD: return plugin->add(request, conf, result, err);
+	case CNI_DEL: return plugin->del(request, conf, err);
+	case CNI_CHECK: return plugin->check ? plugin->check(request, conf, err) : 0;
 	case CNI_GC:
 		/* No list means that the runtime said nothing, not that nothing is valid. */
-		return plugin->gc && request->common.has_attachments ? plugin->gc(request, conf, err) : 0;
-	case CNI_STATUS:
-		return plugin->status ? plugin->status(request, conf, err) : 0;
+		return plugin->gc && request->common.has_attachments
+			       ? plugin->gc(request, conf, err)
+			       : 0;
+	case CNI_STATUS: return plugin->status ? plugin->status(request, conf, err) : 0;
 	case CNI_VERSION:
 	case CNI_N_COMMANDS:
-	default:
-		return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL, "unknown CNI_COMMAND");
+	default: return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL, "unknown CNI_COMMAND");
 	}
 }
 
@@ -139,7 +145,8 @@ static int load_and_run(const struct cni_plugin *plugin, struct cni_request *req
 	return r < 0 ? r : run_verb(plugin, request, *conf, result, err);
 }
 
-/* A result that the configuration's version cannot express is worth nothing: give everything back. */
+/* A result that the configuration's version cannot express is worth nothing: give everything
+ * back. */
 static int encode_or_undo(const struct cni_plugin *plugin, struct cni_request *request, void *conf,
 			  const struct cni_result *result, struct json **reply, struct error *err)
 {
@@ -157,8 +164,9 @@ static int encode_or_undo(const struct cni_plugin *plugin, struct cni_request *r
 
 static int print_versions(const struct cni_plugin *plugin, struct arena *arena, struct error *err)
 {
-	const char *text = arena_printf(arena, "{\"cniVersion\":\"%s\",\"supportedVersions\":[%s]}\n",
-					CNI_VERSION_NEWEST, versions_text(plugin, "\"", ",", arena));
+	const char *text =
+		arena_printf(arena, "{\"cniVersion\":\"%s\",\"supportedVersions\":[%s]}\n",
+			     CNI_VERSION_NEWEST, versions_text(plugin, "\"", ",", arena));
 
 	if (fd_write_all(STDOUT_FILENO, text, strlen(text)) < 0)
 		return fail_code(err, CNI_IO_FAILURE, EIO, "error writing the version to stdout");
@@ -166,18 +174,20 @@ static int print_versions(const struct cni_plugin *plugin, struct arena *arena, 
 }
 
 /* Who started it by hand, or as a health check of an image, gets told what it is. */
-static int print_about(const char *name, const struct cni_plugin *plugin, const char *program_version,
-		       struct arena *arena)
+static int print_about(const char *name, const struct cni_plugin *plugin,
+		       const char *program_version, struct arena *arena)
 {
 	fprintf(stderr, "CNI %s plugin %s%s\nCNI protocol versions supported: %s\n", name,
-		*program_version == 'v' ? "" : "v", program_version, versions_text(plugin, "", ", ", arena));
+		*program_version == 'v' ? "" : "v", program_version,
+		versions_text(plugin, "", ", ", arena));
 	return 0;
 }
 
 static int read_config(struct cni_request *request, struct error *err)
 {
 	char *text;
-	int r = fd_read_all(STDIN_FILENO, STDIN_MAX, request->arena, &text, &request->config_size, err);
+	int r = fd_read_all(STDIN_FILENO, STDIN_MAX, request->arena, &text, &request->config_size,
+			    err);
 
 	if (r < 0) {
 		if (err)
@@ -188,13 +198,15 @@ static int read_config(struct cni_request *request, struct error *err)
 	return request_decode(request, err);
 }
 
-static int print_result(const struct cni_request *request, const struct json *reply, struct error *err)
+static int print_result(const struct cni_request *request, const struct json *reply,
+			struct error *err)
 {
 	const char *text = result_text(reply, request_version(request), request->arena);
 	int r = fd_write_all(STDOUT_FILENO, text, strlen(text));
 
 	if (r < 0)
-		return fail_code(err, CNI_IO_FAILURE, -r, "error writing the result to stdout: %s", strerror(-r));
+		return fail_code(err, CNI_IO_FAILURE, -r, "error writing the result to stdout: %s",
+				 strerror(-r));
 	return 0;
 }
 
@@ -225,8 +237,8 @@ static void print_error(const struct cni_request *request, const struct error *e
 		log_error("%s", err->message);
 }
 
-int plugin_call(const struct cni_plugin *plugin, struct cni_request *request, struct cni_result *result,
-		struct error *err)
+int plugin_call(const struct cni_plugin *plugin, struct cni_request *request,
+		struct cni_result *result, struct error *err)
 {
 	void *conf;
 	int r = check_versions(plugin, request, err);
@@ -254,7 +266,7 @@ int plugin_reply(const struct cni_plugin *plugin, struct cni_request *request, s
 void plugin_describe(const struct cni_plugin *plugin, struct plugin_text *text, struct arena *arena)
 {
 	*text = (struct plugin_text){
-		.fields   = plugin->fields,
+		.fields = plugin->fields,
 		.defaults = plugin->defaults,
 		.versions = versions_text(plugin, "", ", ", arena),
 	};

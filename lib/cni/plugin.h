@@ -1,6 +1,7 @@
 /*
- * The harness of CNI plugins: the six commands, version negotiation, the error object, the exit status. A plugin is
- * a table of its configuration and its verbs; the same verbs serve a process of its own and delegation in process.
+ * The harness of CNI plugins: the six commands, version negotiation, the error object, the exit
+ * status. A plugin is a table of its configuration and its verbs; the same verbs serve a process of
+ * its own and delegation in process.
  */
 #ifndef CNI_PLUGIN_H
 #define CNI_PLUGIN_H
@@ -9,39 +10,46 @@
 #include "describe/help.h"
 
 struct cni_plugin {
-	const char         *oldest;       /* oldest CNI version supported; NULL = 0.1.0 */
-	const struct field *fields;       /* keys of its own, at the root of the configuration */
-	/* The few keys that DEL and GC need, in the same struct: then a mistake in another one does not keep a
-	 * container from being removed. NULL = fields. */
+	const char *oldest;         /* oldest CNI version supported; NULL = 0.1.0 */
+	const struct field *fields; /* keys of its own, at the root of the configuration */
+	/* The few keys that DEL and GC need, in the same struct: then a mistake in another one does
+	 * not keep a container from being removed. NULL = fields. */
 	const struct field *del_fields;
-	size_t              size;
-	const void         *defaults;     /* NULL = zeroes */
-	const char         *load_context; /* put in front of decode errors: "failed to load netconf"; NULL = none */
-	/* Rules between fields and with the request (CNI_ARGS, runtimeConfig); no side effects; for every command
-	 * but VERSION. Keep what DEL needs lenient. */
+	size_t size;
+	const void *defaults; /* NULL = zeroes */
+	/* Put in front of decode errors: "failed to load netconf"; NULL = none. */
+	const char *load_context;
+	/* Rules between fields and with the request (CNI_ARGS, runtimeConfig); no side effects; for
+	 * every command but VERSION. Keep what DEL needs lenient. */
 	int (*validate)(const struct cni_request *request, void *conf, struct error *err);
-	int (*add)(struct cni_request *request, void *conf, struct cni_result *result, struct error *err);
+	int (*add)(struct cni_request *request, void *conf, struct cni_result *result,
+		   struct error *err);
 	int (*del)(struct cni_request *request, void *conf, struct error *err);
 	/* NULL = success, silently. */
 	int (*check)(struct cni_request *request, void *conf, struct error *err);
-	int (*gc)(struct cni_request *request, void *conf, struct error *err);   /* called only with an attachment list */
+	int (*gc)(struct cni_request *request, void *conf,
+		  struct error *err); /* called only with an attachment list */
 	int (*status)(struct cni_request *request, void *conf, struct error *err);
 };
 
-/* The whole process contract: reads the environment and stdin, writes stdout. Returns the exit status. */
-int plugin_main(const char *name, const struct cni_plugin *plugin, cni_find_fn *find_plugin, const char *program_version);
+/* The whole process contract: reads the environment and stdin, writes stdout. Returns the exit
+ * status. */
+int plugin_main(const char *name, const struct cni_plugin *plugin, cni_find_fn *find_plugin,
+		const char *program_version);
 
 /* One verb on a decoded request: version gates, decode, validate, verb. result only for ADD. */
-int plugin_call(const struct cni_plugin *plugin, struct cni_request *request, struct cni_result *result,
-		struct error *err) must_check;
+int plugin_call(const struct cni_plugin *plugin, struct cni_request *request,
+		struct cni_result *result, struct error *err) must_check;
 
-/* The same as a process of its own would answer: the namespace is checked first (code 8), *reply is the result of ADD
- * in the configuration's version (own it), NULL for the rest; an ADD whose result cannot be expressed is undone. */
+/* The same as a process of its own would answer: the namespace is checked first (code 8), *reply is
+ * the result of ADD in the configuration's version (own it), NULL for the rest; an ADD whose result
+ * cannot be expressed is undone. */
 int plugin_reply(const struct cni_plugin *plugin, struct cni_request *request, struct json **reply,
 		 struct error *err) must_check;
 
 /* "0.1.0", ... as supported by the plugin, for VERSION and help. */
-void plugin_describe(const struct cni_plugin *plugin, struct plugin_text *text, struct arena *arena);
+void plugin_describe(const struct cni_plugin *plugin, struct plugin_text *text,
+		     struct arena *arena);
 /* The error object as text, in the arena; version NULL = leave cniVersion out. */
 char *plugin_error_text(const struct error *err, const char *version, struct arena *arena);
 

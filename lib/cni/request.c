@@ -1,7 +1,7 @@
 /*
- * What a runtime asks of a plugin: environment variables and the configuration on stdin, decoded and checked before
- * anything acts. Order, codes and texts are the reference skeleton's (cni-plugins.md, section 1.1), since runtimes and
- * operators match them.
+ * What a runtime asks of a plugin: environment variables and the configuration on stdin, decoded
+ * and checked before anything acts. Order, codes and texts are the reference skeleton's
+ * (cni-plugins.md, section 1.1), since runtimes and operators match them.
  */
 #include "cni/request.h"
 
@@ -12,17 +12,18 @@
 #include <strings.h>
 
 const char *const cni_command_names[CNI_N_COMMANDS + 1] = {
-	[CNI_ADD]    = "ADD",    [CNI_DEL]     = "DEL",     [CNI_CHECK] = "CHECK", [CNI_GC] = "GC",
-	[CNI_STATUS] = "STATUS", [CNI_VERSION] = "VERSION",
+	[CNI_ADD] = "ADD", [CNI_DEL] = "DEL",       [CNI_CHECK] = "CHECK",
+	[CNI_GC] = "GC",   [CNI_STATUS] = "STATUS", [CNI_VERSION] = "VERSION",
 };
 
-#define ROW(type_, key_, kind, member, ...) \
-	{ .key = (key_), .type = (kind), .offset = offsetof(type_, member), ##__VA_ARGS__ }
+#define ROW(type_, key_, kind, member, ...)                                                     \
+	{                                                                                       \
+		.key = (key_), .type = (kind), .offset = offsetof(type_, member), ##__VA_ARGS__ \
+	}
 
 static const struct field attachment_fields[] = {
 	ROW(struct owner, "containerID", FIELD_STRING, container),
-	ROW(struct owner, "ifname",      FIELD_STRING, ifname),
-	FIELDS_END
+	ROW(struct owner, "ifname", FIELD_STRING, ifname), FIELDS_END
 };
 
 static const struct field ipam_fields[] = {
@@ -30,12 +31,14 @@ static const struct field ipam_fields[] = {
 	FIELDS_END
 };
 
-#define ATTACHMENTS(key_) \
-	ROW(struct cni_common, key_, FIELD_LIST, attachments, .element = FIELD_OBJECT, .size = sizeof(struct owner), \
-	    .fields = attachment_fields, .flags = FIELD_HIDDEN, .seen = FIELD_SEEN(struct cni_common, has_attachments))
+#define ATTACHMENTS(key_)                                                                     \
+	ROW(struct cni_common, key_, FIELD_LIST, attachments, .element = FIELD_OBJECT,        \
+	    .size = sizeof(struct owner), .fields = attachment_fields, .flags = FIELD_HIDDEN, \
+	    .seen = FIELD_SEEN(struct cni_common, has_attachments))
 
 const struct field cni_common_fields[] = {
-	ROW(struct cni_common, "cniVersion", FIELD_STRING, cni_version, .help = "CNI version the runtime speaks"),
+	ROW(struct cni_common, "cniVersion", FIELD_STRING, cni_version,
+	    .help = "CNI version the runtime speaks"),
 	ROW(struct cni_common, "name", FIELD_STRING, name, .help = "name of the network"),
 	ROW(struct cni_common, "type", FIELD_STRING, type, .help = "name of the plugin"),
 	ROW(struct cni_common, "ipam", FIELD_OBJECT, ipam, .fields = ipam_fields,
@@ -43,7 +46,8 @@ const struct field cni_common_fields[] = {
 	ROW(struct cni_common, "dns", FIELD_OBJECT, dns, .fields = cni_dns_fields,
 	    .help = "name servers to report in the result"),
 	ROW(struct cni_common, "prevResult", FIELD_JSON, prev_result, .flags = FIELD_HIDDEN),
-	ROW(struct cni_common, "args", FIELD_JSON, args, .help = "arguments of the runtime, by convention below cni"),
+	ROW(struct cni_common, "args", FIELD_JSON, args,
+	    .help = "arguments of the runtime, by convention below cni"),
 	ROW(struct cni_common, "runtimeConfig", FIELD_JSON, runtime_config, .flags = FIELD_HIDDEN),
 	ATTACHMENTS("cni.dev/valid-attachments"),
 	ATTACHMENTS("cni.dev/attachments"),
@@ -52,19 +56,21 @@ const struct field cni_common_fields[] = {
 
 /* One variable: which commands demand it, and what it must look like. */
 struct variable {
-	const char  *name;
-	unsigned     required;              /* bits 1 << enum cni_command */
+	const char *name;
+	unsigned required; /* bits 1 << enum cni_command */
 	const char **(*value)(struct cni_request *request);
-	int        (*check)(const char *value, struct error *err);
+	int (*check)(const char *value, struct error *err);
 };
 
 static bool is_space(uint32_t c)
 {
 	return (c >= 0x09 && c <= 0x0d) || c == 0x20 || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-	       (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+	       (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
+	       c == 0x205f || c == 0x3000;
 }
 
-/* Next code point of UTF-8 text; a byte that starts no sequence of up to three bytes stands for nothing known. */
+/* Next code point of UTF-8 text; a byte that starts no sequence of up to three bytes stands for
+ * nothing known. */
 static uint32_t next_rune(const char **text)
 {
 	const unsigned char *p = (const unsigned char *)*text;
@@ -85,16 +91,33 @@ static int check_container(const char *container, struct error *err)
 {
 	if (cni_valid_name(container))
 		return 0;
-	return cni_fail(err, CNI_INVALID_ENVIRONMENT, container, "invalid characters in containerID");
+	return cni_fail(err, CNI_INVALID_ENVIRONMENT, container,
+			"invalid characters in containerID");
 }
 
-static const char **container_of(struct cni_request *request) { return &request->container; }
-static const char **netns_of(struct cni_request *request)     { return &request->netns; }
-static const char **ifname_of(struct cni_request *request)    { return &request->ifname; }
-static const char **args_of(struct cni_request *request)      { return &request->args; }
-static const char **path_of(struct cni_request *request)      { return &request->path; }
+static const char **container_of(struct cni_request *request)
+{
+	return &request->container;
+}
+static const char **netns_of(struct cni_request *request)
+{
+	return &request->netns;
+}
+static const char **ifname_of(struct cni_request *request)
+{
+	return &request->ifname;
+}
+static const char **args_of(struct cni_request *request)
+{
+	return &request->args;
+}
+static const char **path_of(struct cni_request *request)
+{
+	return &request->path;
+}
 
 #define BIT(command) (1u << CNI_##command)
+/* clang-format off */
 static const struct variable variables[] = {
 	{ "CNI_CONTAINERID", BIT(ADD) | BIT(DEL) | BIT(CHECK), container_of, check_container },
 	{ "CNI_NETNS",       BIT(ADD) | BIT(CHECK),            netns_of },
@@ -102,6 +125,7 @@ static const struct variable variables[] = {
 	{ "CNI_ARGS",        0,                                args_of },
 	{ "CNI_PATH",        BIT(ADD) | BIT(DEL) | BIT(CHECK) | BIT(GC) | BIT(STATUS), path_of },
 };
+/* clang-format on */
 
 /* An empty variable is a missing one. */
 static const char *environment(const char *name)
@@ -119,11 +143,11 @@ static enum cni_command command_parse(const char *word)
 	return CNI_N_COMMANDS;
 }
 
-/* Exactly the four white space bytes of JSON, and nothing else: the reference's decoder has words of its own. */
+/* Nothing but JSON's white space: the reference's decoder has words of its own for that. */
 static bool is_blank(const char *text, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
-		if (!memchr(" \t\r\n", text[i], 4))
+		if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r' && text[i] != '\n')
 			return false;
 	return true;
 }
@@ -135,7 +159,8 @@ static int decode_common(struct cni_request *request, struct error *err)
 
 	*common = (struct cni_common){ 0 };
 	if (!json_is_object(request->config))
-		return fail_code(err, CNI_DECODE_FAILURE, EINVAL, "the configuration is not an object");
+		return fail_code(err, CNI_DECODE_FAILURE, EINVAL,
+				 "the configuration is not an object");
 	r = json_decode(request->config, cni_common_fields, common, request->arena, err);
 	if (r < 0 && err)
 		err->code = CNI_DECODE_FAILURE;
@@ -147,12 +172,14 @@ static int check_network_name(const char *name, struct error *err)
 	if (!name || !*name)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "missing network name");
 	if (!cni_valid_name(name))
-		return cni_fail(err, CNI_INVALID_CONFIG, name, "invalid characters found in network name");
+		return cni_fail(err, CNI_INVALID_CONFIG, name,
+				"invalid characters found in network name");
 	return 0;
 }
 
 /* "K=V": a row of the table with that very key. Lists take values separated by commas. */
-static int args_pair(const struct field *field, char *value, void *out, struct arena *arena, struct error *err)
+static int args_pair(const struct field *field, char *value, void *out, struct arena *arena,
+		     struct error *err)
 {
 	char *rest = value;
 	int r = 0;
@@ -181,8 +208,8 @@ static int parse_ignore(const char *value, bool *ignore, struct error *err)
 	else if (streq(value, "0") || strcasecmp(value, "false") == 0)
 		*ignore = false;
 	else
-		return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL, "boolean unmarshal error: invalid input %s",
-				 value);
+		return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL,
+				 "boolean unmarshal error: invalid input %s", value);
 	return 0;
 }
 
@@ -215,7 +242,8 @@ int cni_check_ifname(const char *ifname, struct error *err)
 	if (!*ifname)
 		return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL, "interface name is empty");
 	if (strlen(ifname) > 15)
-		return cni_fail(err, CNI_INVALID_ENVIRONMENT, "interface name should be less than 16 characters",
+		return cni_fail(err, CNI_INVALID_ENVIRONMENT,
+				"interface name should be less than 16 characters",
 				"interface name is too long");
 	if (streq(ifname, ".") || streq(ifname, ".."))
 		return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL, "interface name is . or ..");
@@ -231,7 +259,8 @@ int cni_check_ifname(const char *ifname, struct error *err)
 
 int request_from_environment(struct cni_request *request, bool *unset, struct error *err)
 {
-	const char *command = environment("CNI_COMMAND"), *override = environment("CNI_NETNS_OVERRIDE");
+	const char *command = environment("CNI_COMMAND"),
+		   *override = environment("CNI_NETNS_OVERRIDE");
 	char missing[128] = "";
 
 	*unset = !*command;
@@ -244,29 +273,25 @@ int request_from_environment(struct cni_request *request, bool *unset, struct er
 		if (!(v->required & 1u << request->command))
 			continue;
 		if (!*value)
-			snprintf(missing + len, sizeof(missing) - len, "%s%s", len ? "," : "", v->name);
+			snprintf(missing + len, sizeof(missing) - len, "%s%s", len ? "," : "",
+				 v->name);
 		else if (v->check && (r = v->check(value, err)) < 0)
 			return r;
 	}
 	request->netns_override = streq(override, "1") || strcasecmp(override, "true") == 0;
 	if (*missing)
-		return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL, "required env variables [%s] missing", missing);
+		return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL,
+				 "required env variables [%s] missing", missing);
 	return 0;
 }
 
 int request_decode(struct cni_request *request, struct error *err)
 {
-	int r;
-
-	if (is_blank(request->config_text, request->config_size)) {
-		r = fail_code(err, CNI_DECODE_FAILURE, EINVAL, "unexpected end of JSON input");
-		return wrap(err, "error unmarshall network config");
-	}
+	if (is_blank(request->config_text, request->config_size))
+		return fail_code(err, CNI_DECODE_FAILURE, EINVAL,
+				 "error unmarshall network config: unexpected end of JSON input");
 	request->config = json_parse(request->config_text, request->config_size, err);
-	if (!request->config)
-		return wrap(err, "error unmarshall network config");
-	r = decode_common(request, err);
-	if (r < 0)
+	if (!request->config || decode_common(request, err) < 0)
 		return wrap(err, "error unmarshall network config");
 	return check_network_name(request->common.name, err);
 }
@@ -286,15 +311,17 @@ const char *request_version(const struct cni_request *request)
 struct owner request_owner(const struct cni_request *request)
 {
 	return (struct owner){
-		.network   = request->common.name,
+		.network = request->common.name,
 		.container = request->container,
-		.ifname    = request->ifname,
+		.ifname = request->ifname,
 	};
 }
 
-int request_args(const struct cni_request *request, const struct field *fields, void *out, struct error *err)
+int request_args(const struct cni_request *request, const struct field *fields, void *out,
+		 struct error *err)
 {
-	char *rest = arena_strdup(request->arena, request->args && *request->args ? request->args : NULL);
+	char *rest = arena_strdup(request->arena,
+				  request->args && *request->args ? request->args : NULL);
 	const char *unknown = "";
 	bool ignore = false;
 
@@ -305,7 +332,8 @@ int request_args(const struct cni_request *request, const struct field *fields, 
 		int r;
 
 		if (!value || strchr(value + 1, '='))
-			return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL, "ARGS: invalid pair \"%s\"", pair);
+			return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL,
+					 "ARGS: invalid pair \"%s\"", pair);
 		*value++ = '\0';
 		field = args_field(fields, pair);
 		if (streq(pair, "IgnoreUnknown"))
@@ -313,24 +341,28 @@ int request_args(const struct cni_request *request, const struct field *fields, 
 		else if (field)
 			r = args_pair(field, value, out, request->arena, err);
 		else
-			r = 0, unknown = arena_printf(request->arena, "%s%s\"%s\"", unknown, *unknown ? " " : "", text);
+			r = 0, unknown = arena_printf(request->arena, "%s%s\"%s\"", unknown,
+						      *unknown ? " " : "", text);
 		if (r < 0) {
 			error_code(err, CNI_INVALID_ENVIRONMENT);
 			return wrap(err, "ARGS: error parsing value of pair \"%s\"", text);
 		}
 	}
 	if (*unknown && !ignore)
-		return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL, "ARGS: unknown args [%s]", unknown);
+		return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL, "ARGS: unknown args [%s]",
+				 unknown);
 	return 0;
 }
 
-int request_prev_result(const struct cni_request *request, struct cni_result *result, struct error *err)
+int request_prev_result(const struct cni_request *request, struct cni_result *result,
+			struct error *err)
 {
 	int r;
 
 	if (!request->common.prev_result)
 		return -ENOENT;
-	r = result_decode(request->common.prev_result, request_version(request), true, request->arena, result, err);
+	r = result_decode(request->common.prev_result, request_version(request), true,
+			  request->arena, result, err);
 	if (r < 0) {
 		error_code(err, CNI_DECODE_FAILURE);
 		return wrap(err, "could not parse prevResult");

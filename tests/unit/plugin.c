@@ -1,4 +1,5 @@
-/* The harness as a runtime sees it: a process with an environment, stdin, stdout, stderr and a status. */
+/* The harness as a runtime sees it: a process with an environment, stdin, stdout, stderr and a
+ * status. */
 #include "cni/plugin.h"
 
 #include "base/file.h"
@@ -12,16 +13,16 @@
 /* ---- a plugin ---- */
 
 struct fake {
-	int         mtu;
-	bool        must_fail, no_address;
-	const char *trace;             /* file that every verb appends a letter to */
+	int mtu;
+	bool must_fail, no_address;
+	const char *trace; /* file that every verb appends a letter to */
 };
 
 static const struct field fake_fields[] = {
-	{ .key = "mtu",       .type = FIELD_INT,    .offset = offsetof(struct fake, mtu) },
-	{ .key = "mustFail",  .type = FIELD_BOOL,   .offset = offsetof(struct fake, must_fail) },
-	{ .key = "noAddress", .type = FIELD_BOOL,   .offset = offsetof(struct fake, no_address) },
-	{ .key = "trace",     .type = FIELD_STRING, .offset = offsetof(struct fake, trace) },
+	{ .key = "mtu", .type = FIELD_INT, .offset = offsetof(struct fake, mtu) },
+	{ .key = "mustFail", .type = FIELD_BOOL, .offset = offsetof(struct fake, must_fail) },
+	{ .key = "noAddress", .type = FIELD_BOOL, .offset = offsetof(struct fake, no_address) },
+	{ .key = "trace", .type = FIELD_STRING, .offset = offsetof(struct fake, trace) },
 	FIELDS_END
 };
 
@@ -41,7 +42,8 @@ static int fake_validate(const struct cni_request *request, void *conf, struct e
 	return 0;
 }
 
-static int fake_add(struct cni_request *request, void *conf, struct cni_result *result, struct error *err)
+static int fake_add(struct cni_request *request, void *conf, struct cni_result *result,
+		    struct error *err)
 {
 	struct fake *fake = conf;
 
@@ -76,17 +78,25 @@ static int fake_status(struct cni_request *request, void *conf, struct error *er
 
 static const struct fake fake_defaults = { .mtu = 1500 };
 static const struct cni_plugin fake_plugin = {
-	.fields = fake_fields, .size = sizeof(struct fake), .defaults = &fake_defaults,
-	.load_context = "failed to load netconf", .validate = fake_validate,
-	.add = fake_add, .del = fake_del, .gc = fake_gc, .status = fake_status,
+	.fields = fake_fields,
+	.size = sizeof(struct fake),
+	.defaults = &fake_defaults,
+	.load_context = "failed to load netconf",
+	.validate = fake_validate,
+	.add = fake_add,
+	.del = fake_del,
+	.gc = fake_gc,
+	.status = fake_status,
 };
-static const struct cni_plugin young_plugin = { .oldest = "0.4.0", .add = fake_add, .del = fake_del };
+static const struct cni_plugin young_plugin = { .oldest = "0.4.0",
+						.add = fake_add,
+						.del = fake_del };
 
 /* ---- calling it ---- */
 
 struct outcome {
-	int   status;
-	char  out[4096], errors[4096];
+	int status;
+	char out[4096], errors[4096];
 };
 
 static int memory_file(const char *text)
@@ -104,8 +114,8 @@ static void read_back(int fd, char *text, size_t size)
 	text[n > 0 ? n : 0] = '\0';
 }
 
-static struct outcome run_to(int out, const struct cni_plugin *plugin, const char *command, const char *netns,
-			     const char *stdin_text)
+static struct outcome run_to(int out, const struct cni_plugin *plugin, const char *command,
+			     const char *netns, const char *stdin_text)
 {
 	auto_close int in = stdin_text ? memory_file(stdin_text) : -1, errors = memory_file("");
 	struct outcome outcome = { 0 };
@@ -133,7 +143,8 @@ static struct outcome run_to(int out, const struct cni_plugin *plugin, const cha
 	return outcome;
 }
 
-static struct outcome run(const struct cni_plugin *plugin, const char *command, const char *stdin_text)
+static struct outcome run(const struct cni_plugin *plugin, const char *command,
+			  const char *stdin_text)
 {
 	auto_close int out = memory_file("");
 
@@ -145,12 +156,15 @@ static void check_error(struct outcome outcome, const char *version, int code, c
 			const char *details)
 {
 	auto_arena struct arena arena = { 0 };
-	const char *head = version ? arena_printf(&arena, "    \"cniVersion\": \"%s\",\n", version) : "";
-	const char *tail = details ? arena_printf(&arena, ",\n    \"details\": \"%s\"", details) : "";
+	const char *head =
+		version ? arena_printf(&arena, "    \"cniVersion\": \"%s\",\n", version) : "";
+	const char *tail =
+		details ? arena_printf(&arena, ",\n    \"details\": \"%s\"", details) : "";
 
 	check_int(outcome.status, 1);
-	check_str(outcome.out, arena_printf(&arena, "{\n%s    \"code\": %d,\n    \"msg\": \"%s\"%s\n}", head, code,
-					    message, tail));
+	check_str(outcome.out,
+		  arena_printf(&arena, "{\n%s    \"code\": %d,\n    \"msg\": \"%s\"%s\n}", head,
+			       code, message, tail));
 	check_str(outcome.errors, "");
 }
 
@@ -161,17 +175,21 @@ static void check_silent(struct outcome outcome)
 	check_str(outcome.errors, "");
 }
 
-#define CONFIG(version, more) "{\"cniVersion\":\"" version "\",\"name\":\"n\",\"type\":\"fake\"" more "}"
+#define CONFIG(version, more) \
+	"{\"cniVersion\":\"" version "\",\"name\":\"n\",\"type\":\"fake\"" more "}"
 
 TEST(version_needs_no_stdin)
 {
 	struct outcome outcome = run(&fake_plugin, "VERSION", NULL);
 
 	check_int(outcome.status, 0);
-	check_str(outcome.out, "{\"cniVersion\":\"1.1.0\",\"supportedVersions\":"
-			       "[\"0.1.0\",\"0.2.0\",\"0.3.0\",\"0.3.1\",\"0.4.0\",\"1.0.0\",\"1.1.0\"]}\n");
+	check_str(outcome.out,
+		  "{\"cniVersion\":\"1.1.0\",\"supportedVersions\":"
+		  "[\"0.1.0\",\"0.2.0\",\"0.3.0\",\"0.3.1\",\"0.4.0\",\"1.0.0\",\"1.1.0\"]}\n");
 	outcome = run(&young_plugin, "VERSION", "not json");
-	check_str(outcome.out, "{\"cniVersion\":\"1.1.0\",\"supportedVersions\":[\"0.4.0\",\"1.0.0\",\"1.1.0\"]}\n");
+	check_str(
+		outcome.out,
+		"{\"cniVersion\":\"1.1.0\",\"supportedVersions\":[\"0.4.0\",\"1.0.0\",\"1.1.0\"]}\n");
 }
 
 TEST(without_a_command_it_says_what_it_is)
@@ -180,7 +198,8 @@ TEST(without_a_command_it_says_what_it_is)
 
 	check_int(outcome.status, 0);
 	check_str(outcome.out, "");
-	check_str(outcome.errors, "CNI fake plugin v1.2\nCNI protocol versions supported: 0.4.0, 1.0.0, 1.1.0\n");
+	check_str(outcome.errors,
+		  "CNI fake plugin v1.2\nCNI protocol versions supported: 0.4.0, 1.0.0, 1.1.0\n");
 }
 
 TEST(add_prints_the_result)
@@ -191,8 +210,10 @@ TEST(add_prints_the_result)
 	check_str(outcome.out, "{\n    \"cniVersion\": \"1.0.0\",\n    \"ips\": [\n        {\n"
 			       "            \"address\": \"10.1.0.5/24\"\n        }\n    ]\n}");
 	outcome = run(&fake_plugin, "ADD", "{\"name\":\"n\"}");
-	check_str(outcome.out, "{\n    \"cniVersion\": \"0.1.0\",\n    \"ip4\": {\n        \"ip\": \"10.1.0.5/24\"\n"
-			       "    },\n    \"dns\": {}\n}");
+	check_str(
+		outcome.out,
+		"{\n    \"cniVersion\": \"0.1.0\",\n    \"ip4\": {\n        \"ip\": \"10.1.0.5/24\"\n"
+		"    },\n    \"dns\": {}\n}");
 }
 
 TEST(other_verbs_are_silent)
@@ -209,37 +230,50 @@ TEST(errors_of_the_protocol)
 	check_error(run(&fake_plugin, "ADD", ""), NULL, 6,
 		    "error unmarshall network config: unexpected end of JSON input", NULL);
 	check_error(run(&fake_plugin, "ADD", "{}"), "0.1.0", 7, "missing network name", NULL);
-	check_error(run(&fake_plugin, "ADD", "{\"cniVersion\":\"1.0.0\",\"name\":\"a b\"}"), "1.0.0", 7,
-		    "invalid characters found in network name", "a b");
-	check_error(run(&fake_plugin, "FOO", CONFIG("1.0.0", "")), "1.0.0", 4, "unknown CNI_COMMAND: FOO", NULL);
+	check_error(run(&fake_plugin, "ADD", "{\"cniVersion\":\"1.0.0\",\"name\":\"a b\"}"),
+		    "1.0.0", 7, "invalid characters found in network name", "a b");
+	check_error(run(&fake_plugin, "FOO", CONFIG("1.0.0", "")), "1.0.0", 4,
+		    "unknown CNI_COMMAND: FOO", NULL);
 	check_error(run(&fake_plugin, "FOO", "{}"), "0.1.0", 7, "missing network name", NULL);
-	check_error(run(&fake_plugin, "version", CONFIG("1.0.0", "")), "1.0.0", 4, "unknown CNI_COMMAND: version", NULL);
+	check_error(run(&fake_plugin, "version", CONFIG("1.0.0", "")), "1.0.0", 4,
+		    "unknown CNI_COMMAND: version", NULL);
 }
 
 TEST(gates_of_versions)
 {
-	check_error(run(&fake_plugin, "CHECK", CONFIG("0.3.1", "")), "0.3.1", 1, "config version does not allow CHECK", NULL);
-	check_error(run(&fake_plugin, "GC", CONFIG("1.0.0", "")), "1.0.0", 1, "config version does not allow GC", NULL);
+	check_error(run(&fake_plugin, "CHECK", CONFIG("0.3.1", "")), "0.3.1", 1,
+		    "config version does not allow CHECK", NULL);
+	check_error(run(&fake_plugin, "GC", CONFIG("1.0.0", "")), "1.0.0", 1,
+		    "config version does not allow GC", NULL);
 	check_error(run(&fake_plugin, "STATUS", "{\"name\":\"n\"}"), "0.1.0", 1,
 		    "config version does not allow STATUS", NULL);
 	check_error(run(&fake_plugin, "STATUS", CONFIG("1.2.0", "")), "1.2.0", 1,
 		    "plugin version does not allow STATUS", NULL);
 	check_error(run(&fake_plugin, "CHECK", CONFIG("1.x", "")), "1.x", 6,
-		    "invalid version \\\"1.x\\\": three numbers with dots between are expected", NULL);
-	check_error(run(&young_plugin, "ADD", CONFIG("9.9", "")), "9.9", 1, "incompatible CNI versions",
-		    "config is \\\"9.9\\\", plugin supports [\\\"0.4.0\\\" \\\"1.0.0\\\" \\\"1.1.0\\\"]");
-	check_error(run(&young_plugin, "DEL", CONFIG("0.3.1", "")), "0.3.1", 1, "incompatible CNI versions",
-		    "config is \\\"0.3.1\\\", plugin supports [\\\"0.4.0\\\" \\\"1.0.0\\\" \\\"1.1.0\\\"]");
-	check_error(run(&fake_plugin, "CHECK", CONFIG("0.4.9", "")), "0.4.9", 1, "incompatible CNI versions",
-		    "config is \\\"0.4.9\\\", plugin supports [\\\"0.1.0\\\" \\\"0.2.0\\\" \\\"0.3.0\\\" \\\"0.3.1\\\" "
-		    "\\\"0.4.0\\\" \\\"1.0.0\\\" \\\"1.1.0\\\"]");
+		    "invalid version \\\"1.x\\\": three numbers with dots between are expected",
+		    NULL);
+	check_error(
+		run(&young_plugin, "ADD", CONFIG("9.9", "")), "9.9", 1, "incompatible CNI versions",
+		"config is \\\"9.9\\\", plugin supports [\\\"0.4.0\\\" \\\"1.0.0\\\" \\\"1.1.0\\\"]");
+	check_error(
+		run(&young_plugin, "DEL", CONFIG("0.3.1", "")), "0.3.1", 1,
+		"incompatible CNI versions",
+		"config is \\\"0.3.1\\\", plugin supports [\\\"0.4.0\\\" \\\"1.0.0\\\" \\\"1.1.0\\\"]");
+	check_error(
+		run(&fake_plugin, "CHECK", CONFIG("0.4.9", "")), "0.4.9", 1,
+		"incompatible CNI versions",
+		"config is \\\"0.4.9\\\", plugin supports [\\\"0.1.0\\\" \\\"0.2.0\\\" \\\"0.3.0\\\" \\\"0.3.1\\\" "
+		"\\\"0.4.0\\\" \\\"1.0.0\\\" \\\"1.1.0\\\"]");
 }
 
 TEST(errors_of_the_plugin)
 {
-	check_error(run(&fake_plugin, "ADD", CONFIG("1.0.0", ",\"mustFail\":true")), "1.0.0", 999, "no such thing", NULL);
-	check_error(run(&fake_plugin, "STATUS", CONFIG("1.1.0", "")), "1.1.0", 50, "not now", "in \\\"detail\\\"");
-	check_error(run(&fake_plugin, "DEL", CONFIG("1.0.0", ",\"MTU\":-1")), "1.0.0", 7, "mtu: negative", NULL);
+	check_error(run(&fake_plugin, "ADD", CONFIG("1.0.0", ",\"mustFail\":true")), "1.0.0", 999,
+		    "no such thing", NULL);
+	check_error(run(&fake_plugin, "STATUS", CONFIG("1.1.0", "")), "1.1.0", 50, "not now",
+		    "in \\\"detail\\\"");
+	check_error(run(&fake_plugin, "DEL", CONFIG("1.0.0", ",\"MTU\":-1")), "1.0.0", 7,
+		    "mtu: negative", NULL);
 }
 
 TEST(wrong_types_name_the_key)
@@ -259,7 +293,9 @@ static void check_trace(const char *command, const char *netns, const char *keys
 	char got[16];
 
 	run_to(out, &fake_plugin, command, netns,
-	       arena_printf(&arena, "{\"cniVersion\":\"%s\",\"name\":\"n\",\"trace\":\"/proc/%d/fd/%d\"}", keys, getpid(), file));
+	       arena_printf(&arena,
+			    "{\"cniVersion\":\"%s\",\"name\":\"n\",\"trace\":\"/proc/%d/fd/%d\"}",
+			    keys, getpid(), file));
 	read_back(file, got, sizeof(got));
 	check_str(got, want);
 }
@@ -268,8 +304,9 @@ TEST(own_namespace_is_refused_before_anything_is_touched)
 {
 	auto_close int out = memory_file("");
 
-	check_error(run_to(out, &fake_plugin, "DEL", "/proc/self/ns/net", CONFIG("1.0.0", "")), "1.0.0", 8,
-		    "plugin's netns and netns from CNI_NETNS should not be the same", NULL);
+	check_error(run_to(out, &fake_plugin, "DEL", "/proc/self/ns/net", CONFIG("1.0.0", "")),
+		    "1.0.0", 8, "plugin's netns and netns from CNI_NETNS should not be the same",
+		    NULL);
 	check_trace("ADD", "/proc/self/ns/net", "1.0.0", "");
 	check_trace("DEL", "/proc/self/ns/net", "1.0.0", "");
 	check_trace("DEL", "", "1.0.0", "D");
@@ -293,10 +330,12 @@ TEST(add_that_cannot_be_expressed_is_undone)
 TEST(broken_stdout_is_an_error)
 {
 	auto_close int full = open("/dev/full", O_RDWR | O_CLOEXEC);
-	struct outcome outcome = run_to(full, &fake_plugin, "ADD", "/run/netns/none", CONFIG("1.0.0", ""));
+	struct outcome outcome =
+		run_to(full, &fake_plugin, "ADD", "/run/netns/none", CONFIG("1.0.0", ""));
 
 	check_int(outcome.status, 1);
-	check(strstr(outcome.errors, "error writing the result to stdout: No space left on device"));
+	check(strstr(outcome.errors,
+		     "error writing the result to stdout: No space left on device"));
 }
 
 TEST(endless_stdin_is_cut)

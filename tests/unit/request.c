@@ -5,8 +5,9 @@
 
 #include <errno.h>
 
-static const char *const names[] = { "CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME",
-				     "CNI_ARGS", "CNI_PATH", "CNI_NETNS_OVERRIDE" };
+static const char *const names[] = { "CNI_COMMAND",       "CNI_CONTAINERID", "CNI_NETNS",
+				     "CNI_IFNAME",        "CNI_ARGS",        "CNI_PATH",
+				     "CNI_NETNS_OVERRIDE" };
 
 /* Values in the order of the names above; NULL or the end of the list: not set. */
 #define ENVIRONMENT(...) set_environment((const char *const[ARRAY_SIZE(names)]){ __VA_ARGS__ })
@@ -31,12 +32,12 @@ static struct error environment_error(void)
 	return err;
 }
 
-#define check_environment(message_, details_, ...)                                                 \
-	do {                                                                                       \
-		ENVIRONMENT(__VA_ARGS__);                                                          \
-		struct error e_ = environment_error();                                             \
-		check_str(e_.message, message_);                                                   \
-		check_str(e_.details, details_);                                                   \
+#define check_environment(message_, details_, ...)     \
+	do {                                           \
+		ENVIRONMENT(__VA_ARGS__);              \
+		struct error e_ = environment_error(); \
+		check_str(e_.message, message_);       \
+		check_str(e_.details, details_);       \
 	} while (0)
 
 TEST(takes_a_good_environment)
@@ -80,10 +81,15 @@ TEST(what_a_command_does_not_need_is_not_checked)
 
 TEST(missing_variables_are_listed_in_order)
 {
-	check_environment("required env variables [CNI_CONTAINERID,CNI_NETNS,CNI_IFNAME,CNI_PATH] missing", "", "ADD");
-	check_environment("required env variables [CNI_NETNS] missing", "", "ADD", "a", "", "eth0", "", "/a");
-	check_environment("required env variables [CNI_CONTAINERID,CNI_IFNAME,CNI_PATH] missing", "", "DEL");
-	check_environment("required env variables [CNI_PATH] missing", "", "CHECK", "a", "/n", "eth0");
+	check_environment(
+		"required env variables [CNI_CONTAINERID,CNI_NETNS,CNI_IFNAME,CNI_PATH] missing",
+		"", "ADD");
+	check_environment("required env variables [CNI_NETNS] missing", "", "ADD", "a", "", "eth0",
+			  "", "/a");
+	check_environment("required env variables [CNI_CONTAINERID,CNI_IFNAME,CNI_PATH] missing",
+			  "", "DEL");
+	check_environment("required env variables [CNI_PATH] missing", "", "CHECK", "a", "/n",
+			  "eth0");
 	check_environment("required env variables [CNI_PATH] missing", "", "GC");
 	check_environment("required env variables [CNI_PATH] missing", "", "STATUS");
 }
@@ -91,10 +97,12 @@ TEST(missing_variables_are_listed_in_order)
 TEST(container_ids)
 {
 	check_environment("invalid characters in containerID", "-a", "ADD", "-a");
-	check_environment("invalid characters in containerID", "a/b", "DEL", "a/b", "", "eth0", "", "/a");
+	check_environment("invalid characters in containerID", "a/b", "DEL", "a/b", "", "eth0", "",
+			  "/a");
 	check_environment("invalid characters in containerID", "a\nb", "CHECK", "a\nb");
 	check(cni_valid_name("0") && cni_valid_name("A.b-c_9"));
-	check(!cni_valid_name("") && !cni_valid_name(".a") && !cni_valid_name("_a") && !cni_valid_name("a b"));
+	check(!cni_valid_name("") && !cni_valid_name(".a") && !cni_valid_name("_a") &&
+	      !cni_valid_name("a b"));
 }
 
 TEST(interface_names)
@@ -104,23 +112,29 @@ TEST(interface_names)
 
 	check_fails(cni_check_ifname("", &err), err, "interface name is empty");
 	check_int(err.code, CNI_INVALID_ENVIRONMENT);
-	check_environment("interface name is too long", "interface name should be less than 16 characters",
-			  "ADD", "a", "/n", "0123456789abcdef");
+	check_environment("interface name is too long",
+			  "interface name should be less than 16 characters", "ADD", "a", "/n",
+			  "0123456789abcdef");
 	check_environment("interface name is . or ..", "", "ADD", "a", "/n", ".");
 	check_environment("interface name is . or ..", "", "ADD", "a", "/n", "..");
 	check_environment(bad, "", "ADD", "a", "/n", "a/b");
 	check_environment(bad, "", "ADD", "a", "/n", "a:b");
 	check_environment(bad, "", "ADD", "a", "/n", "a\tb");
-	check_environment(bad, "", "ADD", "a", "/n", "a\xc2\xa0" "b");
+	check_environment(bad, "", "ADD", "a", "/n",
+			  "a\xc2\xa0"
+			  "b");
 	check_environment(bad, "", "ADD", "a", "/n", "a\xe3\x80\x80");
 	check_ok(cni_check_ifname("0123456789abcde", &err), err);
 	check_ok(cni_check_ifname("\xc3\xa9th0", &err), err);
 	check_ok(cni_check_ifname("\xff\xe2\x80", &err), err);
 }
 
-static int decode(struct cni_request *request, struct arena *arena, const char *text, struct error *err)
+static int decode(struct cni_request *request, struct arena *arena, const char *text,
+		  struct error *err)
 {
-	*request = (struct cni_request){ .arena = arena, .config_text = text, .config_size = strlen(text) };
+	*request = (struct cni_request){ .arena = arena,
+					 .config_text = text,
+					 .config_size = strlen(text) };
 	return request_decode(request, err);
 }
 
@@ -130,14 +144,19 @@ TEST(takes_a_good_configuration)
 	struct cni_request request;
 	struct error err = { 0 };
 
-	check_ok(decode(&request, &arena, "{\"CNIVersion\":\"1.0.0\",\"name\":\"n\",\"type\":\"t\",\"ipam\":{\"type\":\"i\"},"
-					  "\"dns\":{\"domain\":\"d\"},\"prevResult\":null,\"args\":{},\"x\":1}", &err), err);
+	check_ok(
+		decode(&request, &arena,
+		       "{\"CNIVersion\":\"1.0.0\",\"name\":\"n\",\"type\":\"t\",\"ipam\":{\"type\":\"i\"},"
+		       "\"dns\":{\"domain\":\"d\"},\"prevResult\":null,\"args\":{},\"x\":1}",
+		       &err),
+		err);
 	check_str(request_version(&request), "1.0.0");
 	check_str(request.common.name, "n");
 	check_str(request.common.type, "t");
 	check_str(request.common.ipam.type, "i");
 	check_str(request.common.dns.domain, "d");
-	check(!request.common.prev_result && request.common.args && !request.common.has_attachments);
+	check(!request.common.prev_result && request.common.args &&
+	      !request.common.has_attachments);
 	request_release(&request);
 	check_ok(decode(&request, &arena, "{\"cniVersion\":\"\",\"name\":\"n\"}", &err), err);
 	check_str(request_version(&request), "0.1.0");
@@ -164,7 +183,8 @@ TEST(bad_configurations)
 
 	check_config("", 6, "error unmarshall network config: unexpected end of JSON input", "");
 	check_config(" \n", 6, "error unmarshall network config: unexpected end of JSON input", "");
-	check_config("[]", 6, "error unmarshall network config: the configuration is not an object", "");
+	check_config("[]", 6, "error unmarshall network config: the configuration is not an object",
+		     "");
 	check_config("{}", 7, "missing network name", "");
 	check_config("{\"name\":\"\"}", 7, "missing network name", "");
 	check_config("{\"name\":\"a/b\"}", 7, "invalid characters found in network name", "a/b");
@@ -187,29 +207,43 @@ TEST(both_spellings_of_attachments)
 		struct cni_request request;
 		struct error err = { 0 };
 
-		check_ok(decode(&request, &arena, arena_printf(&arena,
-				"{\"name\":\"n\",\"%s\":[{\"containerID\":\"c\",\"ifname\":\"e\"}]}", keys[i]), &err), err);
+		check_ok(
+			decode(&request, &arena,
+			       arena_printf(
+				       &arena,
+				       "{\"name\":\"n\",\"%s\":[{\"containerID\":\"c\",\"ifname\":\"e\"}]}",
+				       keys[i]),
+			       &err),
+			err);
 		check(request.common.has_attachments);
 		check_int(request.common.attachments.n, 1);
 		check(owners_have(&request.common.attachments, "c", "e"));
 		request_release(&request);
-		check_ok(decode(&request, &arena, arena_printf(&arena, "{\"name\":\"n\",\"%s\":[]}", keys[i]), &err), err);
+		check_ok(decode(&request, &arena,
+				arena_printf(&arena, "{\"name\":\"n\",\"%s\":[]}", keys[i]), &err),
+			 err);
 		check(request.common.has_attachments && request.common.attachments.n == 0);
 		request_release(&request);
-		check_ok(decode(&request, &arena, arena_printf(&arena, "{\"name\":\"n\",\"%s\":null}", keys[i]), &err), err);
+		check_ok(decode(&request, &arena,
+				arena_printf(&arena, "{\"name\":\"n\",\"%s\":null}", keys[i]),
+				&err),
+			 err);
 		check(!request.common.has_attachments);
 		request_release(&request);
 	}
 }
 
 struct words {
-	struct mac        mac;
+	struct mac mac;
 	LIST(struct cidr) ips;
 };
 
 static const struct field words_fields[] = {
-	{ .key = "MAC", .type = FIELD_MAC,  .offset = offsetof(struct words, mac) },
-	{ .key = "IP",  .type = FIELD_LIST, .offset = offsetof(struct words, ips), .element = FIELD_CIDR,
+	{ .key = "MAC", .type = FIELD_MAC, .offset = offsetof(struct words, mac) },
+	{ .key = "IP",
+	  .type = FIELD_LIST,
+	  .offset = offsetof(struct words, ips),
+	  .element = FIELD_CIDR,
 	  .size = sizeof(struct cidr) },
 	FIELDS_END
 };
@@ -231,9 +265,11 @@ TEST(cni_args)
 	check_int(err.code, CNI_INVALID_ENVIRONMENT);
 	check_fails(ARGS("a=b=c"), err, "ARGS: invalid pair \"a=b=c\"");
 	check_fails(ARGS("K8S_POD_NAME=x"), err, "ARGS: unknown args [\"K8S_POD_NAME=x\"]");
-	check_fails(ARGS("a=1;mac=2;IgnoreUnknown=0"), err, "ARGS: unknown args [\"a=1\" \"mac=2\"]");
-	check_fails(ARGS("IgnoreUnknown=maybe"), err,
-		    "ARGS: error parsing value of pair \"IgnoreUnknown=maybe\": boolean unmarshal error: invalid input maybe");
+	check_fails(ARGS("a=1;mac=2;IgnoreUnknown=0"), err,
+		    "ARGS: unknown args [\"a=1\" \"mac=2\"]");
+	check_fails(
+		ARGS("IgnoreUnknown=maybe"), err,
+		"ARGS: error parsing value of pair \"IgnoreUnknown=maybe\": boolean unmarshal error: invalid input maybe");
 	check(ARGS("MAC=zz") < 0);
 #undef ARGS
 }
@@ -249,14 +285,23 @@ TEST(previous_result)
 	check_int(request_prev_result(&request, &result, &err), -ENOENT);
 	check_str(err.message, "");
 	request_release(&request);
-	check_ok(decode(&request, &arena, "{\"name\":\"n\",\"cniVersion\":\"0.4.0\",\"prevResult\":{\"cniVersion\":\"0.3.1\","
-					  "\"ips\":[{\"version\":\"4\",\"address\":\"10.1.0.5/24\",\"interface\":0}]}}", &err), err);
+	check_ok(
+		decode(&request, &arena,
+		       "{\"name\":\"n\",\"cniVersion\":\"0.4.0\",\"prevResult\":{\"cniVersion\":\"0.3.1\","
+		       "\"ips\":[{\"version\":\"4\",\"address\":\"10.1.0.5/24\",\"interface\":0}]}}",
+		       &err),
+		err);
 	check_ok(request_prev_result(&request, &result, &err), err);
 	check(result.ips.n == 1 && result.ips.items->has_interface);
 	request_release(&request);
-	check_ok(decode(&request, &arena, "{\"name\":\"n\",\"cniVersion\":\"0.4.0\",\"prevResult\":{\"cniVersion\":\"1.0.0\"}}",
-			&err), err);
-	check_fails(request_prev_result(&request, &result, &err), err, "could not parse prevResult: "
-		    "result type supports [0.3.0 0.3.1 0.4.0] but unmarshalled CNIVersion is \"1.0.0\"");
+	check_ok(
+		decode(&request, &arena,
+		       "{\"name\":\"n\",\"cniVersion\":\"0.4.0\",\"prevResult\":{\"cniVersion\":\"1.0.0\"}}",
+		       &err),
+		err);
+	check_fails(
+		request_prev_result(&request, &result, &err), err,
+		"could not parse prevResult: "
+		"result type supports [0.3.0 0.3.1 0.4.0] but unmarshalled CNIVersion is \"1.0.0\"");
 	request_release(&request);
 }
