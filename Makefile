@@ -101,6 +101,7 @@ check: ## set up, build, and run every test
 	@tests/deps build demo check fuzz
 	@$(MAKE) -s $(parallel) all tests SANITIZE=
 	@$(MAKE) -s $(parallel) all tests SANITIZE=address,undefined
+	@! command -v $(FUZZ_CC) >/dev/null || $(MAKE) -s $(parallel) fuzzers
 	@tests/run -u build-address-undefined/unit -s $(CURDIR)/build-address-undefined/cnibox
 
 tests: $(BUILD)/unit $(BUILD)/bench $(BUILD)/raw ## build the programs that tests use
