@@ -31,8 +31,8 @@ int leases_read(int dir, struct arena *arena, leases_t *leases, struct error *er
 /* The same without looking inside: the addresses only. */
 typedef LIST(struct ip) ips_t;
 int leases_addresses(int dir, struct arena *arena, ips_t *ips, struct error *err) must_check;
-/* Replace or make `name` in dir by way of temp: complete or not at all. */
-int state_write(int dir, int temp, const char *name, const char *text, struct error *err) must_check;
+/* Write `name` in dir, a hint for the next call: made or overwritten. */
+int state_write(int dir, const char *name, const char *text, struct error *err) must_check;
 /* The unfinished file of a call that was killed. */
 void temp_remove(int temp);
 

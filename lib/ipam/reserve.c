@@ -204,7 +204,7 @@ static void note_taken(struct reserve *store, const struct owner *owner, const s
 		.ifname = arena_strdup(&store->arena, owner->ifname),
 	};
 	snprintf(last, sizeof(last), LAST_PREFIX "%u", index);
-	if (state_write(store->dir, store->index, last, name, &err) < 0)
+	if (state_write(store->dir, last, name, &err) < 0)
 		log_debug("%s", err.message);
 }
 

@@ -145,6 +145,19 @@ TEST(reserve_writes_what_the_reference_writes)
 	end();
 }
 
+/* It is overwritten, not replaced: a shorter address leaves nothing of the longer one behind. */
+TEST(reserve_last_address_gets_shorter)
+{
+	begin(10);
+	SHELL("mkdir net; printf 10.1.255.255 >net/last_reserved_ip.0");
+	check_str(any("a"), "10.1.0.2");
+	check_str(SHELL("cat last_reserved_ip.0"), "10.1.0.2");
+	SHELL("rm last_reserved_ip.0; ln -s ../elsewhere last_reserved_ip.0");
+	check_str(any("b"), "10.1.0.3");           /* and a link is not followed */
+	check_str(SHELL("ls .. | tr '\\n' ' '"), "net ");
+	end();
+}
+
 TEST(reserve_full_set_says_how_many)
 {
 	begin(4);
