@@ -280,6 +280,22 @@ export CNI_PATH=/run/plugins
 	assert_match "the host's own namespace is refused" "$stderr" "plugin's netns and netns from CNI_NETNS should not be the same"
 }
 
+@test "no plugin folder at all: bridge and host-local from the binary" {
+	jq -n '{cniVersion: "1.1.0", name: "br", plugins: [{type: "bridge", isGateway: true,
+		ipam: {type: "host-local", subnet: "10.77.0.0/24"}}]}' >/etc/cni/net.d/br.conflist
+	export CNI_PATH=/nowhere
+	works add br blue
+	assert_json "an address" "$output" '.ips[0].address == "10.77.0.2/24"'
+	works check br blue
+	works status br
+	works gc br --alive
+	assert "the lease is kept" test -s /var/lib/cni/networks/br/10.77.0.2
+	works gc br --all
+	refute "the lease is there" test -e /var/lib/cni/networks/br/10.77.0.2
+	refute "the link is there" ip -n blue link show eth0
+	works list
+}
+
 @test "one plugin of ours delegates to a foreign one, with the same bytes" {
 	jq -n '{cniVersion: "1.0.0", name: "br", plugins: [{type: "bridge", ipam: {type: "fake", "x-own": [1]}}]}' >/etc/cni/net.d/br.conflist
 	script fake '[[ $CNI_COMMAND != ADD ]] || { echo "{\"cniVersion\": \"1.0.0\", \"ips\": [{\"address\": \"10.77.0.9/24\"}]}"; exit; }'
