@@ -131,8 +131,7 @@ static int request_ip(const char *text, struct arena *arena, ips_t *ips, struct 
 	if (cidr_parse(text, &cidr))
 		ip = cidr.ip;
 	else if (!ip_parse(text, &ip))
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "cannot understand ip: \"%s\" is not an IP address",
-				 text);
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "invalid IP address %s", text);
 	list_each(known, ips)
 		if (ip_equal(known, &ip))
 			return 0;
@@ -140,28 +139,43 @@ static int request_ip(const char *text, struct arena *arena, ips_t *ips, struct 
 	return 0;
 }
 
-static int request_ips(const strings_t *texts, struct arena *arena, ips_t *ips, struct error *err)
+static int request_ips(const char *key, const strings_t *texts, struct arena *arena, ips_t *ips, struct error *err)
 {
-	int r = 0;
+	for (size_t i = 0; i < texts->n; i++) {
+		int r = request_ip(texts->items[i] ? texts->items[i] : "", arena, ips, err);
 
-	list_each(text, texts)
-		if (r == 0)
-			r = request_ip(*text ? *text : "", arena, ips, err);
+		if (r < 0) {
+			wrap(err, "%s[%zu]", key, i);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int request_environment_ip(const struct cni_request *request, ips_t *ips, struct error *err)
+{
+	struct host_local_args args = { 0 };
+	int r = request_args(request, environment_fields, &args, err);
+
+	if (r < 0 || !args.ip || !*args.ip)
+		return r;
+	r = request_ip(args.ip, request->arena, ips, err);
+	if (r < 0 && err) {
+		err->code = CNI_INVALID_ENVIRONMENT;
+		wrap(err, "ARGS: error parsing value of pair \"IP=%s\"", args.ip);
+	}
 	return r;
 }
 
 /* CNI_ARGS, args.cni.ips and runtimeConfig.ips, all of them. */
 static int settle_requested(const struct cni_request *request, struct host_local *conf, struct error *err)
 {
-	struct host_local_args args = { 0 };
-	int r = request_args(request, environment_fields, &args, err);
+	int r = request_environment_ip(request, &conf->requested, err);
 
-	if (r == 0 && args.ip && *args.ip)
-		r = request_ip(args.ip, request->arena, &conf->requested, err);
 	if (r == 0)
-		r = request_ips(&conf->args.cni.ips, request->arena, &conf->requested, err);
+		r = request_ips("args.cni.ips", &conf->args.cni.ips, request->arena, &conf->requested, err);
 	if (r == 0)
-		r = request_ips(&conf->runtime_config.ips, request->arena, &conf->requested, err);
+		r = request_ips("runtimeConfig.ips", &conf->runtime_config.ips, request->arena, &conf->requested, err);
 	return r;
 }
 
