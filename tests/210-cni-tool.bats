@@ -248,6 +248,9 @@ export CNI_PATH=/run/plugins
 	works gc net --alive
 	assert "blue is alive" ls /var/lib/cni/results/net-b-eth0
 	ip netns del blue
+	echo '{' >/var/lib/cni/results/net-x-eth0
+	refuses 1 'cached attachment /var/lib/cni/results/net-x-eth0: ' gc net --alive
+	rm /var/lib/cni/results/net-x-eth0
 	works gc net --alive
 	refute "blue is remembered" ls /var/lib/cni/results/net-b-eth0
 }

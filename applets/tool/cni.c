@@ -202,7 +202,7 @@ static const char *container_by_netns(const struct session *session)
 	auto_cached_list cached_list_t list = { 0 };
 	const char *found = NULL;
 
-	if (cache_list(session->options->cache_dir, session->call->arena, &list, NULL) < 0)
+	if (cache_list(session->options->cache_dir, false, session->call->arena, &list, NULL) < 0)
 		return NULL;
 	list_each(cached, &list) {
 		if (!cached->netns || !streq(cached->netns, session->chain.netns) ||
@@ -343,15 +343,17 @@ static int add_valid(const char *word, struct arena *arena, owners_t *valid, str
 static int add_alive(const struct session *session, owners_t *valid, struct error *err)
 {
 	auto_cached_list cached_list_t list = { 0 };
-	int r = cache_list(session->options->cache_dir, session->call->arena, &list, err);
+	int r = cache_list(session->options->cache_dir, true, session->call->arena, &list, err);
 
 	if (r < 0)
 		return r;
 	list_each(cached, &list) {
 		auto_close int fd = -1;
 
-		if (!streq(cached->network, session->options->network) || !cached->netns ||
-		    netns_open(cached->netns, &fd, NULL) < 0)
+		if (!streq(cached->network, session->options->network))
+			continue;
+		/* Where nobody noted the namespace, nobody knows that it has gone. */
+		if (cached->netns && netns_open(cached->netns, &fd, NULL) < 0)
 			continue;
 		*list_add(session->call->arena, valid) = (struct owner){
 			.container = cached->container,
@@ -433,7 +435,7 @@ static int run_list(struct invocation *call, void *opaque, struct error *err)
 	if (r >= 0)
 		r = load_networks(&session, err);
 	if (r >= 0)
-		r = cache_list(options->cache_dir, call->arena, &remembered, err);
+		r = cache_list(options->cache_dir, false, call->arena, &remembered, err);
 	if (r < 0)
 		return r;
 	list_each(network, &session.networks.all)

@@ -86,6 +86,22 @@ static int damaged(struct error *err, const char *file, const char *what)
 	return fail_code(err, CNI_DECODE_FAILURE, EBADMSG, "cached attachment %s: %s", file, what);
 }
 
+/* libcni before 1.2 does not note the namespace, but results from 0.3.0 on do. */
+static const char *sandbox_of(const struct json *result, const char *ifname)
+{
+	const struct json *interfaces = json_member(result, "interfaces");
+
+	for (size_t i = 0; i < json_length(interfaces); i++) {
+		const struct json *interface = json_item(interfaces, i);
+		const char *name = json_string(json_member(interface, "name"));
+		const char *sandbox = json_string(json_member(interface, "sandbox"));
+
+		if (sandbox && *sandbox && name && ifname && streq(name, ifname))
+			return sandbox;
+	}
+	return NULL;
+}
+
 static int take_record(struct cached *cached, struct arena *arena, struct error *err)
 {
 	struct record record = { 0 };
@@ -104,7 +120,7 @@ static int take_record(struct cached *cached, struct arena *arena, struct error 
 	cached->network = record.network;
 	cached->container = record.container;
 	cached->ifname = record.ifname;
-	cached->netns = record.netns;
+	cached->netns = record.netns ? record.netns : sandbox_of(record.result, record.ifname);
 	cached->args = args_from_pairs(record.args, arena);
 	cached->capability_args = record.capability_args;
 	cached->result = record.result;
@@ -131,6 +147,22 @@ static int read_file(const char *file, struct arena *arena, struct cached *cache
 static int compare_files(const void *a, const void *b)
 {
 	return strcmp(((const struct cached *)a)->file, ((const struct cached *)b)->file);
+}
+
+/* A file that went between reading the folder and now is none. */
+static int list_file(const char *file, bool strict, struct arena *arena, cached_list_t *list,
+		     struct error *err)
+{
+	struct cached cached = { 0 };
+	int r = read_file(file, arena, &cached, strict ? err : NULL);
+
+	if (r >= 0 && (!cached.network || !cached.container || !cached.ifname))
+		r = damaged(strict ? err : NULL, file, "does not say whose it is");
+	if (r >= 0)
+		*list_add(arena, list) = cached;
+	else
+		cached_release(&cached);
+	return strict && r == -EBADMSG ? r : 0;
 }
 
 int cache_write(const char *folder, const struct cached *cached, struct error *err)
@@ -180,29 +212,23 @@ void cache_remove(const char *folder, const struct owner *owner)
 	unlink(file_of(folder, owner, &arena));
 }
 
-int cache_list(const char *folder, struct arena *arena, cached_list_t *list, struct error *err)
+int cache_list(const char *folder, bool strict, struct arena *arena, cached_list_t *list,
+	       struct error *err)
 {
 	const char *path = results_folder(folder, arena);
 	DIR *dir = opendir(path);
+	int r = 0;
 
 	if (!dir)
 		return errno == ENOENT ? 0 : fail_errno(err, errno, "cached attachments %s", path);
-	for (struct dirent *entry; (entry = readdir(dir));) {
-		struct cached cached = { 0 };
-
-		if (entry->d_name[0] == '.')
-			continue;
-		if (read_file(arena_printf(arena, "%s/%s", path, entry->d_name), arena, &cached,
-			      NULL) < 0 ||
-		    !cached.network || !cached.container || !cached.ifname)
-			cached_release(&cached);
-		else
-			*list_add(arena, list) = cached;
-	}
+	for (struct dirent *entry; r >= 0 && (entry = readdir(dir));)
+		if (entry->d_name[0] != '.')
+			r = list_file(arena_printf(arena, "%s/%s", path, entry->d_name), strict,
+				      arena, list, err);
 	closedir(dir);
 	if (list->n)
 		qsort(list->items, list->n, sizeof(*list->items), compare_files);
-	return 0;
+	return r;
 }
 
 void cached_release(struct cached *cached)

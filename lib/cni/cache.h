@@ -25,8 +25,9 @@ int cache_write(const char *folder, const struct cached *cached, struct error *e
 int cache_read(const char *folder, const struct owner *owner, struct arena *arena,
 	       struct cached *cached, struct error *err) must_check;
 void cache_remove(const char *folder, const struct owner *owner); /* not there is fine */
-/* All of them, sorted by file name; damaged files are left out. No folder: none. */
-int cache_list(const char *folder, struct arena *arena, cached_list_t *list,
+/* All of them, sorted by file name. No folder: none. Damaged files are left out or, with strict,
+ * -EBADMSG: for who would take what is not in the list for gone. */
+int cache_list(const char *folder, bool strict, struct arena *arena, cached_list_t *list,
 	       struct error *err) must_check;
 void cached_release(struct cached *cached);
 void cached_list_release(cached_list_t *list);

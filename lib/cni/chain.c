@@ -359,7 +359,7 @@ int chain_gc(struct chain *chain, const struct network *network, const owners_t 
 	*n = 0;
 	if (network->disable_gc)
 		return 0;
-	r = cache_list(chain->cache_folder, chain->arena, &remembered, err);
+	r = cache_list(chain->cache_folder, false, chain->arena, &remembered, err);
 	if (r < 0)
 		return r;
 	list_each(cached, &remembered) {
