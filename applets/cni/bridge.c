@@ -271,7 +271,10 @@ static int add_bridge(struct bridge_add *add, struct error *err)
 /* Bridge and port: when a failed ADD takes its bridge away between the two steps, make it again. */
 static int add_port(struct bridge_add *add, struct error *err)
 {
-	struct veth_spec spec = { .mtu = add->conf->mtu, .mac = add->conf->mac };
+	/* Duplicate address detection needs a carrier early. */
+	struct veth_spec spec = {
+		.mtu = add->conf->mtu, .mac = add->conf->mac, .up = add->conf->enable_dad,
+	};
 	int r = -ENODEV;
 
 	for (unsigned attempt = 0; r == -ENODEV && attempt < BRIDGE_ATTEMPTS; attempt++) {
@@ -399,9 +402,13 @@ static int add_gateway(struct bridge_add *add, struct error *err)
 /* The port must forward before the container starts; only then its announcement is heard. */
 static int add_finish(struct bridge_add *add, struct error *err)
 {
-	if (add->conf->disable_container_interface)
-		return 0;
-	if (link_wait_up(add->a.host, -1, add->port.index, PORT_UP_TIMEOUT_MS, &add->port, err))
+	if (add->conf->disable_container_interface) {
+		link_queue_change(add->a.host, add->port.index, NULL,
+				  &(struct link_change){ .what = LINK_SET_UP, .up = true },
+				  "set the host's interface up");
+		return netlink_commit(add->a.host, err);
+	}
+	if (veth_up(&add->a, &add->port, PORT_UP_TIMEOUT_MS, err))
 		return wrap(err, "bridge port in error state: %s", add->port.name);
 	if (has_ipam(add->request))
 		attachment_announce(&add->a, add->port.peer, &add->conf->mac);

@@ -238,7 +238,10 @@ int attachment_configure(struct attachment *a, int index, const struct cni_resul
 void attachment_announce(struct attachment *a, int index, const struct mac *mac)
 {
 	struct error ignored;
+	struct link link;
 
+	/* The look makes the kernel (6.8 and later) notice the carrier now: before that it drops what is sent. */
+	link_queue_get_index(a->container, index, &link);
 	/* NETDEV_CHANGEADDR: gratuitous ARP with arp_notify, unsolicited advertisement with ndisc_notify. */
 	link_queue_change(a->container, index, NULL,
 			  &(struct link_change){ .what = LINK_SET_MAC, .mac = *mac }, "announce the address");

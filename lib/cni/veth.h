@@ -8,16 +8,23 @@ struct veth_spec {
 	int        mtu;              /* 0 = kernel default */
 	struct mac mac;              /* of the container's end */
 	int        master;           /* bridge of the host end, 0 = none */
+	bool       up;               /* the host end, at once; see veth_up() */
 };
 
 /*
- * One message makes the pair: host end in our namespace, up and a port of master; the other end, named CNI_IFNAME and
- * still down, in the container. *host_end is read back (its peer is the container's link index). Nothing is left on
+ * One message makes the pair: host end in our namespace, a port of master; the other end, named CNI_IFNAME and down,
+ * in the container. *host_end is read back (its peer is the container's link index). Nothing is left on
  * failure. -ENODEV: the master is gone. Taken names: `container veth name ("eth0") peer provided ("veth…") already
  * exists`, or `failed to find a unique veth name`.
  */
 int veth_create(struct attachment *attachment, const struct veth_spec *spec, struct link *host_end,
 		struct error *err) must_check;
+/*
+ * Set the host end up and wait until it is, and forwards when it is a port. Call it after the container's end is up: a
+ * link that is up before its peer is deactivated for want of a carrier, which waits for a grace period with the kernel's
+ * link lock held. *host_end is read again.
+ */
+int veth_up(struct attachment *attachment, struct link *host_end, unsigned timeout_ms, struct error *err) must_check;
 /* Delete the host end by name; already gone is success. */
 int veth_delete(struct netlink *host, const char *name, struct error *err) must_check;
 /* The same by the name derived from the owner, for when the namespace is gone but its clean-up has not come by yet. */

@@ -131,6 +131,7 @@ void link_queue_create(struct netlink *nl, const struct link_spec *spec)
 		nla_put_u32(msg, IFLA_MASTER, (uint32_t)spec->master);
 	if (spec->netns > 0)
 		nla_put_u32(msg, IFLA_NET_NS_FD, (uint32_t)spec->netns);
+	link_put_queues(msg, spec->queues);
 	link_put_kind(msg, spec);
 }
 

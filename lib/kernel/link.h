@@ -44,6 +44,9 @@ struct link_spec {
 	int master;     /* index, 0 = none */
 	bool up;
 	int netns; /* descriptor of the namespace to create it in; <= 0: the session's own */
+	/* Of the link and of a veth peer, 0 = the kernel's default. For veth that is one for each processor, of which it
+	 * then takes all but one out of use again, waiting for two grace periods with the kernel's link lock held. */
+	unsigned queues;
 	struct {
 		const char *name; /* created down: the kernel refuses a peer that is up at once */
 		struct mac mac;

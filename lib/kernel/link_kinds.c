@@ -12,6 +12,14 @@ struct kind {
 	void (*fill)(struct nl_msg *msg, const struct link_spec *spec);
 };
 
+void link_put_queues(struct nl_msg *msg, unsigned queues)
+{
+	if (!queues)
+		return;
+	nla_put_u32(msg, IFLA_NUM_TX_QUEUES, queues);
+	nla_put_u32(msg, IFLA_NUM_RX_QUEUES, queues);
+}
+
 static void fill_bridge(struct nl_msg *msg, const struct link_spec *spec)
 {
 	if (spec->vlan_filtering)
@@ -35,6 +43,7 @@ static void fill_veth(struct nl_msg *msg, const struct link_spec *spec)
 		nla_put(msg, IFLA_ADDRESS, sizeof(spec->peer.mac.bytes), spec->peer.mac.bytes);
 	if (spec->peer.mtu)
 		nla_put_u32(msg, IFLA_MTU, (uint32_t)spec->peer.mtu);
+	link_put_queues(msg, spec->queues);
 	if (spec->peer.netns > 0)
 		nla_put_u32(msg, IFLA_NET_NS_FD, (uint32_t)spec->peer.netns);
 	nla_nest_end(msg, peer);

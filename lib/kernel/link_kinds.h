@@ -7,4 +7,7 @@
 /* Put IFLA_LINKINFO: the kind and, for those with a fill function, its data. */
 void link_put_kind(struct nl_msg *msg, const struct link_spec *spec);
 
+/* Number of transmit and receive queues; 0 = the kernel's default. */
+void link_put_queues(struct nl_msg *msg, unsigned queues);
+
 #endif
