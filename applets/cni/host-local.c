@@ -3,38 +3,42 @@
  * Ranges are lib/ipam/range, the directory is lib/ipam/reserve; here is what they have to do with a CNI call. DEL and GC
  * read nothing but where the directory is, so that a mistake in the ranges does not keep a container from being removed.
  */
-#include "base/file.h"
 #include "cni/plugin.h"
+#include "cni/resolv.h"
 #include "describe/applet.h"
 #include "ipam/reserve.h"
 
 #include <errno.h>
-#include <stdio.h>
-
-#define RESOLV_MAX ((size_t)1 << 20)
-#define BLANKS     " \t\r\n\v\f"
 
 typedef LIST(struct cni_route) routes_t;
 
 struct ipam {
-	struct range range;            /* old style: subnet, rangeStart, ... beside type */
+	struct range range; /* old style: subnet, rangeStart, ... beside type */
 	range_sets_t ranges;
-	routes_t     routes;
-	const char  *resolv_conf;
-	const char  *data_dir;
-	int64_t      lock_timeout;     /* ms */
+	routes_t routes;
+	const char *resolv_conf;
+	const char *data_dir;
+	int64_t lock_timeout; /* ms */
 };
 
 struct host_local {
-	bool        has_ipam;
+	bool has_ipam;
 	struct ipam ipam;
-	struct { struct { strings_t ips; } cni; } args;
-	struct { strings_t ips; range_sets_t ip_ranges; } runtime_config;
+	struct {
+		struct {
+			strings_t ips;
+		} cni;
+	} args;
+	struct {
+		strings_t ips;
+		range_sets_t ip_ranges;
+	} runtime_config;
 	/* settled by validate: */
 	range_sets_t sets;
-	ips_t        requested;
+	ips_t requested;
 };
 
+/* clang-format off */
 #define ROW(type_, key_, kind, member, ...) \
 	{ .key = (key_), .type = (kind), .offset = offsetof(type_, member), ##__VA_ARGS__ }
 
@@ -107,6 +111,7 @@ static const struct field del_fields[] = {
 	ROW(struct host_local, "ipam", FIELD_OBJECT, ipam, .fields = ipam_del_fields),
 	FIELDS_END
 };
+/* clang-format on */
 
 static const struct host_local defaults = {
 	.ipam = { .data_dir = "/var/lib/cni/networks", .lock_timeout = 30000 },
@@ -118,8 +123,7 @@ struct host_local_args {
 	const char *ip;
 };
 static const struct field environment_fields[] = {
-	ROW(struct host_local_args, "IP", FIELD_STRING, ip, .help = "address asked for"),
-	FIELDS_END
+	ROW(struct host_local_args, "IP", FIELD_STRING, ip, .help = "address asked for"), FIELDS_END
 };
 
 /* "10.1.0.5" or "10.1.0.5/24"; the prefix means nothing, the range's counts. */
@@ -139,7 +143,8 @@ static int request_ip(const char *text, struct arena *arena, ips_t *ips, struct 
 	return 0;
 }
 
-static int request_ips(const char *key, const strings_t *texts, struct arena *arena, ips_t *ips, struct error *err)
+static int request_ips(const char *key, const strings_t *texts, struct arena *arena, ips_t *ips,
+		       struct error *err)
 {
 	for (size_t i = 0; i < texts->n; i++) {
 		int r = request_ip(texts->items[i] ? texts->items[i] : "", arena, ips, err);
@@ -168,19 +173,23 @@ static int request_environment_ip(const struct cni_request *request, ips_t *ips,
 }
 
 /* CNI_ARGS, args.cni.ips and runtimeConfig.ips, all of them. */
-static int settle_requested(const struct cni_request *request, struct host_local *conf, struct error *err)
+static int settle_requested(const struct cni_request *request, struct host_local *conf,
+			    struct error *err)
 {
 	int r = request_environment_ip(request, &conf->requested, err);
 
 	if (r == 0)
-		r = request_ips("args.cni.ips", &conf->args.cni.ips, request->arena, &conf->requested, err);
+		r = request_ips("args.cni.ips", &conf->args.cni.ips, request->arena,
+				&conf->requested, err);
 	if (r == 0)
-		r = request_ips("runtimeConfig.ips", &conf->runtime_config.ips, request->arena, &conf->requested, err);
+		r = request_ips("runtimeConfig.ips", &conf->runtime_config.ips, request->arena,
+				&conf->requested, err);
 	return r;
 }
 
 /* Versions before 0.3.0 have room for one address of each family. */
-static int check_version_fits(const struct cni_request *request, const range_sets_t *sets, struct error *err)
+static int check_version_fits(const struct cni_request *request, const range_sets_t *sets,
+			      struct error *err)
 {
 	unsigned n4 = 0, n6 = 0;
 
@@ -196,7 +205,8 @@ static int check_version_fits(const struct cni_request *request, const range_set
 }
 
 /* The order gives the sets their numbers, and last_reserved_ip.<n> its name. */
-static int settle_sets(const struct cni_request *request, struct host_local *conf, struct error *err)
+static int settle_sets(const struct cni_request *request, struct host_local *conf,
+		       struct error *err)
 {
 	int r;
 
@@ -239,50 +249,6 @@ static int open_store(const struct cni_request *request, const struct host_local
 
 /* ---- ADD ---- */
 
-static void resolv_words(char *words, struct arena *arena, strings_t *list)
-{
-	char *save;
-
-	for (char *word = strtok_r(words, BLANKS, &save); word; word = strtok_r(NULL, BLANKS, &save))
-		*list_add(arena, list) = word;
-}
-
-/* resolv.conf(5): a keyword and its values; the last domain counts, everything else adds up. */
-static void resolv_line(char *line, struct arena *arena, struct cni_dns *dns)
-{
-	char *rest;
-	const char *keyword = strtok_r(line, BLANKS, &rest);
-	strings_t values = { 0 };
-
-	if (!keyword || *keyword == '#' || *keyword == ';')
-		return;
-	resolv_words(rest, arena, &values);
-	if (values.n == 0)
-		return;
-	if (streq(keyword, "nameserver"))
-		*list_add(arena, &dns->nameservers) = values.items[0];
-	else if (streq(keyword, "domain"))
-		dns->domain = values.items[0];
-	list_each(value, &values) {
-		if (streq(keyword, "search"))
-			*list_add(arena, &dns->search) = *value;
-		else if (streq(keyword, "options"))
-			*list_add(arena, &dns->options) = *value;
-	}
-}
-
-static int resolv_read(const char *path, struct arena *arena, struct cni_dns *dns, struct error *err)
-{
-	char *text;
-	int r = file_read(path, RESOLV_MAX, arena, &text, NULL, err);
-
-	if (r < 0)
-		return r;
-	for (char *line; (line = strsep(&text, "\n"));)
-		resolv_line(line, arena, dns);
-	return 0;
-}
-
 /* The first address asked for that lies in the set is taken out of the list; false = any will do. */
 static bool take_requested(ips_t *requested, const range_set_t *set, struct ip *ip)
 {
@@ -290,14 +256,15 @@ static bool take_requested(ips_t *requested, const range_set_t *set, struct ip *
 		if (!range_set_find(set, &requested->items[i]))
 			continue;
 		*ip = requested->items[i];
-		memmove(&requested->items[i], &requested->items[i + 1], (--requested->n - i) * sizeof(*ip));
+		memmove(&requested->items[i], &requested->items[i + 1],
+			(--requested->n - i) * sizeof(*ip));
 		return true;
 	}
 	return false;
 }
 
-static int allocate_one(struct cni_request *request, struct host_local *conf, struct reserve *store, unsigned index,
-			struct cni_result *result, struct error *err)
+static int allocate_one(struct cni_request *request, struct host_local *conf, struct reserve *store,
+			unsigned index, struct cni_result *result, struct error *err)
 {
 	const range_set_t *set = &conf->sets.items[index];
 	struct owner owner = request_owner(request);
@@ -326,7 +293,8 @@ static int fail_requested(const ips_t *requested, struct arena *arena, struct er
 
 	list_each(ip, requested)
 		all = arena_printf(arena, "%s %s", all, ip_format(ip, text));
-	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "failed to allocate all requested IPs:%s", all);
+	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "failed to allocate all requested IPs:%s",
+			 all);
 }
 
 static int allocate_all(struct cni_request *request, struct host_local *conf, struct reserve *store,
@@ -342,8 +310,8 @@ static int allocate_all(struct cni_request *request, struct host_local *conf, st
 }
 
 /* Just what this call took: a second ADD that is refused must not release what the first one got. */
-static void give_all_back(const struct cni_request *request, struct reserve *store, const struct cni_result *result,
-			  struct error *err)
+static void give_all_back(const struct cni_request *request, struct reserve *store,
+			  const struct cni_result *result, struct error *err)
 {
 	struct owner owner = request_owner(request);
 
@@ -355,7 +323,8 @@ static void give_all_back(const struct cni_request *request, struct reserve *sto
 	}
 }
 
-static int host_local_add(struct cni_request *request, void *data, struct cni_result *result, struct error *err)
+static int host_local_add(struct cni_request *request, void *data, struct cni_result *result,
+			  struct error *err)
 {
 	struct host_local *conf = data;
 	auto_reserve struct reserve *store = NULL;
@@ -411,8 +380,8 @@ static bool holds(const ips_t *held, const struct ip *ip)
 
 /* What the runtime believes (prevResult) against what is held: an address from our sets must be held, and at least one
  * that is held must be known. Addresses of other plugins in the chain are none of our business. */
-static int compare_result(const struct cni_request *request, const struct host_local *conf, const ips_t *held,
-			  const struct cni_result *result, struct error *err)
+static int compare_result(const struct cni_request *request, const struct host_local *conf,
+			  const ips_t *held, const struct cni_result *result, struct error *err)
 {
 	bool matched = result->ips.n == 0;
 	char text[IP_TEXT_SIZE];
@@ -424,11 +393,14 @@ static int compare_result(const struct cni_request *request, const struct host_l
 		}
 		list_each(set, &conf->sets)
 			if (range_set_find(set, &ip->address.ip))
-				return fail(err, ENOENT, "host-local: Failed to find address %s added by container %s",
-					    ip_format(&ip->address.ip, text), request->container);
+				return fail(
+					err, ENOENT,
+					"host-local: Failed to find address %s added by container %s",
+					ip_format(&ip->address.ip, text), request->container);
 	}
 	if (!matched)
-		return fail(err, ENOENT, "host-local: address %s of container %s is not in prevResult",
+		return fail(err, ENOENT,
+			    "host-local: address %s of container %s is not in prevResult",
 			    ip_format(&held->items[0], text), request->container);
 	return 0;
 }
@@ -476,27 +448,29 @@ static int host_local_status(struct cni_request *request, void *data, struct err
 }
 
 static const struct cni_plugin host_local = {
-	.fields     = fields,
+	.fields = fields,
 	.del_fields = del_fields,
-	.size       = sizeof(struct host_local),
-	.defaults   = &defaults,
-	.validate   = host_local_validate,
-	.add        = host_local_add,
-	.del        = host_local_del,
-	.check      = host_local_check,
-	.gc         = host_local_gc,
-	.status     = host_local_status,
+	.size = sizeof(struct host_local),
+	.defaults = &defaults,
+	.validate = host_local_validate,
+	.add = host_local_add,
+	.del = host_local_del,
+	.check = host_local_check,
+	.gc = host_local_gc,
+	.status = host_local_status,
 };
 
 const struct applet applet_host_local = {
 	.summary = "addresses from ranges, kept as files on this node",
-	.about   = "Each ADD takes one free address from every range set and keeps it as a file named by the address, in a "
-		   "folder of dataDir named by the network, until DEL. The folder is that of the reference plugin: either can "
-		   "take over from the other at any moment.\n\n"
-		   "When DEL is never called, because a node went down, GC removes the leases of containers that are gone. "
-		   "STATUS says when a range set is full.",
-	.example = "{ \"cniVersion\": \"1.1.0\", \"name\": \"mynet\", \"type\": \"bridge\",\n"
-		   "  \"ipam\": { \"type\": \"host-local\", \"routes\": [ { \"dst\": \"0.0.0.0/0\" } ],\n"
-		   "    \"ranges\": [ [ { \"subnet\": \"10.1.0.0/24\" } ], [ { \"subnet\": \"fd00:1::/64\" } ] ] } }",
-	.plugin  = &host_local,
+	.about =
+		"Each ADD takes one free address from every range set and keeps it as a file named by the address, in a "
+		"folder of dataDir named by the network, until DEL. The folder is that of the reference plugin: either can "
+		"take over from the other at any moment.\n\n"
+		"When DEL is never called, because a node went down, GC removes the leases of containers that are gone. "
+		"STATUS says when a range set is full.",
+	.example =
+		"{ \"cniVersion\": \"1.1.0\", \"name\": \"mynet\", \"type\": \"bridge\",\n"
+		"  \"ipam\": { \"type\": \"host-local\", \"routes\": [ { \"dst\": \"0.0.0.0/0\" } ],\n"
+		"    \"ranges\": [ [ { \"subnet\": \"10.1.0.0/24\" } ], [ { \"subnet\": \"fd00:1::/64\" } ] ] } }",
+	.plugin = &host_local,
 };

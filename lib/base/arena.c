@@ -13,7 +13,7 @@
 
 struct arena_block {
 	struct arena_block *next;
-	size_t              size, used;
+	size_t size, used;
 	alignas(max_align_t) char data[];
 };
 
@@ -44,7 +44,7 @@ static struct arena_block *block_for(struct arena *arena, size_t size)
 	if (head && head->size - head->used >= size)
 		return head;
 	block = block_new(size > BLOCK_SIZE / 4 ? size : BLOCK_SIZE);
-	if (head && block->size != BLOCK_SIZE) {      /* keep cutting from the block that has room */
+	if (head && block->size != BLOCK_SIZE) { /* keep cutting from the block that has room */
 		block->next = head->next;
 		head->next = block;
 	} else {

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ARRAY_SIZE(array)   (sizeof(array) / sizeof((array)[0]))
-#define on_leave(function)  __attribute__((cleanup(function)))
-#define must_check          __attribute__((warn_unused_result))
-#define printf_like(f, a)   __attribute__((format(printf, f, a)))
-#define unused              __attribute__((unused))
+#define ARRAY_SIZE(array)  (sizeof(array) / sizeof((array)[0]))
+#define on_leave(function) __attribute__((cleanup(function)))
+#define must_check         __attribute__((warn_unused_result))
+#define printf_like(f, a)  __attribute__((format(printf, f, a)))
+#define unused             __attribute__((unused))
 
 static inline void free_ptr(void *ptr)
 {
@@ -30,7 +30,12 @@ static inline void close_fd(int *fd)
 #define auto_close on_leave(close_fd)
 
 /* Hand over a pointer or descriptor: the variable forgets it, so its cleanup does nothing. */
-#define take_ptr(ptr) ({ typeof(ptr) taken_ = (ptr); (ptr) = NULL; taken_; })
+#define take_ptr(ptr)                       \
+	({                                  \
+		typeof(ptr) taken_ = (ptr); \
+		(ptr) = NULL;               \
+		taken_;                     \
+	})
 
 static inline int take_fd(int *fd)
 {

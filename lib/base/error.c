@@ -20,7 +20,8 @@ static void text_set(char *out, size_t size, const char *text)
 	memcpy(out + size - 4, "...", 4);
 }
 
-static int fill(struct error *err, int code, int errnum, const char *behind, const char *format, va_list args)
+static int fill(struct error *err, int code, int errnum, const char *behind, const char *format,
+		va_list args)
 {
 	char text[sizeof(err->message)], whole[sizeof(err->message) + 256];
 

@@ -11,6 +11,7 @@
 #include "base/base.h"
 
 /* CNI specification 1.1.0, section "Error"; 8 and 999 are constants of the reference library. */
+/* clang-format off */
 enum cni_code {
 	CNI_INCOMPATIBLE_VERSION = 1,
 	CNI_UNSUPPORTED_FIELD    = 2,
@@ -25,10 +26,11 @@ enum cni_code {
 	CNI_LIMITED              = 51,
 	CNI_INTERNAL             = 999,
 };
+/* clang-format on */
 
 struct error {
-	int  errnum;        /* positive errno; 0 = no error yet */
-	int  code;          /* enum cni_code or a foreign plugin's; 0 = not decided (reported as 999) */
+	int errnum; /* positive errno; 0 = no error yet */
+	int code;   /* enum cni_code or a foreign plugin's; 0 = not decided (reported as 999) */
 	char message[1024];
 	char details[512];
 };

@@ -17,7 +17,7 @@
 #include <time.h>
 
 #define READ_STEP  ((size_t)65536)
-#define LOCK_TRIES 16              /* times the lock file may be deleted under our eyes */
+#define LOCK_TRIES 16 /* times the lock file may be deleted under our eyes */
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -40,7 +40,8 @@ static ssize_t read_some(int fd, void *data, size_t size)
 	}
 }
 
-int fd_read_all(int fd, size_t max, struct arena *arena, char **data, size_t *size, struct error *err)
+int fd_read_all(int fd, size_t max, struct arena *arena, char **data, size_t *size,
+		struct error *err)
 {
 	auto_free char *buffer = NULL;
 	size_t have = 0, room = 0;
@@ -66,7 +67,8 @@ int fd_read_all(int fd, size_t max, struct arena *arena, char **data, size_t *si
 	return 0;
 }
 
-int file_read(const char *path, size_t max, struct arena *arena, char **data, size_t *size, struct error *err)
+int file_read(const char *path, size_t max, struct arena *arena, char **data, size_t *size,
+	      struct error *err)
 {
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
@@ -76,7 +78,8 @@ int file_read(const char *path, size_t max, struct arena *arena, char **data, si
 	if (fstat(fd, &st) < 0)
 		return fail_errno(err, errno, "stat %s", path);
 	if (!S_ISREG(st.st_mode))
-		return fail(err, S_ISDIR(st.st_mode) ? EISDIR : EINVAL, "%s is not a regular file", path);
+		return fail(err, S_ISDIR(st.st_mode) ? EISDIR : EINVAL, "%s is not a regular file",
+			    path);
 	if (fd_read_all(fd, max, arena, data, size, err) < 0)
 		return err ? wrap(err, "%s", path) : -EIO;
 	return 0;
@@ -152,7 +155,8 @@ static int temp_fill(int fd, const void *data, size_t size, bool durable)
 	return durable && fsync(fd) < 0 ? -errno : 0;
 }
 
-int file_replace(const char *path, mode_t mode, const void *data, size_t size, bool durable, struct error *err)
+int file_replace(const char *path, mode_t mode, const void *data, size_t size, bool durable,
+		 struct error *err)
 {
 	char temp[4096];
 	auto_close int fd = temp_open(path, mode, temp, sizeof(temp));
@@ -223,7 +227,8 @@ static int alarm_start(uint64_t wait_ms, timer_t *timer)
 {
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM };
 	struct itimerspec when = {
-		.it_value = { .tv_sec = (time_t)(wait_ms / 1000), .tv_nsec = (long)(wait_ms % 1000) * 1000000 + 1 },
+		.it_value = { .tv_sec = (time_t)(wait_ms / 1000),
+			      .tv_nsec = (long)(wait_ms % 1000) * 1000000 + 1 },
 		.it_interval = { .tv_nsec = 10000000 },
 	};
 
@@ -292,7 +297,8 @@ int lock_take(const char *path, mode_t mode, unsigned timeout_ms, int *fd, struc
 		return 0;
 	*fd = -1;
 	if (r == -ETIMEDOUT)
-		return fail_code(err, CNI_TRY_AGAIN_LATER, ETIMEDOUT, "lock %s: still held by another process after %u ms",
-				 path, timeout_ms);
+		return fail_code(err, CNI_TRY_AGAIN_LATER, ETIMEDOUT,
+				 "lock %s: still held by another process after %u ms", path,
+				 timeout_ms);
 	return fail_errno(err, r < 0 ? -r : ESTALE, "lock %s", path);
 }

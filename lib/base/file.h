@@ -22,12 +22,13 @@ int fd_write_all(int fd, const void *data, size_t size) must_check;
 int file_replace(const char *path, mode_t mode, const void *data, size_t size, bool durable,
 		 struct error *err) must_check;
 
-int dir_make(const char *path, mode_t mode, struct error *err) must_check;   /* with all parents */
+int dir_make(const char *path, mode_t mode, struct error *err) must_check; /* with all parents */
 
 /*
  * Take an exclusive flock on path (created with mode when absent), waiting at most timeout_ms.
  * *fd owns the lock: closing it releases. On time-out: -ETIMEDOUT with CNI code 11, naming the file.
  */
-int lock_take(const char *path, mode_t mode, unsigned timeout_ms, int *fd, struct error *err) must_check;
+int lock_take(const char *path, mode_t mode, unsigned timeout_ms, int *fd,
+	      struct error *err) must_check;
 
 #endif

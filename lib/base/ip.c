@@ -75,7 +75,7 @@ static void format6(const struct ip *ip, char *out)
 	uint16_t groups[8];
 	int start, len;
 
-	for (int i = 0; i < 8; i++)
+	for (size_t i = 0; i < 8; i++)
 		groups[i] = (uint16_t)(ip->bytes[2 * i] << 8 | ip->bytes[2 * i + 1]);
 	longest_run(groups, &start, &len);
 	for (int i = 0; i < 8; i++) {
@@ -94,7 +94,8 @@ const char *ip_format(const struct ip *ip, char text[IP_TEXT_SIZE])
 
 	text[0] = '\0';
 	if (is_mapped(ip))
-		sprintf(text, "::ffff:%u.%u.%u.%u", b[0], b[1], b[2], b[3]);   /* RFC 5952, section 5 */
+		sprintf(text, "::ffff:%u.%u.%u.%u", b[0], b[1], b[2],
+			b[3]); /* RFC 5952, section 5 */
 	else if (ip->family == AF_INET)
 		sprintf(text, "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
 	else if (ip->family == AF_INET6)
@@ -180,8 +181,9 @@ bool ip_is_link_local(const struct ip *ip)
 
 bool ip_is_global_unicast(const struct ip *ip)
 {
-	return ip->family && !ip_is_unspecified(ip) && !ip_is_loopback(ip) && !ip_is_multicast(ip) &&
-	       !ip_is_link_local(ip) && !in_block(ip, "255.255.255.255/32", NULL);
+	return ip->family && !ip_is_unspecified(ip) && !ip_is_loopback(ip) &&
+	       !ip_is_multicast(ip) && !ip_is_link_local(ip) &&
+	       !in_block(ip, "255.255.255.255/32", NULL);
 }
 
 /* One to three digits without sign, space or leading zero. */
@@ -226,7 +228,8 @@ const char *cidr_format(const struct cidr *cidr, char text[CIDR_TEXT_SIZE])
 
 	text[0] = '\0';
 	if (cidr->ip.family)
-		snprintf(text, CIDR_TEXT_SIZE, "%s/%u", ip_format(&cidr->ip, address), cidr->prefix);
+		snprintf(text, CIDR_TEXT_SIZE, "%s/%u", ip_format(&cidr->ip, address),
+			 cidr->prefix);
 	return text;
 }
 
@@ -314,7 +317,8 @@ const char *mac_format(const struct mac *mac, char text[MAC_TEXT_SIZE])
 
 	text[0] = '\0';
 	if (mac->set)
-		snprintf(text, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
+		snprintf(text, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2],
+			 b[3], b[4], b[5]);
 	return text;
 }
 
@@ -328,7 +332,7 @@ struct mac mac_random(void)
 	struct mac mac = { .set = true };
 
 	if (getrandom(mac.bytes, sizeof(mac.bytes), 0) != (ssize_t)sizeof(mac.bytes))
-		abort();       /* cannot happen for six bytes on a kernel with getrandom */
+		abort(); /* cannot happen for six bytes on a kernel with getrandom */
 	mac.bytes[0] = (mac.bytes[0] & 0xfe) | 2;
 	return mac;
 }

@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 static const char *const level_names[] = {
-	[LOG_QUIET] = "quiet", [LOG_ERROR] = "error", [LOG_WARNING] = "warning", [LOG_INFO] = "info",
-	[LOG_DEBUG] = "debug",
+	[LOG_QUIET] = "quiet", [LOG_ERROR] = "error", [LOG_WARNING] = "warning",
+	[LOG_INFO] = "info",   [LOG_DEBUG] = "debug",
 };
 
 enum log_level log_level = LOG_WARNING;
@@ -36,8 +36,9 @@ void log_line(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line + n, sizeof(line) - (size_t)n - 1, format, args);
 	va_end(args);
-	strcat(line, "\n");
-	if (write(STDERR_FILENO, line, strlen(line)) < 0)
-		log_level = LOG_QUIET;        /* nobody reads */
+	n = (int)strlen(line);
+	line[n] = '\n';
+	if (write(STDERR_FILENO, line, (size_t)n + 1) < 0)
+		log_level = LOG_QUIET; /* nobody reads */
 	errno = saved;
 }

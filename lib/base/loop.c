@@ -17,37 +17,37 @@
 #include <time.h>
 
 struct watch {
-	int       fd;
-	uint32_t  generation;
-	loop_fn  *fn;
-	void     *arg;
+	int fd;
+	uint32_t generation;
+	loop_fn *fn;
+	void *arg;
 };
 
 struct timer {
-	int       id;
-	uint64_t  due;      /* CLOCK_MONOTONIC, ms */
-	loop_fn  *fn;
-	void     *arg;
+	int id;
+	uint64_t due; /* CLOCK_MONOTONIC, ms */
+	loop_fn *fn;
+	void *arg;
 };
 
 struct signal_watch {
 	loop_fn *fn;
-	void    *arg;
-	bool     was_blocked;
+	void *arg;
+	bool was_blocked;
 };
 
 struct loop {
-	int                 epoll, signals;
-	struct watch       *watches;
-	size_t              n_watches;
-	struct timer       *timers;
-	size_t              n_timers;
-	uint32_t            generation;
-	int                 last_timer;
-	sigset_t            mask;
+	int epoll, signals;
+	struct watch *watches;
+	size_t n_watches;
+	struct timer *timers;
+	size_t n_timers;
+	uint32_t generation;
+	int last_timer;
+	sigset_t mask;
 	struct signal_watch signal[NSIG];
-	bool                stopped;
-	int                 result;
+	bool stopped;
+	int result;
 };
 
 static uint64_t now_ms(void)
@@ -117,11 +117,13 @@ static struct watch *watch_find(struct loop *loop, int fd)
 	return NULL;
 }
 
-int loop_watch(struct loop *loop, int fd, uint32_t events, loop_fn *fn, void *arg, struct error *err)
+int loop_watch(struct loop *loop, int fd, uint32_t events, loop_fn *fn, void *arg,
+	       struct error *err)
 {
 	struct watch *watch = watch_find(loop, fd);
 	uint32_t generation = ++loop->generation;
-	struct epoll_event event = { .events = events, .data.u64 = (uint64_t)generation << 32 | (uint32_t)fd };
+	struct epoll_event event = { .events = events,
+				     .data.u64 = (uint64_t)generation << 32 | (uint32_t)fd };
 	int r = watch ? epoll_ctl(loop->epoll, EPOLL_CTL_MOD, fd, &event) : -1;
 
 	/* A descriptor that was closed without loop_unwatch() and opened again is new to the kernel. */
@@ -173,7 +175,8 @@ static void signals_read(struct loop *loop, void *arg)
 	struct signalfd_siginfo info;
 
 	(void)arg;
-	while (!loop->stopped && read(loop->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+	while (!loop->stopped &&
+	       read(loop->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		struct signal_watch *watch = &loop->signal[info.ssi_signo % NSIG];
 
 		if (watch->fn)
@@ -212,7 +215,8 @@ static struct timer *timer_first(struct loop *loop)
 	struct timer *first = NULL;
 
 	for (struct timer *timer = loop->timers; timer < loop->timers + loop->n_timers; timer++)
-		if (!first || timer->due < first->due || (timer->due == first->due && timer->id < first->id))
+		if (!first || timer->due < first->due ||
+		    (timer->due == first->due && timer->id < first->id))
 			first = timer;
 	return first;
 }
@@ -236,7 +240,8 @@ static void timers_run(struct loop *loop)
 	int newest = loop->last_timer;
 	struct timer *first;
 
-	while (!loop->stopped && (first = timer_first(loop)) && first->due <= now && first->id <= newest) {
+	while (!loop->stopped && (first = timer_first(loop)) && first->due <= now &&
+	       first->id <= newest) {
 		struct timer timer = *first;
 
 		loop_cancel(loop, timer.id);

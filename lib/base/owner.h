@@ -6,8 +6,8 @@
 
 struct owner {
 	const char *network;
-	const char *container;     /* CNI_CONTAINERID */
-	const char *ifname;        /* CNI_IFNAME */
+	const char *container; /* CNI_CONTAINERID */
+	const char *ifname;    /* CNI_IFNAME */
 };
 
 /* The attachments a runtime calls valid in GC; their network member is not set. */

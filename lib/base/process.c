@@ -21,32 +21,36 @@
 #include <time.h>
 
 #define OUTPUT_MAX   ((size_t)1 << 20)
+#define READY_CHUNKS 4  /* of 16 KiB, before the loop looks at everything else */
+#define LAST_CHUNKS  64 /* as much as a pipe may hold */
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 #define SBIN_PATH    "/usr/local/sbin:/usr/sbin:/sbin"
 
+enum { CHILD_INPUT, CHILD_OUTPUT, CHILD_ERRORS };
+
 struct sink {
-	int    fd;             /* our end, -1 = not collected */
-	char  *data;
+	int fd; /* our end, -1 = not collected */
+	char *data;
 	size_t size, room, max;
 };
 
 struct run {
 	const struct process *process;
 	struct loop *loop;
-	pid_t        pid;
-	int          pidfd, input;
-	size_t       written;
-	struct sink  output, errors;
-	int          status;
-	bool         ended, killed;
+	pid_t pid;
+	int pidfd, input;
+	size_t written;
+	struct sink output, errors;
+	int status;
+	bool ended, killed;
 };
 
 /* What the caller's signal state was: SIGPIPE is blocked while we write, SIGCHLD must not be ignored, since then the
  * kernel would throw the child's status away. */
 struct signals {
-	sigset_t         mask;
+	sigset_t mask;
 	struct sigaction child;
-	bool             child_ignored;
+	bool child_ignored;
 };
 
 static void signals_prepare(struct signals *signals)
@@ -58,7 +62,8 @@ static void signals_prepare(struct signals *signals)
 	sigaddset(&pipe_only, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &pipe_only, &signals->mask);
 	sigaction(SIGCHLD, NULL, &signals->child);
-	signals->child_ignored = signals->child.sa_handler == SIG_IGN || signals->child.sa_flags & SA_NOCLDWAIT;
+	signals->child_ignored =
+		signals->child.sa_handler == SIG_IGN || signals->child.sa_flags & SA_NOCLDWAIT;
 	if (signals->child_ignored)
 		sigaction(SIGCHLD, &standard, NULL);
 }
@@ -108,41 +113,47 @@ bool process_find(const char *name, char *path, size_t size)
 	       find_in(SBIN_PATH, name, path, size);
 }
 
-static void sink_read(struct sink *sink, struct loop *loop)
+/* What is beyond the maximum is read and thrown away, so that the child goes on. */
+static void sink_append(struct sink *sink, const char *data, size_t size)
+{
+	if (size > sink->max - sink->size)
+		size = sink->max - sink->size;
+	if (sink->size + size > sink->room) {
+		sink->room = 2 * (sink->size + size);
+		sink->data = xrealloc(sink->data, sink->room);
+	}
+	if (size > 0)
+		memcpy(sink->data + sink->size, data, size);
+	sink->size += size;
+}
+
+/* Bounded, since who writes without end must not keep us from the deadline. */
+static void sink_read(struct sink *sink, struct loop *loop, int max_chunks)
 {
 	char buffer[16384];
-	ssize_t n;
 
-	while (sink->fd >= 0 && (n = read(sink->fd, buffer, sizeof(buffer))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
+	for (int i = 0; i < max_chunks && sink->fd >= 0; i++) {
+		ssize_t n = read(sink->fd, buffer, sizeof(buffer));
+
 		if (n < 0 && errno == EAGAIN)
 			return;
-		if (n < 0)
-			break;
-		n = (size_t)n > sink->max - sink->size ? (ssize_t)(sink->max - sink->size) : n;
-		if (sink->size + (size_t)n > sink->room) {
-			sink->room = 2 * (sink->size + (size_t)n);
-			sink->data = xrealloc(sink->data, sink->room);
+		if (n > 0) {
+			sink_append(sink, buffer, (size_t)n);
+		} else if (n == 0 || errno != EINTR) {
+			loop_unwatch(loop, sink->fd);
+			close(take_fd(&sink->fd));
 		}
-		memcpy(sink->data + sink->size, buffer, (size_t)n);
-		sink->size += (size_t)n;
 	}
-	if (sink->fd < 0)
-		return;
-	loop_unwatch(loop, sink->fd);
-	close_fd(&sink->fd);
-	sink->fd = -1;
 }
 
 static void output_ready(struct loop *loop, void *arg)
 {
-	sink_read(&((struct run *)arg)->output, loop);
+	sink_read(&((struct run *)arg)->output, loop, READY_CHUNKS);
 }
 
 static void errors_ready(struct loop *loop, void *arg)
 {
-	sink_read(&((struct run *)arg)->errors, loop);
+	sink_read(&((struct run *)arg)->errors, loop, READY_CHUNKS);
 }
 
 /* A child that does not read its input to the end is no error: its status says what it thinks of it. */
@@ -175,8 +186,8 @@ static void child_ended(struct loop *loop, void *arg)
 	if (pid == 0 || (pid < 0 && errno == EINTR))
 		return;
 	run->ended = true;
-	sink_read(&run->output, loop);
-	sink_read(&run->errors, loop);
+	sink_read(&run->output, loop, LAST_CHUNKS);
+	sink_read(&run->errors, loop, LAST_CHUNKS);
 	loop_stop(loop, pid < 0 ? -errno : 0);
 }
 
@@ -193,9 +204,9 @@ static int move_up(int *fd)
 {
 	int moved;
 
-	if (*fd > STDERR_FILENO)
+	if (*fd > CHILD_ERRORS)
 		return 0;
-	moved = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	moved = fcntl(*fd, F_DUPFD_CLOEXEC, CHILD_ERRORS + 1);
 	if (moved < 0)
 		return -errno;
 	close(*fd);
@@ -216,12 +227,12 @@ static int pipe_open(int fds[2], int ours, struct error *err)
 /* What a runtime left open for us without close-on-exec is not the child's business either. */
 static void actions_set(posix_spawn_file_actions_t *actions, int in, int out, int errors)
 {
-	posix_spawn_file_actions_adddup2(actions, in, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(actions, out, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(actions, in, CHILD_INPUT);
+	posix_spawn_file_actions_adddup2(actions, out, CHILD_OUTPUT);
 	if (errors >= 0)
-		posix_spawn_file_actions_adddup2(actions, errors, STDERR_FILENO);
+		posix_spawn_file_actions_adddup2(actions, errors, CHILD_ERRORS);
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
-	posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
+	posix_spawn_file_actions_addclosefrom_np(actions, CHILD_ERRORS + 1);
 #endif
 }
 
@@ -286,7 +297,7 @@ static int watch_end(struct run *run, struct error *err)
 		return loop_watch(run->loop, run->pidfd, EPOLLIN, child_ended, run, err);
 	r = loop_signal(run->loop, SIGCHLD, child_ended, run, err);
 	if (r == 0)
-		child_ended(run->loop, run);       /* it may have ended before the signal was watched */
+		child_ended(run->loop, run); /* it may have ended before the signal was watched */
 	return r;
 }
 
@@ -315,9 +326,11 @@ static int run_wait(struct run *run, struct error *err)
 			;
 	}
 	if (run->killed)
-		return fail(err, ETIMEDOUT, "%s: killed after %u ms without an end", run->process->argv[0],
-			    run->process->timeout_ms);
-	return r < 0 && err && !err->errnum ? fail_errno(err, -r, "wait for %s", run->process->argv[0]) : r;
+		return fail(err, ETIMEDOUT, "%s: killed after %u ms without an end",
+			    run->process->argv[0], run->process->timeout_ms);
+	return r < 0 && err && !err->errnum
+		       ? fail_errno(err, -r, "wait for %s", run->process->argv[0])
+		       : r;
 }
 
 static void run_close(struct run *run)
@@ -334,7 +347,8 @@ static void run_close(struct run *run)
 static void result_fill(const struct run *run, struct arena *arena, struct process_result *result)
 {
 	*result = (struct process_result){
-		.status = WIFEXITED(run->status) ? WEXITSTATUS(run->status) : 128 + WTERMSIG(run->status),
+		.status = WIFEXITED(run->status) ? WEXITSTATUS(run->status)
+						 : 128 + WTERMSIG(run->status),
 		.output = arena_memdup(arena, run->output.data, run->output.size),
 		.output_size = run->output.size,
 		.errors = arena_memdup(arena, run->errors.data, run->errors.size),
@@ -355,8 +369,11 @@ int process_run(const struct process *process, struct arena *arena, struct proce
 {
 	size_t max = process->output_max ? process->output_max : OUTPUT_MAX;
 	struct run run = {
-		.process = process, .pidfd = -1, .input = -1,
-		.output = { .fd = -1, .max = max }, .errors = { .fd = -1, .max = max },
+		.process = process,
+		.pidfd = -1,
+		.input = -1,
+		.output = { .fd = -1, .max = max },
+		.errors = { .fd = -1, .max = max },
 	};
 	struct signals signals;
 	char found[4096];

@@ -5,9 +5,10 @@
 #include <sha512.h>
 #include <stdarg.h>
 
-#define WORD_MAX 63     /* longer words have no near one */
+#define WORD_MAX 63 /* longer words have no near one */
 
-static const char base64_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_letters[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void sha512_hex(char *out, size_t len, const char *first, ...)
 {
@@ -35,7 +36,7 @@ char *base64_encode(struct arena *arena, const void *data, size_t size)
 
 	text = out = arena_alloc(arena, (size / 3 + 1) * 4 + 1);
 	for (size_t i = 0; i < size; i += 3) {
-		size_t n = size - i < 3 ? size - i : 3;
+		size_t left = size - i, n = left < 3 ? left : 3;
 		uint32_t bits = (uint32_t)in[i] << 16;
 
 		bits |= n > 1 ? (uint32_t)in[i + 1] << 8 : 0;
@@ -127,8 +128,10 @@ static unsigned word_distance(const char *a, const char *b)
 		row = spare;
 		row[0] = i;
 		for (size_t j = 1; j <= len; j++) {
-			row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + !same_letter(a[i - 1], b[j - 1]));
-			if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) && same_letter(a[i - 2], b[j - 1]))
+			row[j] = min3(above[j] + 1, row[j - 1] + 1,
+				      above[j - 1] + !same_letter(a[i - 1], b[j - 1]));
+			if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) &&
+			    same_letter(a[i - 2], b[j - 1]))
 				row[j] = min3(row[j], row[j], before[j - 2] + 1);
 		}
 	}

@@ -12,9 +12,9 @@ typedef int undo_fn(void *arg, struct error *err);
 
 struct undo {
 	struct undo_step {
-		undo_fn    *fn;
-		void       *arg;
-		const char *label;    /* names the step when undoing it fails */
+		undo_fn *fn;
+		void *arg;
+		const char *label; /* names the step when undoing it fails */
 	} steps[UNDO_MAX];
 	unsigned n;
 };

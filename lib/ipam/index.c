@@ -20,17 +20,18 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define ENTRY_SIZE 256     /* NAME_MAX + 1 */
-#define OWNER_MAX  200     /* longer ones are hashed, which leaves room for the number */
-#define PER_OWNER  256     /* leases of one owner: a bound on loops, not a wish */
-#define SEAL       777000  /* nanoseconds modulo 1000000; survives file systems that keep microseconds */
+#define ENTRY_SIZE 256 /* NAME_MAX + 1 */
+#define OWNER_MAX  200 /* longer ones are hashed, which leaves room for the number */
+#define PER_OWNER  256 /* leases of one owner: a bound on loops, not a wish */
+#define SEAL       777000 /* nanoseconds modulo 1000000; survives file systems that keep microseconds */
 
 static void entry_name(char name[ENTRY_SIZE], const char *container, const char *ifname, unsigned k)
 {
 	char hash[65];
 
 	ifname = ifname ? ifname : "";
-	if (strlen(container) + strlen(ifname) < OWNER_MAX && !strpbrk(container, "/:") && !strpbrk(ifname, "/:")) {
+	if (strlen(container) + strlen(ifname) < OWNER_MAX && !strpbrk(container, "/:") &&
+	    !strpbrk(ifname, "/:")) {
 		snprintf(name, ENTRY_SIZE, "%s:%s:%u", container, ifname, k);
 		return;
 	}
@@ -55,11 +56,12 @@ void index_seal(int index, int leases)
 	clock_gettime(CLOCK_REALTIME, &times[1]);
 	times[1].tv_nsec += SEAL - times[1].tv_nsec % 1000000;
 	if (futimens(leases, times) == 0)
-		(void)!futimens(index, times);        /* not sealed then: the next call rebuilds */
+		(void)!futimens(index, times); /* not sealed then: the next call rebuilds */
 }
 
 /* -ENOENT past the owner's last entry. */
-static int entry_read(int index, const char *container, const char *ifname, unsigned k, char target[ENTRY_SIZE])
+static int entry_read(int index, const char *container, const char *ifname, unsigned k,
+		      char target[ENTRY_SIZE])
 {
 	char name[ENTRY_SIZE];
 	ssize_t len;
@@ -74,8 +76,8 @@ static int entry_read(int index, const char *container, const char *ifname, unsi
 	return 0;
 }
 
-int index_find(int index, const char *container, const char *ifname, struct arena *arena, names_t *names,
-	       struct error *err)
+int index_find(int index, const char *container, const char *ifname, struct arena *arena,
+	       names_t *names, struct error *err)
 {
 	char target[ENTRY_SIZE];
 	int r = 0;
@@ -86,10 +88,13 @@ int index_find(int index, const char *container, const char *ifname, struct aren
 		if (r == 0)
 			*list_add(arena, names) = arena_strdup(arena, target);
 	}
-	return r == 0 || r == -ENOENT ? 0 : fail_errno(err, -r, "read the lease index of %s", container);
+	return r == 0 || r == -ENOENT
+		       ? 0
+		       : fail_errno(err, -r, "read the lease index of %s", container);
 }
 
-int index_add(int index, const char *container, const char *ifname, const char *name, struct error *err)
+int index_add(int index, const char *container, const char *ifname, const char *name,
+	      struct error *err)
 {
 	char entry[ENTRY_SIZE];
 	int r = -EEXIST;
@@ -102,7 +107,8 @@ int index_add(int index, const char *container, const char *ifname, const char *
 }
 
 /* The last entry takes the place of the one removed, which keeps the numbers without gaps. */
-int index_remove(int index, const char *container, const char *ifname, const char *name, struct error *err)
+int index_remove(int index, const char *container, const char *ifname, const char *name,
+		 struct error *err)
 {
 	char target[ENTRY_SIZE], entry[ENTRY_SIZE], last[ENTRY_SIZE];
 	unsigned n = 0, found = PER_OWNER;

@@ -11,12 +11,14 @@
 bool index_valid(int index, int leases);
 /* Declare the index complete. Not called after a failure, nor by a call that was killed: the next one rebuilds. */
 void index_seal(int index, int leases);
-int  index_rebuild(int index, const leases_t *leases, struct error *err) must_check;
+int index_rebuild(int index, const leases_t *leases, struct error *err) must_check;
 /* ifname NULL = legacy. */
-int  index_add(int index, const char *container, const char *ifname, const char *name, struct error *err) must_check;
-int  index_remove(int index, const char *container, const char *ifname, const char *name, struct error *err) must_check;
+int index_add(int index, const char *container, const char *ifname, const char *name,
+	      struct error *err) must_check;
+int index_remove(int index, const char *container, const char *ifname, const char *name,
+		 struct error *err) must_check;
 typedef LIST(const char *) names_t;
-int  index_find(int index, const char *container, const char *ifname, struct arena *arena, names_t *names,
-		struct error *err) must_check;
+int index_find(int index, const char *container, const char *ifname, struct arena *arena,
+	       names_t *names, struct error *err) must_check;
 
 #endif

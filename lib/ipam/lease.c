@@ -17,10 +17,10 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define LEASE_MAX  ((size_t)4096)      /* bytes; longer ones are nobody's */
-#define TEMP       "new"               /* one is enough: the lock is held. Index entries have a ':' in their names */
-#define NOBODY     " "                 /* owner of a file of blanks or zeroes */
-#define LINE_BREAK "\r\n"              /* the reference's, on every system */
+#define LEASE_MAX  ((size_t)4096) /* bytes; longer ones are nobody's */
+#define TEMP       "new" /* one is enough: the lock is held. Index entries have a ':' in their names */
+#define NOBODY     " "    /* owner of a file of blanks or zeroes */
+#define LINE_BREAK "\r\n" /* the reference's, on every system */
 
 bool lease_has_owner(const struct lease *lease)
 {
@@ -51,7 +51,8 @@ static void lease_parse(char *text, struct lease *lease)
 	lease->ifname = line_break + strlen(LINE_BREAK);
 }
 
-int lease_read(int dir, const char *name, struct arena *arena, struct lease *lease, struct error *err)
+int lease_read(int dir, const char *name, struct arena *arena, struct lease *lease,
+	       struct error *err)
 {
 	auto_close int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	char text[LEASE_MAX + 1];
@@ -142,7 +143,8 @@ static int create(int dir, int temp, const char *name, const char *text)
 int lease_create(int dir, int temp, const char *name, const struct owner *owner, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
-	const char *text = arena_printf(&arena, "%s" LINE_BREAK "%s", owner->container, owner->ifname);
+	const char *text =
+		arena_printf(&arena, "%s" LINE_BREAK "%s", owner->container, owner->ifname);
 	int r = create(dir, temp, name, text);
 
 	return r < 0 ? fail_errno(err, -r, "write lease %s", name) : r;
@@ -152,20 +154,20 @@ int lease_create(int dir, int temp, const char *name, const struct owner *owner,
  * In place: an inode less to make and one less to free for every lease, which is where the time goes on a disk. Who
  * reads holds the lock; a power cut may leave another address or none, from where the search starts as well.
  */
-int state_write(int dir, const char *name, const char *text, struct error *err)
+int state_write(int dir, const char *file, const char *text, struct error *err)
 {
 	const int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-	auto_close int fd = openat(dir, name, flags, 0600);
+	auto_close int fd = openat(dir, file, flags, 0600);
 	size_t size = strlen(text);
 	struct stat st;
 	int r;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail_errno(err, errno, "write %s", name);
+		return fail_errno(err, errno, "write %s", file);
 	r = fd_write_all(fd, text, size);
 	if (r == 0 && st.st_size > (off_t)size && ftruncate(fd, (off_t)size) < 0)
 		r = -errno;
-	return r < 0 ? fail_errno(err, -r, "write %s", name) : 0;
+	return r < 0 ? fail_errno(err, -r, "write %s", file) : 0;
 }
 
 void temp_remove(int temp)
@@ -223,7 +225,8 @@ int leases_read(int dir, struct arena *arena, leases_t *leases, struct error *er
 	while (stream && (name = next_address(stream, &ip))) {
 		int r = lease_read(dir, arena_strdup(arena, name), arena, &lease, NULL);
 
-		if (r < 0 && r != -ENOENT && r != -ELOOP)      /* removed meanwhile; a link, which is no lease */
+		if (r < 0 && r != -ENOENT &&
+		    r != -ELOOP) /* removed meanwhile; a link, which is no lease */
 			return fail_errno(err, -r, "read lease %s", lease.name);
 		if (r == 0)
 			*list_add(arena, leases) = lease;

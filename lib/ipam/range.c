@@ -8,9 +8,12 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define RANGE_TEXT_SIZE ((size_t)2 * IP_TEXT_SIZE)
+
 static bool in_bounds(const struct range *range, const struct ip *ip)
 {
-	return cidr_contains(&range->subnet, ip) && (!range->start.family || ip_compare(ip, &range->start) >= 0) &&
+	return cidr_contains(&range->subnet, ip) &&
+	       (!range->start.family || ip_compare(ip, &range->start) >= 0) &&
 	       (!range->end.family || ip_compare(ip, &range->end) <= 0);
 }
 
@@ -18,8 +21,8 @@ static int bad(struct error *err, const char *what, const struct ip *ip, const s
 {
 	char address[IP_TEXT_SIZE], network[CIDR_TEXT_SIZE];
 
-	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s %s not in network %s", what, ip_format(ip, address),
-			 cidr_format(subnet, network));
+	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s %s not in network %s", what,
+			 ip_format(ip, address), cidr_format(subnet, network));
 }
 
 static int check_subnet(const struct cidr *subnet, struct error *err)
@@ -30,12 +33,14 @@ static int check_subnet(const struct cidr *subnet, struct error *err)
 	if (!subnet->ip.family)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "IP <nil> not v4 nor v6");
 	if (subnet->prefix > ip_bits(&subnet->ip) - 2)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "Network %s too small to allocate from",
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
+				 "Network %s too small to allocate from",
 				 cidr_format(subnet, text));
 	if (!cidr_equal(subnet, &network))
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "Network has host bits set. For a subnet mask of length %u the network address is %s",
-				 subnet->prefix, ip_format(&network.ip, text));
+		return fail_code(
+			err, CNI_INVALID_CONFIG, EINVAL,
+			"Network has host bits set. For a subnet mask of length %u the network address is %s",
+			subnet->prefix, ip_format(&network.ip, text));
 	return 0;
 }
 
@@ -65,26 +70,30 @@ static int range_canonical(struct range *range, struct error *err)
 
 static bool range_overlaps(const struct range *a, const struct range *b)
 {
-	return in_bounds(a, &b->start) || in_bounds(a, &b->end) || in_bounds(b, &a->start) || in_bounds(b, &a->end);
+	return in_bounds(a, &b->start) || in_bounds(a, &b->end) || in_bounds(b, &a->start) ||
+	       in_bounds(b, &a->end);
 }
 
-static const char *range_text(const struct range *range, char text[2 * IP_TEXT_SIZE])
+static const char *range_text(const struct range *range, char text[RANGE_TEXT_SIZE])
 {
 	char start[IP_TEXT_SIZE], end[IP_TEXT_SIZE];
 
-	snprintf(text, 2 * IP_TEXT_SIZE, "%s-%s", ip_format(&range->start, start), ip_format(&range->end, end));
+	snprintf(text, RANGE_TEXT_SIZE, "%s-%s", ip_format(&range->start, start),
+		 ip_format(&range->end, end));
 	return text;
 }
 
 static int check_set_overlaps(const range_set_t *set, struct error *err)
 {
-	char a[2 * IP_TEXT_SIZE], b[2 * IP_TEXT_SIZE];
+	char a[RANGE_TEXT_SIZE], b[RANGE_TEXT_SIZE];
 
 	for (size_t i = 0; i < set->n; i++)
 		for (size_t j = i + 1; j < set->n; j++)
 			if (range_overlaps(&set->items[i], &set->items[j]))
-				return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "subnets %s and %s overlap",
-						 range_text(&set->items[i], a), range_text(&set->items[j], b));
+				return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
+						 "subnets %s and %s overlap",
+						 range_text(&set->items[i], a),
+						 range_text(&set->items[j], b));
 	return 0;
 }
 
@@ -126,8 +135,8 @@ int ranges_canonical(range_sets_t *sets, struct error *err)
 	for (size_t i = 0; i < sets->n; i++)
 		for (size_t j = i + 1; j < sets->n; j++)
 			if (sets_overlap(&sets->items[i], &sets->items[j]))
-				return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "range set %zu overlaps with %zu",
-						 i, j);
+				return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
+						 "range set %zu overlaps with %zu", i, j);
 	return 0;
 }
 
@@ -155,10 +164,11 @@ uint64_t range_set_size(const range_set_t *set)
 char *range_set_text(const range_set_t *set, struct arena *arena)
 {
 	char *text = arena_strdup(arena, "");
-	char one[2 * IP_TEXT_SIZE];
+	char one[RANGE_TEXT_SIZE];
 
 	list_each(range, set)
-		text = arena_printf(arena, "%s%s%s", text, *text ? "," : "", range_text(range, one));
+		text = arena_printf(arena, "%s%s%s", text, *text ? "," : "",
+				    range_text(range, one));
 	return text;
 }
 

@@ -11,9 +11,9 @@
 
 struct range {
 	struct cidr subnet;
-	struct ip   start;       /* rangeStart, default network + 1 */
-	struct ip   end;         /* rangeEnd, default broadcast - 1 (IPv4), last address (IPv6) */
-	struct ip   gateway;     /* default network + 1 */
+	struct ip start;   /* rangeStart, default network + 1 */
+	struct ip end;     /* rangeEnd, default broadcast - 1 (IPv4), last address (IPv6) */
+	struct ip gateway; /* default network + 1 */
 };
 typedef LIST(struct range) range_set_t;
 typedef LIST(range_set_t) range_sets_t;
@@ -31,9 +31,9 @@ char *range_set_text(const range_set_t *set, struct arena *arena);
  * gateways out, each address once. */
 struct range_walk {
 	const range_set_t *set;
-	size_t             i;
-	struct ip          next, first;
-	bool               started;
+	size_t i;
+	struct ip next, first;
+	bool started;
 };
 void range_walk_start(struct range_walk *walk, const range_set_t *set, const struct ip *last);
 bool range_walk_next(struct range_walk *walk, struct ip *ip, const struct range **range);

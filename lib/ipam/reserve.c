@@ -14,19 +14,20 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#define PROBES      64          /* addresses tried one by one before the directory is read as a whole */
+#define PROBES      64 /* addresses tried one by one before the directory is read as a whole */
 #define LAST_PREFIX "last_reserved_ip."
 #define DIR_FLAGS   (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
 struct reserve {
 	struct arena arena;
-	int      lock, dir, index;
-	bool     indexed;       /* the index answers; else the leases below do */
-	bool     changed;
+	int lock, dir, index;
+	bool indexed; /* the index answers; else the leases below do */
+	bool changed;
 	leases_t leases;
 };
 
-static int take_lock(const char *dir, bool create, unsigned timeout_ms, int *lock, struct arena *arena, struct error *err)
+static int take_lock(const char *dir, bool create, unsigned timeout_ms, int *lock,
+		     struct arena *arena, struct error *err)
 {
 	const char *path = arena_printf(arena, "%s/lock", dir);
 	struct error own = { 0 };
@@ -68,7 +69,8 @@ static int load(struct reserve *store, const char *index_path, struct error *err
 	if (r < 0)
 		return r;
 	store->changed = true;
-	store->indexed = store->index >= 0 && index_rebuild(store->index, &store->leases, &own) == 0;
+	store->indexed =
+		store->index >= 0 && index_rebuild(store->index, &store->leases, &own) == 0;
 	if (!store->indexed)
 		log_debug("leases are looked up one by one: %s", own.message);
 	return 0;
@@ -123,8 +125,8 @@ void reserve_closep(struct reserve **store)
 
 /* ---- who holds what ---- */
 
-static int owned_by_index(struct reserve *store, const char *container, const char *ifname, struct arena *arena,
-			  leases_t *leases, struct error *err)
+static int owned_by_index(struct reserve *store, const char *container, const char *ifname,
+			  struct arena *arena, leases_t *leases, struct error *err)
 {
 	struct lease lease;
 	names_t names;
@@ -145,8 +147,8 @@ static int owned_by_index(struct reserve *store, const char *container, const ch
 }
 
 /* Append the leases of just this owner; ifname NULL = the legacy ones of the container. */
-static int owned(struct reserve *store, const char *container, const char *ifname, struct arena *arena,
-		 leases_t *leases, struct error *err)
+static int owned(struct reserve *store, const char *container, const char *ifname,
+		 struct arena *arena, leases_t *leases, struct error *err)
 {
 	if (store->indexed)
 		return owned_by_index(store, container, ifname, arena, leases, err);
@@ -157,8 +159,8 @@ static int owned(struct reserve *store, const char *container, const char *ifnam
 }
 
 /* The owner's, or when it has none the legacy ones of its container. */
-static int owned_or_legacy(struct reserve *store, const struct owner *owner, struct arena *arena, leases_t *leases,
-			   struct error *err)
+static int owned_or_legacy(struct reserve *store, const struct owner *owner, struct arena *arena,
+			   leases_t *leases, struct error *err)
 {
 	int r = owned(store, owner->container, owner->ifname, arena, leases, err);
 
@@ -168,8 +170,8 @@ static int owned_or_legacy(struct reserve *store, const struct owner *owner, str
 }
 
 /* The specification wants no second ADD without DEL. `but` is an address that is judged elsewhere. */
-static int refuse_duplicate(struct reserve *store, const struct owner *owner, const range_set_t *set,
-			    const struct ip *but, struct error *err)
+static int refuse_duplicate(struct reserve *store, const struct owner *owner,
+			    const range_set_t *set, const struct ip *but, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	char text[IP_TEXT_SIZE];
@@ -182,24 +184,28 @@ static int refuse_duplicate(struct reserve *store, const struct owner *owner, co
 		return r;
 	list_each(lease, &leases)
 		if (range_set_find(set, &lease->ip) && !(but && ip_equal(but, &lease->ip)))
-			return fail(err, EEXIST, "%s has been allocated to %s, duplicate allocation is not allowed",
-				    ip_format(&lease->ip, text), owner->container);
+			return fail(
+				err, EEXIST,
+				"%s has been allocated to %s, duplicate allocation is not allowed",
+				ip_format(&lease->ip, text), owner->container);
 	return 0;
 }
 
 /* ---- taking and giving back ---- */
 
 /* The index and where to go on next time are both conveniences: the lease counts, even when they cannot be written. */
-static void note_taken(struct reserve *store, const struct owner *owner, const struct ip *ip, const char *name,
-		       unsigned index)
+static void note_taken(struct reserve *store, const struct owner *owner, const struct ip *ip,
+		       const char *name, unsigned index)
 {
 	struct error err = { 0 };
 	char last[sizeof(LAST_PREFIX) + 16];
 
-	if (store->indexed && index_add(store->index, owner->container, owner->ifname, name, &err) < 0)
+	if (store->indexed &&
+	    index_add(store->index, owner->container, owner->ifname, name, &err) < 0)
 		store->indexed = false;
 	*list_add(&store->arena, &store->leases) = (struct lease){
-		.name = arena_strdup(&store->arena, name), .ip = *ip,
+		.name = arena_strdup(&store->arena, name),
+		.ip = *ip,
 		.container = arena_strdup(&store->arena, owner->container),
 		.ifname = arena_strdup(&store->arena, owner->ifname),
 	};
@@ -209,8 +215,8 @@ static void note_taken(struct reserve *store, const struct owner *owner, const s
 }
 
 /* 1 = taken for the owner, 0 = somebody has it. */
-static int take(struct reserve *store, const struct owner *owner, const struct ip *ip, unsigned index,
-		struct error *err)
+static int take(struct reserve *store, const struct owner *owner, const struct ip *ip,
+		unsigned index, struct error *err)
 {
 	char name[IP_TEXT_SIZE];
 	int r;
@@ -229,7 +235,8 @@ static int give_back(struct reserve *store, const struct lease *lease, struct er
 	store->changed = true;
 	if (unlinkat(store->dir, lease->name, 0) < 0 && errno != ENOENT)
 		return fail_errno(err, errno, "remove lease %s", lease->name);
-	if (store->indexed && index_remove(store->index, lease->container, lease->ifname, lease->name, NULL) < 0)
+	if (store->indexed &&
+	    index_remove(store->index, lease->container, lease->ifname, lease->name, NULL) < 0)
 		store->indexed = false;
 	list_each(known, &store->leases)
 		if (streq(known->name, lease->name))
@@ -268,7 +275,8 @@ static enum lease_state state_of(struct reserve *store, const struct ip *ip)
 	return lease_state(store->dir, ip_format(ip, name));
 }
 
-static bool probe(struct reserve *store, struct range_walk *walk, struct ip *ip, const struct range **range)
+static bool probe(struct reserve *store, struct range_walk *walk, struct ip *ip,
+		  const struct range **range)
 {
 	for (int i = 0; i < PROBES && range_walk_next(walk, ip, range); i++)
 		if (state_of(store, ip) != LEASE_TAKEN)
@@ -277,8 +285,8 @@ static bool probe(struct reserve *store, struct range_walk *walk, struct ip *ip,
 }
 
 /* Go on with all names in hand; then, in a full set, look for files that a crash left empty. */
-static bool search_names(struct reserve *store, struct range_walk *walk, const range_set_t *set, const ips_t *taken,
-			 struct ip *ip, const struct range **range)
+static bool search_names(struct reserve *store, struct range_walk *walk, const range_set_t *set,
+			 const ips_t *taken, struct ip *ip, const struct range **range)
 {
 	while (range_walk_next(walk, ip, range))
 		if (taken->n == 0 || !bsearch(ip, taken->items, taken->n, sizeof(*ip), compare_ips))
@@ -286,7 +294,8 @@ static bool search_names(struct reserve *store, struct range_walk *walk, const r
 	list_each(used, taken) {
 		*range = range_set_find(set, used);
 		*ip = *used;
-		if (*range && !ip_equal(used, &(*range)->gateway) && state_of(store, used) == LEASE_EMPTY)
+		if (*range && !ip_equal(used, &(*range)->gateway) &&
+		    state_of(store, used) == LEASE_EMPTY)
 			return true;
 	}
 	return false;
@@ -311,8 +320,8 @@ static int fail_full(const range_set_t *set, const ips_t *taken, struct error *e
 	fail_code(err, CNI_TRY_AGAIN_LATER, ENOSPC, "no IP addresses available in range set: %s",
 		  range_set_text(set, &arena));
 	if (err)
-		snprintf(err->details, sizeof(err->details), "%d of %llu addresses in use", count_used(set, taken),
-			 (unsigned long long)range_set_size(set));
+		snprintf(err->details, sizeof(err->details), "%d of %llu addresses in use",
+			 count_used(set, taken), (unsigned long long)range_set_size(set));
 	return -ENOSPC;
 }
 
@@ -342,8 +351,8 @@ int reserve_peek(struct reserve *store, const range_set_t *set, unsigned index, 
 	return search(store, set, index, &ip, &range, err);
 }
 
-int reserve_any(struct reserve *store, const struct owner *owner, const range_set_t *set, unsigned index,
-		struct ip *ip, const struct range **range, struct error *err)
+int reserve_any(struct reserve *store, const struct owner *owner, const range_set_t *set,
+		unsigned index, struct ip *ip, const struct range **range, struct error *err)
 {
 	int r = refuse_duplicate(store, owner, set, NULL, err);
 
@@ -351,13 +360,14 @@ int reserve_any(struct reserve *store, const struct owner *owner, const range_se
 		r = search(store, set, index, ip, range, err);
 	if (r == 0)
 		r = take(store, owner, ip, index, err);
-	if (r == 0)             /* who took it does not keep to the lock */
-		return fail_code(err, CNI_TRY_AGAIN_LATER, EBUSY, "the address found free is taken by now");
+	if (r == 0) /* who took it does not keep to the lock */
+		return fail_code(err, CNI_TRY_AGAIN_LATER, EBUSY,
+				 "the address found free is taken by now");
 	return r < 0 ? r : 0;
 }
 
-int reserve_one(struct reserve *store, const struct owner *owner, const range_set_t *set, unsigned index,
-		const struct ip *ip, const struct range **range, struct error *err)
+int reserve_one(struct reserve *store, const struct owner *owner, const range_set_t *set,
+		unsigned index, const struct ip *ip, const struct range **range, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	char text[IP_TEXT_SIZE];
@@ -365,11 +375,11 @@ int reserve_one(struct reserve *store, const struct owner *owner, const range_se
 
 	*range = range_set_find(set, ip);
 	if (!*range)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s not in range set %s", ip_format(ip, text),
-				 range_set_text(set, &arena));
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s not in range set %s",
+				 ip_format(ip, text), range_set_text(set, &arena));
 	if (ip_equal(ip, &(*range)->gateway))
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "requested ip %s is subnet's gateway",
-				 ip_format(ip, text));
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
+				 "requested ip %s is subnet's gateway", ip_format(ip, text));
 	r = refuse_duplicate(store, owner, set, ip, err);
 	if (r == 0)
 		r = take(store, owner, ip, index, err);
@@ -377,14 +387,15 @@ int reserve_one(struct reserve *store, const struct owner *owner, const range_se
 		r = 0;
 	if (r == 0)
 		return fail_code(err, CNI_TRY_AGAIN_LATER, EADDRINUSE,
-				 "requested IP address %s is not available in range set %s", ip_format(ip, text),
-				 range_set_text(set, &arena));
+				 "requested IP address %s is not available in range set %s",
+				 ip_format(ip, text), range_set_text(set, &arena));
 	return r < 0 ? r : 0;
 }
 
 /* ---- releasing ---- */
 
-int reserve_release(struct reserve *store, const struct owner *owner, unsigned *n, struct error *err)
+int reserve_release(struct reserve *store, const struct owner *owner, unsigned *n,
+		    struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	struct error all = { 0 }, one;
@@ -406,7 +417,8 @@ int reserve_release(struct reserve *store, const struct owner *owner, unsigned *
 	return r < 0 ? r : -all.errnum;
 }
 
-int reserve_give_back(struct reserve *store, const struct owner *owner, const struct ip *ip, struct error *err)
+int reserve_give_back(struct reserve *store, const struct owner *owner, const struct ip *ip,
+		      struct error *err)
 {
 	struct lease lease = { .ip = *ip, .container = owner->container, .ifname = owner->ifname };
 	char name[IP_TEXT_SIZE];
@@ -430,7 +442,8 @@ int reserve_find(struct reserve *store, const struct owner *owner, struct arena 
 }
 
 /* Removes what is not valid; what stays is moved to the front of the list. */
-static unsigned remove_invalid(struct reserve *store, leases_t *leases, const owners_t *valid, struct error *err)
+static unsigned remove_invalid(struct reserve *store, leases_t *leases, const owners_t *valid,
+			       struct error *err)
 {
 	unsigned removed = 0;
 	size_t kept = 0;
@@ -467,7 +480,8 @@ int reserve_gc(struct reserve *store, const owners_t *valid, unsigned *n, struct
 	if (store->index >= 0)
 		temp_remove(store->index);
 	if (removed > 0 || !store->indexed)
-		store->indexed = store->index >= 0 && index_rebuild(store->index, &leases, NULL) == 0;
+		store->indexed =
+			store->index >= 0 && index_rebuild(store->index, &leases, NULL) == 0;
 	if (n)
 		*n = removed;
 	if (all.errnum && err)

@@ -16,22 +16,26 @@ struct reserve;
 
 /* Open and lock the network's directory, made when create is set (else -ENOENT when absent, nothing is made).
  * -ETIMEDOUT, code 11, after timeout_ms. */
-int  reserve_open(struct reserve **store, const char *data_dir, const char *network, bool create,
-		  unsigned timeout_ms, struct error *err) must_check;
+int reserve_open(struct reserve **store, const char *data_dir, const char *network, bool create,
+		 unsigned timeout_ms, struct error *err) must_check;
 void reserve_close(struct reserve *store);
 void reserve_closep(struct reserve **store);
 #define auto_reserve on_leave(reserve_closep)
 
 /* Any free address of set number `index`; the error of a full set says how many of how many are in use. */
-int reserve_any(struct reserve *store, const struct owner *owner, const range_set_t *set, unsigned index,
-		struct ip *ip, const struct range **range, struct error *err) must_check;
+int reserve_any(struct reserve *store, const struct owner *owner, const range_set_t *set,
+		unsigned index, struct ip *ip, const struct range **range,
+		struct error *err) must_check;
 /* The same without taking it. */
-int  reserve_peek(struct reserve *store, const range_set_t *set, unsigned index, struct error *err) must_check;
+int reserve_peek(struct reserve *store, const range_set_t *set, unsigned index,
+		 struct error *err) must_check;
 /* Just this one. */
-int reserve_one(struct reserve *store, const struct owner *owner, const range_set_t *set, unsigned index,
-		const struct ip *ip, const struct range **range, struct error *err) must_check;
+int reserve_one(struct reserve *store, const struct owner *owner, const range_set_t *set,
+		unsigned index, const struct ip *ip, const struct range **range,
+		struct error *err) must_check;
 /* All of the owner's; how many goes to *n (may be NULL). */
-int reserve_release(struct reserve *store, const struct owner *owner, unsigned *n, struct error *err) must_check;
+int reserve_release(struct reserve *store, const struct owner *owner, unsigned *n,
+		    struct error *err) must_check;
 /* Just this one of them. */
 int reserve_give_back(struct reserve *store, const struct owner *owner, const struct ip *ip,
 		      struct error *err) must_check;
@@ -39,8 +43,10 @@ int reserve_give_back(struct reserve *store, const struct owner *owner, const st
 int reserve_find(struct reserve *store, const struct owner *owner, struct arena *arena, ips_t *ips,
 		 struct error *err) must_check;
 /* Remove every lease whose owner is not valid, and everything a crash may have left. */
-int reserve_gc(struct reserve *store, const owners_t *valid, unsigned *n, struct error *err) must_check;
+int reserve_gc(struct reserve *store, const owners_t *valid, unsigned *n,
+	       struct error *err) must_check;
 /* How many leases lie in the set. */
-int reserve_used(struct reserve *store, const range_set_t *set, uint64_t *used, struct error *err) must_check;
+int reserve_used(struct reserve *store, const range_set_t *set, uint64_t *used,
+		 struct error *err) must_check;
 
 #endif

@@ -78,7 +78,7 @@ TEST(file_replace_and_read)
 	check_str(data, "");
 	check_int(file_replace(in_folder("no/x"), 0600, "x", 1, false, &err), -ENOENT);
 	check_int(file_replace(folder, 0600, "x", 1, false, &err), -EISDIR);
-	check_int(folder_files(), 3);        /* a, fifo, empty: a failure leaves no temporary file */
+	check_int(folder_files(), 3); /* a, fifo, empty: a failure leaves no temporary file */
 	folder_remove();
 }
 
@@ -97,7 +97,8 @@ TEST(file_replace_is_atomic)
 	writer = fork();
 	if (writer == 0)
 		for (int i = 0;; i++)
-			if (file_replace(in_folder("f"), 0600, i % 2 ? a : b, i % 2 ? sizeof(a) : sizeof(b), false, NULL))
+			if (file_replace(in_folder("f"), 0600, i % 2 ? a : b,
+					 i % 2 ? sizeof(a) : sizeof(b), false, NULL))
 				_exit(1);
 	for (int i = 0; i < 300; i++) {
 		size_t size = 0;
@@ -189,7 +190,8 @@ TEST(lock_times_out_and_leaves_no_trace)
 	check_int(lock_take(in_folder("lock"), 0640, 120, &fd, &err), -ETIMEDOUT);
 	check(elapsed_ms(&start) >= 119);
 	check_int(err.code, CNI_TRY_AGAIN_LATER);
-	snprintf(want, sizeof(want), "lock %s: still held by another process after 120 ms", in_folder("lock"));
+	snprintf(want, sizeof(want), "lock %s: still held by another process after 120 ms",
+		 in_folder("lock"));
 	check_str(err.message, want);
 	check_int(fd, -1);
 	check_int(lock_take(in_folder("lock"), 0640, 0, &fd, &err), -ETIMEDOUT);
@@ -237,7 +239,8 @@ TEST(lock_follows_the_path)
 	unlink(in_folder("lock"));
 	close(open(in_folder("lock"), O_CREAT | O_WRONLY, 0640));
 	check_ok(lock_take(in_folder("lock"), 0640, 30000, &fd, &err), err);
-	check(fstat(fd, &held) == 0 && stat(in_folder("lock"), &named) == 0 && held.st_ino == named.st_ino);
+	check(fstat(fd, &held) == 0 && stat(in_folder("lock"), &named) == 0 &&
+	      held.st_ino == named.st_ino);
 	close(fd);
 	waitpid(pid, NULL, 0);
 	folder_remove();

@@ -38,17 +38,27 @@ static const char *cidr_text(struct cidr value)
 TEST(ip_text_is_canonical)
 {
 	static const char *const cases[][2] = {
-		{ "10.0.0.1", "10.0.0.1" }, { "255.255.255.255", "255.255.255.255" }, { "0.0.0.0", "0.0.0.0" },
-		{ "::", "::" }, { "::1", "::1" }, { "1::", "1::" }, { "FD00::A", "fd00::a" },
+		{ "10.0.0.1", "10.0.0.1" },
+		{ "255.255.255.255", "255.255.255.255" },
+		{ "0.0.0.0", "0.0.0.0" },
+		{ "::", "::" },
+		{ "::1", "::1" },
+		{ "1::", "1::" },
+		{ "FD00::A", "fd00::a" },
 		{ "2001:0db8:0:0:0:0:0:1", "2001:db8::1" },
-		{ "2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1" },        /* first of equal runs */
-		{ "2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1" },      /* one group is not shortened */
-		{ "2001:0:0:1:0:0:0:1", "2001:0:0:1::1" },               /* the longest run */
-		{ "1:0:0:0:0:0:0:0", "1::" }, { "0:0:0:0:0:0:0:1", "::1" }, { "1:2:3:4:5:6:7:0", "1:2:3:4:5:6:7:0" },
-		{ "0:0:1:2:3:4:5:6", "::1:2:3:4:5:6" }, { "1:2:3:4:5:6:0:0", "1:2:3:4:5:6::" },
-		{ "::10.0.0.1", "::a00:1" },                             /* v4-compatible: no dots, as the reference */
-		{ "::ffff:10.0.0.1", "10.0.0.1" }, { "::ffff:a00:1", "10.0.0.1" },
-		{ "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
+		{ "2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1" },    /* first of equal runs */
+		{ "2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1" }, /* one group is not shortened */
+		{ "2001:0:0:1:0:0:0:1", "2001:0:0:1::1" },          /* the longest run */
+		{ "1:0:0:0:0:0:0:0", "1::" },
+		{ "0:0:0:0:0:0:0:1", "::1" },
+		{ "1:2:3:4:5:6:7:0", "1:2:3:4:5:6:7:0" },
+		{ "0:0:1:2:3:4:5:6", "::1:2:3:4:5:6" },
+		{ "1:2:3:4:5:6:0:0", "1:2:3:4:5:6::" },
+		{ "::10.0.0.1", "::a00:1" }, /* v4-compatible: no dots, as the reference */
+		{ "::ffff:10.0.0.1", "10.0.0.1" },
+		{ "::ffff:a00:1", "10.0.0.1" },
+		{ "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		  "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
@@ -59,35 +69,84 @@ TEST(ip_text_is_canonical)
 TEST(ip_parse_is_strict)
 {
 	static const char *const bad[] = {
-		"", " ", "10", "10.1", "10.1.2", "10.1.2.3.4", "10.1.2.256", "10.1.2.-1", "010.1.2.3", "10.1.2.03", "10.1.2.3 ",
-		" 10.1.2.3", "10.1.2.3/24", "0x0a.1.2.3", "a.b.c.d", ":", ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9",
-		"12345::", "fe80::1%eth0", "::ffff:10.0.0", "g::", "1:2:3:4:5:6:7::8:9",
+		"",
+		" ",
+		"10",
+		"10.1",
+		"10.1.2",
+		"10.1.2.3.4",
+		"10.1.2.256",
+		"10.1.2.-1",
+		"010.1.2.3",
+		"10.1.2.03",
+		"10.1.2.3 ",
+		" 10.1.2.3",
+		"10.1.2.3/24",
+		"0x0a.1.2.3",
+		"a.b.c.d",
+		":",
+		":::",
+		"1::2::3",
+		"1:2:3:4:5:6:7",
+		"1:2:3:4:5:6:7:8:9",
+		"12345::",
+		"fe80::1%eth0",
+		"::ffff:10.0.0",
+		"g::",
+		"1:2:3:4:5:6:7::8:9",
 	};
 	static const char *const bad_cidrs[] = {
-		"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/+1", "10.0.0.0/08", "10.0.0.0/8 ", "/8", "::/129",
-		"10.0.0.0/8/8", "10.0.0.0/255.0.0.0", "::ffff:10.0.0.0/95", "fe80::1%1/64",
+		"10.0.0.0",
+		"10.0.0.0/",
+		"10.0.0.0/33",
+		"10.0.0.0/-1",
+		"10.0.0.0/+1",
+		"10.0.0.0/08",
+		"10.0.0.0/8 ",
+		"/8",
+		"::/129",
+		"10.0.0.0/8/8",
+		"10.0.0.0/255.0.0.0",
+		"::ffff:10.0.0.0/95",
+		"fe80::1%1/64",
 		"1111111111111111111111111111111111111111111111111111/8",
 	};
 	struct ip address;
 	struct cidr network;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		unit_check(!ip_parse(bad[i], &address), __FILE__, __LINE__, "\"%s\" parses", bad[i]);
+		unit_check(!ip_parse(bad[i], &address), __FILE__, __LINE__, "\"%s\" parses",
+			   bad[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(bad_cidrs); i++)
-		unit_check(!cidr_parse(bad_cidrs[i], &network), __FILE__, __LINE__, "\"%s\" parses", bad_cidrs[i]);
+		unit_check(!cidr_parse(bad_cidrs[i], &network), __FILE__, __LINE__, "\"%s\" parses",
+			   bad_cidrs[i]);
 }
 
 TEST(ip_add_carries_and_wraps)
 {
-	static const struct { const char *from; int64_t delta; const char *to; } cases[] = {
-		{ "10.0.0.255", 1, "10.0.1.0" }, { "10.0.1.0", -1, "10.0.0.255" }, { "255.255.255.255", 1, "0.0.0.0" },
-		{ "0.0.0.0", -1, "255.255.255.255" }, { "10.0.0.1", 0, "10.0.0.1" }, { "0.0.0.0", 4294967295, "255.255.255.255" },
-		{ "0.0.0.0", 4294967296, "0.0.0.0" }, { "10.255.255.255", 1, "11.0.0.0" }, { "10.0.0.0", 65536, "10.1.0.0" },
+	static const struct {
+		const char *from;
+		int64_t delta;
+		const char *to;
+	} cases[] = {
+		{ "10.0.0.255", 1, "10.0.1.0" },
+		{ "10.0.1.0", -1, "10.0.0.255" },
+		{ "255.255.255.255", 1, "0.0.0.0" },
+		{ "0.0.0.0", -1, "255.255.255.255" },
+		{ "10.0.0.1", 0, "10.0.0.1" },
+		{ "0.0.0.0", 4294967295, "255.255.255.255" },
+		{ "0.0.0.0", 4294967296, "0.0.0.0" },
+		{ "10.255.255.255", 1, "11.0.0.0" },
+		{ "10.0.0.0", 65536, "10.1.0.0" },
 		{ "10.0.0.0", -65537, "9.254.255.255" },
-		{ "fd00::ffff", 1, "fd00::1:0" }, { "fd00::", -1, "fcff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
-		{ "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 1, "::" }, { "::", -1, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
-		{ "::", INT64_MAX, "::7fff:ffff:ffff:ffff" }, { "::", INT64_MIN, "ffff:ffff:ffff:ffff:8000::" },
-		{ "0:0:0:1::", -1, "::ffff:ffff:ffff:ffff" }, { "::ffff:ffff:ffff:ffff", 1, "0:0:0:1::" },
+		{ "fd00::ffff", 1, "fd00::1:0" },
+		{ "fd00::", -1, "fcff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
+		{ "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 1, "::" },
+		{ "::", -1, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
+		{ "::", INT64_MAX, "::7fff:ffff:ffff:ffff" },
+		{ "::", INT64_MIN, "ffff:ffff:ffff:ffff:8000::" },
+		{ "0:0:0:1::", -1, "::ffff:ffff:ffff:ffff" },
+		{ "::ffff:ffff:ffff:ffff", 1, "0:0:0:1::" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -99,12 +158,14 @@ TEST(ip_add_carries_and_wraps)
 
 TEST(ip_add_and_distance_are_inverse)
 {
-	static const char *const starts[] = { "0.0.0.0", "10.0.0.200", "10.0.255.1", "::", "fd00::fff0", "fd00::ffff:ff01" };
+	static const char *const starts[] = { "0.0.0.0", "10.0.0.200", "10.0.255.1",
+					      "::",      "fd00::fff0", "fd00::ffff:ff01" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
 		struct ip a = ip(starts[i]);
 
-		for (int64_t delta = 0; delta < 70000; delta = delta < 600 ? delta + 1 : delta * 3) {
+		for (int64_t delta = 0; delta < 70000;
+		     delta = delta < 600 ? delta + 1 : delta * 3) {
 			struct ip b = ip_add(&a, delta), back = ip_add(&b, -delta);
 
 			check(ip_equal(&a, &back));
@@ -118,8 +179,10 @@ TEST(ip_add_and_distance_are_inverse)
 
 TEST(ip_distance_saturates)
 {
-	struct ip a = ip("::"), b = ip("0:0:0:1::"), last = ip("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
-	struct ip v4 = ip("0.0.0.0"), v4_last = ip("255.255.255.255"), below = ip("::ffff:ffff:ffff:ffff");
+	struct ip a = ip("::"), b = ip("0:0:0:1::"),
+		  last = ip("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+	struct ip v4 = ip("0.0.0.0"), v4_last = ip("255.255.255.255"),
+		  below = ip("::ffff:ffff:ffff:ffff");
 
 	check(ip_distance(&a, &last) == UINT64_MAX);
 	check(ip_distance(&a, &b) == UINT64_MAX);
@@ -133,20 +196,41 @@ TEST(ip_distance_saturates)
 
 TEST(ip_classes)
 {
-	static const struct { const char *text; const char *class; } cases[] = {
-		{ "0.0.0.0", "unspecified" }, { "::", "unspecified" }, { "127.0.0.1", "loopback" }, { "127.255.0.9", "loopback" },
-		{ "::1", "loopback" }, { "224.0.0.1", "multicast" }, { "239.255.255.255", "multicast" }, { "ff02::1", "multicast" },
-		{ "169.254.0.1", "link-local" }, { "fe80::1", "link-local" }, { "febf::1", "link-local" }, { "fec0::1", "global" },
-		{ "10.0.0.1", "global" }, { "223.255.255.255", "global" }, { "128.0.0.1", "global" }, { "::2", "global" },
-		{ "fd00::1", "global" }, { "255.255.255.255", "broadcast" }, { "240.0.0.1", "global" },
-		{ "::ffff:127.0.0.1", "loopback" }, { "169.255.0.1", "global" },
+	static const struct {
+		const char *text;
+		const char *class;
+	} cases[] = {
+		{ "0.0.0.0", "unspecified" },
+		{ "::", "unspecified" },
+		{ "127.0.0.1", "loopback" },
+		{ "127.255.0.9", "loopback" },
+		{ "::1", "loopback" },
+		{ "224.0.0.1", "multicast" },
+		{ "239.255.255.255", "multicast" },
+		{ "ff02::1", "multicast" },
+		{ "169.254.0.1", "link-local" },
+		{ "fe80::1", "link-local" },
+		{ "febf::1", "link-local" },
+		{ "fec0::1", "global" },
+		{ "10.0.0.1", "global" },
+		{ "223.255.255.255", "global" },
+		{ "128.0.0.1", "global" },
+		{ "::2", "global" },
+		{ "fd00::1", "global" },
+		{ "255.255.255.255", "broadcast" },
+		{ "240.0.0.1", "global" },
+		{ "::ffff:127.0.0.1", "loopback" },
+		{ "169.255.0.1", "global" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct ip a = ip(cases[i].text);
-		const char *class = ip_is_unspecified(&a) ? "unspecified" : ip_is_loopback(&a) ? "loopback" :
-				    ip_is_multicast(&a) ? "multicast" : ip_is_link_local(&a) ? "link-local" :
-				    ip_is_global_unicast(&a) ? "global" : "broadcast";
+		const char *class = ip_is_unspecified(&a)      ? "unspecified"
+				    : ip_is_loopback(&a)       ? "loopback"
+				    : ip_is_multicast(&a)      ? "multicast"
+				    : ip_is_link_local(&a)     ? "link-local"
+				    : ip_is_global_unicast(&a) ? "global"
+							       : "broadcast";
 
 		check_str(class, cases[i].class);
 		check_int(ip_is_global_unicast(&a), streq(class, "global"));
@@ -183,16 +267,20 @@ TEST(cidr_network_and_last)
 /* Every prefix length: what the network holds, and what lies one outside. */
 TEST(cidr_contains_its_edges_only)
 {
-	static const char *const addresses[] = { "170.85.170.85", "aa55:aa55:aa55:aa55:aa55:aa55:aa55:aa55" };
+	static const char *const addresses[] = { "170.85.170.85",
+						 "aa55:aa55:aa55:aa55:aa55:aa55:aa55:aa55" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
 		struct ip a = ip(addresses[i]);
 
 		for (unsigned prefix = 0; prefix <= ip_bits(&a); prefix++) {
-			struct cidr value = { .ip = a, .prefix = (uint8_t)prefix }, network = cidr_network(&value);
-			struct ip last = cidr_last(&value), before = ip_add(&network.ip, -1), after = ip_add(&last, 1);
+			struct cidr value = { .ip = a, .prefix = (uint8_t)prefix },
+				    network = cidr_network(&value);
+			struct ip last = cidr_last(&value), before = ip_add(&network.ip, -1),
+				  after = ip_add(&last, 1);
 
-			check(cidr_contains(&value, &a) && cidr_contains(&value, &network.ip) && cidr_contains(&value, &last));
+			check(cidr_contains(&value, &a) && cidr_contains(&value, &network.ip) &&
+			      cidr_contains(&value, &last));
 			check_int(cidr_contains(&value, &before), prefix == 0);
 			check_int(cidr_contains(&value, &after), prefix == 0);
 			check(ip_compare(&network.ip, &a) <= 0 && ip_compare(&a, &last) <= 0);
@@ -203,17 +291,24 @@ TEST(cidr_contains_its_edges_only)
 
 TEST(cidr_overlap)
 {
-	static const struct { const char *a, *b; bool overlap; } cases[] = {
-		{ "10.0.0.0/8", "10.1.0.0/16", true }, { "10.1.0.0/16", "10.2.0.0/16", false }, { "0.0.0.0/0", "10.0.0.1/32", true },
-		{ "10.0.0.1/32", "10.0.0.1/32", true }, { "10.0.0.0/31", "10.0.0.2/31", false }, { "fd00::/64", "fd00::1/128", true },
-		{ "fd00::/64", "fd00:0:0:1::/64", false }, { "0.0.0.0/0", "::/0", false }, { "10.0.0.128/25", "10.0.0.5/24", true },
+	static const struct {
+		const char *a, *b;
+		bool overlap;
+	} cases[] = {
+		{ "10.0.0.0/8", "10.1.0.0/16", true },     { "10.1.0.0/16", "10.2.0.0/16", false },
+		{ "0.0.0.0/0", "10.0.0.1/32", true },      { "10.0.0.1/32", "10.0.0.1/32", true },
+		{ "10.0.0.0/31", "10.0.0.2/31", false },   { "fd00::/64", "fd00::1/128", true },
+		{ "fd00::/64", "fd00:0:0:1::/64", false }, { "0.0.0.0/0", "::/0", false },
+		{ "10.0.0.128/25", "10.0.0.5/24", true },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct cidr a = cidr(cases[i].a), b = cidr(cases[i].b);
 
-		unit_check(cidr_overlaps(&a, &b) == cases[i].overlap, __FILE__, __LINE__, "%s, %s", cases[i].a, cases[i].b);
-		unit_check(cidr_overlaps(&b, &a) == cases[i].overlap, __FILE__, __LINE__, "%s, %s", cases[i].b, cases[i].a);
+		unit_check(cidr_overlaps(&a, &b) == cases[i].overlap, __FILE__, __LINE__, "%s, %s",
+			   cases[i].a, cases[i].b);
+		unit_check(cidr_overlaps(&b, &a) == cases[i].overlap, __FILE__, __LINE__, "%s, %s",
+			   cases[i].b, cases[i].a);
 	}
 }
 
@@ -241,8 +336,15 @@ TEST(ip_make_keeps_the_family)
 TEST(mac_text)
 {
 	static const char *const bad[] = {
-		"", "aa:bb:cc:dd:ee", "aa:bb:cc:dd:ee:f", "aa:bb:cc:dd:ee:ff:00", "aabb.ccdd.eeff", "aa:bb:cc:dd:ee:gg",
-		"aa:bb:cc:dd-ee-ff", "aa bb cc dd ee ff", "aa:bb:cc:dd:ee:f ",
+		"",
+		"aa:bb:cc:dd:ee",
+		"aa:bb:cc:dd:ee:f",
+		"aa:bb:cc:dd:ee:ff:00",
+		"aabb.ccdd.eeff",
+		"aa:bb:cc:dd:ee:gg",
+		"aa:bb:cc:dd-ee-ff",
+		"aa bb cc dd ee ff",
+		"aa:bb:cc:dd:ee:f ",
 	};
 	char text[MAC_TEXT_SIZE];
 	struct mac a, b;

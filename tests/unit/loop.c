@@ -113,7 +113,7 @@ TEST(loop_signals_are_delivered_and_unblocked_after)
 	check(loop_after(loop, 20, stop, (void *)"!", &err) > 0);
 	check_int(loop_run(loop, &err), 42);
 	check(streq(trace, "ht!") || streq(trace, "th!"));
-	raise(SIGTERM);                       /* never read: must not end us when the loop closes */
+	raise(SIGTERM); /* never read: must not end us when the loop closes */
 	loop_close(loop);
 	sigprocmask(SIG_BLOCK, NULL, &mask);
 	check(!sigismember(&mask, SIGTERM) && !sigismember(&mask, SIGHUP));

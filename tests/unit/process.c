@@ -8,9 +8,12 @@
 #include <fcntl.h>
 #include <time.h>
 
-#define RUN(request, ...) \
-	process_run(&(struct process){ .path = "sh", ##__VA_ARGS__, \
-		    .argv = (const char *const[]){ "sh", "-c", (request), NULL } }, &arena, &result, &err)
+#define RUN(request, ...)                                                                          \
+	process_run(                                                                               \
+		&(struct process){ .path = "sh",                                                   \
+				   ##__VA_ARGS__,                                                  \
+				   .argv = (const char *const[]){ "sh", "-c", (request), NULL } }, \
+		&arena, &result, &err)
 
 TEST(process_output_status_and_input)
 {
@@ -55,7 +58,8 @@ TEST(process_that_ignores_its_input_does_not_kill_us)
 	size_t size = 700000;
 	sigset_t pending;
 
-	check_ok(RUN("exec <&-; echo ok", .input = arena_alloc(&arena, size), .input_size = size), err);
+	check_ok(RUN("exec <&-; echo ok", .input = arena_alloc(&arena, size), .input_size = size),
+		 err);
 	check_str(result.output, "ok\n");
 	sigpending(&pending);
 	check(!sigismember(&pending, SIGPIPE));
@@ -75,6 +79,17 @@ TEST(process_deadline_kills_and_reaps)
 	check_str(err.message, "sh: killed after 100 ms without an end");
 	check_ok(RUN("echo quick", .timeout_ms = 60000), err);
 	check_str(result.output, "quick\n");
+}
+
+TEST(process_that_writes_without_end_meets_its_deadline)
+{
+	auto_arena struct arena arena = { 0 };
+	struct process_result result;
+	struct error err = { 0 };
+
+	check_int(RUN("exec yes", .timeout_ms = 100), -ETIMEDOUT);
+	check_ok(RUN("yes & echo $!; sleep 0.05", .timeout_ms = 20000), err);
+	check(atoi(result.output) > 1 || strstr(result.output, "y\n"));
 }
 
 TEST(process_grandchild_that_keeps_the_pipe_is_not_waited_for)
@@ -98,14 +113,15 @@ TEST(process_child_has_clean_signals_and_descriptors)
 	struct process_result result;
 	struct error err = { 0 };
 	sigset_t mask, old_mask;
-	auto_close int fd = open("/dev/null", O_RDONLY);      /* not close-on-exec */
+	auto_close int fd = open("/dev/null", O_RDONLY); /* not close-on-exec */
 
 	sigfillset(&mask);
 	sigprocmask(SIG_SETMASK, &mask, &old_mask);
 	sigaction(SIGPIPE, &ignore, &old);
 	/* 32 and 33 belong to the C library, which lets nobody reset them. */
 	check_ok(RUN("grep -E '^Sig(Blk|Ign):' /proc/self/status | sed s/180000000/000000000/;"
-		     "ls /proc/self/fd | wc -l"), err);
+		     "ls /proc/self/fd | wc -l"),
+		 err);
 	check_str(result.output, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n4\n");
 	sigaction(SIGPIPE, NULL, &now);
 	check(now.sa_handler == SIG_IGN);

@@ -16,11 +16,16 @@ static range_set_t set;
 
 static const char *shell(const char *format, const char *arg)
 {
-	const char *const argv[] = { "sh", "-c", arena_printf(&arena, "cd %s/net 2>/dev/null || cd %s; %s", root, root,
-				     arena_printf(&arena, "%s%s", format, arg)), NULL };
+	const char *const argv[] = { "sh", "-c",
+				     arena_printf(&arena, "cd %s/net 2>/dev/null || cd %s; %s",
+						  root, root,
+						  arena_printf(&arena, "%s%s", format, arg)),
+				     NULL };
 	struct process_result result;
 
-	check_ok(process_run(&(struct process){ .path = "sh", .argv = argv }, &arena, &result, &err), err);
+	check_ok(
+		process_run(&(struct process){ .path = "sh", .argv = argv }, &arena, &result, &err),
+		err);
 	if (result.output_size && result.output[result.output_size - 1] == '\n')
 		result.output[result.output_size - 1] = '\0';
 	return result.output;
@@ -88,7 +93,9 @@ static const char *one(const char *container, const char *address)
 
 	err = (struct error){ 0 };
 	ip_parse(address, &ip);
-	return reserve_one(store, &who, &set, 0, &ip, &range, &err) < 0 ? arena_strdup(&arena, err.message) : "done";
+	return reserve_one(store, &who, &set, 0, &ip, &range, &err) < 0
+		       ? arena_strdup(&arena, err.message)
+		       : "done";
 }
 
 static int release(const char *container)
@@ -123,8 +130,9 @@ static const char *held(const char *container)
 /* Leases and index name the same, and nothing else is there. */
 static void check_consistent(void)
 {
-	check_str(SHELL("for f in *.*.*.*; do [ -s $f ] && echo $f $(head -1 $f | tr -d '\\r'):$(tail -1 $f); done | sort"),
-		  SHELL("cd ../.cnibox/net; for f in *:*:*; do [ -L $f ] && echo $(readlink $f) ${f%:*}; done | sort"));
+	check_str(
+		SHELL("for f in *.*.*.*; do [ -s $f ] && echo $f $(head -1 $f | tr -d '\\r'):$(tail -1 $f); done | sort"),
+		SHELL("cd ../.cnibox/net; for f in *:*:*; do [ -L $f ] && echo $(readlink $f) ${f%:*}; done | sort"));
 	check_str(SHELL("ls -A ../.cnibox/net | grep -v :"), "");
 }
 
@@ -135,12 +143,13 @@ TEST(reserve_writes_what_the_reference_writes)
 	check_str(any("b"), "10.1.0.3");
 	check_str(SHELL("stat -c '%a %s %n' * | sort -k3"),
 		  "600 7 10.1.0.2\n600 7 10.1.0.3\n600 8 last_reserved_ip.0\n750 0 lock");
-	check_str(SHELL("od -An -c 10.1.0.2; cat last_reserved_ip.0"), "   a  \\r  \\n   e   t   h   0\n10.1.0.3");
+	check_str(SHELL("od -An -c 10.1.0.2; cat last_reserved_ip.0"),
+		  "   a  \\r  \\n   e   t   h   0\n10.1.0.3");
 	check_str(SHELL("stat -c %a ."), "755");
 	check_consistent();
 	check_int(release("a"), 1);
 	check_int(release("a"), 0);
-	check_str(any("c"), "10.1.0.4");           /* on from the last, not the first that is free */
+	check_str(any("c"), "10.1.0.4"); /* on from the last, not the first that is free */
 	check_consistent();
 	end();
 }
@@ -153,7 +162,7 @@ TEST(reserve_last_address_gets_shorter)
 	check_str(any("a"), "10.1.0.2");
 	check_str(SHELL("cat last_reserved_ip.0"), "10.1.0.2");
 	SHELL("rm last_reserved_ip.0; ln -s ../elsewhere last_reserved_ip.0");
-	check_str(any("b"), "10.1.0.3");           /* and a link is not followed */
+	check_str(any("b"), "10.1.0.3"); /* and a link is not followed */
 	check_str(SHELL("ls .. | tr '\\n' ' '"), "net ");
 	end();
 }
@@ -176,15 +185,20 @@ TEST(reserve_refuses_duplicates)
 {
 	begin(10);
 	check_str(any("a"), "10.1.0.2");
-	check_str(any("a"), "10.1.0.2 has been allocated to a, duplicate allocation is not allowed");
-	check_str(one("a", "10.1.0.5"), "10.1.0.2 has been allocated to a, duplicate allocation is not allowed");
-	check_str(one("a", "10.1.0.2"), "requested IP address 10.1.0.2 is not available in range set 10.1.0.2-10.1.0.10");
-	check_str(one("b", "10.1.0.2"), "requested IP address 10.1.0.2 is not available in range set 10.1.0.2-10.1.0.10");
+	check_str(any("a"),
+		  "10.1.0.2 has been allocated to a, duplicate allocation is not allowed");
+	check_str(one("a", "10.1.0.5"),
+		  "10.1.0.2 has been allocated to a, duplicate allocation is not allowed");
+	check_str(one("a", "10.1.0.2"),
+		  "requested IP address 10.1.0.2 is not available in range set 10.1.0.2-10.1.0.10");
+	check_str(one("b", "10.1.0.2"),
+		  "requested IP address 10.1.0.2 is not available in range set 10.1.0.2-10.1.0.10");
 	check_str(one("b", "10.1.0.1"), "10.1.0.1 not in range set 10.1.0.2-10.1.0.10");
 	check_str(one("b", "10.1.0.7"), "done");
 	check_str(any("c"), "10.1.0.8");
 	SHELL("printf old >10.1.0.9");
-	check_str(any("old"), "10.1.0.9 has been allocated to old, duplicate allocation is not allowed");
+	check_str(any("old"),
+		  "10.1.0.9 has been allocated to old, duplicate allocation is not allowed");
 	end();
 }
 
@@ -233,7 +247,8 @@ TEST(reserve_notices_what_others_write)
 	check_str(any("a"), "10.1.0.2");
 	SHELL("printf 'go\\r\\neth0' >10.1.0.3; printf 10.1.0.3 >last_reserved_ip.0");
 	check_str(held("go"), "10.1.0.3");
-	check_str(any("go"), "10.1.0.3 has been allocated to go, duplicate allocation is not allowed");
+	check_str(any("go"),
+		  "10.1.0.3 has been allocated to go, duplicate allocation is not allowed");
 	check_str(any("b"), "10.1.0.4");
 	SHELL("rm 10.1.0.4");
 	check_str(held("b"), "");
@@ -262,7 +277,7 @@ TEST(reserve_legacy_leases)
 	begin(20);
 	check_str(any("a"), "10.1.0.2");
 	SHELL("printf a >10.1.0.5; printf 'old\\n' >10.1.0.6; printf old >10.1.0.7");
-	check_str(held("a"), "10.1.0.2");               /* its own first; the legacy ones only when it has none */
+	check_str(held("a"), "10.1.0.2"); /* its own first; the legacy ones only when it has none */
 	check_int(release("a"), 1);
 	check_int(release("a"), 1);
 	check_int(release("old"), 2);
@@ -328,7 +343,8 @@ TEST(reserve_gc_is_exact)
 		check_ok(reserve_gc(store, &valid, &n, &err), err);
 		check_int(n, 0);
 	}
-	check_str(SHELL("ls | tr '\\n' ' '"), "10.1.0.10 10.1.0.2 fd00::1 last_reserved_ip.0 lock notes ");
+	check_str(SHELL("ls | tr '\\n' ' '"),
+		  "10.1.0.10 10.1.0.2 fd00::1 last_reserved_ip.0 lock notes ");
 	check_str(SHELL("cat 10.1.0.2 | tr '\\r\\n' '|'"), "live||eth0");
 	check_str(SHELL("ls -A ../.cnibox/net | wc -l"), "3");
 	check_str(held("live"), "10.1.0.2 fd00::1");

@@ -25,10 +25,16 @@ TEST(sha512_names_of_the_reference)
 TEST(base64_rfc4648_vectors)
 {
 	static const char *const cases[][2] = {
-		{ "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" },
+		{ "", "" },
+		{ "f", "Zg==" },
+		{ "fo", "Zm8=" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" },
 		{ "foobar", "Zm9vYmFy" },
 	};
-	static const char *const bad[] = { "Z", "Zg", "Zg=", "Zg===", "Zm9v=", "Z===", "====", "Zg==Zg==", "Zm 9", "Zh==", "Zm9=", "Zm8\n" };
+	static const char *const bad[] = { "Z",    "Zg",       "Zg=",  "Zg===", "Zm9v=", "Z===",
+					   "====", "Zg==Zg==", "Zm 9", "Zh==",  "Zm9=",  "Zm8\n" };
 	auto_arena struct arena arena = { 0 };
 	unsigned char all[256];
 	size_t size;
@@ -39,7 +45,8 @@ TEST(base64_rfc4648_vectors)
 		check_int(size, strlen(cases[i][0]));
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		unit_check(!base64_decode(&arena, bad[i], &size), __FILE__, __LINE__, "\"%s\" decodes", bad[i]);
+		unit_check(!base64_decode(&arena, bad[i], &size), __FILE__, __LINE__,
+			   "\"%s\" decodes", bad[i]);
 	for (size_t i = 0; i < 256; i++)
 		all[i] = (unsigned char)i;
 	check(memcmp(base64_decode(&arena, base64_encode(&arena, all, 256), &size), all, 256) == 0);
@@ -48,7 +55,8 @@ TEST(base64_rfc4648_vectors)
 
 TEST(nearest_word_suggests_little_and_well)
 {
-	static const char *const words[] = { "bridge", "loopback", "ptp", "macvlan", "ipvlan", "vlan", "host-local" };
+	static const char *const words[] = { "bridge", "loopback", "ptp",       "macvlan",
+					     "ipvlan", "vlan",     "host-local" };
 	const size_t n = ARRAY_SIZE(words);
 	char long_word[200];
 
