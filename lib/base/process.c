@@ -161,10 +161,10 @@ static void input_ready(struct loop *loop, void *arg)
 {
 	struct run *run = arg;
 	const char *data = run->process->input;
-	ssize_t n = 0;
 
 	while (run->written < run->process->input_size) {
-		n = write(run->input, data + run->written, run->process->input_size - run->written);
+		ssize_t n = write(run->input, data + run->written,
+				  run->process->input_size - run->written);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)

@@ -36,15 +36,13 @@ char *base64_encode(struct arena *arena, const void *data, size_t size)
 
 	text = out = arena_alloc(arena, (size / 3 + 1) * 4 + 1);
 	for (size_t i = 0; i < size; i += 3) {
-		size_t left = size - i, n = left < 3 ? left : 3;
-		uint32_t bits = (uint32_t)in[i] << 16;
+		uint8_t group[3] = { 0 };
 
-		bits |= n > 1 ? (uint32_t)in[i + 1] << 8 : 0;
-		bits |= n > 2 ? in[i + 2] : 0;
-		*out++ = base64_letters[bits >> 18];
-		*out++ = base64_letters[bits >> 12 & 63];
-		*out++ = n > 1 ? base64_letters[bits >> 6 & 63] : '=';
-		*out++ = n > 2 ? base64_letters[bits & 63] : '=';
+		memcpy(group, in + i, size - i < 3 ? size - i : 3);
+		*out++ = base64_letters[group[0] >> 2];
+		*out++ = base64_letters[(group[0] & 3) << 4 | group[1] >> 4];
+		*out++ = i + 1 < size ? base64_letters[(group[1] & 15) << 2 | group[2] >> 6] : '=';
+		*out++ = i + 2 < size ? base64_letters[group[2] & 63] : '=';
 	}
 	return text;
 }
