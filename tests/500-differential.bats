@@ -17,17 +17,27 @@ same() {
 	in_node "$REFERENCE" fixture_observe "$name" "$dir/reference" >"$dir/reference.log" 2>&1 ||
 		{ cat "$dir/reference.log"; return 1; }
 	in_node "$PLUGINS" fixture_observe "$name" "$dir/ours" >"$dir/ours.log" 2>&1 || { cat "$dir/ours.log"; return 1; }
-	fixture_comparable "$name" "$dir/reference" >"$dir/reference.json"
-	fixture_comparable "$name" "$dir/ours" >"$dir/ours.json"
+	fixture_comparable "$name" "$dir/reference" >"$dir/reference.json" || return
+	fixture_comparable "$name" "$dir/ours" >"$dir/ours.json" || return
 	! fixture_is "$name" .fails || want=1
 	jq -e ".status == $want" "$dir/ours" >/dev/null || flunk "ADD does not exit $want" "$(<"$dir/ours.log")" || return
-	diff -u --label reference --label ours "$dir/reference.json" "$dir/ours.json" && return
-	cat "$dir/ours.log"
-	return 1
+	diff -u --label reference --label ours "$dir/reference.json" "$dir/ours.json" || { cat "$dir/ours.log"; return 1; }
+	[[ $want == 0 || $PLUGINS == "$REFERENCE" ]] ||
+		diff -u --label before <(jq -S .before "$dir/ours") --label after <(jq -S '.added | del(.files)' "$dir/ours")
 }
 
 has_reason() {
 	fixture_is "$1" '.differences // [] | all(.why | length > 10)' || flunk "a difference without a reason"
+}
+
+@test "a difference is seen" {
+	local seen=$BATS_TEST_TMPDIR/seen before
+	in_node "$REFERENCE" fixture_observe bridge-gateway "$seen" >/dev/null 2>&1
+	before=$(fixture_comparable bridge-gateway "$seen")
+	assert_json "there is something to compare" "$before" '.status == 0 and .del == 0 and (.added.ctr.links | length) == 2'
+	refute "a random address is left" grep -E '"([0-9a-f]{2}:){5}[0-9a-f]{2}"' <(grep -vE '(00|ff)(:(00|ff)){5}' <<<"$before")
+	jq '.added.ctr.links[0].mtu = 1' "$seen" >"$seen.2"
+	refute "the MTU makes no difference" test "$before" = "$(fixture_comparable bridge-gateway "$seen.2")"
 }
 
 @test "same: host-local" {
@@ -48,4 +58,5 @@ has_reason() {
 
 @test "same: every listed difference has a reason" {
 	each has_reason
+	assert "the common ones, too" jq -e 'all(.why | length > 10)' "$CNIBOX_TESTS/lib/differences.json"
 }

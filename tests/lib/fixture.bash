@@ -7,10 +7,12 @@
 #   fails        true: ADD must fail
 #   reference    why only we can run it (a feature that the packaged reference lacks)
 #   check        why the reference's CHECK fails on it
-#   differences  where we differ from the reference, each {ignore: jq path, why}: what does not say why, must be equal
+#   differences  where we differ from the reference, each {ignore: jq path, why}: what does not say why, must be equal.
+#                Those of every fixture are in lib/differences.json.
 #
 #   each FUNCTION [PATTERN [FILTER]]  in a test: call it for fixtures; in_node PLUGINS FUNCTION ...: in a new node
-#   fixture_load NAME             sets FIXTURE_CONF, FIXTURE_VARIABLES (for cni_add ...), FIXTURE_PREPARE, FIXTURE_CHECK
+#   fixture_load NAME             sets FIXTURE_CONF, FIXTURE_VARIABLES (for cni_add ...), FIXTURE_PREPARE, FIXTURE_CHECK,
+#                                 FIXTURE_FAILS
 #   fixture_observe NAME FILE     ADD, CHECK and DEL in this node; what was seen goes to FILE
 #   fixture_mixed NAME ADDER REMOVER ...  pairs of plugin directories: what one adds, the other checks and removes
 #   fixture_comparable NAME FILE  what was seen, less the listed differences, with random names and addresses replaced
@@ -27,13 +29,13 @@ fixture_is() {
 fixture_load() {
 	local -a lines
 
-	mapfile -t lines < <(jq -c -r '.conf, (.cniVersion // .conf.cniVersion // "0.1.0"), .args // "", .ifname // "", (.check | not),
+	mapfile -t lines < <(jq -c -r '.conf, (.cniVersion // .conf.cniVersion // "0.1.0"), .args // "", .ifname // "", (.check | not), (.fails // false),
 		(.prepare // [])[]' "$(fixture_file "$1")")
-	FIXTURE_CONF=${lines[0]} FIXTURE_VARIABLES=() FIXTURE_CHECK=${lines[4]}
+	FIXTURE_CONF=${lines[0]} FIXTURE_VARIABLES=() FIXTURE_CHECK=${lines[4]} FIXTURE_FAILS=${lines[5]}
 	[[ ${lines[1]} != 0.[123].* ]] || FIXTURE_CHECK=false
 	[[ -z ${lines[2]} ]] || FIXTURE_VARIABLES+=("CNI_ARGS=${lines[2]}")
 	[[ -z ${lines[3]} ]] || FIXTURE_VARIABLES+=("CNI_IFNAME=${lines[3]}")
-	FIXTURE_PREPARE=$(printf '%s\n' "${lines[@]:5}")
+	FIXTURE_PREPARE=$(printf '%s\n' "${lines[@]:6}")
 }
 
 # Every file with its content: here counters and locks count, too. Ours keeps an index of leases beside them.
@@ -47,12 +49,16 @@ fixture_files() {
 }
 
 fixture_observe() {
-	local name=$1 file=$2 dir=$2.d add check=null
+	local name=$1 file=$2 dir=$2.d add check=null node
 
 	mkdir -p "$dir"
 	container ctr
 	fixture_load "$name"
 	bash -ex <<<"$FIXTURE_PREPARE" || return
+	for node in host ctr; do
+		echo null >"$dir/before-$node"
+		[[ $FIXTURE_FAILS == false ]] || snapshot_in $node >"$dir/before-$node"
+	done
 	EXPECT=any cni_add "$FIXTURE_CONF" "${FIXTURE_VARIABLES[@]}"
 	add=$status
 	printf '%s' "$output" >"$dir/output"
@@ -66,7 +72,9 @@ fixture_observe() {
 	EXPECT=any cni_del "$FIXTURE_CONF" "${FIXTURE_VARIABLES[@]}"
 	snapshot_in host >"$dir/after"
 	jq -n -S --argjson add "$add" --argjson check "$check" --argjson del "$status" --rawfile output "$dir/output" \
-		--slurpfile host "$dir/host" --slurpfile ctr "$dir/ctr" --slurpfile after "$dir/after" --rawfile files "$dir/files" '{
+		--slurpfile host "$dir/host" --slurpfile ctr "$dir/ctr" --slurpfile after "$dir/after" --rawfile files "$dir/files" \
+		--slurpfile before "$dir/before-host" --slurpfile before_ctr "$dir/before-ctr" '{
+			before: {host: $before[0], ctr: $before_ctr[0]},
 			status: $add, result: ($output | fromjson? // .), $check, $del, after: $after[0],
 			added: {host: $host[0], ctr: $ctr[0], files: ($files | split("\n"))}}' >"$file"
 }
@@ -100,7 +108,8 @@ fixture_mixed() {
 fixture_comparable() {
 	local differences
 
-	XX
+	differences=$(jq -r -s '.[0] + (.[1].differences // []) | map("(\(.ignore))") | "del(" + join(", ") + ")"' \
+		"$CNIBOX_TESTS/lib/differences.json" "$(fixture_file "$1")") || return
 	jq -S '
 		tojson as $text
 		| [$text | match("veth[0-9a-f]{8}|([0-9a-f]{2}:){5}[0-9a-f]{2}"; "g").string]
