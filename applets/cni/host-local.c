@@ -348,14 +348,23 @@ static int host_local_add(struct cni_request *request, void *data, struct cni_re
 
 /* ---- DEL, CHECK, GC, STATUS ---- */
 
-/* No directory, no leases: nothing is made for the sake of finding it empty. */
+/* No directory, no leases: nothing is made for the sake of finding it empty, and nobody is told of an error. */
+static bool no_directory(int r, struct error *err)
+{
+	if (r != -ENOENT && r != -ENOTDIR)
+		return false;
+	if (err)
+		*err = (struct error){ 0 };
+	return true;
+}
+
 static int host_local_del(struct cni_request *request, void *data, struct error *err)
 {
 	struct owner owner = request_owner(request);
 	auto_reserve struct reserve *store = NULL;
 	int r = open_store(request, data, false, &store, err);
 
-	if (r == -ENOENT || r == -ENOTDIR)
+	if (no_directory(r, err))
 		return 0;
 	return r < 0 ? r : reserve_release(store, &owner, NULL, err);
 }
@@ -365,7 +374,7 @@ static int host_local_gc(struct cni_request *request, void *data, struct error *
 	auto_reserve struct reserve *store = NULL;
 	int r = open_store(request, data, false, &store, err);
 
-	if (r == -ENOENT || r == -ENOTDIR)
+	if (no_directory(r, err))
 		return 0;
 	return r < 0 ? r : reserve_gc(store, &request->common.attachments, NULL, err);
 }
@@ -440,7 +449,7 @@ static int host_local_status(struct cni_request *request, void *data, struct err
 	auto_reserve struct reserve *store = NULL;
 	int r = open_store(request, conf, false, &store, err);
 
-	if (r == -ENOENT)
+	if (no_directory(r, err))
 		return 0;
 	for (unsigned i = 0; i < conf->sets.n && r == 0; i++)
 		r = reserve_peek(store, &conf->sets.items[i], i, err);
