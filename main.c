@@ -13,6 +13,7 @@
 #include "kernel/capability.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 
 #ifndef VERSION
@@ -290,6 +291,15 @@ static int run_word(int argc, char **argv)
 	return unknown_applet(word);
 }
 
+/* One growth of the heap is enough for nearly every call, and giving memory back before the end is wasted work. */
+static void tune_heap(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_TOP_PAD, 256 << 10);
+	mallopt(M_TRIM_THRESHOLD, 4 << 20);
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 0 ? strrchr(argv[0], '/') : NULL;
@@ -297,6 +307,7 @@ int main(int argc, char **argv)
 
 	if (argc < 1)
 		return STATUS_USAGE;
+	tune_heap();
 	entry = applet_find(name ? name + 1 : argv[0]);
 	if (entry)
 		return run_applet(entry, argc - 1, argv + 1);

@@ -93,8 +93,6 @@ static int container_sysctls(const char *ifname, unsigned families, bool dad, st
 {
 	char name[80];
 
-	snprintf(name, sizeof(name), "net/ipv4/conf/%s/arp_notify", ifname);
-	sysctl_try(name, "1");
 	if (dad) {
 		snprintf(name, sizeof(name), "net/ipv6/conf/%s/enhanced_dad", ifname);
 		sysctl_try(name, "1");
@@ -164,7 +162,8 @@ static int queue_addresses(struct attachment *a, int index, const struct cni_res
 				    cidr_format(&ip->address, text), ifname);
 		addr_queue_add(a->container, index, ifname, &ip->address, dad);
 	}
-	link_queue_change(a->container, index, NULL, &(struct link_change){ .what = LINK_SET_UP, .up = true },
+	link_queue_change(a->container, index, NULL,
+			  &(struct link_change){ .what = LINK_SET_UP | LINK_SET_ARP_NOTIFY, .up = true },
 			  "set the container's interface up");
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <linux/if.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 
 #include "kernel/link_kinds.h"
@@ -180,6 +181,18 @@ static void set_flag(struct ifinfomsg *header, unsigned flag, bool on)
 	header->ifi_flags |= on ? flag : 0;
 }
 
+/* IPv4's device settings travel in link messages (since Linux 2.6.37). */
+static void put_arp_notify(struct nl_msg *msg)
+{
+	struct nlattr *families = nla_nest_start(msg, IFLA_AF_SPEC);
+	struct nlattr *inet = nla_nest_start(msg, AF_INET), *conf = nla_nest_start(msg, IFLA_INET_CONF);
+
+	nla_put_u32(msg, IPV4_DEVCONF_ARP_NOTIFY, 1);
+	nla_nest_end(msg, conf);
+	nla_nest_end(msg, inet);
+	nla_nest_end(msg, families);
+}
+
 /* RTM_NEWLINK without NLM_F_CREATE changes what is there. Where the index is not known the name finds the link,
  * so that a new name needs an index. */
 void link_queue_change(struct netlink *nl, int index, const char *name,
@@ -207,6 +220,8 @@ void link_queue_change(struct netlink *nl, int index, const char *name,
 		nla_put_u32(msg, IFLA_NET_NS_FD, (uint32_t)change->netns);
 	if (change->what & LINK_SET_ALIAS)
 		nla_put(msg, IFLA_IFALIAS, (int)strlen(change->alias), change->alias);
+	if (change->what & LINK_SET_ARP_NOTIFY)
+		put_arp_notify(msg);
 }
 
 /* "Link not found" is what users know from the reference plugins; callers put the name in front. */

@@ -74,6 +74,7 @@ enum link_what {
 	LINK_SET_NAME = 1 << 5,
 	LINK_SET_NETNS = 1 << 6,
 	LINK_SET_ALIAS = 1 << 7,
+	LINK_SET_ARP_NOTIFY = 1 << 8, /* sysctl net.ipv4.conf.<link>.arp_notify = 1, on the way */
 };
 struct link_change {
 	unsigned what;
