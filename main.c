@@ -68,7 +68,8 @@ static int report(const char *name, const struct error *err, int status)
 }
 
 /* "unknown applet", with the nearest name. */
-static int unknown(const char *applet, const char *what, const char *word, const char *const *names, size_t n)
+static int unknown(const char *applet, const char *what, const char *word, const char *const *names,
+		   size_t n)
 {
 	const char *nearest = nearest_word(word, names, n);
 
@@ -76,7 +77,8 @@ static int unknown(const char *applet, const char *what, const char *word, const
 	if (nearest)
 		fprintf(stderr, "; did you mean \"%s\"?\n", nearest);
 	else
-		fprintf(stderr, " (see `cnibox %s%s`)\n", applet ? "help " : "list", applet ? applet : "");
+		fprintf(stderr, " (see `cnibox %s%s`)\n", applet ? "help " : "list",
+			applet ? applet : "");
 	return STATUS_USAGE;
 }
 
@@ -102,7 +104,8 @@ static int unknown_verb(const struct applet_entry *entry, const char *word)
 	const char *names[32];
 	size_t n = 0;
 
-	for (const struct verb *verb = entry->applet->verbs; verb->name && n < ARRAY_SIZE(names); verb++)
+	for (const struct verb *verb = entry->applet->verbs; verb->name && n < ARRAY_SIZE(names);
+	     verb++)
 		names[n++] = verb->name;
 	if (word)
 		return unknown(entry->name, "verb", word, names, n);
@@ -116,9 +119,11 @@ static int unknown_verb(const struct applet_entry *entry, const char *word)
 static int check_needs(unsigned needs, struct error *err)
 {
 	if ((needs & NEEDS_NET_ADMIN) && !capability_net_admin())
-		return fail(err, EPERM, "needs root (CAP_NET_ADMIN); `unshare -Ur` gives it in a sandbox");
+		return fail(err, EPERM,
+			    "needs root (CAP_NET_ADMIN); `unshare -Ur` gives it in a sandbox");
 	if ((needs & NEEDS_SYS_ADMIN) && !capability_sys_admin())
-		return fail(err, EPERM, "needs root (CAP_SYS_ADMIN); `unshare -Ur` gives it in a sandbox");
+		return fail(err, EPERM,
+			    "needs root (CAP_SYS_ADMIN); `unshare -Ur` gives it in a sandbox");
 	return 0;
 }
 
@@ -142,14 +147,18 @@ static int finish_output(int status)
 	return status;
 }
 
-static int run_verb(const struct applet_entry *entry, const struct verb *verb, int argc, char **argv)
+static int run_verb(const struct applet_entry *entry, const struct verb *verb, int argc,
+		    char **argv)
 {
 	struct arena arena on_leave(arena_free) = { 0 };
 	struct error err = { 0 };
 	char name[64];
 	struct invocation call = {
-		.name = name, .out = stdout, .arena = &arena,
-		.terminal = isatty(STDOUT_FILENO), .find_plugin = find_plugin,
+		.name = name,
+		.out = stdout,
+		.arena = &arena,
+		.terminal = isatty(STDOUT_FILENO),
+		.find_plugin = find_plugin,
 	};
 	void *options = arena_alloc(&arena, verb->size ? verb->size : 1);
 	int r;
@@ -167,7 +176,7 @@ static int run_verb(const struct applet_entry *entry, const struct verb *verb, i
 		r = verb->run(&call, options, &err);
 	if (r < 0)
 		return report(name, &err, r == -USAGE_ERROR ? STATUS_USAGE : STATUS_FAILED);
-	if (r > 0 && err.message[0])      /* a status of the verb's own, with its reason */
+	if (r > 0 && err.message[0]) /* a status of the verb's own, with its reason */
 		return report(name, &err, r);
 	return finish_output(r);
 }
@@ -197,8 +206,10 @@ static int run_plugin(const struct applet_entry *entry, int argc, char **argv)
 	if (argc > 0 && !getenv("CNI_COMMAND")) {
 		if (streq(argv[0], "-h") || streq(argv[0], "--help"))
 			return finish_output(show_help(entry, NULL, &arena));
-		fprintf(stderr, "%s: unexpected word \"%s\": a CNI plugin reads its environment and stdin"
-			" (see `cnibox help %s`)\n", entry->name, argv[0], entry->name);
+		fprintf(stderr,
+			"%s: unexpected word \"%s\": a CNI plugin reads its environment and stdin"
+			" (see `cnibox help %s`)\n",
+			entry->name, argv[0], entry->name);
 		return STATUS_USAGE;
 	}
 	return plugin_main(entry->name, entry->applet->plugin, find_plugin, VERSION);
@@ -217,7 +228,8 @@ static int command_list(int argc, char **argv)
 		for (size_t i = 0; i < ARRAY_SIZE(applets); i++)
 			printf("%s %s\n", kinds[applets[i].kind], applets[i].name);
 	} else if (argc > 0) {
-		fprintf(stderr, "cnibox list: unexpected word \"%s\"; only --plain is known\n", argv[0]);
+		fprintf(stderr, "cnibox list: unexpected word \"%s\"; only --plain is known\n",
+			argv[0]);
 		return STATUS_USAGE;
 	} else {
 		help_list(stdout, applets, ARRAY_SIZE(applets));
@@ -229,7 +241,8 @@ static int command_list(int argc, char **argv)
 static int command_help(int argc, char **argv)
 {
 	struct arena arena on_leave(arena_free) = { 0 };
-	bool man = argc > 0 && streq(argv[0], "--man"), schema = argc > 0 && streq(argv[0], "--schema");
+	bool man = argc > 0 && streq(argv[0], "--man"),
+	     schema = argc > 0 && streq(argv[0], "--schema");
 	const struct applet_entry *entry;
 	const struct verb *verb = NULL;
 	struct plugin_text text, *plugin = NULL;
@@ -241,8 +254,10 @@ static int command_help(int argc, char **argv)
 	argc -= man || schema;
 	argv += man || schema;
 	if (argc == 0 || (argv[0][0] == '-' && argv[0][1])) {
-		fprintf(stderr, argc ? "cnibox help: unknown option \"%s\"; known are --man, --schema\n"
-			: "cnibox help: name an applet (see `cnibox list`)\n", argc ? argv[0] : "");
+		fprintf(stderr,
+			argc ? "cnibox help: unknown option \"%s\"; known are --man, --schema\n"
+			     : "cnibox help: name an applet (see `cnibox list`)\n",
+			argc ? argv[0] : "");
 		return STATUS_USAGE;
 	}
 	entry = applet_find(argv[0]);
@@ -250,7 +265,7 @@ static int command_help(int argc, char **argv)
 		return unknown_applet(argv[0]);
 	if (argc > 1 && !(verb = verb_find(entry->applet, argv[1])))
 		return entry->applet->verbs ? unknown_verb(entry, argv[1])
-			: unknown(entry->name, "verb", argv[1], NULL, 0);
+					    : unknown(entry->name, "verb", argv[1], NULL, 0);
 	if (entry->applet->plugin) {
 		plugin_describe(entry->applet->plugin, &text, &arena);
 		plugin = &text;

@@ -24,34 +24,40 @@
 enum { PORT_UP_TIMEOUT_MS = 2550, BRIDGE_ATTEMPTS = 3, GATEWAYS_MAX = 16 };
 
 struct bridge_conf {
-	char        bridge[16];
-	bool        is_gateway, is_default_gateway, force_address;
-	bool        ip_masq;
+	char bridge[16];
+	bool is_gateway, is_default_gateway, force_address;
+	bool ip_masq;
 	const char *ip_masq_backend;
-	int         mtu;
-	bool        hairpin_mode, promisc_mode;
-	int         vlan;
-	trunks_t    vlan_trunk;
-	bool        preserve_default_vlan;
-	bool        mac_spoof_check, enable_dad, disable_container_interface, port_isolation;
-	struct { struct { struct mac mac; } cni; } args;
-	struct { struct mac mac; } runtime_config;
+	int mtu;
+	bool hairpin_mode, promisc_mode;
+	int vlan;
+	trunks_t vlan_trunk;
+	bool preserve_default_vlan;
+	bool mac_spoof_check, enable_dad, disable_container_interface, port_isolation;
+	struct {
+		struct {
+			struct mac mac;
+		} cni;
+	} args;
+	struct {
+		struct mac mac;
+	} runtime_config;
 	/* settled by validate: */
-	struct mac            mac;
-	uint8_t               trunk[VLAN_MAP_SIZE];
+	struct mac mac;
+	uint8_t trunk[VLAN_MAP_SIZE];
 	enum firewall_backend masq_backend;
 };
 
 #define CONF(member) offsetof(struct bridge_conf, member)
 
 static const struct field args_cni_fields[] = {
-	{ "mac", FIELD_MAC, CONF(args.cni.mac) - CONF(args.cni), .help = "MAC address of the container's interface" },
+	{ "mac", FIELD_MAC, CONF(args.cni.mac) - CONF(args.cni),
+	  .help = "MAC address of the container's interface" },
 	FIELDS_END
 };
-static const struct field args_fields[] = {
-	{ "cni", FIELD_OBJECT, 0, .fields = args_cni_fields, .help = "arguments of the CNI convention" },
-	FIELDS_END
-};
+static const struct field args_fields[] = { { "cni", FIELD_OBJECT, 0, .fields = args_cni_fields,
+					      .help = "arguments of the CNI convention" },
+					    FIELDS_END };
 static const struct field runtime_fields[] = {
 	{ "mac", FIELD_MAC, 0, .help = "capability mac: MAC address of the container's interface" },
 	FIELDS_END
@@ -65,30 +71,39 @@ static const struct field fields[] = {
 	  .help = "the same, and add default routes through it" },
 	{ "forceAddress", FIELD_BOOL, CONF(force_address),
 	  .help = "replace a conflicting address of the bridge instead of failing" },
-	{ "ipMasq", FIELD_BOOL, CONF(ip_masq), .help = "masquerade what leaves the container's subnet" },
+	{ "ipMasq", FIELD_BOOL, CONF(ip_masq),
+	  .help = "masquerade what leaves the container's subnet" },
 	{ "ipMasqBackend", FIELD_STRING, CONF(ip_masq_backend),
 	  .help = "iptables or nftables; unset: iptables where it is usable" },
-	{ "mtu", FIELD_INT, CONF(mtu), .max = 65535, .help = "MTU of bridge and veth pair; 0 = the kernel's default" },
-	{ "hairpinMode", FIELD_BOOL, CONF(hairpin_mode), .help = "send frames back through the port they came from" },
+	{ "mtu", FIELD_INT, CONF(mtu), .max = 65535,
+	  .help = "MTU of bridge and veth pair; 0 = the kernel's default" },
+	{ "hairpinMode", FIELD_BOOL, CONF(hairpin_mode),
+	  .help = "send frames back through the port they came from" },
 	{ "promiscMode", FIELD_BOOL, CONF(promisc_mode), .help = "set the bridge promiscuous" },
 	{ "vlan", FIELD_INT, CONF(vlan), .help = "access VLAN of the port, 1 to 4094; 0 = none" },
-	{ "vlanTrunk", FIELD_LIST, CONF(vlan_trunk), .element = FIELD_OBJECT, .size = sizeof(struct trunk),
-	  .fields = trunk_fields, .help = "tagged VLANs of the port" },
+	{ "vlanTrunk", FIELD_LIST, CONF(vlan_trunk), .element = FIELD_OBJECT,
+	  .size = sizeof(struct trunk), .fields = trunk_fields,
+	  .help = "tagged VLANs of the port" },
 	{ "preserveDefaultVlan", FIELD_BOOL, CONF(preserve_default_vlan),
 	  .help = "keep VLAN 1 on the port beside vlan or vlanTrunk" },
-	{ "macspoofchk", FIELD_BOOL, CONF(mac_spoof_check), .help = "drop frames with another source MAC" },
-	{ "enabledad", FIELD_BOOL, CONF(enable_dad), .help = "keep IPv6 duplicate address detection (costs 1 to 2 s)" },
+	{ "macspoofchk", FIELD_BOOL, CONF(mac_spoof_check),
+	  .help = "drop frames with another source MAC" },
+	{ "enabledad", FIELD_BOOL, CONF(enable_dad),
+	  .help = "keep IPv6 duplicate address detection (costs 1 to 2 s)" },
 	{ "disableContainerInterface", FIELD_BOOL, CONF(disable_container_interface),
 	  .help = "leave the container's side down; no IPAM then" },
-	{ "portIsolation", FIELD_BOOL, CONF(port_isolation), .help = "no traffic to other isolated ports" },
-	{ "args", FIELD_OBJECT, CONF(args), .fields = args_fields, .help = "arguments from the network's author" },
+	{ "portIsolation", FIELD_BOOL, CONF(port_isolation),
+	  .help = "no traffic to other isolated ports" },
+	{ "args", FIELD_OBJECT, CONF(args), .fields = args_fields,
+	  .help = "arguments from the network's author" },
 	{ "runtimeConfig", FIELD_OBJECT, CONF(runtime_config), .fields = runtime_fields,
 	  .help = "values of declared capabilities, from the runtime" },
 	FIELDS_END
 };
 
 static const struct bridge_conf defaults = {
-	.bridge = "cni0", .preserve_default_vlan = true,
+	.bridge = "cni0",
+	.preserve_default_vlan = true,
 };
 
 /* ---- validation: pure ---- */
@@ -102,12 +117,14 @@ struct bridge_args {
 	struct mac mac;
 };
 static const struct field bridge_args_fields[] = {
-	{ "MAC", FIELD_MAC, offsetof(struct bridge_args, mac), .help = "MAC address of the container's interface" },
+	{ "MAC", FIELD_MAC, offsetof(struct bridge_args, mac),
+	  .help = "MAC address of the container's interface" },
 	FIELDS_END
 };
 
 /* CNI_ARGS MAC, then args.cni.mac, then runtimeConfig.mac: the later wins. */
-static int settle_mac(const struct cni_request *request, struct bridge_conf *conf, struct error *err)
+static int settle_mac(const struct cni_request *request, struct bridge_conf *conf,
+		      struct error *err)
 {
 	struct bridge_args args = { 0 };
 
@@ -133,18 +150,22 @@ static int bridge_validate(const struct cni_request *request, void *data, struct
 
 	if (!conf->bridge[0])
 		memcpy(conf->bridge, defaults.bridge, sizeof(conf->bridge));
-	if (request->command == CNI_DEL || request->command == CNI_GC || request->command == CNI_STATUS)
+	if (request->command == CNI_DEL || request->command == CNI_GC ||
+	    request->command == CNI_STATUS)
 		return 0;
 	if (conf->vlan < 0 || conf->vlan > VLAN_MAX) {
-		snprintf(text, sizeof(text), "invalid VLAN ID %d (must be between 0 and 4094)", conf->vlan);
+		snprintf(text, sizeof(text), "invalid VLAN ID %d (must be between 0 and 4094)",
+			 conf->vlan);
 		return config_error(err, text);
 	}
 	if (trunk_map(&conf->vlan_trunk, conf->trunk, err))
 		return -err->errnum;
 	if (conf->disable_container_interface && has_ipam(request))
-		return config_error(err, "cannot use IPAM when DisableContainerInterface flag is set");
+		return config_error(err,
+				    "cannot use IPAM when DisableContainerInterface flag is set");
 	if (conf->hairpin_mode && conf->promisc_mode)
-		return config_error(err, "cannot set hairpin mode and promiscuous mode at the same time");
+		return config_error(
+			err, "cannot set hairpin mode and promiscuous mode at the same time");
 	conf->is_gateway |= conf->is_default_gateway;
 	if (conf->ip_masq && firewall_choose(conf->ip_masq_backend, &conf->masq_backend, err))
 		return -err->errnum;
@@ -154,18 +175,18 @@ static int bridge_validate(const struct cni_request *request, void *data, struct
 /* ---- ADD ---- */
 
 struct bridge_add {
-	struct attachment   a;
+	struct attachment a;
 	struct cni_request *request;
 	struct bridge_conf *conf;
-	struct cni_result  *result;
-	struct undo         undo;
-	int                 lock;
-	struct link         bridge;
-	bool                bridge_created;
-	struct link         gateway;            /* the bridge, or <bridge>.<vlan> */
-	struct link         port;               /* the host end */
-	struct cidr         addresses[GATEWAYS_MAX]; /* gateway addresses that we put there */
-	size_t              n_addresses;
+	struct cni_result *result;
+	struct undo undo;
+	int lock;
+	struct link bridge;
+	bool bridge_created;
+	struct link gateway;                 /* the bridge, or <bridge>.<vlan> */
+	struct link port;                    /* the host end */
+	struct cidr addresses[GATEWAYS_MAX]; /* gateway addresses that we put there */
+	size_t n_addresses;
 };
 
 static void bridge_add_leave(struct bridge_add *add)
@@ -209,7 +230,8 @@ static bool bridge_is_ours(struct bridge_add *add, struct error *err)
 	bool in_use = true;
 
 	return bridge_hold_alone(add->lock) &&
-		bridge_in_use(add->a.host, add->bridge.index, add->port.index, &in_use, err) == 0 && !in_use;
+	       bridge_in_use(add->a.host, add->bridge.index, add->port.index, &in_use, err) == 0 &&
+	       !in_use;
 }
 
 static int undo_bridge(void *arg, struct error *err)
@@ -218,7 +240,8 @@ static int undo_bridge(void *arg, struct error *err)
 
 	if (!add->bridge_created || !bridge_is_ours(add, err))
 		return 0;
-	link_queue_del_index(add->a.host, add->bridge.index, "delete the bridge that was just made");
+	link_queue_del_index(add->a.host, add->bridge.index,
+			     "delete the bridge that was just made");
 	netlink_tolerate(add->a.host, ENODEV);
 	return netlink_commit(add->a.host, err);
 }
@@ -230,7 +253,8 @@ static int undo_gateway(void *arg, struct error *err)
 	if (add->n_addresses == 0 || !bridge_is_ours(add, err))
 		return 0;
 	for (size_t i = 0; i < add->n_addresses; i++)
-		addr_queue_del(add->a.host, add->gateway.index, add->gateway.name, &add->addresses[i]);
+		addr_queue_del(add->a.host, add->gateway.index, add->gateway.name,
+			       &add->addresses[i]);
 	return netlink_commit(add->a.host, err);
 }
 
@@ -258,7 +282,9 @@ static int add_bridge(struct bridge_add *add, struct error *err)
 {
 	struct bridge_conf *conf = add->conf;
 	struct bridge_spec spec = {
-		.name = conf->bridge, .mtu = conf->mtu, .promisc = conf->promisc_mode,
+		.name = conf->bridge,
+		.mtu = conf->mtu,
+		.promisc = conf->promisc_mode,
 		.vlan_filtering = uses_vlans(conf),
 	};
 
@@ -273,7 +299,9 @@ static int add_port(struct bridge_add *add, struct error *err)
 {
 	/* Duplicate address detection needs a carrier early. */
 	struct veth_spec spec = {
-		.mtu = add->conf->mtu, .mac = add->conf->mac, .up = add->conf->enable_dad,
+		.mtu = add->conf->mtu,
+		.mac = add->conf->mac,
+		.up = add->conf->enable_dad,
 	};
 	int r = -ENODEV;
 
@@ -290,7 +318,8 @@ static int add_port(struct bridge_add *add, struct error *err)
 static int port_options(struct bridge_add *add, struct error *err)
 {
 	struct bridge_conf *conf = add->conf;
-	struct link_port options = { .hairpin = conf->hairpin_mode, .isolated = conf->port_isolation };
+	struct link_port options = { .hairpin = conf->hairpin_mode,
+				     .isolated = conf->port_isolation };
 	char sysctl[64];
 
 	snprintf(sysctl, sizeof(sysctl), "net/ipv6/conf/%s/accept_ra", add->port.name);
@@ -302,10 +331,13 @@ static int port_options(struct bridge_add *add, struct error *err)
 	}
 	if (!uses_vlans(conf))
 		return 0;
-	return bridge_port_vlans(add->a.host, add->port.index, &(struct bridge_vlans){
-		.access = conf->vlan, .trunk = conf->vlan_trunk.n ? conf->trunk : NULL,
-		.keep_default = conf->preserve_default_vlan,
-	}, err);
+	return bridge_port_vlans(add->a.host, add->port.index,
+				 &(struct bridge_vlans){
+					 .access = conf->vlan,
+					 .trunk = conf->vlan_trunk.n ? conf->trunk : NULL,
+					 .keep_default = conf->preserve_default_vlan,
+				 },
+				 err);
 }
 
 static int add_spoof_check(struct bridge_add *add, struct error *err)
@@ -323,13 +355,18 @@ static int add_container(struct bridge_add *add, struct error *err)
 	struct arena *arena = add->request->arena;
 
 	*list_add(arena, &result->interfaces) = (struct cni_interface){
-		.name = arena_strdup(arena, add->bridge.name), .mac = add->bridge.mac,
+		.name = arena_strdup(arena, add->bridge.name),
+		.mac = add->bridge.mac,
 	};
 	*list_add(arena, &result->interfaces) = (struct cni_interface){
-		.name = arena_strdup(arena, add->port.name), .mac = add->port.mac, .mtu = add->port.mtu,
+		.name = arena_strdup(arena, add->port.name),
+		.mac = add->port.mac,
+		.mtu = add->port.mtu,
 	};
 	*list_add(arena, &result->interfaces) = (struct cni_interface){
-		.name = add->request->ifname, .mac = conf->mac, .mtu = add->port.mtu,
+		.name = add->request->ifname,
+		.mac = conf->mac,
+		.mtu = add->port.mtu,
 		.sandbox = add->request->netns,
 	};
 	if (conf->disable_container_interface)
@@ -339,7 +376,8 @@ static int add_container(struct bridge_add *add, struct error *err)
 		return attachment_configure(&add->a, add->port.peer, result, conf->enable_dad, err);
 	}
 	link_queue_change(add->a.container, add->port.peer, NULL,
-			  &(struct link_change){ .what = LINK_SET_UP, .up = true }, "set the container's interface up");
+			  &(struct link_change){ .what = LINK_SET_UP, .up = true },
+			  "set the container's interface up");
 	return netlink_commit(add->a.container, err);
 }
 
@@ -362,18 +400,26 @@ static int vlan_gateway(struct bridge_add *add, struct error *err)
 {
 	struct arena *arena = add->request->arena;
 	struct owner pair = {
-		.network = "vlan gateway", .container = add->conf->bridge,
+		.network = "vlan gateway",
+		.container = add->conf->bridge,
 		.ifname = arena_printf(arena, "%d", add->conf->vlan),
 	};
 	char peer[16];
 
 	attachment_veth_name(&pair, 0, peer);
-	if (bridge_vlan_gateway(add->a.host, &(struct bridge_vlan_gateway){
-		.bridge = &add->bridge, .peer_name = peer, .vlan = add->conf->vlan, .mtu = add->conf->mtu,
-	    }, &add->gateway, err))
+	if (bridge_vlan_gateway(add->a.host,
+				&(struct bridge_vlan_gateway){
+					.bridge = &add->bridge,
+					.peer_name = peer,
+					.vlan = add->conf->vlan,
+					.mtu = add->conf->mtu,
+				},
+				&add->gateway, err))
 		return -err->errnum;
 	*list_add(arena, &add->result->interfaces) = (struct cni_interface){
-		.name = arena_strdup(arena, add->gateway.name), .mac = add->gateway.mac, .mtu = add->gateway.mtu,
+		.name = arena_strdup(arena, add->gateway.name),
+		.mac = add->gateway.mac,
+		.mtu = add->gateway.mtu,
 	};
 	return 0;
 }
@@ -391,7 +437,8 @@ static int add_gateway(struct bridge_add *add, struct error *err)
 
 		if (!ip->gateway.family)
 			continue;
-		if (bridge_address(add->a.host, &add->gateway, &address, add->conf->force_address, &added, err))
+		if (bridge_address(add->a.host, &add->gateway, &address, add->conf->force_address,
+				   &added, err))
 			return wrap(err, "failed to set bridge addr");
 		if (added && add->n_addresses < ARRAY_SIZE(add->addresses))
 			add->addresses[add->n_addresses++] = address;
@@ -415,15 +462,21 @@ static int add_finish(struct bridge_add *add, struct error *err)
 	return 0;
 }
 
-static int bridge_add(struct cni_request *request, void *conf, struct cni_result *result, struct error *err)
+static int bridge_add(struct cni_request *request, void *conf, struct cni_result *result,
+		      struct error *err)
 {
 	struct bridge_add add on_leave(bridge_add_leave) = {
-		.a = { .netns = -1 }, .request = request, .conf = conf, .result = result, .lock = -1,
+		.a = { .netns = -1 },
+		.request = request,
+		.conf = conf,
+		.result = result,
+		.lock = -1,
 	};
 
 	if (!add.conf->mac.set)
 		add.conf->mac = mac_random();
-	if (attachment_open(&add.a, request, err) || bridge_hold(&add.lock, err) || add_reserve(&add, err))
+	if (attachment_open(&add.a, request, err) || bridge_hold(&add.lock, err) ||
+	    add_reserve(&add, err))
 		return -err->errnum;
 	undo_push(&add.undo, undo_bridge, &add, "remove the bridge");
 	if (add_port(&add, err))
@@ -472,8 +525,8 @@ static int bridge_del(struct cni_request *request, void *data, struct error *err
 	return -err->errnum;
 }
 
-static int check_bridge(struct attachment *a, const struct bridge_conf *conf, const struct cni_result *prev,
-			struct link *bridge, struct error *err)
+static int check_bridge(struct attachment *a, const struct bridge_conf *conf,
+			const struct cni_result *prev, struct link *bridge, struct error *err)
 {
 	const struct cni_interface *wanted = attachment_interface(prev, conf->bridge, false);
 	char is[MAC_TEXT_SIZE], should[MAC_TEXT_SIZE];
@@ -485,16 +538,20 @@ static int check_bridge(struct attachment *a, const struct bridge_conf *conf, co
 	if (!streq(bridge->kind, "bridge"))
 		return fail(err, EINVAL, "\"%s\" exists but is not a bridge", conf->bridge);
 	if (wanted->mac.set && !mac_equal(&wanted->mac, &bridge->mac))
-		return fail(err, EINVAL, "Bridge interface %s Mac doesn't match: %s in prevResult, %s here",
-			    conf->bridge, mac_format(&wanted->mac, should), mac_format(&bridge->mac, is));
+		return fail(err, EINVAL,
+			    "Bridge interface %s Mac doesn't match: %s in prevResult, %s here",
+			    conf->bridge, mac_format(&wanted->mac, should),
+			    mac_format(&bridge->mac, is));
 	if (conf->promisc_mode != !!(bridge->flags & LINK_PROMISC))
-		return fail(err, EINVAL, "Bridge interface %s configured promisc mode %s doesn't match current state",
-			    conf->bridge, conf->promisc_mode ? "true" : "false");
+		return fail(
+			err, EINVAL,
+			"Bridge interface %s configured promisc mode %s doesn't match current state",
+			conf->bridge, conf->promisc_mode ? "true" : "false");
 	return 0;
 }
 
-static int check_port(struct attachment *a, const struct cni_result *prev, const struct link *container,
-		      const struct link *bridge, struct error *err)
+static int check_port(struct attachment *a, const struct cni_result *prev,
+		      const struct link *container, const struct link *bridge, struct error *err)
 {
 	const struct cni_interface *wanted;
 	struct link port = { 0 };
@@ -505,14 +562,16 @@ static int check_port(struct attachment *a, const struct cni_result *prev, const
 	if (!wanted)
 		return fail(err, ENOENT, "host interface %s is missing from prevResult", port.name);
 	if (port.master != bridge->index)
-		return fail(err, EINVAL, "host interface %s is not connected to bridge %s", port.name, bridge->name);
+		return fail(err, EINVAL, "host interface %s is not connected to bridge %s",
+			    port.name, bridge->name);
 	if (wanted->mac.set && !mac_equal(&wanted->mac, &port.mac))
-		return fail(err, EINVAL, "Interface %s Mac doesn't match host Mac in prevResult", port.name);
+		return fail(err, EINVAL, "Interface %s Mac doesn't match host Mac in prevResult",
+			    port.name);
 	return 0;
 }
 
-static int check_rules(struct cni_request *request, const struct bridge_conf *conf, const struct cni_result *prev,
-		       struct error *err)
+static int check_rules(struct cni_request *request, const struct bridge_conf *conf,
+		       const struct cni_result *prev, struct error *err)
 {
 	struct owner owner = request_owner(request);
 	struct cidr addresses[GATEWAYS_MAX];
@@ -535,11 +594,13 @@ static int bridge_check(struct cni_request *request, void *data, struct error *e
 
 	if (attachment_open(&a, request, err))
 		return -err->errnum;
-	if (has_ipam(request) && delegate_call(request, CNI_CHECK, request->common.ipam.type, NULL, err))
+	if (has_ipam(request) &&
+	    delegate_call(request, CNI_CHECK, request->common.ipam.type, NULL, err))
 		return -err->errnum;
 	if (!request->common.prev_result)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "Required prevResult missing");
-	if (request_prev_result(request, &prev, err) || check_bridge(&a, conf, &prev, &bridge, err) ||
+	if (request_prev_result(request, &prev, err) ||
+	    check_bridge(&a, conf, &prev, &bridge, err) ||
 	    attachment_check(&a, &prev, "veth", &container, err) ||
 	    check_port(&a, &prev, &container, &bridge, err))
 		return -err->errnum;
@@ -565,20 +626,31 @@ static int bridge_gc(struct cni_request *request, void *data, struct error *err)
 
 static int bridge_status(struct cni_request *request, void *conf unused, struct error *err)
 {
-	return has_ipam(request) ? delegate_call(request, CNI_STATUS, request->common.ipam.type, NULL, err) : 0;
+	return has_ipam(request)
+		       ? delegate_call(request, CNI_STATUS, request->common.ipam.type, NULL, err)
+		       : 0;
 }
 
 static const struct cni_plugin plugin = {
-	.fields = fields, .size = sizeof(struct bridge_conf), .defaults = &defaults,
-	.load_context = "failed to load netconf", .validate = bridge_validate,
-	.add = bridge_add, .del = bridge_del, .check = bridge_check, .gc = bridge_gc, .status = bridge_status,
+	.fields = fields,
+	.size = sizeof(struct bridge_conf),
+	.defaults = &defaults,
+	.load_context = "failed to load netconf",
+	.validate = bridge_validate,
+	.add = bridge_add,
+	.del = bridge_del,
+	.check = bridge_check,
+	.gc = bridge_gc,
+	.status = bridge_status,
 };
 
 const struct applet applet_bridge = {
 	.summary = "join a container to a host bridge by a veth pair",
-	.about = "CNI plugin. Makes the bridge when it is absent, connects the container's interface to it, gives it the"
-		 " addresses of the IPAM plugin, and, when asked, makes the bridge their gateway and masquerades them.",
-	.example = "{ \"cniVersion\": \"1.0.0\", \"name\": \"pods\", \"type\": \"bridge\", \"isDefaultGateway\": true,\n"
-		   "  \"ipMasq\": true, \"ipam\": { \"type\": \"host-local\", \"subnet\": \"10.1.0.0/24\" } }",
+	.about =
+		"CNI plugin. Makes the bridge when it is absent, connects the container's interface to it, gives it the"
+		" addresses of the IPAM plugin, and, when asked, makes the bridge their gateway and masquerades them.",
+	.example =
+		"{ \"cniVersion\": \"1.0.0\", \"name\": \"pods\", \"type\": \"bridge\", \"isDefaultGateway\": true,\n"
+		"  \"ipMasq\": true, \"ipam\": { \"type\": \"host-local\", \"subnet\": \"10.1.0.0/24\" } }",
 	.plugin = &plugin,
 };

@@ -14,7 +14,8 @@
 static const struct field fields[] = { FIELDS_END };
 
 /* First address of each family; anything that is not loopback is somebody's mistake. */
-static int collect_addresses(struct attachment *a, int index, struct cni_result *result, struct error *err)
+static int collect_addresses(struct attachment *a, int index, struct cni_result *result,
+			     struct error *err)
 {
 	struct arena *arena = a->request->arena;
 	addrs_t addrs = { 0 };
@@ -27,20 +28,22 @@ static int collect_addresses(struct attachment *a, int index, struct cni_result 
 		bool *have = addr->cidr.ip.family == AF_INET ? &have_v4 : &have_v6;
 
 		if (!ip_is_loopback(&addr->cidr.ip))
-			return fail(err, EINVAL, "loopback interface found with non-loopback address \"%s\"",
+			return fail(err, EINVAL,
+				    "loopback interface found with non-loopback address \"%s\"",
 				    cidr_format(&addr->cidr, text));
 		if (*have)
 			continue;
 		*have = true;
-		*list_add(arena, &result->ips) = (struct cni_ip){ .has_interface = true, .address = addr->cidr };
+		*list_add(arena, &result->ips) =
+			(struct cni_ip){ .has_interface = true, .address = addr->cidr };
 	}
 	return 0;
 }
 
 static int set_up(struct attachment *a, struct link *lo, struct error *err)
 {
-	link_queue_change(a->container, 0, "lo", &(struct link_change){ .what = LINK_SET_UP, .up = true },
-			  "set lo up");
+	link_queue_change(a->container, 0, "lo",
+			  &(struct link_change){ .what = LINK_SET_UP, .up = true }, "set lo up");
 	link_queue_get(a->container, "lo", lo);
 	return netlink_commit(a->container, err);
 }
@@ -60,7 +63,9 @@ static int loopback_add(struct cni_request *request, void *conf unused, struct c
 		return request_prev_result(request, result, err);
 	}
 	*list_add(request->arena, &result->interfaces) = (struct cni_interface){
-		.name = "lo", .mac = { .set = true }, .sandbox = request->netns,
+		.name = "lo",
+		.mac = { .set = true },
+		.sandbox = request->netns,
 	};
 	return 0;
 }
@@ -73,7 +78,8 @@ static int loopback_del(struct cni_request *request, void *conf unused, struct e
 		return -err->errnum;
 	if (!container)
 		return 0;
-	link_queue_change(container, 0, "lo", &(struct link_change){ .what = LINK_SET_UP }, "set lo down");
+	link_queue_change(container, 0, "lo", &(struct link_change){ .what = LINK_SET_UP },
+			  "set lo down");
 	return netlink_commit(container, err);
 }
 
@@ -88,13 +94,18 @@ static int loopback_check(struct cni_request *request, void *conf unused, struct
 }
 
 static const struct cni_plugin plugin = {
-	.fields = fields, .size = 1, .load_context = "failed to load netconf",
-	.add = loopback_add, .del = loopback_del, .check = loopback_check,
+	.fields = fields,
+	.size = 1,
+	.load_context = "failed to load netconf",
+	.add = loopback_add,
+	.del = loopback_del,
+	.check = loopback_check,
 };
 
 const struct applet applet_loopback = {
 	.summary = "set lo up in the container",
-	.about = "CNI plugin without keys of its own. The interface is always lo, whatever CNI_IFNAME says.",
+	.about =
+		"CNI plugin without keys of its own. The interface is always lo, whatever CNI_IFNAME says.",
 	.example = "{ \"cniVersion\": \"1.0.0\", \"name\": \"lo\", \"type\": \"loopback\" }",
 	.plugin = &plugin,
 };

@@ -28,7 +28,9 @@ static unsigned result_families(const struct cni_result *result)
 
 int attachment_open(struct attachment *a, struct cni_request *request, struct error *err)
 {
-	*a = (struct attachment){ .request = request, .owner = request_owner(request), .netns = -1 };
+	*a = (struct attachment){ .request = request,
+				  .owner = request_owner(request),
+				  .netns = -1 };
 	if (netns_open(request->netns, &a->netns, err)) {
 		wrap(err, "failed to open netns \"%s\"", request->netns);
 		return error_code(err, CNI_INVALID_NETNS);
@@ -53,7 +55,8 @@ void attachment_veth_name(const struct owner *owner, unsigned attempt, char name
 
 	if (attempt)
 		snprintf(salt, sizeof(salt), "#%u", attempt);
-	sha512_hex(digest, 8, owner->network, "/", owner->container, ":", owner->ifname, salt, NULL);
+	sha512_hex(digest, 8, owner->network, "/", owner->container, ":", owner->ifname, salt,
+		   NULL);
 	snprintf(name, 16, "veth%s", digest);
 }
 
@@ -65,8 +68,8 @@ static bool has_default_route(const struct cni_result *result, int family)
 	return false;
 }
 
-void attachment_settle(struct cni_result *result, int interface, bool want_gateway, bool want_default,
-		       struct arena *arena)
+void attachment_settle(struct cni_result *result, int interface, bool want_gateway,
+		       bool want_default, struct arena *arena)
 {
 	static const uint8_t zero[16];
 
@@ -136,19 +139,22 @@ static void queue_routes(struct attachment *a, int index, const struct cni_resul
 	list_each(route, &result->routes) {
 		struct route wanted = {
 			.dst = cidr_network(&route->dst),
-			.gw = route->gw.family ? route->gw : gateway_of(result, route->dst.ip.family),
+			.gw = route->gw.family ? route->gw
+					       : gateway_of(result, route->dst.ip.family),
 			.oif = index,
 			.scope = route->has_scope ? route->scope : -1,
 			.table = route->has_table ? route->table : 0,
-			.priority = route->priority, .mtu = route->mtu, .advmss = route->advmss,
+			.priority = route->priority,
+			.mtu = route->mtu,
+			.advmss = route->advmss,
 		};
 
 		route_queue_add(a->container, &wanted, ROUTE_APPEND);
 	}
 }
 
-static int queue_addresses(struct attachment *a, int index, const struct cni_result *result, bool dad,
-			   struct error *err)
+static int queue_addresses(struct attachment *a, int index, const struct cni_result *result,
+			   bool dad, struct error *err)
 {
 	const char *ifname = a->request->ifname;
 	char text[CIDR_TEXT_SIZE];
@@ -158,13 +164,15 @@ static int queue_addresses(struct attachment *a, int index, const struct cni_res
 			continue;
 		if (ip->interface < 0 || (size_t)ip->interface >= result->interfaces.n ||
 		    !streq(result->interfaces.items[ip->interface].name, ifname))
-			return fail(err, EINVAL, "failed to add IP addr %s to \"%s\": invalid interface index",
+			return fail(err, EINVAL,
+				    "failed to add IP addr %s to \"%s\": invalid interface index",
 				    cidr_format(&ip->address, text), ifname);
 		addr_queue_add(a->container, index, ifname, &ip->address, dad);
 	}
-	link_queue_change(a->container, index, NULL,
-			  &(struct link_change){ .what = LINK_SET_UP | LINK_SET_ARP_NOTIFY, .up = true },
-			  "set the container's interface up");
+	link_queue_change(
+		a->container, index, NULL,
+		&(struct link_change){ .what = LINK_SET_UP | LINK_SET_ARP_NOTIFY, .up = true },
+		"set the container's interface up");
 	return 0;
 }
 
@@ -186,7 +194,8 @@ static int look_at_dad(struct attachment *a, int index, bool *tentative, struct 
 	return 0;
 }
 
-static int ignore_event(const struct nlmsghdr *event unused, void *arg unused, struct error *err unused)
+static int ignore_event(const struct nlmsghdr *event unused, void *arg unused,
+			struct error *err unused)
 {
 	return 0;
 }
@@ -210,7 +219,8 @@ static int wait_for_dad(struct attachment *a, int index, struct error *err)
 			return r;
 		left_ms -= r == 0 ? 100 : 0;
 	}
-	return fail(err, ETIMEDOUT, "IPv6 addresses of %s are still tentative after 5 s", a->request->ifname);
+	return fail(err, ETIMEDOUT, "IPv6 addresses of %s are still tentative after 5 s",
+		    a->request->ifname);
 }
 
 int attachment_configure(struct attachment *a, int index, const struct cni_result *result, bool dad,
@@ -243,7 +253,8 @@ void attachment_announce(struct attachment *a, int index, const struct mac *mac)
 	link_queue_get_index(a->container, index, &link);
 	/* NETDEV_CHANGEADDR: gratuitous ARP with arp_notify, unsolicited advertisement with ndisc_notify. */
 	link_queue_change(a->container, index, NULL,
-			  &(struct link_change){ .what = LINK_SET_MAC, .mac = *mac }, "announce the address");
+			  &(struct link_change){ .what = LINK_SET_MAC, .mac = *mac },
+			  "announce the address");
 	(void)!netlink_commit(a->container, &ignored);
 }
 
@@ -258,7 +269,8 @@ int attachment_forwarding(const struct cni_result *result, struct error *err)
 	return 0;
 }
 
-int attachment_container(const struct cni_request *request, struct netlink **container, struct error *err)
+int attachment_container(const struct cni_request *request, struct netlink **container,
+			 struct error *err)
 {
 	int netns auto_close = -1;
 	struct error why = { 0 };
@@ -267,8 +279,10 @@ int attachment_container(const struct cni_request *request, struct netlink **con
 	if (!request->netns[0])
 		return 0;
 	if (netns_open(request->netns, &netns, &why))
-		return why.errnum == ENOENT || why.errnum == EINVAL ? 0
-			: fail(err, why.errnum, "failed to open netns \"%s\": %s", request->netns, why.message);
+		return why.errnum == ENOENT || why.errnum == EINVAL
+			       ? 0
+			       : fail(err, why.errnum, "failed to open netns \"%s\": %s",
+				      request->netns, why.message);
 	if (netlink_open(container, NETLINK_SESSION_ROUTE, netns, err))
 		return wrap(err, "open a netlink session");
 	return 0;

@@ -10,15 +10,17 @@
 
 struct attachment {
 	struct cni_request *request;
-	struct owner        owner;
-	int                 netns;        /* of the container */
-	struct netlink     *host;
-	struct netlink     *container;
+	struct owner owner;
+	int netns; /* of the container */
+	struct netlink *host;
+	struct netlink *container;
 };
 
 /* Open the namespace (`failed to open netns "P": ...`, code 8) and both sessions. */
-int  attachment_open(struct attachment *attachment, struct cni_request *request, struct error *err) must_check;
-void attachment_close(struct attachment *attachment);   /* safe on one that was never opened: { .netns = -1 } */
+int attachment_open(struct attachment *attachment, struct cni_request *request,
+		    struct error *err) must_check;
+void attachment_close(
+	struct attachment *attachment); /* safe on one that was never opened: { .netns = -1 } */
 #define auto_attachment on_leave(attachment_close)
 
 /* Name of the host end: "veth" and 8 hex digits derived from the owner, so that a DEL finds what a killed ADD left;
@@ -27,13 +29,13 @@ void attachment_veth_name(const struct owner *owner, unsigned attempt, char name
 
 /* Settle the result of IPAM for interface number `interface`: every address points to it, a missing gateway becomes
  * the first address of the subnet when want_gateway, default routes are added when want_default. */
-void attachment_settle(struct cni_result *result, int interface, bool want_gateway, bool want_default,
-		       struct arena *arena);
+void attachment_settle(struct cni_result *result, int interface, bool want_gateway,
+		       bool want_default, struct arena *arena);
 
 /* Sysctls, addresses, link up, routes, in one batch (two when dad makes the routes wait for the addresses). index is
  * the container's link. Addresses without interface index are left alone. */
-int attachment_configure(struct attachment *attachment, int index, const struct cni_result *result, bool dad,
-			 struct error *err) must_check;
+int attachment_configure(struct attachment *attachment, int index, const struct cni_result *result,
+			 bool dad, struct error *err) must_check;
 /* Make neighbours learn the new address now: the kernel announces it when the MAC is set again. Best effort. */
 void attachment_announce(struct attachment *attachment, int index, const struct mac *mac);
 /* Forwarding sysctls of the families in use, in the caller's namespace. */
@@ -43,11 +45,13 @@ int attachment_forwarding(const struct cni_result *result, struct error *err) mu
 int attachment_check(struct attachment *attachment, const struct cni_result *prev, const char *kind,
 		     struct link *link, struct error *err) must_check;
 /* The interface of prevResult with that name, in the container or on the host; NULL = none. */
-const struct cni_interface *attachment_interface(const struct cni_result *result, const char *name, bool in_container);
+const struct cni_interface *attachment_interface(const struct cni_result *result, const char *name,
+						 bool in_container);
 
 /* A session in the container's namespace for DEL. No namespace, or a plain file left where it was mounted: success,
  * and *container stays NULL. */
-int attachment_container(const struct cni_request *request, struct netlink **container, struct error *err) must_check;
+int attachment_container(const struct cni_request *request, struct netlink **container,
+			 struct error *err) must_check;
 /* DEL: delete CNI_IFNAME in CNI_NETNS. No namespace, no link: success; *found (may be NULL) tells whether there was
  * a namespace. */
 int attachment_remove(const struct cni_request *request, bool *found, struct error *err) must_check;

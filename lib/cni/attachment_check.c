@@ -6,7 +6,8 @@
 
 #include <errno.h>
 
-const struct cni_interface *attachment_interface(const struct cni_result *result, const char *name, bool in_container)
+const struct cni_interface *attachment_interface(const struct cni_result *result, const char *name,
+						 bool in_container)
 {
 	list_each(interface, &result->interfaces) {
 		bool sandboxed = interface->sandbox && interface->sandbox[0];
@@ -23,7 +24,7 @@ static bool is_ours(const struct cni_result *prev, const struct cni_ip *ip, cons
 	if (!ip->has_interface)
 		return true;
 	return ip->interface >= 0 && (size_t)ip->interface < prev->interfaces.n &&
-		streq(prev->interfaces.items[ip->interface].name, ifname);
+	       streq(prev->interfaces.items[ip->interface].name, ifname);
 }
 
 static bool addrs_have(const addrs_t *addrs, const struct cidr *wanted)
@@ -35,8 +36,8 @@ static bool addrs_have(const addrs_t *addrs, const struct cidr *wanted)
 }
 
 /* dst and gateway; for default routes the destination only, as the reference. */
-static const struct route *routes_find(const routes_t *routes, const struct cidr *dst, const struct ip *gw,
-				       uint32_t table)
+static const struct route *routes_find(const routes_t *routes, const struct cidr *dst,
+				       const struct ip *gw, uint32_t table)
 {
 	list_each(route, routes) {
 		if (!cidr_equal(&route->dst, dst) || (table && route->table != table))
@@ -63,7 +64,8 @@ static int check_addresses(const struct cni_result *prev, const char *ifname, co
 		/* A single address has no subnet route. */
 		if (ip->address.prefix < ip_bits(&ip->address.ip) &&
 		    !routes_find(routes, &network, &(struct ip){ 0 }, 0))
-			return fail(err, ENOENT, "Failed to find Gateway: no route to %s on interface %s",
+			return fail(err, ENOENT,
+				    "Failed to find Gateway: no route to %s on interface %s",
 				    cidr_format(&network, text), ifname);
 	}
 	return 0;
@@ -84,24 +86,26 @@ static int check_routes(const struct cni_result *prev, const routes_t *routes, s
 	return 0;
 }
 
-static int check_link(const struct cni_request *request, const struct cni_interface *wanted, const char *kind,
-		      const struct link *link, struct error *err)
+static int check_link(const struct cni_request *request, const struct cni_interface *wanted,
+		      const char *kind, const struct link *link, struct error *err)
 {
 	char is[MAC_TEXT_SIZE], should[MAC_TEXT_SIZE];
 
 	if (!streq(wanted->sandbox, request->netns))
-		return fail(err, EINVAL, "Sandbox in prevResult %s doesn't match configured netns: %s",
+		return fail(err, EINVAL,
+			    "Sandbox in prevResult %s doesn't match configured netns: %s",
 			    wanted->sandbox, request->netns);
 	if (kind && !streq(link->kind, kind))
 		return fail(err, EINVAL, "Container interface %s not of type %s", link->name, kind);
 	if (wanted->mac.set && !mac_equal(&wanted->mac, &link->mac))
-		return fail(err, EINVAL, "Interface %s Mac %s doesn't match container Mac: %s", link->name,
-			    mac_format(&wanted->mac, should), mac_format(&link->mac, is));
+		return fail(err, EINVAL, "Interface %s Mac %s doesn't match container Mac: %s",
+			    link->name, mac_format(&wanted->mac, should),
+			    mac_format(&link->mac, is));
 	return 0;
 }
 
-int attachment_check(struct attachment *a, const struct cni_result *prev, const char *kind, struct link *link,
-		     struct error *err)
+int attachment_check(struct attachment *a, const struct cni_result *prev, const char *kind,
+		     struct link *link, struct error *err)
 {
 	struct arena *arena = a->request->arena;
 	const char *ifname = a->request->ifname;

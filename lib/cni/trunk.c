@@ -6,10 +6,10 @@
 const struct field trunk_fields[] = {
 	{ "id", FIELD_INT, offsetof(struct trunk, id), .seen = FIELD_SEEN(struct trunk, has_id),
 	  .help = "a single VLAN" },
-	{ "minID", FIELD_INT, offsetof(struct trunk, min_id), .seen = FIELD_SEEN(struct trunk, has_min),
-	  .help = "first VLAN of a range" },
-	{ "maxID", FIELD_INT, offsetof(struct trunk, max_id), .seen = FIELD_SEEN(struct trunk, has_max),
-	  .help = "last VLAN of a range" },
+	{ "minID", FIELD_INT, offsetof(struct trunk, min_id),
+	  .seen = FIELD_SEEN(struct trunk, has_min), .help = "first VLAN of a range" },
+	{ "maxID", FIELD_INT, offsetof(struct trunk, max_id),
+	  .seen = FIELD_SEEN(struct trunk, has_max), .help = "last VLAN of a range" },
 	FIELDS_END
 };
 

@@ -9,7 +9,7 @@ enum { VLAN_MAX = 4094, VLAN_MAP_SIZE = 4096 / 8 };
 
 struct trunk {
 	bool has_id, has_min, has_max;
-	int  id, min_id, max_id;
+	int id, min_id, max_id;
 };
 typedef LIST(struct trunk) trunks_t;
 

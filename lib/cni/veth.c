@@ -26,21 +26,29 @@ int veth_delete_derived(const struct owner *owner, struct error *err)
 int veth_up(struct attachment *a, struct link *host_end, unsigned timeout_ms, struct error *err)
 {
 	/* Travels with the first look of link_wait_up(). */
-	link_queue_change(a->host, host_end->index, NULL, &(struct link_change){ .what = LINK_SET_UP, .up = true },
+	link_queue_change(a->host, host_end->index, NULL,
+			  &(struct link_change){ .what = LINK_SET_UP, .up = true },
 			  "set the host's interface up");
 	return link_wait_up(a->host, -1, host_end->index, timeout_ms, host_end, err);
 }
 
-static int try_name(struct attachment *a, const struct veth_spec *spec, const char *name, struct link *host_end,
-		    bool *taken, struct error *err)
+static int try_name(struct attachment *a, const struct veth_spec *spec, const char *name,
+		    struct link *host_end, bool *taken, struct error *err)
 {
 	int outcome = 0;
 
 	link_queue_create(a->host, &(struct link_spec){
-		.kind = "veth", .name = name, .mtu = spec->mtu, .master = spec->master, .up = spec->up,
-		.queues = 1,
-		.peer = { .name = a->request->ifname, .mac = spec->mac, .mtu = spec->mtu, .netns = a->netns },
-	});
+					   .kind = "veth",
+					   .name = name,
+					   .mtu = spec->mtu,
+					   .master = spec->master,
+					   .up = spec->up,
+					   .queues = 1,
+					   .peer = { .name = a->request->ifname,
+						     .mac = spec->mac,
+						     .mtu = spec->mtu,
+						     .netns = a->netns },
+				   });
 	netlink_tolerate(a->host, EEXIST);
 	netlink_outcome(a->host, &outcome);
 	link_queue_get(a->host, name, host_end);
@@ -66,11 +74,13 @@ static int refuse_ifname(struct attachment *a, const char *name, struct error *e
 		return -err->errnum;
 	if (!there.index)
 		return 0;
-	return fail(err, EEXIST, "container veth name (\"%s\") peer provided (\"%s\") already exists",
+	return fail(err, EEXIST,
+		    "container veth name (\"%s\") peer provided (\"%s\") already exists",
 		    a->request->ifname, name);
 }
 
-int veth_create(struct attachment *a, const struct veth_spec *spec, struct link *host_end, struct error *err)
+int veth_create(struct attachment *a, const struct veth_spec *spec, struct link *host_end,
+		struct error *err)
 {
 	char name[16];
 

@@ -5,10 +5,10 @@
 #include "cni/attachment.h"
 
 struct veth_spec {
-	int        mtu;              /* 0 = kernel default */
-	struct mac mac;              /* of the container's end */
-	int        master;           /* bridge of the host end, 0 = none */
-	bool       up;               /* the host end, at once; see veth_up() */
+	int mtu;        /* 0 = kernel default */
+	struct mac mac; /* of the container's end */
+	int master;     /* bridge of the host end, 0 = none */
+	bool up;        /* the host end, at once; see veth_up() */
 };
 
 /*
@@ -24,7 +24,8 @@ int veth_create(struct attachment *attachment, const struct veth_spec *spec, str
  * link that is up before its peer is deactivated for want of a carrier, which waits for a grace period with the kernel's
  * link lock held. *host_end is read again.
  */
-int veth_up(struct attachment *attachment, struct link *host_end, unsigned timeout_ms, struct error *err) must_check;
+int veth_up(struct attachment *attachment, struct link *host_end, unsigned timeout_ms,
+	    struct error *err) must_check;
 /* Delete the host end by name; already gone is success. */
 int veth_delete(struct netlink *host, const char *name, struct error *err) must_check;
 /* The same by the name derived from the owner, for when the namespace is gone but its clean-up has not come by yet. */

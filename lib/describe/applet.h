@@ -11,22 +11,22 @@
 
 #include <stdio.h>
 
-struct cni_plugin;      /* lib/cni/plugin.h */
+struct cni_plugin; /* lib/cni/plugin.h */
 
 enum applet_kind { APPLET_CNI, APPLET_NODE, APPLET_TOOL };
 
 enum applet_needs {
-	NEEDS_NOTHING   = 0,
-	NEEDS_NET_ADMIN = 1 << 0,     /* CAP_NET_ADMIN in the current user namespace */
-	NEEDS_SYS_ADMIN = 1 << 1,     /* CAP_SYS_ADMIN: enters namespaces */
+	NEEDS_NOTHING = 0,
+	NEEDS_NET_ADMIN = 1 << 0, /* CAP_NET_ADMIN in the current user namespace */
+	NEEDS_SYS_ADMIN = 1 << 1, /* CAP_SYS_ADMIN: enters namespaces */
 };
 
 /* How an applet was called. run() writes its answer to out, nothing else; main.c prints the error. */
 struct invocation {
-	const char *name;              /* "netns", or "netns list" with a verb */
-	FILE       *out;
-	struct arena *arena;           /* lives as long as the call */
-	bool        terminal;          /* out is a terminal: colour and progress are allowed */
+	const char *name; /* "netns", or "netns list" with a verb */
+	FILE *out;
+	struct arena *arena; /* lives as long as the call */
+	bool terminal;       /* out is a terminal: colour and progress are allowed */
 	/* Finds a CNI plugin of this binary by name, NULL = none: what delegation in process needs. */
 	const struct cni_plugin *(*find_plugin)(const char *name);
 };
@@ -37,27 +37,27 @@ struct invocation {
 enum { EINVAL_USAGE_ = 4096 };
 
 struct verb {
-	const char         *name;
-	const char         *summary;    /* under 60 characters, lower case, no final period */
-	const struct field *fields;     /* options and arguments */
-	size_t              size;       /* of the options struct */
-	const void         *defaults;   /* NULL = zeroes */
-	unsigned            needs;
+	const char *name;
+	const char *summary;        /* under 60 characters, lower case, no final period */
+	const struct field *fields; /* options and arguments */
+	size_t size;                /* of the options struct */
+	const void *defaults;       /* NULL = zeroes */
+	unsigned needs;
 	int (*run)(struct invocation *call, void *options, struct error *err);
 };
 
 struct applet {
-	const char              *summary;
-	const char              *about;     /* paragraphs separated by empty lines; NULL = none */
-	const char              *example;   /* shell lines for help and man page; NULL = none */
-	const struct verb       *verbs;     /* tool with sub-commands: array ending in { 0 } */
-	const struct verb       *run;       /* tool or agent without: its name and summary are ignored */
-	const struct cni_plugin *plugin;    /* kind cni */
+	const char *summary;
+	const char *about;        /* paragraphs separated by empty lines; NULL = none */
+	const char *example;      /* shell lines for help and man page; NULL = none */
+	const struct verb *verbs; /* tool with sub-commands: array ending in { 0 } */
+	const struct verb *run;   /* tool or agent without: its name and summary are ignored */
+	const struct cni_plugin *plugin; /* kind cni */
 };
 
 struct applet_entry {
-	const char          *name;
-	enum applet_kind     kind;
+	const char *name;
+	enum applet_kind kind;
 	const struct applet *applet;
 };
 

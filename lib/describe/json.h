@@ -19,24 +19,25 @@ struct json;
 #define json_copy   json_clone
 
 /* ---- values: own what the name says `new`, `parse` or `copy`; everything else is borrowed ---- */
-struct json *json_parse(const char *text, size_t size, struct error *err);   /* NULL on error, code 6 */
-void json_release(struct json *json);                                         /* NULL-safe */
+struct json *json_parse(const char *text, size_t size,
+			struct error *err); /* NULL on error, code 6 */
+void json_release(struct json *json);       /* NULL-safe */
 void json_releasep(struct json **json);
 #define auto_json on_leave(json_releasep)
 
-struct json *json_member(const struct json *object, const char *key);         /* any case; NULL = none */
-struct json *json_item(const struct json *array, size_t i);                   /* NULL past the end */
-size_t       json_length(const struct json *array);                           /* of an array or object */
-bool json_is_object(const struct json *json);                                 /* NULL-safe, all of them */
+struct json *json_member(const struct json *object, const char *key); /* any case; NULL = none */
+struct json *json_item(const struct json *array, size_t i);           /* NULL past the end */
+size_t json_length(const struct json *array);                         /* of an array or object */
+bool json_is_object(const struct json *json);                         /* NULL-safe, all of them */
 bool json_is_array(const struct json *json);
 bool json_is_null(const struct json *json);
-const char *json_string(const struct json *json);                             /* NULL when no string */
-bool json_true(const struct json *json);                                      /* true, or the string "true" */
-bool json_int(const struct json *json, int64_t *value);                       /* false when no integer */
+const char *json_string(const struct json *json);       /* NULL when no string */
+bool json_true(const struct json *json);                /* true, or the string "true" */
+bool json_int(const struct json *json, int64_t *value); /* false when no integer */
 /* Walk an object in its own order: `for (void *i = json_first(o); i; i = json_next(o, i))`. */
 void *json_first(const struct json *object);
 void *json_next(const struct json *object, void *iter);
-const char  *json_iter_key(void *iter);
+const char *json_iter_key(void *iter);
 struct json *json_iter_value(void *iter);
 
 struct json *json_new_object(void);
@@ -44,16 +45,17 @@ struct json *json_new_array(void);
 struct json *json_new_string(const char *text);
 struct json *json_new_bool(bool value);
 struct json *json_new_int(int64_t value);
-struct json *json_copy(const struct json *json);                              /* deep */
-struct json *json_share(const struct json *json);                             /* one more reference */
-void json_set(struct json *object, const char *key, struct json *take);       /* takes value; replaces any case */
-void json_remove(struct json *object, const char *key);                       /* any case */
+struct json *json_copy(const struct json *json);  /* deep */
+struct json *json_share(const struct json *json); /* one more reference */
+void json_set(struct json *object, const char *key,
+	      struct json *take);                       /* takes value; replaces any case */
+void json_remove(struct json *object, const char *key); /* any case */
 void json_append(struct json *array, struct json *take);
 
 enum json_style {
-	JSON_STYLE_COMPACT,      /* {"a":1} */
-	JSON_STYLE_INDENT,       /* four spaces, no final newline; <, >, & escaped, as the reference prints */
-	JSON_STYLE_SORTED,       /* the same with keys in alphabetical order (results of 1.0.0 and later) */
+	JSON_STYLE_COMPACT, /* {"a":1} */
+	JSON_STYLE_INDENT, /* four spaces, no final newline; <, >, & escaped, as the reference prints */
+	JSON_STYLE_SORTED, /* the same with keys in alphabetical order (results of 1.0.0 and later) */
 	JSON_STYLE_COMPACT_SORTED, /* {"a":1}, keys in alphabetical order; <, >, & escaped */
 };
 char *json_text(const struct json *json, enum json_style style, struct arena *arena);
@@ -67,11 +69,13 @@ int json_decode(const struct json *json, const struct field *fields, void *out, 
  * report, and every key that is in none of the tables (with the nearest known one) or deprecated, as a warning.
  * -EINVAL when there was an error; warnings alone give 0. At most 16 tables. */
 typedef void json_report_fn(void *arg, bool is_error, const char *text);
-int json_check(const struct json *json, const struct field *const *tables, size_t n_tables, void *const *outs,
-	       struct arena *arena, json_report_fn *report, void *arg) must_check;
+int json_check(const struct json *json, const struct field *const *tables, size_t n_tables,
+	       void *const *outs, struct arena *arena, json_report_fn *report,
+	       void *arg) must_check;
 /* Encode the struct; members that are empty are left out unless FIELD_KEEP_EMPTY. Never fails. */
 struct json *json_encode(const struct field *fields, const void *in);
-struct json *json_encode_member(const struct field *field, const void *in);   /* one row's value, empty or not */
+struct json *json_encode_member(const struct field *field,
+				const void *in); /* one row's value, empty or not */
 /* JSON Schema (2020-12) of a table, with the defaults of the instance when one is given. */
 struct json *json_schema(const struct field *fields, const void *defaults, const char *title);
 

@@ -10,8 +10,8 @@
  * Environment variables named in the rows come first, options win. -USAGE_ERROR (applet.h) with one clear
  * message naming the word at fault, the nearest known option, or the argument that is missing.
  */
-int options_parse(const struct field *fields, int argc, char *const *argv, void *out, struct arena *arena,
-		  struct error *err) must_check;
+int options_parse(const struct field *fields, int argc, char *const *argv, void *out,
+		  struct arena *arena, struct error *err) must_check;
 /* True when -h or --help stands among the words (before "--"). */
 bool options_ask_help(const struct field *fields, int argc, char *const *argv);
 /* containerId -> container-id. */

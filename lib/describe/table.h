@@ -8,6 +8,7 @@
 
 /* Print n records of size bytes as aligned columns under upper-case headings (--interface-id style: INTERFACE ID), or,
  * with as_json, as an array of objects with a final newline. No records: nothing, or []. */
-void table_print(FILE *out, const struct field *fields, const void *records, size_t n, size_t size, bool as_json);
+void table_print(FILE *out, const struct field *fields, const void *records, size_t n, size_t size,
+		 bool as_json);
 
 #endif

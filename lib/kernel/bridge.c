@@ -30,8 +30,8 @@ bool bridge_hold_alone(int lock)
 	return lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0;
 }
 
-static int look_at_bridge(struct netlink *nl, const struct bridge_spec *spec, struct link *bridge, bool *created,
-			  struct error *err)
+static int look_at_bridge(struct netlink *nl, const struct bridge_spec *spec, struct link *bridge,
+			  bool *created, struct error *err)
 {
 	int outcome = 0, absent = 0;
 
@@ -44,10 +44,14 @@ static int look_at_bridge(struct netlink *nl, const struct bridge_spec *spec, st
 	if (!absent)
 		return 0;
 	link_queue_create(nl, &(struct link_spec){
-		.kind = "bridge", .name = spec->name, .mtu = spec->mtu, .mac = mac_random(), .up = true,
-		.vlan_filtering = spec->vlan_filtering,
-	});
-	netlink_tolerate(nl, EEXIST);       /* another ADD was faster */
+				      .kind = "bridge",
+				      .name = spec->name,
+				      .mtu = spec->mtu,
+				      .mac = mac_random(),
+				      .up = true,
+				      .vlan_filtering = spec->vlan_filtering,
+			      });
+	netlink_tolerate(nl, EEXIST); /* another ADD was faster */
 	netlink_outcome(nl, &outcome);
 	link_queue_get(nl, spec->name, bridge);
 	if (netlink_commit(nl, err))
@@ -56,8 +60,8 @@ static int look_at_bridge(struct netlink *nl, const struct bridge_spec *spec, st
 	return 0;
 }
 
-int bridge_ensure(struct netlink *nl, const struct bridge_spec *spec, struct link *bridge, bool *created,
-		  struct error *err)
+int bridge_ensure(struct netlink *nl, const struct bridge_spec *spec, struct link *bridge,
+		  bool *created, struct error *err)
 {
 	struct link_change change = { .up = true, .promisc = true };
 	char name[64];
@@ -65,8 +69,8 @@ int bridge_ensure(struct netlink *nl, const struct bridge_spec *spec, struct lin
 	if (look_at_bridge(nl, spec, bridge, created, err))
 		return -err->errnum;
 	if (!streq(bridge->kind, "bridge"))
-		return fail_code(err, CNI_INVALID_CONFIG, EEXIST, "\"%s\" already exists but is not a bridge",
-				 spec->name);
+		return fail_code(err, CNI_INVALID_CONFIG, EEXIST,
+				 "\"%s\" already exists but is not a bridge", spec->name);
 	snprintf(name, sizeof(name), "net/ipv6/conf/%s/accept_ra", spec->name);
 	sysctl_try(name, "0");
 	if (!(bridge->flags & LINK_UP))
@@ -88,21 +92,23 @@ static bool conflicts(const struct addr *there, const struct cidr *wanted)
 	return wanted->ip.family == AF_INET || cidr_overlaps(&there->cidr, wanted);
 }
 
-static int refuse_address(const struct link *device, const struct addr *there, const struct cidr *wanted,
-			  struct error *err)
+static int refuse_address(const struct link *device, const struct addr *there,
+			  const struct cidr *wanted, struct error *err)
 {
 	char has[CIDR_TEXT_SIZE], text[CIDR_TEXT_SIZE];
 
-	fail_code(err, CNI_INVALID_CONFIG, EADDRINUSE, "\"%s\" already has an IP address different from %s",
-		  device->name, cidr_format(wanted, text));
+	fail_code(err, CNI_INVALID_CONFIG, EADDRINUSE,
+		  "\"%s\" already has an IP address different from %s", device->name,
+		  cidr_format(wanted, text));
 	if (err)
-		snprintf(err->details, sizeof(err->details), "%s has %s; \"forceAddress\": true replaces it",
-			 device->name, cidr_format(&there->cidr, has));
+		snprintf(err->details, sizeof(err->details),
+			 "%s has %s; \"forceAddress\": true replaces it", device->name,
+			 cidr_format(&there->cidr, has));
 	return -EADDRINUSE;
 }
 
-int bridge_address(struct netlink *nl, const struct link *device, const struct cidr *address, bool force, bool *added,
-		   struct error *err)
+int bridge_address(struct netlink *nl, const struct link *device, const struct cidr *address,
+		   bool force, bool *added, struct error *err)
 {
 	struct arena arena auto_arena = { 0 };
 	addrs_t addrs = { 0 };
@@ -125,7 +131,8 @@ int bridge_address(struct netlink *nl, const struct link *device, const struct c
 	addr_queue_add(nl, device->index, device->name, address, false);
 	netlink_tolerate(nl, EEXIST);
 	/* A bridge takes the lowest MAC of its ports unless it was given one: pin what neighbours are about to learn. */
-	link_queue_change(nl, device->index, NULL, &(struct link_change){ .what = LINK_SET_MAC, .mac = device->mac },
+	link_queue_change(nl, device->index, NULL,
+			  &(struct link_change){ .what = LINK_SET_MAC, .mac = device->mac },
 			  "keep the bridge's MAC");
 	if (netlink_commit(nl, err))
 		return -err->errnum;
@@ -159,14 +166,16 @@ static void queue_trunk(struct netlink *nl, int port, const struct bridge_vlans 
 
 		if (!in_trunk(vlans->trunk, id) || (int)id == vlans->access)
 			continue;
-		while (id + 1 < 4095 && in_trunk(vlans->trunk, id + 1) && (int)id + 1 != vlans->access)
+		while (id + 1 < 4095 && in_trunk(vlans->trunk, id + 1) &&
+		       (int)id + 1 != vlans->access)
 			id++;
 		range.last = id;
 		link_queue_vlan(nl, port, true, &range, "add the trunk VLANs to the port");
 	}
 }
 
-int bridge_port_vlans(struct netlink *nl, int port, const struct bridge_vlans *vlans, struct error *err)
+int bridge_port_vlans(struct netlink *nl, int port, const struct bridge_vlans *vlans,
+		      struct error *err)
 {
 	struct arena arena auto_arena = { 0 };
 	link_vlans_t there = { 0 };
@@ -179,44 +188,53 @@ int bridge_port_vlans(struct netlink *nl, int port, const struct bridge_vlans *v
 			link_queue_vlan(nl, port, false, vlan, "remove the port's default VLAN");
 	}
 	if (vlans->access || vlans->trunk)
-		link_queue_vlan(nl, port, true, &(struct link_vlan){ .id = access, .pvid = true, .untagged = true },
+		link_queue_vlan(nl, port, true,
+				&(struct link_vlan){ .id = access, .pvid = true, .untagged = true },
 				"set the port's VLAN");
 	queue_trunk(nl, port, vlans);
 	return netlink_commit(nl, err);
 }
 
-static int make_vlan_gateway(struct netlink *nl, const struct bridge_vlan_gateway *spec, const char *name,
-			     bool *made, struct link *gateway, struct error *err)
+static int make_vlan_gateway(struct netlink *nl, const struct bridge_vlan_gateway *spec,
+			     const char *name, bool *made, struct link *gateway, struct error *err)
 {
 	int outcome = 0;
 
 	link_queue_create(nl, &(struct link_spec){
-		.kind = "veth", .name = spec->peer_name, .mtu = spec->mtu, .master = spec->bridge->index, .up = true,
-		.peer = { .name = name, .mtu = spec->mtu },
-	});
+				      .kind = "veth",
+				      .name = spec->peer_name,
+				      .mtu = spec->mtu,
+				      .master = spec->bridge->index,
+				      .up = true,
+				      .peer = { .name = name, .mtu = spec->mtu },
+			      });
 	netlink_tolerate(nl, EEXIST);
 	netlink_outcome(nl, &outcome);
-	link_queue_change(nl, 0, name, &(struct link_change){ .what = LINK_SET_UP, .up = true }, "set the gateway up");
+	link_queue_change(nl, 0, name, &(struct link_change){ .what = LINK_SET_UP, .up = true },
+			  "set the gateway up");
 	link_queue_get(nl, name, gateway);
 	*made = netlink_commit(nl, err) == 0 && outcome == 0;
 	return -err->errnum;
 }
 
-int bridge_vlan_gateway(struct netlink *nl, const struct bridge_vlan_gateway *spec, struct link *gateway,
-			struct error *err)
+int bridge_vlan_gateway(struct netlink *nl, const struct bridge_vlan_gateway *spec,
+			struct link *gateway, struct error *err)
 {
 	struct link port = { 0 };
 	bool made = false;
 	char name[32];
 
 	if (snprintf(name, sizeof(name), "%s.%d", spec->bridge->name, spec->vlan) > 15)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "interface name \"%s\" of the VLAN's gateway is"
-				 " longer than 15 characters: use a shorter \"bridge\"", name);
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
+				 "interface name \"%s\" of the VLAN's gateway is"
+				 " longer than 15 characters: use a shorter \"bridge\"",
+				 name);
 	if (make_vlan_gateway(nl, spec, name, &made, gateway, err))
 		return wrap(err, "failed to create vlan interface \"%s\"", name);
 	if (!made)
 		return 0;
 	if (link_get(nl, spec->peer_name, &port, err))
 		return -err->errnum;
-	return bridge_port_vlans(nl, port.index, &(struct bridge_vlans){ .access = spec->vlan }, err);
+	return bridge_port_vlans(nl, port.index, &(struct bridge_vlans){ .access = spec->vlan },
+				 err);
 }

@@ -185,7 +185,8 @@ static void set_flag(struct ifinfomsg *header, unsigned flag, bool on)
 static void put_arp_notify(struct nl_msg *msg)
 {
 	struct nlattr *families = nla_nest_start(msg, IFLA_AF_SPEC);
-	struct nlattr *inet = nla_nest_start(msg, AF_INET), *conf = nla_nest_start(msg, IFLA_INET_CONF);
+	struct nlattr *inet = nla_nest_start(msg, AF_INET),
+		      *conf = nla_nest_start(msg, IFLA_INET_CONF);
 
 	nla_put_u32(msg, IPV4_DEVCONF_ARP_NOTIFY, 1);
 	nla_nest_end(msg, conf);
