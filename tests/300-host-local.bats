@@ -8,6 +8,9 @@
 load lib/all
 sandbox
 
+# A sanitized binary cannot look for leaks while strace does.
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+
 NET=/var/lib/cni/networks/tnet
 INDEX=/var/lib/cni/networks/.cnibox/tnet
 
@@ -315,7 +318,7 @@ after_del() {
 # calls VERB WORDS...: how many system calls it makes
 calls() {
 	CNI_WRAP=(strace -f -c -o "$BATS_TEST_TMPDIR/count")
-	"$@" >/dev/null
+	"$@" >/dev/null || return
 	CNI_WRAP=()
 	awk '$NF == "total" { print $4 }' "$BATS_TEST_TMPDIR/count"
 }

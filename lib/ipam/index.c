@@ -21,7 +21,6 @@
 #include <time.h>
 
 #define ENTRY_SIZE 256 /* NAME_MAX + 1 */
-#define OWNER_MAX  200 /* longer ones are hashed, which leaves room for the number */
 #define PER_OWNER  256 /* leases of one owner: a bound on loops, not a wish */
 #define SEAL       777000 /* nanoseconds modulo 1000000; survives file systems that keep microseconds */
 
@@ -30,11 +29,9 @@ static void entry_name(char name[ENTRY_SIZE], const char *container, const char 
 	char hash[65];
 
 	ifname = ifname ? ifname : "";
-	if (strlen(container) + strlen(ifname) < OWNER_MAX && !strpbrk(container, "/:") &&
-	    !strpbrk(ifname, "/:")) {
-		snprintf(name, ENTRY_SIZE, "%s:%s:%u", container, ifname, k);
+	if (!strpbrk(container, "/:") && !strpbrk(ifname, "/:") &&
+	    snprintf(name, ENTRY_SIZE, "%s:%s:%u", container, ifname, k) < ENTRY_SIZE)
 		return;
-	}
 	sha512_hex(hash, 64, container, ":", ifname, NULL);
 	snprintf(name, ENTRY_SIZE, ":%s:%u", hash, k);
 }
