@@ -137,6 +137,21 @@ port() { ip -d -j link show type veth | jq -r --arg key "$1" '.[] | select(.mast
 	assert_json "one address, the new one" "$(ip -j -4 addr show cni0)" '[.[0].addr_info[].local]' '["10.78.0.1"]'
 }
 
+@test "a failed ADD returns the address that forceAddress replaced" {
+	cni_add "$(conf bridge)"
+	cni_del "$(conf bridge)"
+	before=$(snapshot host ctr2)
+	need strace
+	other=$(conf bridge '.ipam.subnet = "10.78.0.0/24" | .name = "other" | .forceAddress = true')
+	# The first is the lock, the second reads whether forwarding is on.
+	CNI_WRAP=(strace -qq -o /dev/null -P /proc/sys/net/ipv4/ip_forward -e trace=openat
+		-e inject=openat:error=EACCES:when=2+)
+	EXPECT=1 cni_add "$other" @ctr2
+	CNI_WRAP=()
+	assert_match "the step that failed" "$(jq -r .msg <<<"$output")" "failed to enable forwarding"
+	assert_eq "nothing has changed" "$(snapshot host ctr2)" "$before"
+}
+
 @test "a link of another kind under the bridge's name is refused" {
 	ip link add cni0 type veth peer name other0
 	EXPECT=1 cni_add "$(conf bridge)"

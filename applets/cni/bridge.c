@@ -21,7 +21,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { PORT_UP_TIMEOUT_MS = 2550, BRIDGE_ATTEMPTS = 3, GATEWAYS_MAX = 16 };
+enum { PORT_UP_TIMEOUT_MS = 2550, BRIDGE_ATTEMPTS = 3 };
 
 struct bridge_conf {
 	char bridge[16];
@@ -180,20 +180,15 @@ struct bridge_add {
 	struct bridge_conf *conf;
 	struct cni_result *result;
 	struct undo undo;
-	int lock;
-	struct link bridge;
-	bool bridge_created;
-	struct link gateway;                 /* the bridge, or <bridge>.<vlan> */
-	struct link port;                    /* the host end */
-	struct cidr addresses[GATEWAYS_MAX]; /* gateway addresses that we put there */
-	size_t n_addresses;
+	struct bridge_use use;
+	struct link port; /* the host end */
 };
 
 static void bridge_add_leave(struct bridge_add *add)
 {
 	undo_leave(&add->undo);
 	attachment_close(&add->a);
-	close_fd(&add->lock);
+	bridge_use_end(&add->use);
 }
 
 static int undo_reserve(void *arg, struct error *err)
@@ -224,38 +219,18 @@ static int undo_masquerade(void *arg, struct error *err)
 	return masquerade_del(&add->a.owner, err);
 }
 
-/* Ours alone to take back, only while no other ADD is at work and no other port is there. */
-static bool bridge_is_ours(struct bridge_add *add, struct error *err)
-{
-	bool in_use = true;
-
-	return bridge_hold_alone(add->lock) &&
-	       bridge_in_use(add->a.host, add->bridge.index, add->port.index, &in_use, err) == 0 &&
-	       !in_use;
-}
-
 static int undo_bridge(void *arg, struct error *err)
 {
 	struct bridge_add *add = arg;
 
-	if (!add->bridge_created || !bridge_is_ours(add, err))
-		return 0;
-	link_queue_del_index(add->a.host, add->bridge.index,
-			     "delete the bridge that was just made");
-	netlink_tolerate(add->a.host, ENODEV);
-	return netlink_commit(add->a.host, err);
+	return bridge_undo(add->a.host, &add->use, add->port.index, err);
 }
 
 static int undo_gateway(void *arg, struct error *err)
 {
 	struct bridge_add *add = arg;
 
-	if (add->n_addresses == 0 || !bridge_is_ours(add, err))
-		return 0;
-	for (size_t i = 0; i < add->n_addresses; i++)
-		addr_queue_del(add->a.host, add->gateway.index, add->gateway.name,
-			       &add->addresses[i]);
-	return netlink_commit(add->a.host, err);
+	return bridge_undo_addresses(add->a.host, &add->use, add->port.index, err);
 }
 
 static int add_reserve(struct bridge_add *add, struct error *err)
@@ -288,9 +263,8 @@ static int add_bridge(struct bridge_add *add, struct error *err)
 		.vlan_filtering = uses_vlans(conf),
 	};
 
-	if (bridge_ensure(add->a.host, &spec, &add->bridge, &add->bridge_created, err))
+	if (bridge_ensure(add->a.host, &add->use, &spec, err))
 		return wrap(err, "failed to create bridge \"%s\"", conf->bridge);
-	add->gateway = add->bridge;
 	return 0;
 }
 
@@ -308,7 +282,7 @@ static int add_port(struct bridge_add *add, struct error *err)
 	for (unsigned attempt = 0; r == -ENODEV && attempt < BRIDGE_ATTEMPTS; attempt++) {
 		*err = (struct error){ 0 };
 		r = add_bridge(add, err);
-		spec.master = add->bridge.index;
+		spec.master = add->use.bridge.index;
 		if (r == 0)
 			r = veth_create(&add->a, &spec, &add->port, err);
 	}
@@ -355,8 +329,8 @@ static int add_container(struct bridge_add *add, struct error *err)
 	struct arena *arena = add->request->arena;
 
 	*list_add(arena, &result->interfaces) = (struct cni_interface){
-		.name = arena_strdup(arena, add->bridge.name),
-		.mac = add->bridge.mac,
+		.name = arena_strdup(arena, add->use.bridge.name),
+		.mac = add->use.bridge.mac,
 	};
 	*list_add(arena, &result->interfaces) = (struct cni_interface){
 		.name = arena_strdup(arena, add->port.name),
@@ -409,17 +383,17 @@ static int vlan_gateway(struct bridge_add *add, struct error *err)
 	attachment_veth_name(&pair, 0, peer);
 	if (bridge_vlan_gateway(add->a.host,
 				&(struct bridge_vlan_gateway){
-					.bridge = &add->bridge,
+					.bridge = &add->use.bridge,
 					.peer_name = peer,
 					.vlan = add->conf->vlan,
 					.mtu = add->conf->mtu,
 				},
-				&add->gateway, err))
+				&add->use.gateway, err))
 		return -err->errnum;
 	*list_add(arena, &add->result->interfaces) = (struct cni_interface){
-		.name = arena_strdup(arena, add->gateway.name),
-		.mac = add->gateway.mac,
-		.mtu = add->gateway.mtu,
+		.name = arena_strdup(arena, add->use.gateway.name),
+		.mac = add->use.gateway.mac,
+		.mtu = add->use.gateway.mtu,
 	};
 	return 0;
 }
@@ -433,15 +407,11 @@ static int add_gateway(struct bridge_add *add, struct error *err)
 	undo_push(&add->undo, undo_gateway, add, "remove the gateway addresses");
 	list_each(ip, &add->result->ips) {
 		struct cidr address = { .ip = ip->gateway, .prefix = ip->address.prefix };
-		bool added = false;
 
 		if (!ip->gateway.family)
 			continue;
-		if (bridge_address(add->a.host, &add->gateway, &address, add->conf->force_address,
-				   &added, err))
+		if (bridge_address(add->a.host, &add->use, &address, add->conf->force_address, err))
 			return wrap(err, "failed to set bridge addr");
-		if (added && add->n_addresses < ARRAY_SIZE(add->addresses))
-			add->addresses[add->n_addresses++] = address;
 	}
 	return attachment_forwarding(add->result, err);
 }
@@ -470,12 +440,12 @@ static int bridge_add(struct cni_request *request, void *conf, struct cni_result
 		.request = request,
 		.conf = conf,
 		.result = result,
-		.lock = -1,
+		.use = { .lock = -1 },
 	};
 
 	if (!add.conf->mac.set)
 		add.conf->mac = mac_random();
-	if (attachment_open(&add.a, request, err) || bridge_hold(&add.lock, err) ||
+	if (attachment_open(&add.a, request, err) || bridge_use_begin(&add.use, err) ||
 	    add_reserve(&add, err))
 		return -err->errnum;
 	undo_push(&add.undo, undo_bridge, &add, "remove the bridge");
@@ -525,56 +495,11 @@ static int bridge_del(struct cni_request *request, void *data, struct error *err
 	return -err->errnum;
 }
 
-static int check_bridge(struct attachment *a, const struct bridge_conf *conf,
-			const struct cni_result *prev, struct link *bridge, struct error *err)
-{
-	const struct cni_interface *wanted = attachment_interface(prev, conf->bridge, false);
-	char is[MAC_TEXT_SIZE], should[MAC_TEXT_SIZE];
-
-	if (!wanted)
-		return fail(err, ENOENT, "bridge \"%s\" is missing from prevResult", conf->bridge);
-	if (link_get(a->host, conf->bridge, bridge, err))
-		return wrap(err, "bridge \"%s\"", conf->bridge);
-	if (!streq(bridge->kind, "bridge"))
-		return fail(err, EINVAL, "\"%s\" exists but is not a bridge", conf->bridge);
-	if (wanted->mac.set && !mac_equal(&wanted->mac, &bridge->mac))
-		return fail(err, EINVAL,
-			    "Bridge interface %s Mac doesn't match: %s in prevResult, %s here",
-			    conf->bridge, mac_format(&wanted->mac, should),
-			    mac_format(&bridge->mac, is));
-	if (conf->promisc_mode != !!(bridge->flags & LINK_PROMISC))
-		return fail(
-			err, EINVAL,
-			"Bridge interface %s configured promisc mode %s doesn't match current state",
-			conf->bridge, conf->promisc_mode ? "true" : "false");
-	return 0;
-}
-
-static int check_port(struct attachment *a, const struct cni_result *prev,
-		      const struct link *container, const struct link *bridge, struct error *err)
-{
-	const struct cni_interface *wanted;
-	struct link port = { 0 };
-
-	if (link_get_index(a->host, container->peer, &port, err))
-		return wrap(err, "peer of %s", container->name);
-	wanted = attachment_interface(prev, port.name, false);
-	if (!wanted)
-		return fail(err, ENOENT, "host interface %s is missing from prevResult", port.name);
-	if (port.master != bridge->index)
-		return fail(err, EINVAL, "host interface %s is not connected to bridge %s",
-			    port.name, bridge->name);
-	if (wanted->mac.set && !mac_equal(&wanted->mac, &port.mac))
-		return fail(err, EINVAL, "Interface %s Mac doesn't match host Mac in prevResult",
-			    port.name);
-	return 0;
-}
-
 static int check_rules(struct cni_request *request, const struct bridge_conf *conf,
 		       const struct cni_result *prev, struct error *err)
 {
 	struct owner owner = request_owner(request);
-	struct cidr addresses[GATEWAYS_MAX];
+	struct cidr addresses[BRIDGE_ADDRESSES_MAX];
 	size_t n = 0;
 
 	list_each(ip, &prev->ips)
@@ -600,9 +525,9 @@ static int bridge_check(struct cni_request *request, void *data, struct error *e
 	if (!request->common.prev_result)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "Required prevResult missing");
 	if (request_prev_result(request, &prev, err) ||
-	    check_bridge(&a, conf, &prev, &bridge, err) ||
+	    attachment_check_bridge(&a, &prev, conf->bridge, conf->promisc_mode, &bridge, err) ||
 	    attachment_check(&a, &prev, "veth", &container, err) ||
-	    check_port(&a, &prev, &container, &bridge, err))
+	    attachment_check_port(&a, &prev, &container, &bridge, err))
 		return -err->errnum;
 	return check_rules(request, conf, &prev, err);
 }

@@ -44,6 +44,13 @@ int attachment_forwarding(const struct cni_result *result, struct error *err) mu
 /* CHECK: the container's interface against prevResult: sandbox, kind, MAC, addresses, routes. *link is what is there. */
 int attachment_check(struct attachment *attachment, const struct cni_result *prev, const char *kind,
 		     struct link *link, struct error *err) must_check;
+/* The same on the host: the bridge (`promisc` as configured), and the container's peer as a port of it. */
+int attachment_check_bridge(struct attachment *attachment, const struct cni_result *prev,
+			    const char *name, bool promisc, struct link *bridge,
+			    struct error *err) must_check;
+int attachment_check_port(struct attachment *attachment, const struct cni_result *prev,
+			  const struct link *container, const struct link *bridge,
+			  struct error *err) must_check;
 /* The interface of prevResult with that name, in the container or on the host; NULL = none. */
 const struct cni_interface *attachment_interface(const struct cni_result *result, const char *name,
 						 bool in_container);

@@ -126,3 +126,48 @@ int attachment_check(struct attachment *a, const struct cni_result *prev, const 
 		return -err->errnum;
 	return check_routes(prev, &routes, err);
 }
+
+int attachment_check_bridge(struct attachment *a, const struct cni_result *prev, const char *name,
+			    bool promisc, struct link *bridge, struct error *err)
+{
+	const struct cni_interface *wanted = attachment_interface(prev, name, false);
+	char is[MAC_TEXT_SIZE], should[MAC_TEXT_SIZE];
+
+	if (!wanted)
+		return fail(err, ENOENT, "bridge \"%s\" is missing from prevResult", name);
+	if (link_get(a->host, name, bridge, err))
+		return wrap(err, "bridge \"%s\"", name);
+	if (!streq(bridge->kind, "bridge"))
+		return fail(err, EINVAL, "\"%s\" exists but is not a bridge", name);
+	if (wanted->mac.set && !mac_equal(&wanted->mac, &bridge->mac))
+		return fail(err, EINVAL,
+			    "Bridge interface %s Mac doesn't match: %s in prevResult, %s here",
+			    name, mac_format(&wanted->mac, should), mac_format(&bridge->mac, is));
+	if (promisc != !!(bridge->flags & LINK_PROMISC))
+		return fail(
+			err, EINVAL,
+			"Bridge interface %s configured promisc mode %s doesn't match current state",
+			name, promisc ? "true" : "false");
+	return 0;
+}
+
+int attachment_check_port(struct attachment *a, const struct cni_result *prev,
+			  const struct link *container, const struct link *bridge,
+			  struct error *err)
+{
+	const struct cni_interface *wanted;
+	struct link port = { 0 };
+
+	if (link_get_index(a->host, container->peer, &port, err))
+		return wrap(err, "peer of %s", container->name);
+	wanted = attachment_interface(prev, port.name, false);
+	if (!wanted)
+		return fail(err, ENOENT, "host interface %s is missing from prevResult", port.name);
+	if (port.master != bridge->index)
+		return fail(err, EINVAL, "host interface %s is not connected to bridge %s",
+			    port.name, bridge->name);
+	if (wanted->mac.set && !mac_equal(&wanted->mac, &port.mac))
+		return fail(err, EINVAL, "Interface %s Mac doesn't match host Mac in prevResult",
+			    port.name);
+	return 0;
+}

@@ -17,26 +17,26 @@
  * for all who have it open, which is as long as a lock needs. */
 #define LOCK_FILE "/proc/sys/net/ipv4/ip_forward"
 
-int bridge_hold(int *lock, struct error *err)
+int bridge_use_begin(struct bridge_use *use, struct error *err)
 {
-	*lock = open(LOCK_FILE, O_RDONLY | O_CLOEXEC);
-	if (*lock < 0 || flock(*lock, LOCK_SH))
+	*use = (struct bridge_use){ .lock = open(LOCK_FILE, O_RDONLY | O_CLOEXEC) };
+	if (use->lock < 0 || flock(use->lock, LOCK_SH))
 		return fail_errno(err, errno, "lock %s against a failing ADD", LOCK_FILE);
 	return 0;
 }
 
-bool bridge_hold_alone(int lock)
+void bridge_use_end(struct bridge_use *use)
 {
-	return lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0;
+	close_fd(&use->lock);
+	use->lock = -1;
 }
 
-static int look_at_bridge(struct netlink *nl, const struct bridge_spec *spec, struct link *bridge,
-			  bool *created, struct error *err)
+static int find_or_create(struct netlink *nl, struct bridge_use *use,
+			  const struct bridge_spec *spec, struct error *err)
 {
 	int outcome = 0, absent = 0;
 
-	*created = false;
-	link_queue_get(nl, spec->name, bridge);
+	link_queue_get(nl, spec->name, &use->bridge);
 	netlink_tolerate(nl, ENODEV);
 	netlink_outcome(nl, &absent);
 	if (netlink_commit(nl, err))
@@ -53,34 +53,35 @@ static int look_at_bridge(struct netlink *nl, const struct bridge_spec *spec, st
 			      });
 	netlink_tolerate(nl, EEXIST); /* another ADD was faster */
 	netlink_outcome(nl, &outcome);
-	link_queue_get(nl, spec->name, bridge);
+	link_queue_get(nl, spec->name, &use->bridge);
 	if (netlink_commit(nl, err))
 		return -err->errnum;
-	*created = outcome == 0;
+	use->created = outcome == 0;
 	return 0;
 }
 
-int bridge_ensure(struct netlink *nl, const struct bridge_spec *spec, struct link *bridge,
-		  bool *created, struct error *err)
+int bridge_ensure(struct netlink *nl, struct bridge_use *use, const struct bridge_spec *spec,
+		  struct error *err)
 {
 	struct link_change change = { .up = true, .promisc = true };
 	char name[64];
 
-	if (look_at_bridge(nl, spec, bridge, created, err))
+	if (find_or_create(nl, use, spec, err))
 		return -err->errnum;
-	if (!streq(bridge->kind, "bridge"))
+	if (!streq(use->bridge.kind, "bridge"))
 		return fail_code(err, CNI_INVALID_CONFIG, EEXIST,
 				 "\"%s\" already exists but is not a bridge", spec->name);
+	use->gateway = use->bridge;
 	snprintf(name, sizeof(name), "net/ipv6/conf/%s/accept_ra", spec->name);
 	sysctl_try(name, "0");
-	if (!(bridge->flags & LINK_UP))
+	if (!(use->bridge.flags & LINK_UP))
 		change.what |= LINK_SET_UP;
-	if (spec->promisc && !(bridge->flags & LINK_PROMISC))
+	if (spec->promisc && !(use->bridge.flags & LINK_PROMISC))
 		change.what |= LINK_SET_PROMISC;
 	if (!change.what)
 		return 0;
-	link_queue_change(nl, bridge->index, NULL, &change, "set the bridge up");
-	link_queue_get(nl, spec->name, bridge);
+	link_queue_change(nl, use->bridge.index, NULL, &change, "set the bridge up");
+	link_queue_get(nl, spec->name, &use->bridge);
 	return netlink_commit(nl, err);
 }
 
@@ -107,26 +108,38 @@ static int refuse_address(const struct link *device, const struct addr *there,
 	return -EADDRINUSE;
 }
 
-int bridge_address(struct netlink *nl, const struct link *device, const struct cidr *address,
-		   bool force, bool *added, struct error *err)
+/* Queue the removal of what conflicts, or refuse to. */
+static int make_room(struct netlink *nl, struct bridge_use *use, const addrs_t *addrs,
+		     const struct cidr *address, bool force, struct error *err)
+{
+	list_each(addr, addrs) {
+		if (!conflicts(addr, address))
+			continue;
+		if (!force || use->n_removed == BRIDGE_ADDRESSES_MAX)
+			return refuse_address(&use->gateway, addr, address, err);
+		addr_queue_del(nl, use->gateway.index, use->gateway.name, &addr->cidr);
+		use->removed[use->n_removed++] = addr->cidr;
+	}
+	return 0;
+}
+
+int bridge_address(struct netlink *nl, struct bridge_use *use, const struct cidr *address,
+		   bool force, struct error *err)
 {
 	struct arena arena auto_arena = { 0 };
+	const struct link *device = &use->gateway;
 	addrs_t addrs = { 0 };
 
-	*added = false;
 	if (addr_list(nl, address->ip.family, device->index, &arena, &addrs, err))
 		return -err->errnum;
 	list_each(addr, &addrs)
 		if (cidr_equal(&addr->cidr, address))
 			return 0;
-	list_each(addr, &addrs) {
-		if (!conflicts(addr, address))
-			continue;
-		if (!force) {
-			netlink_discard(nl);
-			return refuse_address(device, addr, address, err);
-		}
-		addr_queue_del(nl, device->index, device->name, &addr->cidr);
+	if (use->n_added == BRIDGE_ADDRESSES_MAX)
+		return fail(err, E2BIG, "more than %d gateway addresses", BRIDGE_ADDRESSES_MAX);
+	if (make_room(nl, use, &addrs, address, force, err)) {
+		netlink_discard(nl);
+		return -err->errnum;
 	}
 	addr_queue_add(nl, device->index, device->name, address, false);
 	netlink_tolerate(nl, EEXIST);
@@ -134,23 +147,49 @@ int bridge_address(struct netlink *nl, const struct link *device, const struct c
 	link_queue_change(nl, device->index, NULL,
 			  &(struct link_change){ .what = LINK_SET_MAC, .mac = device->mac },
 			  "keep the bridge's MAC");
-	if (netlink_commit(nl, err))
-		return -err->errnum;
-	*added = true;
-	return 0;
+	use->added[use->n_added++] = *address;
+	return netlink_commit(nl, err);
 }
 
-int bridge_in_use(struct netlink *nl, int bridge, int except, bool *in_use, struct error *err)
+/* Nobody else is at work, and no other port is there. */
+static bool is_ours_alone(struct netlink *nl, struct bridge_use *use, int own_port)
 {
 	struct arena arena auto_arena = { 0 };
+	struct error ignored;
 	links_t ports = { 0 };
 
-	*in_use = false;
-	if (link_list(nl, NULL, bridge, &arena, &ports, err))
-		return -err->errnum;
+	if (use->lock < 0 || flock(use->lock, LOCK_EX | LOCK_NB) ||
+	    link_list(nl, NULL, use->bridge.index, &arena, &ports, &ignored))
+		return false;
 	list_each(port, &ports)
-		*in_use |= port->index != except;
-	return 0;
+		if (port->index != own_port)
+			return false;
+	return true;
+}
+
+int bridge_undo_addresses(struct netlink *nl, struct bridge_use *use, int own_port,
+			  struct error *err)
+{
+	if ((!use->n_added && !use->n_removed) || !is_ours_alone(nl, use, own_port))
+		return 0;
+	for (size_t i = 0; i < use->n_added; i++) {
+		addr_queue_del(nl, use->gateway.index, use->gateway.name, &use->added[i]);
+		netlink_tolerate(nl, EADDRNOTAVAIL);
+	}
+	for (size_t i = 0; i < use->n_removed; i++) {
+		addr_queue_add(nl, use->gateway.index, use->gateway.name, &use->removed[i], false);
+		netlink_tolerate(nl, EEXIST);
+	}
+	return netlink_commit(nl, err);
+}
+
+int bridge_undo(struct netlink *nl, struct bridge_use *use, int own_port, struct error *err)
+{
+	if (!use->created || !is_ours_alone(nl, use, own_port))
+		return 0;
+	link_queue_del_index(nl, use->bridge.index, "delete the bridge that was just made");
+	netlink_tolerate(nl, ENODEV);
+	return netlink_commit(nl, err);
 }
 
 static bool in_trunk(const uint8_t *trunk, unsigned id)

@@ -4,13 +4,6 @@
 
 #include "kernel/link.h"
 
-/*
- * A bridge is shared by all ADDs on the host. Each holds it (a shared flock on a file of the network namespace) from its
- * first look until it is done; who wants to take the bridge back after a failure does so only when it can hold it alone.
- */
-int bridge_hold(int *lock, struct error *err) must_check;
-bool bridge_hold_alone(int lock); /* without waiting; false = others are at work */
-
 struct bridge_spec {
 	const char *name;
 	int mtu;             /* at creation; 0 = kernel default */
@@ -18,21 +11,40 @@ struct bridge_spec {
 	bool promisc;
 };
 
-/* Create it, or find it: `"x" already exists but is not a bridge`. It is up, keeps its MAC as ports come and go, and
- * ignores router advertisements. An existing bridge is not reconfigured but for promisc. */
-int bridge_ensure(struct netlink *nl, const struct bridge_spec *spec, struct link *bridge,
-		  bool *created, struct error *err) must_check;
-
 /*
- * Give a gateway address to a device. Another IPv4 address, or an overlapping IPv6 one, is replaced with force, and
- * `"cni0" already has an IP address different from 10.0.0.1/24` without. *added: it was not there before.
+ * A bridge is shared by all ADDs on the host. Each uses it from its first look until it is done, which holds a shared
+ * lock on a file of the network namespace; who wants to take something back after a failure does so only when it can
+ * lock alone, without waiting, and no port but its own is there.
  */
-int bridge_address(struct netlink *nl, const struct link *device, const struct cidr *address,
-		   bool force, bool *added, struct error *err) must_check;
+enum { BRIDGE_ADDRESSES_MAX = 16 };
+struct bridge_use {
+	int lock; /* -1 = not begun */
+	struct link bridge;
+	bool created;
+	struct link
+		gateway; /* where gateway addresses go: the bridge, or bridge_vlan_gateway()'s */
+	struct cidr added[BRIDGE_ADDRESSES_MAX], removed[BRIDGE_ADDRESSES_MAX];
+	size_t n_added, n_removed;
+};
+int bridge_use_begin(struct bridge_use *use, struct error *err) must_check;
+void bridge_use_end(struct bridge_use *use);
 
-/* Whether the bridge has a port other than `except`. */
-int bridge_in_use(struct netlink *nl, int bridge, int except, bool *in_use,
+/* Create the bridge, or find it: `"x" already exists but is not a bridge`. It is up, keeps its MAC as ports come and go,
+ * and ignores router advertisements. An existing bridge is not reconfigured but for promisc. */
+int bridge_ensure(struct netlink *nl, struct bridge_use *use, const struct bridge_spec *spec,
 		  struct error *err) must_check;
+/*
+ * Give a gateway address to use->gateway. Another IPv4 address, or an overlapping IPv6 one, is replaced with force, and
+ * `"cni0" already has an IP address different from 10.0.0.1/24` without.
+ */
+int bridge_address(struct netlink *nl, struct bridge_use *use, const struct cidr *address,
+		   bool force, struct error *err) must_check;
+/* Take back the addresses that were added (returning those they replaced), or the bridge that was made, if nobody else needs them; own_port does not
+ * count (0 = none). */
+int bridge_undo_addresses(struct netlink *nl, struct bridge_use *use, int own_port,
+			  struct error *err) must_check;
+int bridge_undo(struct netlink *nl, struct bridge_use *use, int own_port,
+		struct error *err) must_check;
 
 /* The VLANs of a port: one access VLAN (0 = none), trunk VLANs as a bit map of 4096 bits (NULL = none); the VLANs it has
  * are removed first unless keep_default. */
