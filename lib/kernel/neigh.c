@@ -1,39 +1,18 @@
-/* Neighbours, forwarding entries of bridges and VXLAN devices, and the announcement of an address. */
+/* Neighbours, and forwarding entries of bridges and VXLAN devices. */
 #include "kernel/neigh.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_arp.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include "kernel/netlink_internal.h"
-#include "kernel/netns.h"
 
 struct listing {
 	struct arena *arena;
 	neighs_t *neighs;
 	int index;
 	bool fdb;
-};
-
-/* Ethernet frames; everything in them is a byte, so that there is no padding. */
-struct arp_frame {
-	uint8_t to[6], from[6], type[2];
-	uint8_t hardware[2], protocol[2], sizes[2], operation[2];
-	uint8_t sender_mac[6], sender_ip[4], target_mac[6], target_ip[4];
-};
-
-struct advertisement_frame {
-	uint8_t to[6], from[6], type[2];
-	uint8_t version[4], length[2], next_header, hop_limit, source[16], destination[16];
-	struct {
-		uint8_t type, code, checksum[2], flags[4], target[16];
-		uint8_t option, option_len, option_mac[6];
-	} icmp;
 };
 
 static struct nl_msg *start(struct netlink *nl, int type, int flags, const struct neigh *neigh,
@@ -132,101 +111,4 @@ int neigh_list(struct netlink *nl, int index, bool fdb, struct arena *arena, nei
 	if (index)
 		nla_put_u32(msg, NDA_IFINDEX, (uint32_t)index);
 	return netlink_dump(nl, read_neigh, &listing, err);
-}
-
-/* RFC 5227 section 3: a request from and for the address, to everybody. */
-static size_t arp_announcement(const struct mac *mac, const struct ip *ip, void *frame)
-{
-	struct arp_frame arp = {
-		.to = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
-		.type = { 0x08, 0x06 },
-		.hardware = { 0, 1 },
-		.protocol = { 0x08, 0x00 },
-		.sizes = { 6, 4 },
-		.operation = { 0, 1 },
-	};
-
-	memcpy(arp.from, mac->bytes, 6);
-	memcpy(arp.sender_mac, mac->bytes, 6);
-	memcpy(arp.sender_ip, ip->bytes, 4);
-	memcpy(arp.target_ip, ip->bytes, 4);
-	memcpy(frame, &arp, sizeof(arp));
-	return sizeof(arp);
-}
-
-/* Sum of 16-bit words in network order (RFC 1071); size is even. */
-static uint32_t add_words(uint32_t sum, const void *data, size_t size)
-{
-	const uint8_t *bytes = data;
-
-	for (size_t i = 0; i < size; i += 2)
-		sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
-	return sum;
-}
-
-/* RFC 4861 sections 4.4 and 7.2.6: to all nodes, override, not solicited, with our link-layer address. */
-static size_t neighbour_advertisement(const struct mac *mac, const struct ip *ip, void *frame)
-{
-	enum { ICMP6 = 58, NEIGHBOUR_ADVERTISEMENT = 136, TARGET_LINK_LAYER = 2, OVERRIDE = 0x20 };
-	struct advertisement_frame na = {
-		.to = { 0x33, 0x33, 0, 0, 0, 1 },
-		.type = { 0x86, 0xdd },
-		.version = { 0x60 },
-		.length = { 0, sizeof(na.icmp) },
-		.next_header = ICMP6,
-		.hop_limit = 255,
-		.destination = { 0xff, 0x02, [15] = 1 },
-		.icmp = { .type = NEIGHBOUR_ADVERTISEMENT,
-			  .flags = { OVERRIDE },
-			  .option = TARGET_LINK_LAYER,
-			  .option_len = 1 },
-	};
-	uint32_t sum;
-
-	memcpy(na.from, mac->bytes, 6);
-	memcpy(na.source, ip->bytes, 16);
-	memcpy(na.icmp.target, ip->bytes, 16);
-	memcpy(na.icmp.option_mac, mac->bytes, 6);
-	sum = add_words(sizeof(na.icmp) + ICMP6, na.source,
-			sizeof(na.source) + sizeof(na.destination));
-	sum = add_words(sum, &na.icmp, sizeof(na.icmp));
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
-	na.icmp.checksum[0] = (uint8_t)(sum >> 8);
-	na.icmp.checksum[1] = (uint8_t)sum;
-	memcpy(frame, &na, sizeof(na));
-	return sizeof(na);
-}
-
-size_t neigh_announcement(const struct mac *mac, const struct ip *ip,
-			  uint8_t frame[NEIGH_FRAME_MAX])
-{
-	_Static_assert(sizeof(struct advertisement_frame) == NEIGH_FRAME_MAX, "frame size");
-	_Static_assert(sizeof(struct arp_frame) == 42, "frame size");
-
-	return ip->family == AF_INET ? arp_announcement(mac, ip, frame)
-				     : neighbour_advertisement(mac, ip, frame);
-}
-
-int neigh_announce(int netns, int index, const struct mac *mac, const struct ip *ip)
-{
-	uint8_t frame[NEIGH_FRAME_MAX];
-	size_t size = neigh_announcement(mac, ip, frame);
-	struct sockaddr_ll to = {
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons(ip->family == AF_INET ? ETH_P_ARP : ETH_P_IPV6),
-		.sll_ifindex = index,
-		.sll_halen = ETH_ALEN,
-	};
-	auto_netns int back = -1;
-	auto_close int fd = -1;
-	int r = netns < 0 ? 0 : netns_enter(netns, &back, NULL);
-
-	if (r < 0)
-		return r;
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0); /* protocol 0: it receives nothing */
-	memcpy(to.sll_addr, frame, ETH_ALEN);
-	if (fd < 0 || sendto(fd, frame, size, 0, (struct sockaddr *)&to, sizeof(to)) < 0)
-		return -errno;
-	return 0;
 }

@@ -305,33 +305,3 @@ TEST(neigh_messages)
 	check(attrs[NDA_LLADDR] == NULL);
 	check_str(netlink_label(fake.nl, 3), "delete neighbour 10.0.0.2 on link 3");
 }
-
-TEST(neigh_announcement_frames)
-{
-	static const struct mac mac = { true, { 2, 1, 2, 3, 4, 5 } };
-	struct ip v4 = ip("10.1.0.5"), v6 = ip("fd00::5");
-	uint8_t frame[NEIGH_FRAME_MAX];
-	uint32_t sum = 58 + 32;
-
-	check_int(neigh_announcement(&mac, &v4, frame), 42);
-	check(memcmp(frame,
-		     "\xff\xff\xff\xff\xff\xff\x02\x01\x02\x03\x04\x05\x08\x06"
-		     "\x00\x01\x08\x00\x06\x04\x00\x01\x02\x01\x02\x03\x04\x05\x0a\x01\x00\x05"
-		     "\x00\x00\x00\x00\x00\x00\x0a\x01\x00\x05",
-		     42) == 0);
-
-	check_int(neigh_announcement(&mac, &v6, frame), 86);
-	check(memcmp(frame,
-		     "\x33\x33\x00\x00\x00\x01\x02\x01\x02\x03\x04\x05\x86\xdd"
-		     "\x60\x00\x00\x00\x00\x20\x3a\xff",
-		     22) == 0);
-	check(memcmp(frame + 22, v6.bytes, 16) == 0);
-	check(memcmp(frame + 54, "\x88\x00", 2) == 0);
-	check(memcmp(frame + 58, "\x20\x00\x00\x00", 4) == 0);
-	check(memcmp(frame + 62, v6.bytes, 16) == 0);
-	check(memcmp(frame + 78, "\x02\x01\x02\x01\x02\x03\x04\x05", 8) == 0);
-	for (size_t i = 22; i < sizeof(frame);
-	     i += 2) /* pseudo header and message: all ones when right */
-		sum += (uint32_t)frame[i] << 8 | frame[i + 1];
-	check_int((sum & 0xffff) + (sum >> 16), 0xffff);
-}
