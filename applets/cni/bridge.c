@@ -230,7 +230,7 @@ static int undo_gateway(void *arg, struct error *err)
 {
 	struct bridge_add *add = arg;
 
-	return bridge_undo_addresses(add->a.host, &add->use, add->port.index, err);
+	return bridge_undo_gateway(add->a.host, &add->use, add->port.index, err);
 }
 
 static int add_reserve(struct bridge_add *add, struct error *err)
@@ -251,6 +251,13 @@ static int add_reserve(struct bridge_add *add, struct error *err)
 static bool uses_vlans(const struct bridge_conf *conf)
 {
 	return conf->vlan || conf->vlan_trunk.n;
+}
+
+static struct bridge_vlans port_vlans(const struct bridge_conf *conf)
+{
+	return (struct bridge_vlans){ .access = conf->vlan,
+				      .trunk = conf->trunk,
+				      .keep_default = conf->preserve_default_vlan };
 }
 
 static int add_bridge(struct bridge_add *add, struct error *err)
@@ -294,6 +301,7 @@ static int port_options(struct bridge_add *add, struct error *err)
 	struct bridge_conf *conf = add->conf;
 	struct link_port options = { .hairpin = conf->hairpin_mode,
 				     .isolated = conf->port_isolation };
+	struct bridge_vlans vlans = port_vlans(conf);
 	char sysctl[64];
 
 	snprintf(sysctl, sizeof(sysctl), "net/ipv6/conf/%s/accept_ra", add->port.name);
@@ -305,13 +313,7 @@ static int port_options(struct bridge_add *add, struct error *err)
 	}
 	if (!uses_vlans(conf))
 		return 0;
-	return bridge_port_vlans(add->a.host, add->port.index,
-				 &(struct bridge_vlans){
-					 .access = conf->vlan,
-					 .trunk = conf->vlan_trunk.n ? conf->trunk : NULL,
-					 .keep_default = conf->preserve_default_vlan,
-				 },
-				 err);
+	return bridge_port_vlans(add->a.host, add->port.index, &vlans, err);
 }
 
 static int add_spoof_check(struct bridge_add *add, struct error *err)
@@ -381,14 +383,13 @@ static int vlan_gateway(struct bridge_add *add, struct error *err)
 	char peer[16];
 
 	attachment_veth_name(&pair, 0, peer);
-	if (bridge_vlan_gateway(add->a.host,
+	if (bridge_vlan_gateway(add->a.host, &add->use,
 				&(struct bridge_vlan_gateway){
-					.bridge = &add->use.bridge,
 					.peer_name = peer,
 					.vlan = add->conf->vlan,
 					.mtu = add->conf->mtu,
 				},
-				&add->use.gateway, err))
+				err))
 		return -err->errnum;
 	*list_add(arena, &add->result->interfaces) = (struct cni_interface){
 		.name = arena_strdup(arena, add->use.gateway.name),
@@ -402,9 +403,9 @@ static int add_gateway(struct bridge_add *add, struct error *err)
 {
 	if (!add->conf->is_gateway || !has_ipam(add->request))
 		return 0;
+	undo_push(&add->undo, undo_gateway, add, "remove the gateway");
 	if (add->conf->vlan && vlan_gateway(add, err))
 		return -err->errnum;
-	undo_push(&add->undo, undo_gateway, add, "remove the gateway addresses");
 	list_each(ip, &add->result->ips) {
 		struct cidr address = { .ip = ip->gateway, .prefix = ip->address.prefix };
 

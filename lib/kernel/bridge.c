@@ -167,11 +167,28 @@ static bool is_ours_alone(struct netlink *nl, struct bridge_use *use, int own_po
 	return true;
 }
 
-int bridge_undo_addresses(struct netlink *nl, struct bridge_use *use, int own_port,
-			  struct error *err)
+/* The gateway of a VLAN is shared by the ports in that VLAN, other than by its own. */
+static bool gateway_is_ours_alone(struct netlink *nl, struct bridge_use *use, int own_port)
 {
-	if ((!use->n_added && !use->n_removed) || !is_ours_alone(nl, use, own_port))
+	struct error ignored;
+	bool in_use = true;
+
+	if (!use->vlan)
+		return is_ours_alone(nl, use, own_port);
+	return use->lock >= 0 && flock(use->lock, LOCK_EX | LOCK_NB) == 0 &&
+	       bridge_vlan_in_use(nl, use, own_port, &in_use, &ignored) == 0 && !in_use;
+}
+
+int bridge_undo_gateway(struct netlink *nl, struct bridge_use *use, int own_port, struct error *err)
+{
+	if ((!use->gateway_created && !use->n_added && !use->n_removed) ||
+	    !gateway_is_ours_alone(nl, use, own_port))
 		return 0;
+	if (use->gateway_created) {
+		link_queue_del_index(nl, use->gateway.index, "delete the gateway just made");
+		netlink_tolerate(nl, ENODEV);
+		return netlink_commit(nl, err);
+	}
 	for (size_t i = 0; i < use->n_added; i++) {
 		addr_queue_del(nl, use->gateway.index, use->gateway.name, &use->added[i]);
 		netlink_tolerate(nl, EADDRNOTAVAIL);
@@ -190,90 +207,4 @@ int bridge_undo(struct netlink *nl, struct bridge_use *use, int own_port, struct
 	link_queue_del_index(nl, use->bridge.index, "delete the bridge that was just made");
 	netlink_tolerate(nl, ENODEV);
 	return netlink_commit(nl, err);
-}
-
-static bool in_trunk(const uint8_t *trunk, unsigned id)
-{
-	return trunk && (trunk[id / 8] & (1u << (id % 8)));
-}
-
-/* Runs of neighbouring VLANs become one range each. */
-static void queue_trunk(struct netlink *nl, int port, const struct bridge_vlans *vlans)
-{
-	for (unsigned id = 1; id < 4095; id++) {
-		struct link_vlan range = { .id = id };
-
-		if (!in_trunk(vlans->trunk, id) || (int)id == vlans->access)
-			continue;
-		while (id + 1 < 4095 && in_trunk(vlans->trunk, id + 1) &&
-		       (int)id + 1 != vlans->access)
-			id++;
-		range.last = id;
-		link_queue_vlan(nl, port, true, &range, "add the trunk VLANs to the port");
-	}
-}
-
-int bridge_port_vlans(struct netlink *nl, int port, const struct bridge_vlans *vlans,
-		      struct error *err)
-{
-	struct arena arena auto_arena = { 0 };
-	link_vlans_t there = { 0 };
-	int access = vlans->access ? vlans->access : 1;
-
-	if (!vlans->keep_default) {
-		if (link_vlans(nl, port, &arena, &there, err))
-			return -err->errnum;
-		list_each(vlan, &there)
-			link_queue_vlan(nl, port, false, vlan, "remove the port's default VLAN");
-	}
-	if (vlans->access || vlans->trunk)
-		link_queue_vlan(nl, port, true,
-				&(struct link_vlan){ .id = access, .pvid = true, .untagged = true },
-				"set the port's VLAN");
-	queue_trunk(nl, port, vlans);
-	return netlink_commit(nl, err);
-}
-
-static int make_vlan_gateway(struct netlink *nl, const struct bridge_vlan_gateway *spec,
-			     const char *name, bool *made, struct link *gateway, struct error *err)
-{
-	int outcome = 0;
-
-	link_queue_create(nl, &(struct link_spec){
-				      .kind = "veth",
-				      .name = spec->peer_name,
-				      .mtu = spec->mtu,
-				      .master = spec->bridge->index,
-				      .up = true,
-				      .peer = { .name = name, .mtu = spec->mtu },
-			      });
-	netlink_tolerate(nl, EEXIST);
-	netlink_outcome(nl, &outcome);
-	link_queue_change(nl, 0, name, &(struct link_change){ .what = LINK_SET_UP, .up = true },
-			  "set the gateway up");
-	link_queue_get(nl, name, gateway);
-	*made = netlink_commit(nl, err) == 0 && outcome == 0;
-	return -err->errnum;
-}
-
-int bridge_vlan_gateway(struct netlink *nl, const struct bridge_vlan_gateway *spec,
-			struct link *gateway, struct error *err)
-{
-	struct link port = { 0 };
-	bool made = false;
-	char name[32];
-
-	if (snprintf(name, sizeof(name), "%s.%d", spec->bridge->name, spec->vlan) > 15)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "interface name \"%s\" of the VLAN's gateway is"
-				 " longer than 15 characters: use a shorter \"bridge\"",
-				 name);
-	if (make_vlan_gateway(nl, spec, name, &made, gateway, err))
-		return wrap(err, "failed to create vlan interface \"%s\"", name);
-	if (!made)
-		return 0;
-	if (link_get(nl, spec->peer_name, &port, err))
-		return -err->errnum;
-	return bridge_port_vlans(nl, port.index, &(struct bridge_vlans){ .access = spec->vlan },
-				 err);
 }

@@ -21,8 +21,9 @@ struct bridge_use {
 	int lock; /* -1 = not begun */
 	struct link bridge;
 	bool created;
-	struct link
-		gateway; /* where gateway addresses go: the bridge, or bridge_vlan_gateway()'s */
+	struct link gateway; /* gets the addresses: the bridge, or bridge_vlan_gateway()'s */
+	int vlan;            /* of that one, else 0 */
+	bool gateway_created;
 	struct cidr added[BRIDGE_ADDRESSES_MAX], removed[BRIDGE_ADDRESSES_MAX];
 	size_t n_added, n_removed;
 };
@@ -39,15 +40,15 @@ int bridge_ensure(struct netlink *nl, struct bridge_use *use, const struct bridg
  */
 int bridge_address(struct netlink *nl, struct bridge_use *use, const struct cidr *address,
 		   bool force, struct error *err) must_check;
-/* Take back the addresses that were added (returning those they replaced), or the bridge that was made, if nobody else needs them; own_port does not
- * count (0 = none). */
-int bridge_undo_addresses(struct netlink *nl, struct bridge_use *use, int own_port,
-			  struct error *err) must_check;
+/* Take back the gateway that was made, or the addresses that were added (returning those they replaced), or the bridge
+ * that was made, if nobody else needs them; own_port does not count (0 = none). */
+int bridge_undo_gateway(struct netlink *nl, struct bridge_use *use, int own_port,
+			struct error *err) must_check;
 int bridge_undo(struct netlink *nl, struct bridge_use *use, int own_port,
 		struct error *err) must_check;
 
-/* The VLANs of a port: one access VLAN (0 = none), trunk VLANs as a bit map of 4096 bits (NULL = none); the VLANs it has
- * are removed first unless keep_default. */
+/* The VLANs of a port: one access VLAN (0 = VLAN 1), which is untagged even when the trunk has it, too; trunk VLANs as a
+ * bit map of 4096 bits (NULL = none); the VLANs it has are removed first unless keep_default. */
 struct bridge_vlans {
 	int access;
 	const uint8_t *trunk;
@@ -57,13 +58,16 @@ int bridge_port_vlans(struct netlink *nl, int port, const struct bridge_vlans *v
 		      struct error *err) must_check;
 
 /* With an access VLAN the gateway address sits on a veth pair of its own into the bridge: <bridge>.<vlan>, whose other
- * end (peer_name, used when it is made) is a port in that VLAN. An existing one is taken as it is. */
+ * end (peer_name, used when it is made) is a port in that VLAN; it becomes use->gateway. It is complete when it is up:
+ * an existing one that is down gets its VLAN, one that is up is taken as it is. */
 struct bridge_vlan_gateway {
-	const struct link *bridge;
 	const char *peer_name;
 	int vlan, mtu;
 };
-int bridge_vlan_gateway(struct netlink *nl, const struct bridge_vlan_gateway *spec,
-			struct link *gateway, struct error *err) must_check;
+int bridge_vlan_gateway(struct netlink *nl, struct bridge_use *use,
+			const struct bridge_vlan_gateway *spec, struct error *err) must_check;
+/* Whether a port other than the gateway's and our own is in the gateway's VLAN. */
+int bridge_vlan_in_use(struct netlink *nl, const struct bridge_use *use, int own_port, bool *in_use,
+		       struct error *err) must_check;
 
 #endif

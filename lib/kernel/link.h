@@ -98,10 +98,13 @@ void link_queue_port(struct netlink *nl, const char *name, const struct link_por
 struct link_vlan {
 	uint16_t id, last; /* last > id: a range */
 	bool pvid, untagged;
+	int port,
+		bridge; /* of one that is there: the indices of who has it (the bridge has some, too) */
 };
 void link_queue_vlan(struct netlink *nl, int index, bool add, const struct link_vlan *vlan,
 		     const char *label);
 typedef LIST(struct link_vlan) link_vlans_t;
+/* Those of one link, or of all (index 0). */
 int link_vlans(struct netlink *nl, int index, struct arena *arena, link_vlans_t *vlans,
 	       struct error *err) must_check;
 

@@ -59,7 +59,8 @@ void link_queue_vlan(struct netlink *nl, int index, bool add, const struct link_
 	nla_nest_end(msg, spec);
 }
 
-static void read_vlan(const struct bridge_vlan_info *info, const struct vlan_listing *listing)
+static void read_vlan(const struct bridge_vlan_info *info, int port, int bridge,
+		      const struct vlan_listing *listing)
 {
 	struct link_vlan *vlan;
 
@@ -73,6 +74,8 @@ static void read_vlan(const struct bridge_vlan_info *info, const struct vlan_lis
 		.last = info->vid,
 		.pvid = info->flags & BRIDGE_VLAN_INFO_PVID,
 		.untagged = info->flags & BRIDGE_VLAN_INFO_UNTAGGED,
+		.port = port,
+		.bridge = bridge,
 	};
 }
 
@@ -84,12 +87,14 @@ static int read_vlans(const struct nlmsghdr *reply, void *arg, struct error *err
 	struct nlattr *attrs[IFLA_MAX + 1], *attr;
 	int left, r = netlink_parse(reply, sizeof(*header), attrs, IFLA_MAX, err);
 
-	if (r < 0 || header->ifi_index != listing->index || !attrs[IFLA_AF_SPEC])
+	if (r < 0 || (listing->index && header->ifi_index != listing->index) ||
+	    !attrs[IFLA_AF_SPEC])
 		return r;
 	nla_for_each_nested(attr, attrs[IFLA_AF_SPEC], left)
 		if (nla_type(attr) == IFLA_BRIDGE_VLAN_INFO &&
 		    nla_len(attr) >= (int)sizeof(struct bridge_vlan_info))
-			read_vlan(nla_data(attr), listing);
+			read_vlan(nla_data(attr), header->ifi_index,
+				  (int)attr_u32(attrs[IFLA_MASTER], 0), listing);
 	return 0;
 }
 

@@ -18,7 +18,7 @@ note() {
 	echo "@begin $1"
 	shift
 	"$@"
-	echo "@end $?"
+	printf '\n@end %s\n' $?
 }
 
 stty -F /dev/ttyS1 raw

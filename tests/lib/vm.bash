@@ -4,7 +4,8 @@
 #   vm_run [KERNEL] FILE ... -- SCRIPT
 #     boots the newest KERNEL (default 6.12) of that line in Debian with busybox and the FILEs, runs SCRIPT there with
 #     busybox's shell as root, prints what it printed and returns its status (125: the machine did not get there).
-#     FILE is a program, which gets the same path there and brings the libraries that it names, or PROGRAM:PATH.
+#     FILE is a program, which gets the same path there and brings the libraries that it names, or PROGRAM:PATH; one
+#     that is given by its name alone is what the script gets under that name, in place of busybox's.
 #   vm_said OUTPUT NAME     what the command printed that the script recorded with `note NAME COMMAND` (vm-init.sh)
 #   vm_status OUTPUT NAME   its status
 #
@@ -91,15 +92,15 @@ vm_archive() {
 	(cd "$1" && find . -mindepth 1 -print0 | cpio --null --quiet -o -H newc -R 0:0)
 }
 
-# vm_file DIR FILE: a program and its libraries below DIR; a function for it in tools.sh.
+# vm_file DIR FILE: a program and its libraries below DIR.
 vm_file() {
 	local dir=$1 from=${2%%:*} to=${2#*:} library
 
-	[[ $from == /* ]] || from=$(type -P "$from") || flunk "no program \"$2\"" >&2 || return
+	from=$(type -P "$from") || flunk "no program \"$2\"" >&2 || return
 	[[ $2 == *:* ]] || to=$from
 	mkdir -p "$dir/${to%/*}"
 	cp -L "$from" "$dir/$to" || return
-	echo "${to##*/}() { $to \"\$@\"; }" >>"$dir/tools.sh"
+	[[ $2 == */* ]] || echo "$2() { $to \"\$@\"; }" >>"$dir/tools.sh"
 	# "not a dynamic executable" is an error to ldd, and fine.
 	{ ldd "$from" 2>/dev/null || :; } | grep -o '/[^ ]*' | while read -r library; do
 		[[ -e $dir/$library ]] || cp -L --parents "$library" "$dir" || return

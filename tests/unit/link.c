@@ -201,10 +201,14 @@ static size_t vlan_record(char *data, uint32_t seq, int index, const void *vlans
 {
 	struct {
 		struct ifinfomsg header;
+		struct nlattr master;
+		uint32_t bridge;
 		struct nlattr spec;
 		char vlans[64];
 	} body = {
 		.header = { .ifi_family = AF_BRIDGE, .ifi_index = index },
+		.master = { 8, IFLA_MASTER },
+		.bridge = 9,
 		.spec = { (uint16_t)(4 + size), IFLA_AF_SPEC },
 	};
 
@@ -237,6 +241,28 @@ TEST(link_vlans_reads_ranges_of_one_port)
 	check_int(vlans.items[1].id, 10);
 	check_int(vlans.items[1].last, 20);
 	check(!vlans.items[1].pvid && !vlans.items[1].untagged);
+	check_int(vlans.items[1].port, 5);
+	check_int(vlans.items[1].bridge, 9);
+}
+
+TEST(link_vlans_reads_those_of_all_ports)
+{
+	auto_fake struct fake fake = fake_open(NETLINK_ROUTE);
+	auto_arena struct arena arena = { 0 };
+	link_vlans_t vlans = { 0 };
+	char data[1024];
+	size_t size;
+
+	size = vlan_record(data, 2, 4, "\x08\0\x02\0\x06\0\x07\0", 8);
+	size += vlan_record(data + size, 2, 5, "\x08\0\x02\0\x06\0\x08\0", 8);
+	size += fake_build(data + size, NLMSG_DONE, NLM_F_MULTI, 2, "\0\0\0", 4);
+	fake_raw(&fake, data, size);
+	check_ok(link_vlans(fake.nl, 0, &arena, &vlans, &fake.err), fake.err);
+	check_int(vlans.n, 2);
+	check_int(vlans.items[0].port, 4);
+	check_int(vlans.items[0].id, 7);
+	check_int(vlans.items[1].port, 5);
+	check_int(vlans.items[1].id, 8);
 }
 
 /* Linux 6.18: veth01, port of a bridge with hairpin and isolated, peer in another namespace; cut behind the
