@@ -77,9 +77,9 @@ bridge_of() {
 	for kernel in "${KERNELS[@]}"; do
 		succeeds access/check
 		fails access/moved-check
-		assert_match "$kernel: message" "$(said access/moved-check | jq -r .msg)" '^port veth[0-9a-f]+ is not in VLAN 200$'
+		assert_match "$kernel: message" "$(said access/moved-check | jq -r .msg)" '^bridge "acc0": port is not in VLAN 200$'
 		succeeds trunk/check
-		assert_match "$kernel: message" "$(said trunk/less-check | jq -r .msg)" '^port veth[0-9a-f]+ is not in VLAN 11$'
+		assert_match "$kernel: message" "$(said trunk/less-check | jq -r .msg)" '^bridge "trunk0": port is not in VLAN 11$'
 	done
 }
 

@@ -496,6 +496,19 @@ static int bridge_del(struct cni_request *request, void *data, struct error *err
 	return -err->errnum;
 }
 
+/* The reference does not look. A port in another VLAN is with the wrong neighbours. */
+static int check_vlans(struct attachment *a, const struct bridge_conf *conf,
+		       const struct link *container, struct error *err)
+{
+	struct bridge_vlans vlans = port_vlans(conf);
+
+	if (!uses_vlans(conf))
+		return 0;
+	if (bridge_port_vlans_check(a->host, container->peer, &vlans, err))
+		return wrap(err, "bridge \"%s\"", conf->bridge);
+	return 0;
+}
+
 static int check_rules(struct cni_request *request, const struct bridge_conf *conf,
 		       const struct cni_result *prev, struct error *err)
 {
@@ -528,7 +541,8 @@ static int bridge_check(struct cni_request *request, void *data, struct error *e
 	if (request_prev_result(request, &prev, err) ||
 	    attachment_check_bridge(&a, &prev, conf->bridge, conf->promisc_mode, &bridge, err) ||
 	    attachment_check(&a, &prev, "veth", &container, err) ||
-	    attachment_check_port(&a, &prev, &container, &bridge, err))
+	    attachment_check_port(&a, &prev, &container, &bridge, err) ||
+	    check_vlans(&a, conf, &container, err))
 		return -err->errnum;
 	return check_rules(request, conf, &prev, err);
 }

@@ -56,6 +56,9 @@ struct bridge_vlans {
 };
 int bridge_port_vlans(struct netlink *nl, int port, const struct bridge_vlans *vlans,
 		      struct error *err) must_check;
+/* `port is not in VLAN 100`; that it is in others is fine. */
+int bridge_port_vlans_check(struct netlink *nl, int port, const struct bridge_vlans *vlans,
+			    struct error *err) must_check;
 
 /* With an access VLAN the gateway address sits on a veth pair of its own into the bridge: <bridge>.<vlan>, whose other
  * end (peer_name, used when it is made) is a port in that VLAN; it becomes use->gateway. It is complete when it is up:

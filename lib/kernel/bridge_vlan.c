@@ -58,6 +58,30 @@ int bridge_port_vlans(struct netlink *nl, int port, const struct bridge_vlans *v
 	return netlink_commit(nl, err);
 }
 
+int bridge_port_vlans_check(struct netlink *nl, int port, const struct bridge_vlans *vlans,
+			    struct error *err)
+{
+	struct arena arena auto_arena = { 0 };
+	link_vlans_t there = { 0 };
+	uint8_t has[VLAN_LAST / 8 + 1] = { 0 };
+	int access = 0;
+
+	if (link_vlans(nl, port, &arena, &there, err))
+		return -err->errnum;
+	list_each(vlan, &there) {
+		if (vlan->pvid && vlan->untagged)
+			access = vlan->id;
+		for (int id = vlan->id; id <= vlan->last && id <= VLAN_LAST; id++)
+			has[id / 8] |= (uint8_t)(1u << (id % 8));
+	}
+	if (access != access_vlan(vlans))
+		return fail(err, EINVAL, "port is not in VLAN %d", access_vlan(vlans));
+	for (int id = 1; id <= VLAN_LAST; id++)
+		if (is_tagged(vlans, id) && !in_trunk(has, id))
+			return fail(err, EINVAL, "port is not in VLAN %d", id);
+	return 0;
+}
+
 int bridge_vlan_in_use(struct netlink *nl, const struct bridge_use *use, int own_port, bool *in_use,
 		       struct error *err)
 {
