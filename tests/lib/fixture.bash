@@ -110,8 +110,8 @@ fixture_comparable() {
 
 	differences=$(jq -r -s '.[0] + (.[1].differences // []) | map("(\(.ignore))") | "del(" + join(", ") + ")"' \
 		"$CNIBOX_TESTS/lib/differences.json" "$(fixture_file "$1")") || return
-	jq -S '
-		tojson as $text
+	jq -S --arg reference "$REFERENCE" --arg plugins "$PLUGINS" '
+		(tojson | split("[\($reference)]") | join("[PLUGINS]") | split("[\($plugins)]") | join("[PLUGINS]")) as $text
 		| [$text | match("veth[0-9a-f]{8}|([0-9a-f]{2}:){5}[0-9a-f]{2}"; "g").string]
 		| reduce .[] as $word ([]; if index([$word]) then . else . + [$word] end)
 		| map(select(test("^02:00:00:00:00:|^00:00:00:00:00:00$|^ff:ff:ff:ff:ff:ff$") | not))
