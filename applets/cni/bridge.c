@@ -282,6 +282,7 @@ static int add_port(struct bridge_add *add, struct error *err)
 	struct veth_spec spec = {
 		.mtu = add->conf->mtu,
 		.mac = add->conf->mac,
+		.master = &add->use.bridge,
 		.up = add->conf->enable_dad,
 	};
 	int r = -ENODEV;
@@ -289,10 +290,10 @@ static int add_port(struct bridge_add *add, struct error *err)
 	for (unsigned attempt = 0; r == -ENODEV && attempt < BRIDGE_ATTEMPTS; attempt++) {
 		*err = (struct error){ 0 };
 		r = add_bridge(add, err);
-		spec.master = add->use.bridge.index;
 		if (r == 0)
 			r = veth_create(&add->a, &spec, &add->port, err);
 	}
+	add->use.gateway = add->use.bridge;
 	return r;
 }
 
