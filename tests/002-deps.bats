@@ -76,7 +76,7 @@ installs() {
 @test "what is missing gets installed, what is there does not" {
 	local manager
 	for manager in apt-get apk dnf; do
-		rm -rf "$BATS_TEST_TMPDIR/bin"
+		rm -rf "${BATS_TEST_TMPDIR:?}/bin"
 		system "$manager" 0 gcc make
 		deps build
 		assert_match "$manager was called" "$(installs)" "^$manager .*jansson"
@@ -87,7 +87,7 @@ installs() {
 @test "nothing is called when nothing is missing" {
 	local manager
 	for manager in apt-get:apt apk:apk dnf:dnf; do
-		rm -rf "$BATS_TEST_TMPDIR/bin"
+		rm -rf "${BATS_TEST_TMPDIR:?}/bin"
 		# shellcheck disable=SC2046
 		system "${manager%:*}" 1000 $("$CNIBOX_TESTS/deps" --print "${manager#*:}" check)
 		deps check
@@ -129,7 +129,7 @@ installs() {
 	system apt-get 0
 	SHELL_UNDER_TEST=$(type -P dash) deps lint
 	assert_match "dash" "$(installs)" cppcheck
-	rm -rf "$BATS_TEST_TMPDIR/bin"
+	rm -rf "${BATS_TEST_TMPDIR:?}/bin"
 	system apk 0
 	printf '#!/bin/sh\nexec %s ash "$@"\n' "$(type -P busybox)" >"$BATS_TEST_TMPDIR/ash"
 	chmod +x "$BATS_TEST_TMPDIR/ash"

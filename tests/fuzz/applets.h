@@ -8,9 +8,9 @@
 #include "applets.inc"
 #undef APPLET
 
-#define KIND_cni  APPLET_CNI
-#define KIND_node APPLET_NODE
-#define KIND_tool APPLET_TOOL
+#define KIND_cni                   APPLET_CNI
+#define KIND_node                  APPLET_NODE
+#define KIND_tool                  APPLET_TOOL
 #define APPLET(kind, symbol, name) { name, KIND_##kind, &applet_##symbol },
 static const struct applet_entry fuzz_applets[] = {
 #include "applets.inc"

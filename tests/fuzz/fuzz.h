@@ -14,14 +14,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Something is wrong that no sanitizer can see: say it and crash, so that the input is kept. */
-#define fuzz_check(condition, ...)                                                                 \
-	do {                                                                                       \
-		if (condition)                                                                     \
-			break;                                                                     \
-		fprintf(stderr, "fuzz: %s:%d: %s\n", __FILE__, __LINE__, #condition);              \
-		fprintf(stderr, "fuzz: " __VA_ARGS__);                                             \
-		fputc('\n', stderr);                                                               \
-		abort();                                                                           \
+#define fuzz_check(condition, ...)                                                    \
+	do {                                                                          \
+		if (condition)                                                        \
+			break;                                                        \
+		fprintf(stderr, "fuzz: %s:%d: %s\n", __FILE__, __LINE__, #condition); \
+		fprintf(stderr, "fuzz: " __VA_ARGS__);                                \
+		fputc('\n', stderr);                                                  \
+		abort();                                                              \
 	} while (0)
 
 /* The next line of the text, which is cut there; "" at the end. */

@@ -19,8 +19,10 @@ static void write_file(char *name, const char *content, size_t size, struct aren
 		folder = ".cnibox/net";
 		name += 6;
 	}
-	if (*name && !strchr(name, '/') && strlen(name) < 256 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
-		scratch_write(arena_printf(arena, "%s/%s/%s", scratch, folder, name), content, size);
+	if (*name && !strchr(name, '/') && strlen(name) < 256 && strcmp(name, ".") != 0 &&
+	    strcmp(name, "..") != 0)
+		scratch_write(arena_printf(arena, "%s/%s/%s", scratch, folder, name), content,
+			      size);
 }
 
 static void write_files(char *text, char *end, struct arena *arena)
@@ -37,7 +39,8 @@ static void write_files(char *text, char *end, struct arena *arena)
 	}
 }
 
-static int reserve(struct reserve *store, const struct owner *owner, const range_set_t *set, struct ip *ip)
+static int reserve(struct reserve *store, const struct owner *owner, const range_set_t *set,
+		   struct ip *ip)
 {
 	const struct range *range = NULL;
 	struct error err = { 0 };
@@ -46,7 +49,8 @@ static int reserve(struct reserve *store, const struct owner *owner, const range
 	if (r < 0)
 		fuzz_check(*err.message, "no word about what is wrong");
 	else
-		fuzz_check(range && cidr_contains(&range->subnet, ip), "address outside of its range");
+		fuzz_check(range && cidr_contains(&range->subnet, ip),
+			   "address outside of its range");
 	return r;
 }
 
@@ -64,13 +68,15 @@ static void walk(struct reserve *store, const range_set_t *set, struct arena *ar
 	if (held && reserve(store, &second, set, &ip2) >= 0)
 		fuzz_check(!ip_equal(&ip, &ip2), "the same address twice");
 	if (held)
-		fuzz_check(reserve_find(store, &owner, arena, &ips, &err) > 0 && ips.n > 0, "lost: %s", err.message);
+		fuzz_check(reserve_find(store, &owner, arena, &ips, &err) > 0 && ips.n > 0,
+			   "lost: %s", err.message);
 	fuzz_check(reserve_release(store, &owner, &n, &err) >= 0, "%s", err.message);
 	fuzz_check(!held || n > 0, "nothing was given back");
 	if (reserve_used(store, set, &used, &err) >= 0)
 		fuzz_check(used <= 16, "%llu of 16 in use", (unsigned long long)used);
 	if (reserve_gc(store, &valid, &n, &err) >= 0)
-		fuzz_check(reserve_find(store, &owner, arena, NULL, &err) <= 0, "still there after GC");
+		fuzz_check(reserve_find(store, &owner, arena, NULL, &err) <= 0,
+			   "still there after GC");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

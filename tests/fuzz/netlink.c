@@ -39,7 +39,8 @@ static void read_addrs(struct netlink *nl, struct arena *arena, struct error *er
 	int r = addr_list(nl, 0, 0, arena, &addrs, err);
 
 	for (size_t i = 0; r >= 0 && i < addrs.n; i++)
-		fuzz_check(addrs.items[i].cidr.prefix <= 128, "prefix %u", addrs.items[i].cidr.prefix);
+		fuzz_check(addrs.items[i].cidr.prefix <= 128, "prefix %u",
+			   addrs.items[i].cidr.prefix);
 }
 
 static void read_routes(struct netlink *nl, struct arena *arena, struct error *err)
@@ -97,19 +98,15 @@ static void read_ack(struct netlink *nl, unused struct arena *arena, struct erro
 }
 
 static const struct {
-	char     letter;
-	int      protocol;
-	uint32_t sequence;     /* dumps count once more */
+	char letter;
+	int protocol;
+	uint32_t sequence; /* dumps count once more */
 	void (*read)(struct netlink *nl, struct arena *arena, struct error *err);
 } readers[] = {
-	{ 'A', NETLINK_ROUTE,     1, read_ack },
-	{ 'l', NETLINK_ROUTE,     1, read_link },
-	{ 'L', NETLINK_ROUTE,     2, read_links },
-	{ 'a', NETLINK_ROUTE,     2, read_addrs },
-	{ 'r', NETLINK_ROUTE,     2, read_routes },
-	{ 'n', NETLINK_ROUTE,     2, read_neighs },
-	{ 'v', NETLINK_ROUTE,     2, read_vlans },
-	{ 'R', NETLINK_NETFILTER, 2, read_rules },
+	{ 'A', NETLINK_ROUTE, 1, read_ack },        { 'l', NETLINK_ROUTE, 1, read_link },
+	{ 'L', NETLINK_ROUTE, 2, read_links },      { 'a', NETLINK_ROUTE, 2, read_addrs },
+	{ 'r', NETLINK_ROUTE, 2, read_routes },     { 'n', NETLINK_ROUTE, 2, read_neighs },
+	{ 'v', NETLINK_ROUTE, 2, read_vlans },      { 'R', NETLINK_NETFILTER, 2, read_rules },
 	{ 'C', NETLINK_NETFILTER, 2, read_chains },
 };
 
@@ -131,8 +128,9 @@ static void play(int kernel, char *data, size_t size, uint32_t sequence)
 {
 	struct {
 		struct nlmsghdr header;
-		int             result;
-	} end = { { .nlmsg_len = sizeof(end), .nlmsg_type = NLMSG_DONE, .nlmsg_seq = sequence }, 0 };
+		int result;
+	} end = { { .nlmsg_len = sizeof(end), .nlmsg_type = NLMSG_DONE, .nlmsg_seq = sequence },
+		  0 };
 
 	if (send(kernel, data, size, 0) < 0 || send(kernel, &end, sizeof(end), 0) < 0)
 		return;
@@ -151,7 +149,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		auto_netlink struct netlink *nl = NULL;
 		char *copy = arena_memdup(&arena, data + 2, size - 2);
 
-		if (readers[i].letter != (char)data[0] || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		if (readers[i].letter != (char)data[0] ||
+		    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 			continue;
 		if (data[1] == '+')
 			fit_sequence(copy, size - 2, readers[i].sequence);

@@ -36,7 +36,8 @@ static void round_trip(void *conf, struct arena *arena)
 		fuzz_check(streq(text, again = encode(copy, arena)), "%s\n%s", text, again);
 }
 
-static int add(struct cni_request *request, void *conf, unused struct cni_result *result, unused struct error *err)
+static int add(struct cni_request *request, void *conf, unused struct cni_result *result,
+	       unused struct error *err)
 {
 	round_trip(conf, request->arena);
 	return 0;
@@ -74,7 +75,8 @@ static void lint(const struct cni_request *request)
 	void *outs[] = { arena_alloc(request->arena, sizeof(struct cni_common)),
 			 arena_alloc(request->arena, plugin->size + 1) };
 
-	if (json_check(request->config, tables, plugin->fields ? 2 : 1, outs, request->arena, report, NULL) < 0)
+	if (json_check(request->config, tables, plugin->fields ? 2 : 1, outs, request->arena,
+		       report, NULL) < 0)
 		return;
 }
 
@@ -99,8 +101,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	set_environment(environment, args);
 	request.config_text = text;
 	request.config_size = (size_t)(end - text);
-	if (request_from_environment(&request, &unset, &err) >= 0 && request_decode(&request, &err) >= 0) {
-		if (request.command < CNI_VERSION && plugin_call(&harmless, &request, &result, &err) < 0)
+	if (request_from_environment(&request, &unset, &err) >= 0 &&
+	    request_decode(&request, &err) >= 0) {
+		if (request.command < CNI_VERSION &&
+		    plugin_call(&harmless, &request, &result, &err) < 0)
 			plugin_error_text(&err, request_version(&request), &arena);
 		if (request_prev_result(&request, &result, &err) < 0)
 			plugin_error_text(&err, NULL, &arena);

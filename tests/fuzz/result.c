@@ -35,13 +35,15 @@ static void round_trip(const struct cni_result *result, const char *version, str
 	if (result_decode(json, version, true, arena, &copy, &err) < 0)
 		fuzz_check(false, "%s cannot be read back: %s: %s", version, err.message, text);
 	again = write_as(&copy, version, arena);
-	fuzz_check(again && streq(text, again), "%s is not stable:\n%s\n%s", version, text, again ? again : "nothing");
+	fuzz_check(again && streq(text, again), "%s is not stable:\n%s\n%s", version, text,
+		   again ? again : "nothing");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	auto_arena struct arena arena = { 0 };
-	char *text = arena_memdup(&arena, data, size), *end = text + size, *version = fuzz_line(&text);
+	char *text = arena_memdup(&arena, data, size), *end = text + size,
+	     *version = fuzz_line(&text);
 	auto_json struct json *json = json_parse(text, (size_t)(end - text), NULL);
 	struct error err = { 0 };
 

@@ -10,7 +10,8 @@
 
 static char scratch[64];
 
-static int scratch_remove(const char *path, unused const struct stat *st, unused int kind, struct FTW *place)
+static int scratch_remove(const char *path, unused const struct stat *st, unused int kind,
+			  struct FTW *place)
 {
 	return place->level ? remove(path) : 0;
 }

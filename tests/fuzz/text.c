@@ -15,19 +15,26 @@ static void addresses(const char *text)
 	char ip_text[IP_TEXT_SIZE], cidr_text[CIDR_TEXT_SIZE];
 
 	if (ip_parse(text, &ip)) {
-		fuzz_check(ip_parse(ip_format(&ip, ip_text), &ip_again) && ip_equal(&ip, &ip_again), "%s", text);
+		fuzz_check(ip_parse(ip_format(&ip, ip_text), &ip_again) && ip_equal(&ip, &ip_again),
+			   "%s", text);
 		ip_again = ip_add(&ip, 1);
 		ip_again = ip_add(&ip_again, -1);
 		fuzz_check(ip_equal(&ip, &ip_again), "%s + 1 - 1", text);
 	}
 	if (!cidr_parse(text, &cidr))
 		return;
-	fuzz_check(cidr_parse(cidr_format(&cidr, cidr_text), &cidr_again) && cidr_equal(&cidr, &cidr_again), "%s", text);
+	fuzz_check(cidr_parse(cidr_format(&cidr, cidr_text), &cidr_again) &&
+			   cidr_equal(&cidr, &cidr_again),
+		   "%s", text);
 	network = cidr_network(&cidr);
 	cidr_again.ip = cidr_last(&cidr);
-	fuzz_check(cidr_contains(&network, &cidr.ip) && cidr_contains(&cidr, &network.ip), "%s", text);
-	fuzz_check(cidr_contains(&cidr, &cidr_again.ip) && cidr_overlaps(&cidr, &network), "%s", text);
-	fuzz_check(ip_compare(&network.ip, &cidr.ip) <= 0 && ip_compare(&cidr.ip, &cidr_again.ip) <= 0, "%s", text);
+	fuzz_check(cidr_contains(&network, &cidr.ip) && cidr_contains(&cidr, &network.ip), "%s",
+		   text);
+	fuzz_check(cidr_contains(&cidr, &cidr_again.ip) && cidr_overlaps(&cidr, &network), "%s",
+		   text);
+	fuzz_check(ip_compare(&network.ip, &cidr.ip) <= 0 &&
+			   ip_compare(&cidr.ip, &cidr_again.ip) <= 0,
+		   "%s", text);
 }
 
 static void hardware_address(const char *text)
@@ -36,7 +43,8 @@ static void hardware_address(const char *text)
 	char mac_text[MAC_TEXT_SIZE];
 
 	if (mac_parse(text, &mac))
-		fuzz_check(mac_parse(mac_format(&mac, mac_text), &again) && mac_equal(&mac, &again), "%s", text);
+		fuzz_check(mac_parse(mac_format(&mac, mac_text), &again) && mac_equal(&mac, &again),
+			   "%s", text);
 }
 
 static void encoded(const char *text, struct arena *arena)
@@ -56,8 +64,8 @@ static void fields(const char *text, struct arena *arena)
 {
 	static const char *const names[] = { "one", "two", NULL };
 	union {
-		char         bytes[256];
-		uint64_t     align;
+		char bytes[256];
+		uint64_t align;
 	} value, again;
 
 	for (enum field_type type = FIELD_STRING; type <= FIELD_DURATION; type++) {
@@ -72,7 +80,8 @@ static void fields(const char *text, struct arena *arena)
 
 		if (type == FIELD_BOOL || !*word)
 			continue;
-		fuzz_check(field_parse(&field, word, &again, arena, &err) >= 0, "%s: %s", word, err.message);
+		fuzz_check(field_parse(&field, word, &again, arena, &err) >= 0, "%s: %s", word,
+			   err.message);
 		fuzz_check(streq(word, field_text(&field, &again, arena)), "%s: %s", word,
 			   field_text(&field, &again, arena));
 	}
@@ -91,9 +100,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fields(text, &arena);
 	nearest_word(text, words, ARRAY_SIZE(words));
 	if (cni_valid_name(text))
-		fuzz_check(!strpbrk(text, "/ \n:") && !streq(text, ".."), "%s is a valid name", text);
+		fuzz_check(!strpbrk(text, "/ \n:") && !streq(text, ".."), "%s is a valid name",
+			   text);
 	if (cni_check_ifname(text, &err) >= 0)
-		fuzz_check(*text && strlen(text) < 16 && !strchr(text, '/'), "%s is a valid interface name", text);
+		fuzz_check(*text && strlen(text) < 16 && !strchr(text, '/'),
+			   "%s is a valid interface name", text);
 	fuzz_check(cni_version_compare(text, text) == 0, "%s differs from itself", text);
 	return 0;
 }

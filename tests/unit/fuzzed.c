@@ -30,7 +30,8 @@ TEST(text_in_a_list_is_never_null)
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		auto_networks struct networks networks = { .arena = &arena };
-		const char *text = arena_printf(&arena, "{\"name\":\"n\",\"cniVersions\":%s}", lists[i]);
+		const char *text =
+			arena_printf(&arena, "{\"name\":\"n\",\"cniVersions\":%s}", lists[i]);
 		const struct network *network;
 		struct error err = { 0 };
 
@@ -50,7 +51,7 @@ static struct netlink *answered(const void *reply, size_t size)
 	check_ok(netlink_adopt(&nl, NETLINK_ROUTE, pair[0], &err), err);
 	check(send(pair[1], reply, size, 0) == (ssize_t)size);
 	shutdown(pair[1], SHUT_WR);
-	return nl;      /* the kernel's end stays open, so that sending works */
+	return nl; /* the kernel's end stays open, so that sending works */
 }
 
 TEST(an_error_that_repeats_more_than_there_is_breaks_the_protocol)
@@ -59,27 +60,32 @@ TEST(an_error_that_repeats_more_than_there_is_breaks_the_protocol)
 		struct nlmsghdr header;
 		struct nlmsgerr error;
 	} reply = {
-		.header = { .nlmsg_len = sizeof(reply), .nlmsg_type = NLMSG_ERROR, .nlmsg_flags = NLM_F_ACK_TLVS,
+		.header = { .nlmsg_len = sizeof(reply),
+			    .nlmsg_type = NLMSG_ERROR,
+			    .nlmsg_flags = NLM_F_ACK_TLVS,
 			    .nlmsg_seq = 1 },
-		.error  = { .error = -ENODEV, .msg.nlmsg_len = 0x80000000 },
+		.error = { .error = -ENODEV, .msg.nlmsg_len = 0x80000000 },
 	};
 	auto_netlink struct netlink *nl = answered(&reply, sizeof(reply));
 	struct error err;
 
 	link_queue_del(nl, "eth0");
-	check_fails(netlink_commit(nl, &err), err, "delete link eth0: netlink: malformed error reply");
+	check_fails(netlink_commit(nl, &err), err,
+		    "delete link eth0: netlink: malformed error reply");
 }
 
 TEST(the_end_of_a_dump_with_an_impossible_error_breaks_the_protocol)
 {
 	struct {
 		struct nlmsghdr header;
-		int             result;
-	} reply = { { .nlmsg_len = sizeof(reply), .nlmsg_type = NLMSG_DONE, .nlmsg_seq = 2 }, INT_MIN };
+		int result;
+	} reply = { { .nlmsg_len = sizeof(reply), .nlmsg_type = NLMSG_DONE, .nlmsg_seq = 2 },
+		    INT_MIN };
 	auto_netlink struct netlink *nl = answered(&reply, sizeof(reply));
 	auto_arena struct arena arena = { 0 };
 	addrs_t addrs = { 0 };
 	struct error err;
 
-	check_fails(addr_list(nl, 0, 0, &arena, &addrs, &err), err, "list addresses: netlink: malformed end of a dump");
+	check_fails(addr_list(nl, 0, 0, &arena, &addrs, &err), err,
+		    "list addresses: netlink: malformed end of a dump");
 }
