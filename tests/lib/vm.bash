@@ -1,6 +1,6 @@
 # A booted machine with a distribution's kernel, for what the kernel here may lack (VLAN filtering above all).
 #
-#   need_vm [KERNEL ...]    skip or fail unless these kernels (6.12, 6.1) can be booted here; downloads them
+#   vm_lacks [KERNEL ...]   what is missing to boot these kernels (6.12, 6.1) here, in words; downloads them
 #   vm_run [KERNEL] FILE ... -- SCRIPT
 #     boots the newest KERNEL (default 6.12) of that line in Debian with busybox and the FILEs, runs SCRIPT there with
 #     busybox's shell as root, prints what it printed and returns its status (125: the machine did not get there).
@@ -24,13 +24,16 @@ vm_meta() {
 	esac
 }
 
-need_vm() {
-	local kernel said
+vm_lacks() {
+	local tool kernel said absent=()
 
-	need qemu-system-x86_64 busybox cpio depmod unxz setpriv flock
-	! ldd "$(type -P busybox)" >/dev/null 2>&1 || missing "a static busybox"
+	for tool in qemu-system-x86_64 busybox cpio depmod unxz setpriv flock jq; do
+		type -P "$tool" >/dev/null || absent+=("$tool")
+	done
+	[[ ${#absent[@]} == 0 ]] || { echo "${absent[*]}"; return; }
+	! ldd "$(type -P busybox)" >/dev/null 2>&1 || { echo "a static busybox"; return; }
 	for kernel in "${@:-6.12}"; do
-		said=$(vm_kernel "$kernel" 2>&1) || missing "kernel $kernel: ${said##*$'\n'}"
+		said=$(vm_kernel "$kernel" 2>&1) || echo "kernel $kernel (${said##*$'\n'})"
 	done
 }
 
