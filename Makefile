@@ -116,7 +116,7 @@ fuzz: ## feed random bytes to every parser of foreign ones, FUZZ_SECONDS each
 	@tests/fuzz/run $(FUZZ_SECONDS)
 
 fuzzers: ## build what `make fuzz` runs
-	@$(MAKE) -s CC=$(FUZZ_CC) SANITIZE=fuzzer-no-link,address,undefined BUILD=build-fuzz \
+	@$(MAKE) -s CC=$(FUZZ_CC) WERROR= SANITIZE=fuzzer-no-link,address,undefined BUILD=build-fuzz \
 	  $(FUZZERS:%=build-fuzz/fuzz/%)
 
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJECTS)
