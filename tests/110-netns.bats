@@ -263,10 +263,8 @@ as_user() {
 @test "an ordinary user adds, lists, enters and removes in a user namespace" {
 	as_user true || missing "user namespaces"
 	# The tree may be closed to others: they run a copy.
-	export binary=$BATS_TEST_TMPDIR/cnibox
+	export binary=/opt/cni/cnibox
 	install -m 755 "$CNIBOX" "$binary"
-	chmod a+rx "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$BATS_TEST_TMPDIR"
-	setpriv --reuid 65534 --regid 65534 --clear-groups -- test -x "$binary" || missing "a folder that others can enter"
 	assert_eq "add, list" "$(as_user '$binary netns add blue && $binary netns list --json' | jq -c '[.[].name]')" '["blue",null]'
 	assert_eq "exec" "$(as_user '$binary netns add blue && $binary netns exec blue -- ip -j link | jq -r .[0].ifname')" lo
 	assert_eq "identify" "$(as_user '$binary netns add blue && $binary netns exec blue -- $binary netns identify')" blue
@@ -276,10 +274,8 @@ as_user() {
 @test "without privilege, add, del and exec say what is needed; list works" {
 	touch /run/netns/blue
 	unprivileged() { setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all -- "$@"; }
-	binary=$BATS_TEST_TMPDIR/cnibox
+	binary=/opt/cni/cnibox
 	install -m 755 "$CNIBOX" "$binary"
-	chmod a+rx "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$BATS_TEST_TMPDIR"
-	unprivileged test -x "$binary" || missing "a folder that others can enter"
 	for words in "add x" "del blue" "exec blue -- true"; do
 		code=0
 		# shellcheck disable=SC2086

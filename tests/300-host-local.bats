@@ -102,6 +102,13 @@ code() { jq .code <<<"$output"; }
 	assert_eq "no lease is left of it" "$(leases | wc -l)" 2
 }
 
+# The reference takes them in random order.
+@test "of two requested addresses in one range set, one is too many" {
+	seen=$(message "$(conf host-local '.args.cni.ips = ["10.77.0.5", "10.77.0.6"]')")
+	assert_eq "message" "$seen" "failed to allocate all requested IPs: 10.77.0.6"
+	assert_eq "no lease is left of it" "$(leases | wc -l)" 0
+}
+
 @test "errors have the reference's words" {
 	need_reference host-local
 	local -a confs=(
@@ -111,7 +118,7 @@ code() { jq .code <<<"$output"; }
 		'.ipam.ranges = [[{subnet: "10.1.0.0/24"}, {subnet: "fd00::/64"}]]'
 		'.ipam.ranges = [[{subnet: "10.1.0.0/24"}, {subnet: "10.1.0.0/25"}]]'
 		'.cniVersion = "0.2.0" | .ipam.ranges = [[{subnet: "10.1.0.0/24"}]]'
-		'.args.cni.ips = ["10.77.0.1"]' '.args.cni.ips = ["10.78.0.1"]' '.args.cni.ips = ["10.77.0.5", "10.77.0.6"]'
+		'.args.cni.ips = ["10.77.0.1"]' '.args.cni.ips = ["10.78.0.1"]' 
 		'.runtimeConfig.ips = ["fd00::1"]' '.args.cni.ips = ["10.77.0.2"]' '.ipam.rangeEnd = "10.77.0.2"'
 	)
 	local -a args=('IP=x' 'IP=10.77.0.5;' 'FOO=1' 'IP=10.77.0.1' 'IP=10.78.0.1' 'IP=10.77.0.2')
