@@ -1,13 +1,14 @@
 /*
- * What a runtime reads from disk: network lists, and attachments it remembered. A remembered attachment that can be
- * read is written, and read again as the same.
+ * What is read from disk besides leases: network lists, attachments that a runtime remembered, resolver configuration.
+ * A remembered attachment that can be read is written, and read again as the same.
  *
- * Input: "list" or "cache" on a line; the file.
+ * Input: "list", "cache" or "resolv" on a line; the file.
  */
 #include "scratch.h"
 
 #include "cni/cache.h"
 #include "cni/netlist.h"
+#include "cni/resolv.h"
 
 static void read_list(const char *text, size_t size, struct arena *arena)
 {
@@ -56,6 +57,18 @@ static void read_cache(const char *text, size_t size, struct arena *arena)
 		fuzz_check(list.n <= 1, "%zu of one", list.n);
 }
 
+static void read_resolv(const char *text, size_t size, struct arena *arena)
+{
+	const char *path = arena_printf(arena, "%s/resolv.conf", scratch_empty());
+	struct cni_dns dns = { 0 };
+	struct error err = { 0 };
+
+	scratch_write(path, text, size);
+	fuzz_check(resolv_read(path, arena, &dns, &err) >= 0 || *err.message, "no word");
+	list_each(server, &dns.nameservers)
+		fuzz_check(*server && !strpbrk(*server, " \t\n"), "server \"%s\"", *server);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	auto_arena struct arena arena = { 0 };
@@ -65,5 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		read_list(text, (size_t)(end - text), &arena);
 	if (streq(kind, "cache"))
 		read_cache(text, (size_t)(end - text), &arena);
+	if (streq(kind, "resolv"))
+		read_resolv(text, (size_t)(end - text), &arena);
 	return 0;
 }
