@@ -156,7 +156,8 @@ static void errors_ready(struct loop *loop, void *arg)
 	sink_read(&((struct run *)arg)->errors, loop, READY_CHUNKS);
 }
 
-/* A child that does not read its input to the end is no error: its status says what it thinks of it. */
+/* A child that does not read its input to the end is no error: its status says what it thinks of it. One that got a
+ * part of it for another reason must not be believed: iptables-restore is content with nothing. */
 static void input_ready(struct loop *loop, void *arg)
 {
 	struct run *run = arg;
@@ -169,6 +170,8 @@ static void input_ready(struct loop *loop, void *arg)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return;
+		if (n < 0 && errno != EPIPE)
+			loop_stop(loop, -errno);
 		if (n < 0)
 			break;
 		run->written += (size_t)n;

@@ -198,6 +198,20 @@ static int read_config(struct cni_request *request, struct error *err)
 	return request_decode(request, err);
 }
 
+/* A result that nobody got is worth nothing, either. */
+static void take_back(const struct cni_plugin *plugin, struct cni_request *request,
+		      struct error *err)
+{
+	struct cni_result none = { 0 };
+	struct error later = { 0 };
+	void *conf;
+
+	request->command = CNI_DEL;
+	if (load_and_run(plugin, request, &conf, &none, &later) < 0)
+		error_join(err, &later);
+	request->command = CNI_ADD;
+}
+
 static int print_result(const struct cni_request *request, const struct json *reply,
 			struct error *err)
 {
@@ -224,7 +238,12 @@ static int answer(const struct cni_plugin *plugin, struct cni_request *request, 
 		return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL, "unknown CNI_COMMAND: %s",
 				 getenv("CNI_COMMAND"));
 	r = plugin_reply(plugin, request, &reply, err);
-	return r < 0 || !reply ? r : print_result(request, reply, err);
+	if (r < 0 || !reply)
+		return r;
+	r = print_result(request, reply, err);
+	if (r < 0)
+		take_back(plugin, request, err);
+	return r;
 }
 
 /* The answer of last resort also goes to stderr, for the case that stdout is what is broken. */

@@ -25,11 +25,16 @@ int veth_delete_derived(const struct owner *owner, struct error *err)
 
 int veth_up(struct attachment *a, struct link *host_end, unsigned timeout_ms, struct error *err)
 {
+	struct link seen;
+
 	/* Travels with the first look of link_wait_up(). */
 	link_queue_change(a->host, host_end->index, NULL,
 			  &(struct link_change){ .what = LINK_SET_UP, .up = true },
 			  "set the host's interface up");
-	return link_wait_up(a->host, -1, host_end->index, timeout_ms, host_end, err);
+	if (link_wait_up(a->host, -1, host_end->index, timeout_ms, &seen, err))
+		return -err->errnum;
+	*host_end = seen; /* not before: who undoes a failure needs its name */
+	return 0;
 }
 
 static int try_name(struct attachment *a, const struct veth_spec *spec, const char *name,
