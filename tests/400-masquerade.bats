@@ -3,37 +3,16 @@
 # either, and nobody's rules are lost when many attachments come and go at once.
 
 load lib/all
+load lib/firewall
 sandbox forward
 
 CHAIN=CNI-3cbe386fe84733aef8ea9d42            # network tnet, container ctr1
 HASH=4dfa0667e74383ec-7883a6f9ce71eedb        # and interface eth0
 
-# lib/firewall as a command: see tests/lib/firewall.c. Made with the flags of the build under test.
-setup_file() {
-	local -a cc
-	local build=${CNIBOX%/*}
-
-	export FIREWALL=$BATS_FILE_TMPDIR/firewall
-	read -ra cc <"$build/flags"
-	unset 'cc[-1]'
-	"${cc[@]}" -I"$CNIBOX_TOP/lib" "$CNIBOX_TOP/tests/lib/firewall.c" "$build"/lib/*/*.o -lnl-3 -ljansson -lmd \
-		-lpthread -o "$FIREWALL"
-}
-
 setup() {
 	PLUGINS=$PLUGINS:$REFERENCE          # an IPAM plugin of the reference will do
 	need_root
 	need nft iptables-save ip6tables-save strace
-}
-
-firewall() {
-	run_log deadline "$FIREWALL" "$@"
-}
-
-# Everything of iptables that is not a built-in chain, both families.
-xt_rules() {
-	iptables-save -t nat 2>/dev/null | grep -E '^-A|^:CNI' | sed 's/ \[.*//'
-	ip6tables-save -t nat 2>/dev/null | grep -E '^-A|^:CNI' | sed 's/ \[.*//'
 }
 
 masq_checks() {
@@ -208,13 +187,6 @@ reference_conf() {
 	done
 }
 
-# How many messages and programs an attachment costs.
-cost() {
-	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -e trace=sendmsg,sendto,execve -e signal=none -o "$BATS_TEST_TMPDIR/cost" "$FIREWALL" "$@"
-	grep -cE '(sendmsg|sendto)\(' "$BATS_TEST_TMPDIR/cost"
-	grep -c execve "$BATS_TEST_TMPDIR/cost"
-}
-
 @test "500 others do not change what an attachment costs" {
 	local backend alone among
 
@@ -224,7 +196,7 @@ cost() {
 		firewall fill $backend tnet 500
 		among=$(cost add $backend tnet ctr2 eth0 10.200.0.6/24)
 		assert_eq "$backend: messages and programs of ADD" "$among" "$alone"
-		[[ $backend == iptables ]] || assert_eq "a look, a dump, a transaction" "$among" $'3\n1'
+		assert_eq "$backend: is nf_tables there, a look, a transaction" "$among" $'3\n1'
 		firewall check tnet pod499 eth0 10.2.99.2/24
 		assert_eq "DEL runs no program" "$(cost del tnet ctr2 eth0 | tail -1)" 1
 		firewall gc tnet
@@ -276,20 +248,6 @@ cost() {
 	assert_eq "foreign rules stay" "$(xt_rules)" \
 		$':CNI-DN-aaaaaaaaaaaaaaaaaaaaa -\n-A POSTROUTING -s 192.0.2.7/32 -j ACCEPT'
 	assert_eq "no attachment is left" "$(masq_checks)" ""
-}
-
-# The legacy programs in place of the others, as update-alternatives does it.
-use_legacy() {
-	local name
-
-	need iptables-legacy-save ip6tables-legacy-save
-	mount -t tmpfs tmpfs /etc/alternatives
-	for name in iptables ip6tables; do
-		ln -s "/usr/sbin/$name-legacy" "/etc/alternatives/$name"
-		ln -s "/usr/sbin/$name-legacy-save" "/etc/alternatives/$name-save"
-		ln -s "/usr/sbin/$name-legacy-restore" "/etc/alternatives/$name-restore"
-	done
-	iptables-legacy -t nat -S >/dev/null 2>&1 || missing "legacy iptables in this kernel"
 }
 
 @test "the legacy tables: add, check, gc, del" {

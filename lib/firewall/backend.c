@@ -1,54 +1,32 @@
 /*
  * Which back end carries new rules. The reference runs `iptables --version` and more to find out; here a look at
- * PATH and one netlink exchange are enough. An iptables-restore that is a link to the nf_tables variant needs nf_tables
- * in the kernel; the legacy one loads what it needs when it runs.
+ * PATH is enough. Whether the kernel has nf_tables is not asked here: the legacy variant of iptables does not need it,
+ * neither of the others is of use without it, and whoever adds rules has a session to learn it from.
  */
 #include <errno.h>
-#include <stdio.h>
 
 #include "firewall/firewall.h"
 #include "firewall/iptables.h"
-#include "kernel/nft.h"
 
-static int nftables_usable(struct error *err)
+static bool iptables_usable(void)
 {
-	auto_netlink struct netlink *nl = NULL;
-
-	return nft_open(&nl, err);
-}
-
-static int iptables_usable(struct error *err)
-{
-	enum iptables_kind kind = iptables_kind(RULE_IP);
-
-	if (kind == IPTABLES_NONE)
-		kind = iptables_kind(RULE_IP6);
-	if (kind == IPTABLES_NONE)
-		return fail(err, ENOENT, "iptables-restore: not found");
-	return kind == IPTABLES_NFT ? nftables_usable(err) : 0;
+	return iptables_kind(RULE_IP) != IPTABLES_NONE || iptables_kind(RULE_IP6) != IPTABLES_NONE;
 }
 
 int firewall_choose(const char *wanted, enum firewall_backend *backend, struct error *err)
 {
-	int r;
+	bool any = !wanted || !*wanted;
 
-	if (wanted && streq(wanted, "iptables")) {
-		*backend = FIREWALL_IPTABLES;
-		r = iptables_usable(err);
-		return r < 0 ? wrap(err, "backend \"iptables\" cannot be used") : 0;
-	}
-	if (wanted && streq(wanted, "nftables")) {
-		*backend = FIREWALL_NFTABLES;
-		r = nftables_usable(err);
-		return r < 0 ? wrap(err, "backend \"nftables\" cannot be used") : 0;
-	}
-	if (wanted && *wanted)
+	if (!any && !streq(wanted, "iptables") && !streq(wanted, "nftables"))
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "unknown ipmasq backend \"%s\"",
 				 wanted);
-	*backend = FIREWALL_IPTABLES;
-	if (iptables_usable(NULL) == 0)
-		return 0;
 	*backend = FIREWALL_NFTABLES;
-	r = nftables_usable(err);
-	return r < 0 ? wrap(err, "neither iptables nor nftables can be used") : 0;
+	if (!any && streq(wanted, "nftables"))
+		return 0;
+	if (iptables_usable())
+		*backend = FIREWALL_IPTABLES;
+	else if (!any)
+		return fail(err, ENOENT,
+			    "backend \"iptables\" cannot be used: iptables-restore: not found");
+	return 0;
 }

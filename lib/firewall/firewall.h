@@ -2,8 +2,9 @@
  * Rules of CNI plugins, independent of the tool that carries them. Names and comments are those of the reference
  * plugins in both forms (cni-plugins.md, section 2.0), so that rules made by either are removed by either.
  *
- * nftables form: netlink, no program. iptables form: one iptables-restore per family. Nothing here flushes a
- * shared chain. Deletion needs names only, no addresses, and looks into every back end that may hold something.
+ * nftables form: netlink, no program. iptables form: netlink where iptables-nft has made its table, else one
+ * iptables-restore per family, which makes it. Nothing here flushes a shared chain. Deletion needs names only, no
+ * addresses, and looks into every back end that may hold something.
  */
 #ifndef FIREWALL_FIREWALL_H
 #define FIREWALL_FIREWALL_H
@@ -15,7 +16,8 @@
 enum firewall_backend { FIREWALL_IPTABLES, FIREWALL_NFTABLES };
 
 /* wanted: "iptables", "nftables", NULL or "" = the reference's choice: iptables when usable, else nftables.
- * Anything else: `unknown ipmasq backend "x"`, code 7. No program is executed to find out. */
+ * Anything else: `unknown ipmasq backend "x"`, code 7. No program is executed to find out, and
+ * the kernel is not asked: that it has no nf_tables is said by masquerade_add(). */
 int firewall_choose(const char *wanted, enum firewall_backend *backend,
 		    struct error *err) must_check;
 

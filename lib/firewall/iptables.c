@@ -1,6 +1,7 @@
 /*
- * Rule sets to iptables: one iptables-restore per family, because each start of a program costs more than
- * all of our netlink work, and because its input is one transaction. With --noflush it leaves alone what the input does
+ * Rule sets to iptables by its programs: for the legacy variant, for tables that are not there yet, and whenever
+ * nftables.c was refused. One iptables-restore per family, because each start of a program costs more than all of our
+ * netlink work, and because its input is one transaction. With --noflush it leaves alone what the input does
  * not name; a line `:CHAIN - [0:0]` creates a chain of ours, or empties it.
  */
 #include "firewall/iptables.h"
@@ -74,7 +75,7 @@ static void render_rule(FILE *out, const struct rule *rule)
 		fprintf(out, " -j %s\n", verdict_names[rule->verdict]);
 }
 
-static bool ruleset_is_clean(const struct ruleset *set)
+bool iptables_clean(const struct ruleset *set)
 {
 	list_each(chain, &set->chains)
 		if (!is_clean(chain->name))
@@ -96,7 +97,7 @@ int iptables_render(const struct ruleset *set, struct arena *arena, const char *
 	size_t size;
 	FILE *out;
 
-	if (!ruleset_is_clean(set))
+	if (!iptables_clean(set))
 		return fail(err, EINVAL, "a name for iptables holds a control character");
 	out = open_memstream(&data, &size);
 	if (!out)

@@ -3,13 +3,17 @@
  *
  * nftables form: one table for all; an attachment has one rule per address in masq_checks. An ADD looks only at
  * the three rules of the postrouting chain, whose number does not grow with the attachments, and appends.
- * iptables form: an attachment has a chain of its own and one jump per address.
+ * iptables form: an attachment has a chain of its own and one jump per address. Where iptables is the nf_tables variant
+ * and has made its table, the rules go there by netlink, byte for byte as iptables-restore would write them, and what an
+ * ADD looks at is the attachment's own chain only: the program lists all chains, of all attachments. Everywhere else
+ * (the legacy variant, the first ADD after boot, a table of another shape, a kernel that refuses) the program does it.
  */
 #include "firewall/masquerade.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 
+#include "base/log.h"
 #include "firewall/firewall.h"
 #include "firewall/iptables.h"
 #include "firewall/legacy.h"
@@ -17,11 +21,13 @@
 #include "firewall/nftables.h"
 
 #define PRIORITY_SRCNAT 100
+#define XT_REFUSALS     4 /* lost races, after which it was none */
 
 static const int families[] = { AF_INET, AF_INET6 };
 
 struct addition {
 	struct ruleset base, rules; /* what all share, what is new */
+	unsigned refusals;
 };
 
 void masquerade_nft_base(struct arena *arena, struct ruleset *set)
@@ -163,9 +169,20 @@ static bool has_rule(const nft_rules_t *there, const struct rule *rule)
 	return false;
 }
 
+/* Does one of the rules accept what goes to one of the subnets that ours do? */
+static bool shares_subnet(const struct ruleset *ours, const nft_rules_t *there)
+{
+	list_each(info, there)
+		if (info->verdict == NFT_VERDICT_ACCEPT &&
+		    seen_subnet(ours, &info->destination.cidr))
+			return true;
+	return false;
+}
+
 /*
  * The chain has the container's name, so another interface of it may have filled it already, and we are about to
- * fill it anew: keep the subnets that are in it, and do not add a jump again.
+ * fill it anew: keep the subnets that are in it, and do not add a jump again. POSTROUTING has the jumps of all, and is
+ * listed only when ours may be among them: their address lies in a subnet of the chain.
  */
 static int merge_existing(struct netlink *nl, struct arena *arena, struct ruleset *set,
 			  struct error *err)
@@ -176,7 +193,7 @@ static int merge_existing(struct netlink *nl, struct arena *arena, struct rulese
 	nft_rules_t there = { 0 }, jumps = { 0 };
 	int r = nft_rules(nl, family, set->table, chain, arena, &there, err);
 
-	if (r == 0 && there.n)
+	if (r == 0 && shares_subnet(&ours, &there))
 		r = nft_rules(nl, family, set->table, XT_POSTROUTING, arena, &jumps, err);
 	if (r < 0 || !there.n)
 		return r;
@@ -193,28 +210,82 @@ static int merge_existing(struct netlink *nl, struct arena *arena, struct rulese
 	return 0;
 }
 
-/* Only rules of the nf_tables variant can be looked at cheaply. */
-static int add_iptables(int family, const struct owner *owner, const struct cidr *addresses,
-			size_t n, struct error *err)
+/* As iptables-nft makes it. */
+static bool is_xt_base(const struct nft_chain_info *chain)
+{
+	return chain->found && streq(chain->type, "nat") && chain->hook == NFT_POSTROUTING &&
+	       chain->priority == PRIORITY_SRCNAT;
+}
+
+/*
+ * Without the program: one look at two chains, one transaction. -EOPNOTSUPP: the program is needed. A chain that is new
+ * to us must be new to the kernel too, so that what another adds to it meanwhile is not lost.
+ */
+static int try_xt(struct netlink *nl, void *arg, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
-	auto_netlink struct netlink *nl = NULL;
+	struct addition *add = arg;
+	struct ruleset set = add->rules;
+	struct nft_chain chain = { .name = set.chains.items[0].name, .must_be_new = true };
+	enum nft_family family = nftables_family(set.family);
+	struct nft_chain_info base, own;
+	int r;
+
+	nft_queue_get_chain(nl, family, set.table, XT_POSTROUTING, &base);
+	nft_queue_get_chain(nl, family, set.table, chain.name, &own);
+	r = netlink_commit(nl, err);
+	if (r == 0 && !is_xt_base(&base))
+		return fail(err, EOPNOTSUPP, "table %s is not there", set.table);
+	if (r == 0 && own.found)
+		r = merge_existing(nl, &arena, &set, err);
+	if (r < 0)
+		return r;
+	if (own.found)
+		nft_queue_flush_chain(nl, family, set.table, chain.name);
+	else
+		nft_queue_chain(nl, family, set.table, &chain);
+	nftables_queue_xt(nl, &set);
+	r = netlink_commit(nl, err);
+	/* An extension that the kernel lacks is as much ENOENT as a chain that has just gone. */
+	return nftables_raced(r) && ++add->refusals == XT_REFUSALS ? -EOPNOTSUPP : r;
+}
+
+static int add_xt(struct netlink *nl, const struct ruleset *rules, struct arena *arena,
+		  struct error *err)
+{
+	struct addition add = { .rules = *rules };
+	struct ruleset merged = *rules;
+	struct error why = { 0 };
+	int r = nftables_retry(nl, try_xt, &add, &why);
+
+	if (r == 0)
+		return 0;
+	log_debug("firewall: iptables-restore is needed: %s", why.message);
+	r = merge_existing(nl, arena, &merged, err);
+	return r < 0 ? r : iptables_apply(&merged, err);
+}
+
+/* nl: for both families, opened by the first that needs it. */
+static int add_iptables(struct netlink **nl, int family, const struct owner *owner,
+			const struct cidr *addresses, size_t n, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
 	struct ruleset set;
-	int r = 0;
+	int r;
 
 	masquerade_xt_rules(&arena, family, owner, addresses, n, &set);
 	if (!set.rules.n)
 		return 0;
-	if (iptables_kind(set.family) == IPTABLES_NFT)
-		r = nft_open(&nl, err);
-	if (nl)
-		r = merge_existing(nl, &arena, &set, err);
-	return r < 0 ? r : iptables_apply(&set, err);
+	if (!iptables_clean(&set) || iptables_kind(set.family) != IPTABLES_NFT)
+		return iptables_apply(&set, err);
+	r = *nl ? 0 : nft_open(nl, err);
+	return r < 0 ? r : add_xt(*nl, &set, &arena, err);
 }
 
 int masquerade_add(enum firewall_backend backend, const struct owner *owner,
 		   const struct cidr *addresses, size_t n, struct error *err)
 {
+	auto_netlink struct netlink *nl = NULL;
 	int r = 0;
 
 	if (!n)
@@ -222,7 +293,7 @@ int masquerade_add(enum firewall_backend backend, const struct owner *owner,
 	if (backend == FIREWALL_NFTABLES)
 		r = add_nftables(owner, addresses, n, err);
 	for (size_t i = 0; i < ARRAY_SIZE(families) && r == 0 && backend == FIREWALL_IPTABLES; i++)
-		r = add_iptables(families[i], owner, addresses, n, err);
+		r = add_iptables(&nl, families[i], owner, addresses, n, err);
 	return r < 0 ? wrap(err, "masquerade %s", owner->ifname) : 0;
 }
 

@@ -1,5 +1,5 @@
 /*
- * Rule sets to nf_tables. All that is queued here goes to the kernel in one transaction; parallel callers are
+ * Rule sets to nf_tables, in nft's own form or in that of the iptables-nft programs. All that is queued here goes to the kernel in one transaction; parallel callers are
  * ordered by the kernel, and who loses (its rule is gone, its chain is new) looks again.
  */
 #include "firewall/nftables.h"
@@ -48,6 +48,33 @@ static void add_rule(struct netlink *nl, const struct ruleset *set, const struct
 		add_match(out, m);
 	if (rule->verdict == RULE_MASQUERADE)
 		nft_masquerade(out);
+	else
+		nft_verdict(out, verdict_of(rule->verdict), rule->target);
+	nft_rule_end(out);
+}
+
+/* A match that every address passes. */
+static bool is_any(const struct match *match)
+{
+	return (match->kind == MATCH_SOURCE || match->kind == MATCH_DESTINATION) &&
+	       !match->cidr.prefix && !match->negated;
+}
+
+/* Order and counter are those of iptables-restore, which leaves out what matches any address. */
+static void add_xt_rule(struct netlink *nl, const struct ruleset *set, const struct rule *rule)
+{
+	struct nft_rule *out =
+		nft_rule_begin(nl, nftables_family(set->family), set->table, rule->chain, NULL);
+
+	for (const struct match *m = rule->matches; m < rule->matches + RULE_MATCHES && m->kind;
+	     m++)
+		if (!is_any(m))
+			add_match(out, m);
+	if (rule->comment)
+		nft_xt_comment(out, rule->comment);
+	nft_counter(out);
+	if (rule->verdict == RULE_MASQUERADE)
+		nft_xt_masquerade(out);
 	else
 		nft_verdict(out, verdict_of(rule->verdict), rule->target);
 	nft_rule_end(out);
@@ -115,6 +142,12 @@ void nftables_queue(struct netlink *nl, const struct ruleset *set)
 		add_chain(nl, set, chain);
 	list_each(rule, &set->rules)
 		add_rule(nl, set, rule);
+}
+
+void nftables_queue_xt(struct netlink *nl, const struct ruleset *set)
+{
+	list_each(rule, &set->rules)
+		add_xt_rule(nl, set, rule);
 }
 
 /* ERESTART: the generation moved on; EBUSY: somebody jumped to the chain meanwhile; ENOENT, EEXIST: what we saw

@@ -10,6 +10,8 @@
 enum nft_family nftables_family(enum rule_family family);
 /* Queue the set: its table and chains when it has chains, then its rules. Commit it yourself. */
 void nftables_queue(struct netlink *nl, const struct ruleset *set);
+/* The set's rules, without its chains, in the form that iptables-restore gives them. */
+void nftables_queue_xt(struct netlink *nl, const struct ruleset *set);
 /* Is this the errno of a lost race with another transaction, so that a fresh look may succeed? */
 bool nftables_raced(int r);
 /* Run attempt until it does not return the errno of a lost race, at most NFTABLES_TRIES times. */

@@ -1,6 +1,8 @@
 /*
  * nf_tables, the writing half: each function queues one message in the form that the nft program itself would
- * send, so that `nft list ruleset` prints our rules as a person would have typed them. nft_dump.c reads.
+ * send, so that `nft list ruleset` prints our rules as a person would have typed them. nft_dump.c reads. What is
+ * named nft_xt_ is in the form of the iptables-nft programs instead (bytes: iptables 1.8.9): extensions of xtables
+ * wrapped in the expressions "match" and "target", which every release of theirs reads.
  *
  * Message and attribute layout: linux/netfilter/nf_tables.h. Numbers are big endian. Comments live in the user
  * data, a list of type, length, value with a NUL that counts; a comment's type is 0 for tables, chains and rules.
@@ -9,8 +11,12 @@
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/x_tables.h>
+#include <linux/netfilter/xt_comment.h>
 #include <net/if.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
@@ -23,6 +29,7 @@ struct nft_rule {
 	struct nlattr *expressions;
 	enum nft_family family;
 	int nfproto; /* the address family that an inet rule is restricted to so far, 0 = none */
+	bool xt;     /* holds extensions of xtables */
 	char comment[NFT_COMMENT_MAX + 1];
 };
 
@@ -101,7 +108,8 @@ void nft_queue_chain(struct netlink *nl, enum nft_family family, const char *tab
 		     const struct nft_chain *chain)
 {
 	char text[256];
-	struct nl_msg *msg = queue(nl, NFT_MSG_NEWCHAIN, NLM_F_CREATE, family,
+	int flags = NLM_F_CREATE | (chain->must_be_new ? NLM_F_EXCL : 0);
+	struct nl_msg *msg = queue(nl, NFT_MSG_NEWCHAIN, flags, family,
 				   label(text, "create chain", family, table, chain->name));
 
 	nla_put_string(msg, NFTA_CHAIN_TABLE, table);
@@ -162,9 +170,21 @@ struct nft_rule *nft_rule_begin(struct netlink *nl, enum nft_family family, cons
 	return rule;
 }
 
+/* The protocol that the extensions may rely on: none. */
+static void put_compat(struct nl_msg *msg)
+{
+	struct nlattr *nest = nla_nest_start(msg, NLA_F_NESTED | NFTA_RULE_COMPAT);
+
+	nla_put_u32(msg, NFTA_RULE_COMPAT_PROTO, 0);
+	nla_put_u32(msg, NFTA_RULE_COMPAT_FLAGS, 0);
+	nla_nest_end(msg, nest);
+}
+
 void nft_rule_end(struct nft_rule *rule)
 {
 	nla_nest_end(rule->msg, rule->expressions);
+	if (rule->xt)
+		put_compat(rule->msg);
 	put_comment(rule->msg, NFTA_RULE_USERDATA, rule->comment);
 	free(rule);
 }
@@ -310,5 +330,49 @@ void nft_masquerade(struct nft_rule *rule)
 {
 	struct expression expression = expression_begin(rule, "masq");
 
+	expression_end(rule, &expression);
+}
+
+/* NFTA_MATCH_* and NFTA_TARGET_* have the same numbers. */
+static void put_extension(struct nft_rule *rule, const char *expression_name, const char *name,
+			  const void *data, size_t size)
+{
+	struct expression expression = expression_begin(rule, expression_name);
+
+	nla_put_string(rule->msg, NFTA_MATCH_NAME, name);
+	nla_put_u32(rule->msg, NFTA_MATCH_REV, 0);
+	nla_put(rule->msg, NFTA_MATCH_INFO, size, data);
+	expression_end(rule, &expression);
+	rule->xt = true;
+}
+
+void nft_xt_comment(struct nft_rule *rule, const char *comment)
+{
+	struct xt_comment_info info = { "" };
+
+	memcpy(info.comment, comment, strnlen(comment, sizeof(info.comment) - 1));
+	put_extension(rule, "match", "comment", &info, XT_ALIGN(sizeof(info)));
+}
+
+void nft_xt_masquerade(struct nft_rule *rule)
+{
+	union {
+		struct nf_nat_ipv4_multi_range_compat v4;
+		struct nf_nat_range v6;
+		uint8_t bytes[XT_ALIGN(sizeof(struct nf_nat_range))];
+	} info = { .bytes = { 0 } };
+
+	if (rule->family == NFT_IP)
+		info.v4.rangesize = 1;
+	put_extension(rule, "target", "MASQUERADE", &info,
+		      rule->family == NFT_IP ? XT_ALIGN(sizeof(info.v4)) : sizeof(info.bytes));
+}
+
+void nft_counter(struct nft_rule *rule)
+{
+	struct expression expression = expression_begin(rule, "counter");
+
+	nla_put_u64(rule->msg, NFTA_COUNTER_BYTES, 0);
+	nla_put_u64(rule->msg, NFTA_COUNTER_PACKETS, 0);
 	expression_end(rule, &expression);
 }

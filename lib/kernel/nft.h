@@ -30,6 +30,7 @@ struct nft_chain {
 	enum nft_hook hook;
 	int priority;
 	bool accept_policy; /* say "policy accept" */
+	bool must_be_new;   /* -EEXIST where it is there already */
 };
 
 /* Creating what exists already is fine; deleting a chain takes its rules along. */
@@ -54,6 +55,10 @@ void nft_match_ether_source(struct nft_rule *rule, enum nft_op op, const struct 
 void nft_verdict(struct nft_rule *rule, enum nft_verdict verdict,
 		 const char *chain); /* chain: of JUMP, GOTO */
 void nft_masquerade(struct nft_rule *rule);
+/* As the iptables-nft programs write it: xtables extensions wrapped in expressions. Comment: cut at 255 bytes. */
+void nft_xt_comment(struct nft_rule *rule, const char *comment);
+void nft_xt_masquerade(struct nft_rule *rule);
+void nft_counter(struct nft_rule *rule);
 void nft_rule_end(struct nft_rule *rule);
 
 /* A rule that is there, as far as we understand it; rules that the iptables-nft programs made are read alike. */
@@ -77,6 +82,14 @@ int nft_rules(struct netlink *nl, enum nft_family family, const char *table, con
 /* Queue a look-up: *found is set to whether the chain is there when committed (look-ups only in that commit). */
 void nft_queue_find_chain(struct netlink *nl, enum nft_family family, const char *table,
 			  const char *chain, bool *found);
+/* The same, and where the chain is hooked in. */
+struct nft_chain_info {
+	bool found;
+	char type[16]; /* "" = not a base chain */
+	int hook, priority;
+};
+void nft_queue_get_chain(struct netlink *nl, enum nft_family family, const char *table,
+			 const char *chain, struct nft_chain_info *info);
 typedef LIST(const char *) nft_names_t;
 int nft_chains(struct netlink *nl, enum nft_family family, const char *table, struct arena *arena,
 	       nft_names_t *names, struct error *err) must_check;

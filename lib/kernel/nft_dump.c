@@ -285,8 +285,8 @@ static int found_chain(const struct nlmsghdr *reply unused, void *arg, struct er
 	return 0;
 }
 
-void nft_queue_find_chain(struct netlink *nl, enum nft_family family, const char *table,
-			  const char *chain, bool *found)
+static void queue_look_up(struct netlink *nl, enum nft_family family, const char *table,
+			  const char *chain, netlink_reply_fn *fn, void *arg)
 {
 	struct nfgenmsg header = { .nfgen_family = family };
 	struct nl_msg *msg =
@@ -295,9 +295,40 @@ void nft_queue_find_chain(struct netlink *nl, enum nft_family family, const char
 
 	nla_put_string(msg, NFTA_CHAIN_TABLE, table);
 	nla_put_string(msg, NFTA_CHAIN_NAME, chain);
-	*found = false;
 	netlink_tolerate(nl, ENOENT);
-	netlink_expect(nl, found_chain, found);
+	netlink_expect(nl, fn, arg);
+}
+
+void nft_queue_find_chain(struct netlink *nl, enum nft_family family, const char *table,
+			  const char *chain, bool *found)
+{
+	*found = false;
+	queue_look_up(nl, family, table, chain, found_chain, found);
+}
+
+static int read_chain_info(const struct nlmsghdr *reply, void *arg, struct error *err)
+{
+	struct nft_chain_info *info = arg;
+	struct nlattr *tb[NFTA_CHAIN_MAX + 1], *hook[NFTA_HOOK_MAX + 1];
+
+	if (nlmsg_parse((struct nlmsghdr *)reply, sizeof(struct nfgenmsg), tb, NFTA_CHAIN_MAX,
+			NULL) < 0)
+		return fail(err, EPROTO, "malformed chain from the kernel");
+	info->found = true;
+	if (!tb[NFTA_CHAIN_TYPE] || !tb[NFTA_CHAIN_HOOK] ||
+	    nla_parse_nested(hook, NFTA_HOOK_MAX, tb[NFTA_CHAIN_HOOK], NULL) < 0)
+		return 0;
+	nla_strlcpy(info->type, tb[NFTA_CHAIN_TYPE], sizeof(info->type));
+	info->hook = (int)get_be32(hook[NFTA_HOOK_HOOKNUM]);
+	info->priority = (int)get_be32(hook[NFTA_HOOK_PRIORITY]);
+	return 0;
+}
+
+void nft_queue_get_chain(struct netlink *nl, enum nft_family family, const char *table,
+			 const char *chain, struct nft_chain_info *info)
+{
+	*info = (struct nft_chain_info){ .found = false };
+	queue_look_up(nl, family, table, chain, read_chain_info, info);
 }
 
 struct chains_dump {
