@@ -282,7 +282,6 @@ static int add_port(struct bridge_add *add, struct error *err)
 	struct veth_spec spec = {
 		.mtu = add->conf->mtu,
 		.mac = add->conf->mac,
-		.master = &add->use.bridge,
 		.up = add->conf->enable_dad,
 	};
 	int r = -ENODEV;
@@ -290,10 +289,10 @@ static int add_port(struct bridge_add *add, struct error *err)
 	for (unsigned attempt = 0; r == -ENODEV && attempt < BRIDGE_ATTEMPTS; attempt++) {
 		*err = (struct error){ 0 };
 		r = add_bridge(add, err);
+		spec.master = add->use.bridge.index;
 		if (r == 0)
 			r = veth_create(&add->a, &spec, &add->port, err);
 	}
-	add->use.gateway = add->use.bridge;
 	return r;
 }
 
@@ -305,6 +304,8 @@ static int port_options(struct bridge_add *add, struct error *err)
 	struct bridge_vlans vlans = port_vlans(conf);
 	char sysctl[64];
 
+	if (bridge_settle_mac(add->a.host, &add->use, err))
+		return -err->errnum;
 	snprintf(sysctl, sizeof(sysctl), "net/ipv6/conf/%s/accept_ra", add->port.name);
 	sysctl_try(sysctl, "0");
 	if (options.hairpin || options.isolated) {
@@ -421,14 +422,18 @@ static int add_gateway(struct bridge_add *add, struct error *err)
 /* The port must forward before the container starts; only then its announcement is heard. */
 static int add_finish(struct bridge_add *add, struct error *err)
 {
+	/* The bridge's address may have changed with its ports and the gateway; the look travels with what follows. */
+	link_queue_get_index(add->a.host, add->use.bridge.index, &add->use.bridge);
 	if (add->conf->disable_container_interface) {
 		link_queue_change(add->a.host, add->port.index, NULL,
 				  &(struct link_change){ .what = LINK_SET_UP, .up = true },
 				  "set the host's interface up");
-		return netlink_commit(add->a.host, err);
-	}
-	if (veth_up(&add->a, &add->port, PORT_UP_TIMEOUT_MS, err))
+		if (netlink_commit(add->a.host, err))
+			return -err->errnum;
+	} else if (veth_up(&add->a, &add->port, PORT_UP_TIMEOUT_MS, err)) {
 		return wrap(err, "bridge port in error state: %s", add->port.name);
+	}
+	add->result->interfaces.items[0].mac = add->use.bridge.mac;
 	if (has_ipam(add->request))
 		attachment_announce(&add->a, add->port.peer, &add->conf->mac);
 	return 0;

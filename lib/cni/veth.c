@@ -40,14 +40,13 @@ int veth_up(struct attachment *a, struct link *host_end, unsigned timeout_ms, st
 static int try_name(struct attachment *a, const struct veth_spec *spec, const char *name,
 		    struct link *host_end, bool *taken, struct error *err)
 {
-	struct link master = { 0 };
 	int outcome = 0;
 
 	link_queue_create(a->host, &(struct link_spec){
 					   .kind = "veth",
 					   .name = name,
 					   .mtu = spec->mtu,
-					   .master = spec->master ? spec->master->index : 0,
+					   .master = spec->master,
 					   .up = spec->up,
 					   .queues = 1,
 					   .peer = { .name = a->request->ifname,
@@ -59,18 +58,12 @@ static int try_name(struct attachment *a, const struct veth_spec *spec, const ch
 	netlink_outcome(a->host, &outcome);
 	link_queue_get(a->host, name, host_end);
 	netlink_tolerate(a->host, ENODEV);
-	if (spec->master) {
-		link_queue_get_index(a->host, spec->master->index, &master);
-		netlink_tolerate(a->host, ENODEV);
-	}
 	if (netlink_commit(a->host, err)) {
 		/* Perhaps made, but not read back. A name that was taken before is not ours to delete. */
 		if (outcome != EEXIST)
 			(void)!veth_delete(a->host, name, NULL);
 		return -err->errnum;
 	}
-	if (master.index)
-		*spec->master = master;
 	*taken = outcome == EEXIST;
 	return 0;
 }

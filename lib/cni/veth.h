@@ -7,9 +7,8 @@
 struct veth_spec {
 	int mtu;        /* 0 = kernel default */
 	struct mac mac; /* of the container's end */
-	/* Bridge of the host end, NULL = none. Read again: it takes over the MAC address of a port unless it was given one. */
-	struct link *master;
-	bool up; /* the host end, at once; see veth_up() */
+	int master;     /* bridge of the host end, 0 = none */
+	bool up;        /* the host end, at once; see veth_up() */
 };
 
 /*

@@ -85,6 +85,18 @@ int bridge_ensure(struct netlink *nl, struct bridge_use *use, const struct bridg
 	return netlink_commit(nl, err);
 }
 
+int bridge_settle_mac(struct netlink *nl, struct bridge_use *use, struct error *err)
+{
+	static const uint8_t none[6];
+
+	if (memcmp(use->bridge.mac.bytes, none, sizeof(none)) != 0)
+		return 0;
+	if (link_get_index(nl, use->bridge.index, &use->bridge, err))
+		return -err->errnum;
+	use->gateway = use->bridge;
+	return 0;
+}
+
 /* An address that cannot stay beside the wanted one. */
 static bool conflicts(const struct addr *there, const struct cidr *wanted)
 {

@@ -34,6 +34,8 @@ void bridge_use_end(struct bridge_use *use);
  * and ignores router advertisements. An existing bridge is not reconfigured but for promisc. */
 int bridge_ensure(struct netlink *nl, struct bridge_use *use, const struct bridge_spec *spec,
 		  struct error *err) must_check;
+/* A bridge that nobody gave a MAC address has none while it has no port: read it again once it has one. */
+int bridge_settle_mac(struct netlink *nl, struct bridge_use *use, struct error *err) must_check;
 /*
  * Give a gateway address to use->gateway. Another IPv4 address, or an overlapping IPv6 one, is replaced with force, and
  * `"cni0" already has an IP address different from 10.0.0.1/24` without.
