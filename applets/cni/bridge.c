@@ -422,8 +422,10 @@ static int add_gateway(struct bridge_add *add, struct error *err)
 /* The port must forward before the container starts; only then its announcement is heard. */
 static int add_finish(struct bridge_add *add, struct error *err)
 {
+	struct link bridge;
+
 	/* The bridge's address may have changed with its ports and the gateway; the look travels with what follows. */
-	link_queue_get_index(add->a.host, add->use.bridge.index, &add->use.bridge);
+	link_queue_get_index(add->a.host, add->use.bridge.index, &bridge);
 	if (add->conf->disable_container_interface) {
 		link_queue_change(add->a.host, add->port.index, NULL,
 				  &(struct link_change){ .what = LINK_SET_UP, .up = true },
@@ -433,7 +435,7 @@ static int add_finish(struct bridge_add *add, struct error *err)
 	} else if (veth_up(&add->a, &add->port, PORT_UP_TIMEOUT_MS, err)) {
 		return wrap(err, "bridge port in error state: %s", add->port.name);
 	}
-	add->result->interfaces.items[0].mac = add->use.bridge.mac;
+	add->result->interfaces.items[0].mac = bridge.mac;
 	if (has_ipam(add->request))
 		attachment_announce(&add->a, add->port.peer, &add->conf->mac);
 	return 0;

@@ -88,12 +88,13 @@ int bridge_ensure(struct netlink *nl, struct bridge_use *use, const struct bridg
 int bridge_settle_mac(struct netlink *nl, struct bridge_use *use, struct error *err)
 {
 	static const uint8_t none[6];
+	struct link seen;
 
 	if (memcmp(use->bridge.mac.bytes, none, sizeof(none)) != 0)
 		return 0;
-	if (link_get_index(nl, use->bridge.index, &use->bridge, err))
+	if (link_get_index(nl, use->bridge.index, &seen, err))
 		return -err->errnum;
-	use->gateway = use->bridge;
+	use->gateway = use->bridge = seen; /* not before: who undoes a failure needs the index */
 	return 0;
 }
 
