@@ -197,6 +197,16 @@ port() { ip -d -j link show type veth | jq -r --arg key "$1" '.[] | select(.mast
 	assert_json "path with index" "$output" .msg 'failed to load netconf: vlanTrunk[1].id: expected an integer, found list'
 }
 
+@test "DEL cleans whatever else the configuration has become" {
+	before=$(snapshot host ctr)
+	cni_add "$(conf bridge '.ipMasq = true')"
+	NO_PREV=1 cni_del "$(conf bridge '.ipMasq = true | .mtu = "large" | .vlan = 9999 | .hairpinMode = true | .promiscMode = true
+		| .vlanTrunk = 5 | .ipMasqBackend = "ebtables" | .ipam.subnet = "nonsense"')"
+	ip link del cni0
+	echo 0 >/proc/sys/net/ipv4/ip_forward
+	assert_eq "nothing is left" "$(snapshot host ctr)" "$before"
+}
+
 @test "macspoofchk: a frame with another source MAC does not pass, the pod's own does" {
 	spoof=$(conf bridge '.macspoofchk = true')
 	cni_add "$spoof"

@@ -101,6 +101,11 @@ static const struct field fields[] = {
 	FIELDS_END
 };
 
+/* What DEL and GC need to know: a mistake elsewhere must not keep an attachment from being removed. */
+static const struct field del_fields[] = { { "ipMasq", FIELD_BOOL, CONF(ip_masq) },
+					   { "macspoofchk", FIELD_BOOL, CONF(mac_spoof_check) },
+					   FIELDS_END };
+
 static const struct bridge_conf defaults = {
 	.bridge = "cni0",
 	.preserve_default_vlan = true,
@@ -581,6 +586,7 @@ static int bridge_status(struct cni_request *request, void *conf unused, struct 
 
 static const struct cni_plugin plugin = {
 	.fields = fields,
+	.del_fields = del_fields,
 	.size = sizeof(struct bridge_conf),
 	.defaults = &defaults,
 	.load_context = "failed to load netconf",
