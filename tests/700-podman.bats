@@ -7,6 +7,7 @@ sandbox cgroup forward
 
 setup() {
 	need_root
+	need_cgroups
 	need podman runc conmon
 	need_static_busybox
 	our_plugins

@@ -8,6 +8,7 @@ sandbox cgroup forward
 
 setup() {
 	need_root
+	need_cgroups
 	need containerd containerd-shim-runc-v2 runc
 	/usr/bin/python3 -c 'import grpc, grpc_tools.protoc' 2>/dev/null || missing "python3-grpcio and python3-grpc-tools"
 	need_static_busybox
@@ -23,7 +24,7 @@ start() {
 
 teardown() {
 	containerd_stop
-	[[ -n ${BATS_TEST_COMPLETED:-} ]] || containerd_log
+	[[ -n ${BATS_TEST_COMPLETED:-} || -n ${BATS_TEST_SKIPPED:-} ]] || containerd_log
 }
 
 # pod NAME: sets POD, BOX (its container), IPS.

@@ -8,6 +8,7 @@ sandbox cgroup forward
 
 setup() {
 	need_root
+	need_cgroups
 	need containerd containerd-shim-runc-v2 runc ctr
 	need_static_busybox
 	our_plugins
@@ -20,7 +21,7 @@ setup() {
 
 teardown() {
 	containerd_stop
-	[[ -n ${BATS_TEST_COMPLETED:-} ]] || containerd_log
+	[[ -n ${BATS_TEST_COMPLETED:-} || -n ${BATS_TEST_SKIPPED:-} ]] || containerd_log
 }
 
 ctr_run() {

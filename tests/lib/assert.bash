@@ -116,6 +116,10 @@ need_root() {
 	[[ $(awk '{ print $2, $3 }' /proc/self/uid_map) == "0 4294967295" ]] || missing "root"
 }
 
+need_cgroups() {
+	[[ ${CNIBOX_CGROUPS:-} == 1 ]] || missing "cgroups that root may write to"
+}
+
 # need_link KIND [ARGUMENT ...]: the kernel knows this kind of link.
 need_link() {
 	ip link add name probe0 type "$@" 2>/dev/null || { missing "kernel support for $1 links"; return; }

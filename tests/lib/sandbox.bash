@@ -8,7 +8,7 @@
 #
 #   sandbox [file] [cgroup] [forward]
 #     file      one node for the whole file: the tests share what setup_file started
-#     cgroup    cgroups of its own, for container runtimes; root only; setup_file is not in a node then
+#     cgroup    cgroups of its own, for container runtimes (need_cgroups); setup_file is not in a node then
 #     forward   net.ipv4.ip_forward=1, as on a node where containers talk to each other
 #
 # `sandbox_run [cgroup] [forward] -- COMMAND` does it for one command, from any script.
@@ -32,6 +32,8 @@ sandbox() {
 	fi
 	# The machine's cgroups are not visible in a node, so there can be no node around one that wants its own.
 	[[ $level == test || " $* " == *" file "* || " $* " != *" cgroup "* ]] || return 0
+	# Without them the node is made all the same, and need_cgroups says what is missing.
+	cgroup_possible || set -- "${@/cgroup/}"
 	# The process starts over: with directories of its own, since pid 1 of every node would share a file.
 	BATS_RUN_TMPDIR=$(mktemp -d "$BATS_RUN_TMPDIR/$level.XXXXXX")
 	export BATS_RUN_TMPDIR CNIBOX_SANDBOX=$level
@@ -75,6 +77,15 @@ cgroup_own() {
 	awk -F: -v root="$1" -v name="${1##*/}" '
 		{ sub("^name=", "", $2) }
 		$2 == name || ($2 == "" && root == "/sys/fs/cgroup") { print root ($3 == "/" ? "" : $3) }' /proc/self/cgroup
+}
+
+cgroup_possible() {
+	local root
+
+	[[ $EUID == 0 ]] || return
+	for root in $(cgroup_roots); do
+		[[ -w $(cgroup_own "$root") ]] || return
+	done
 }
 
 cgroup_enter() {
@@ -182,7 +193,7 @@ node_main() {
 		option=$1
 		shift
 		case $option in
-		cgroup)  node_cgroups "$roots" || return ;;
+		cgroup)  node_cgroups "$roots" && export CNIBOX_CGROUPS=1 || return ;;
 		forward) echo 1 >/proc/sys/net/ipv4/ip_forward ;;
 		*)       echo "sandbox: unknown option \"$option\"" >&2; return 2 ;;
 		esac
