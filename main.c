@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #ifndef VERSION
@@ -61,10 +62,27 @@ static const struct cni_plugin *find_plugin(const char *name)
 
 static int report(const char *name, const struct error *err, int status)
 {
-	fprintf(stderr, "%s: %s\n", name, err->message);
-	if (err->details[0])
-		fprintf(stderr, "%s: %s\n", name, err->details);
+	char line[sizeof(err->message) + sizeof(err->details)];
+
+	fflush(stdout); /* what was printed came before */
+	fprintf(stderr, "%s: %s\n", name, error_line(err, line, sizeof(line)));
 	return status;
+}
+
+/* The words were wrong: one line that says so. */
+static int usage_error(const char *name, const char *format, ...) printf_like(2, 3);
+
+static int usage_error(const char *name, const char *format, ...)
+{
+	char line[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	text_mask(line);
+	fprintf(stderr, "%s: %s\n", name, line);
+	return STATUS_USAGE;
 }
 
 /* "unknown applet", with the nearest name. */
@@ -72,14 +90,16 @@ static int unknown(const char *applet, const char *what, const char *word, const
 		   size_t n)
 {
 	const char *nearest = nearest_word(word, names, n);
+	const char *name = applet ? applet : "cnibox";
 
-	fprintf(stderr, "%s: unknown %s \"%s\"", applet ? applet : "cnibox", what, word);
 	if (nearest)
-		fprintf(stderr, "; did you mean \"%s\"?\n", nearest);
-	else
-		fprintf(stderr, " (see `cnibox %s%s`)\n", applet ? "help " : "list",
-			applet ? applet : "");
-	return STATUS_USAGE;
+		return usage_error(name, "unknown %s \"%s\"; did you mean \"%s\"?", what, word,
+				   nearest);
+	return usage_error(name, "unknown %s \"%s\" (see `cnibox %s%s`)", what, word,
+			   applet	    ? "help "
+			   : *word == '-' ? "help"
+					    : "list",
+			   applet ? applet : "");
 }
 
 static int unknown_applet(const char *word)
@@ -88,6 +108,8 @@ static int unknown_applet(const char *word)
 
 	for (size_t i = 0; i < ARRAY_SIZE(applets); i++)
 		names[i + 3] = applets[i].name;
+	if (*word == '-')
+		return unknown(NULL, "option", word, (const char *[]){ "--version", "--help" }, 2);
 	return unknown(NULL, "applet", word, names, ARRAY_SIZE(names));
 }
 
@@ -206,11 +228,11 @@ static int run_plugin(const struct applet_entry *entry, int argc, char **argv)
 	if (argc > 0 && !getenv("CNI_COMMAND")) {
 		if (streq(argv[0], "-h") || streq(argv[0], "--help"))
 			return finish_output(show_help(entry, NULL, &arena));
-		fprintf(stderr,
-			"%s: unexpected word \"%s\": a CNI plugin reads its environment and stdin"
-			" (see `cnibox help %s`)\n",
-			entry->name, argv[0], entry->name);
-		return STATUS_USAGE;
+		return usage_error(
+			entry->name,
+			"unexpected word \"%s\": a CNI plugin reads its environment and stdin"
+			" (see `cnibox help %s`)",
+			argv[0], entry->name);
 	}
 	return plugin_main(entry->name, entry->applet->plugin, find_plugin, VERSION);
 }
@@ -224,13 +246,12 @@ static int command_list(int argc, char **argv)
 {
 	static const char *const kinds[] = { "cni", "node", "tool" };
 
-	if (argc > 0 && streq(argv[0], "--plain")) {
+	if (argc == 1 && streq(argv[0], "--plain")) {
 		for (size_t i = 0; i < ARRAY_SIZE(applets); i++)
 			printf("%s %s\n", kinds[applets[i].kind], applets[i].name);
 	} else if (argc > 0) {
-		fprintf(stderr, "cnibox list: unexpected word \"%s\"; only --plain is known\n",
-			argv[0]);
-		return STATUS_USAGE;
+		return usage_error("cnibox list", "unexpected word \"%s\"; only --plain is known",
+				   argv[streq(argv[0], "--plain")]);
 	} else {
 		help_list(stdout, applets, ARRAY_SIZE(applets));
 	}
@@ -253,19 +274,20 @@ static int command_help(int argc, char **argv)
 	}
 	argc -= man || schema;
 	argv += man || schema;
-	if (argc == 0 || (argv[0][0] == '-' && argv[0][1])) {
-		fprintf(stderr,
-			argc ? "cnibox help: unknown option \"%s\"; known are --man, --schema\n"
-			     : "cnibox help: name an applet (see `cnibox list`)\n",
-			argc ? argv[0] : "");
-		return STATUS_USAGE;
-	}
+	if (argc == 0)
+		return usage_error("cnibox help", "name an applet (see `cnibox list`)");
+	if (argv[0][0] == '-' && argv[0][1])
+		return usage_error("cnibox help", "unknown option \"%s\"; known are --man, --schema",
+				   argv[0]);
 	entry = applet_find(argv[0]);
 	if (!entry)
 		return unknown_applet(argv[0]);
 	if (argc > 1 && !(verb = verb_find(entry->applet, argv[1])))
 		return entry->applet->verbs ? unknown_verb(entry, argv[1])
 					    : unknown(entry->name, "verb", argv[1], NULL, 0);
+	if (argc > 1 + !!verb || (verb && (man || schema)))
+		return usage_error("cnibox help", "unexpected word \"%s\"",
+				   argv[1 + (verb && !(man || schema))]);
 	if (entry->applet->plugin) {
 		plugin_describe(entry->applet->plugin, &text, &arena);
 		plugin = &text;
@@ -284,6 +306,9 @@ static int run_word(int argc, char **argv)
 	const char *word = argc > 1 ? argv[1] : "--help";
 	const struct applet_entry *entry;
 
+	if (argc > 2 && (streq(word, "--version") || streq(word, "-V") || streq(word, "--help") ||
+			 streq(word, "-h")))
+		return usage_error("cnibox", "unexpected word \"%s\"", argv[2]);
 	if (streq(word, "--version") || streq(word, "-V")) {
 		printf("cnibox %s\nCNI specification %s and older\n", VERSION, CNI_VERSION_NEWEST);
 		return finish_output(STATUS_DONE);

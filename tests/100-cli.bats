@@ -161,6 +161,16 @@ usage_error() {     # DESCRIPTION REGEX WORD ...
 	usage_error "option" 'netns list: unknown option "--jsno"; did you mean "--json"\?' netns list --jsno
 }
 
+@test "words too many, and options of the program itself that it has not" {
+	usage_error "behind list" 'unexpected word "x"; only --plain is known' list --plain x
+	usage_error "behind help" 'unexpected word "x"' help cni add x
+	usage_error "behind a man page" 'unexpected word "add"' help --man cni add
+	usage_error "behind --version" 'unexpected word "x"' --version x
+	usage_error "a misspelt option" '^cnibox: unknown option "--versin"; did you mean "--version"\?$' --versin
+	usage_error "an option like nothing" '^cnibox: unknown option "-x" \(see `cnibox help`\)$' -x
+	usage_error "control characters" '^cnibox: unknown applet "a\?b\?\[31m" \(see `cnibox list`\)$' $'a\nb\e[31m'
+}
+
 @test "a word that is like nothing gets no suggestion" {
 	usage_error "applet" '^cnibox: unknown applet "qwertyuiop" \(see `cnibox list`\)$' qwertyuiop
 	usage_error "verb" '^netns: unknown verb "qwertyuiop" \(see `cnibox help netns`\)$' netns qwertyuiop

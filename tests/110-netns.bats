@@ -148,7 +148,9 @@ container_group() {
 	fails 1 '^netns add: namespace "blue" exists already$' add blue
 	fails 1 '"a/b" is not a name' add a/b
 	fails 1 '"\.\." is not a name' add ..
-	fails 1 '"" is not a name' add ""
+	fails 1 '^netns add: "" is not a name for a network namespace$' add ""
+	fails 1 '^netns add: "a\?b" is not a name for a network namespace \(it has control characters\)$' add $'a\nb'
+	fails 1 '\(longer than 255 bytes\)$' add "$(printf 'x%.0s' {1..256})"
 	fails 1 '^netns del: no namespace "blu"; did you mean "blue"\?$' del blu
 	fails 1 '^netns del: no namespace "qqq" \(see `cnibox netns list`\)$' del qqq
 	fails 1 '"\.\./blue" is not a name' del ../blue

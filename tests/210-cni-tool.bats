@@ -157,7 +157,7 @@ export CNI_PATH=/run/plugins
 	script four
 	tool add net blue
 	assert_eq "the exit status" "$status" 1
-	assert_match "plugin, reason, details" "$stderr" 'plugin type="three" name="last" failed \(add\): try later'$'\n.*full$'
+	assert_match "plugin, reason, details" "$stderr" 'plugin type="three" name="last" failed \(add\): try later \(full\)$'
 	assert_eq "the calls" "$(calls)" "ADD-one ADD-two ADD-three DEL-three DEL-two DEL-one"
 	assert_eq "nothing on stdout" "$output" ""
 	refute "it is remembered" ls /var/lib/cni/results/net-*
@@ -343,7 +343,7 @@ export CNI_PATH=/run/plugins
 @test "words that are wrong get one line" {
 	network net
 	refuses 1 'no network "nett" in /etc/cni/net.d; did you mean "net"\?' add nett blue
-	refuses 1 'no folder of networks /nowhere \(--conf-dir or NETCONFPATH sets it\)' add net blue --conf-dir /nowhere
+	refuses 1 'no folder of networks "/nowhere" \(--conf-dir or NETCONFPATH sets it\)' add net blue --conf-dir /nowhere
 	refuses 1 'blu' add net blu
 	refuses 1 'blu' del net blu
 	refuses 2 'missing argument NETWORK' add
@@ -351,16 +351,60 @@ export CNI_PATH=/run/plugins
 	refuses 2 'name the namespace, or the container with --container-id' del net
 	refuses 2 '--capability-args: ' add net blue --capability-args '{'
 	refuses 2 '--capability-args: expected a JSON object' add net blue --capability-args '[]'
-	tool add net blue --ifname 0123456789abcdef
-	assert_match "message and details" "$stderr" 'interface name is too long'$'\n''.*less than 16 characters$'
-	tool add net blue --container-id 'a b'
-	assert_match "message and details" "$stderr" 'invalid characters in containerID'$'\n''.*a b$'
+	refuses 1 'no namespace "blu"; did you mean "blue"\?' add net blu
+	refuses 1 'no namespace "qqq" \(see `cnibox netns list`\)' add net qqq
+	refuses 2 '--ifname: "0123456789abcdef": interface name is too long \(interface name should be less than 16 characters\)' \
+		add net blue --ifname 0123456789abcdef
+	refuses 2 '--ifname: "": interface name is empty' add net blue --ifname ""
+	refuses 2 '--container-id: "a b" is not a container id \(letters, ' add net blue --container-id 'a b'
+	refuses 2 '--container-id: "" is not a container id' del net --container-id ""
+	refuses 2 '--valid: "x" is not ID:IFNAME' gc net --valid x
+	refuses 2 '--valid: "a b" is not a container id' gc net --valid 'a b:eth0'
+	refuses 2 '--valid: "a:e/0": interface name contains / or : or' gc net --valid a:e/0
 	refuses 1 'network "net" is not attached to container "cnitool-[0-9a-f]+" as eth0' check net blue
 	network net '.plugins = [{type: "on"}]'
 	refuses 1 'plugin type="on" failed \(add\): failed to find plugin "on" in path \[/run/plugins\]' add net blue
 	network net '.plugins = [{type: "../one"}]'
 	refuses 1 'invalid plugin name: ../one' add net blue
 	assert_eq "nothing was called" "$(calls)" ""
+}
+
+@test "what a plugin says cannot touch the terminal, and stays one line" {
+	network net
+	printf '#!/bin/sh\nprintf %%s "{\\"code\\": 120, \\"msg\\": \\"a\\\\nb\\\\u001b[31m\\", \\"details\\": \\"c\\\\nd\\"}"; exit 1\n' >/run/plugins/one
+	tool add net blue
+	assert_eq "masked" "$stderr" 'cni add: plugin type="one" failed (add): a?b?[31m (c?d)'
+}
+
+@test "a file that cannot be read is a problem with its reason, and does not hide the others" {
+	network net
+	mkdir /etc/cni/net.d/aa.conflist
+	ln -s /nowhere /etc/cni/net.d/bb.conf
+	head -c 5000000 /dev/zero >/etc/cni/net.d/cc.json
+	: >/etc/cni/net.d/dd.conf
+	echo '{"name": "net2", "plugins": [{"type": 1}]}' >/etc/cni/net.d/ee.conflist
+	tool list
+	assert_eq "the exit status" "$status" 1
+	for line in 'aa.conflist: is not a regular file' 'bb.conf: open: No such file or directory' \
+		'cc.json: larger than 4194304 bytes' 'dd.conf: unexpected end of JSON input' \
+		'ee.conflist: plugins[0].type: expected a string'; do
+		assert "$line" grep -qxF "/etc/cni/net.d/$line" <<<"$output"
+	done
+	assert "the good one" grep -q '^net  ' <<<"$output"
+	works status net
+}
+
+@test "who may not read the attachments sees the networks, and is told" {
+	need setpriv
+	need_root
+	network net
+	works add net blue
+	chmod 755 /run/plugins
+	status=0
+	output=$(setpriv --reuid 65534 --regid 65534 --clear-groups "$CNIBOX" cni list 2>&1) || status=$?
+	assert_eq "the exit status" "$status" 1
+	assert_match "the network" "$output" $'\nnet +1.1.0 '
+	assert_match "the reason" "$output" 'cni list: cached attachments /var/lib/cni/results: Permission denied'
 }
 
 @test "the reference's plugins run as well, and ours removes what they made" {

@@ -176,6 +176,7 @@ port() { ip -d -j link show type veth | jq -r --arg key "$1" '.[] | select(.mast
 		done
 	done <<-'TABLE'
 		.vlan = 4095~invalid VLAN ID 4095 (must be between 0 and 4094)
+		.mtu = 67~invalid MTU 67 (must be 0 or between 68 and 65535)
 		.vlan = -1~invalid VLAN ID -1 (must be between 0 and 4094)
 		.vlanTrunk = [{minID: 0, maxID: 5}]~incorrect trunk minID parameter
 		.vlanTrunk = [{minID: 1, maxID: 4095}]~incorrect trunk maxID parameter

@@ -48,6 +48,7 @@ struct bridge_conf {
 	enum firewall_backend masq_backend;
 };
 
+#define MTU_MIN 68 /* the least of an Ethernet device, and of IPv4 (RFC 791) */
 #define CONF(member) offsetof(struct bridge_conf, member)
 
 static const struct field args_cni_fields[] = {
@@ -161,6 +162,11 @@ static int bridge_validate(const struct cni_request *request, void *data, struct
 	if (conf->vlan < 0 || conf->vlan > VLAN_MAX) {
 		snprintf(text, sizeof(text), "invalid VLAN ID %d (must be between 0 and 4094)",
 			 conf->vlan);
+		return config_error(err, text);
+	}
+	if (conf->mtu && conf->mtu < MTU_MIN) {
+		snprintf(text, sizeof(text), "invalid MTU %d (must be 0 or between %d and 65535)",
+			 conf->mtu, MTU_MIN);
 		return config_error(err, text);
 	}
 	if (trunk_map(&conf->vlan_trunk, conf->trunk, err))

@@ -126,6 +126,9 @@ static int read_capabilities(struct session *session, struct error *err)
 	return 0;
 }
 
+static const char not_an_id[] =
+	"is not a container id (letters, digits, '_', '.' and '-'; the first a letter or digit)";
+
 /* Everything but the network lists. */
 static int session_start(struct session *session, struct invocation *call,
 			 const struct options *options, struct error *err)
@@ -142,6 +145,11 @@ static int session_start(struct session *session, struct invocation *call,
 		.step = print_step,
 		.arg = session,
 	};
+	if (options->ifname && cni_check_ifname(options->ifname, err) < 0)
+		return wrap(err, "--ifname: \"%s\"", options->ifname), -USAGE_ERROR;
+	if (options->container_id && !cni_valid_name(options->container_id))
+		return fail(err, USAGE_ERROR, "--container-id: \"%s\" %s", options->container_id,
+			    not_an_id);
 	return read_capabilities(session, err);
 }
 
@@ -151,7 +159,7 @@ static int load_networks(struct session *session, struct error *err)
 			      err);
 
 	if (r == -ENOENT || r == -ENOTDIR)
-		return fail(err, -r, "no folder of networks %s (--conf-dir or NETCONFPATH sets it)",
+		return fail(err, -r, "no folder of networks \"%s\" (--conf-dir or NETCONFPATH sets it)",
 			    session->options->conf_dir);
 	return r;
 }
@@ -337,6 +345,10 @@ static int add_valid(const char *word, struct arena *arena, owners_t *valid, str
 	owner = list_add(arena, valid);
 	owner->container = arena_printf(arena, "%.*s", (int)(colon - word), word);
 	owner->ifname = colon + 1;
+	if (!cni_valid_name(owner->container))
+		return fail(err, USAGE_ERROR, "--valid: \"%s\" %s", owner->container, not_an_id);
+	if (cni_check_ifname(owner->ifname, err) < 0)
+		return wrap(err, "--valid: \"%s\"", word), -USAGE_ERROR;
 	return 0;
 }
 
@@ -434,15 +446,15 @@ static int run_list(struct invocation *call, void *opaque, struct error *err)
 
 	if (r >= 0)
 		r = load_networks(&session, err);
-	if (r >= 0)
-		r = cache_list(options->cache_dir, false, call->arena, &remembered, err);
 	if (r < 0)
 		return r;
+	/* Who may not see the attachments sees the networks. */
+	r = cache_list(options->cache_dir, false, call->arena, &remembered, err);
 	list_each(network, &session.networks.all)
 		network_lint(&session.networks, network, options->path, call->find_plugin);
 	listing_make(&listing, &session.networks, &remembered, call->arena);
 	listing_print(&listing, call->out, options->json);
-	return listing.unusable ? 1 : 0;
+	return r < 0 ? r : listing.unusable;
 }
 
 #define VERB(name_, summary_, table, needs_, function)                                          \

@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "base/process.h"
-#include "base/text.h"
 #include "describe/applet.h"
 #include "describe/table.h"
 #include "kernel/addr.h"
@@ -305,29 +304,6 @@ static int netns_list_run(struct invocation *call, void *options_, struct error 
 
 /* ---- what a word means ---- */
 
-static const char *nearest_name(const char *word, struct arena *arena)
-{
-	netns_list_t infos = { 0 };
-	words_t names = { 0 };
-
-	if (netns_list(arena, &infos, NULL) < 0)
-		return NULL;
-	list_each(info, &infos)
-		if (info->name)
-			*list_add(arena, &names) = info->name;
-	return nearest_word(word, names.items, names.n);
-}
-
-static int no_namespace(const char *word, struct arena *arena, struct error *err)
-{
-	const char *nearest = nearest_name(word, arena);
-
-	if (nearest)
-		return fail(err, ENOENT, "no namespace \"%s\"; did you mean \"%s\"?", word,
-			    nearest);
-	return fail(err, ENOENT, "no namespace \"%s\" (see `cnibox netns list`)", word);
-}
-
 /* Open what a name, path, pid or container id means. */
 static int open_target(const char *word, struct arena *arena, int *fd, struct error *err)
 {
@@ -337,7 +313,7 @@ static int open_target(const char *word, struct arena *arena, int *fd, struct er
 	if (r >= 0)
 		r = netns_open(path, fd, err);
 	if (r == -ENOENT)
-		return no_namespace(word, arena, err);
+		return netns_no_such(word, arena, err);
 	if (r == -EINVAL)
 		return fail(err, EINVAL, "\"%s\" is not a network namespace", word);
 	if (r < 0)
@@ -376,7 +352,7 @@ static int netns_del_run(struct invocation *call, void *options_, struct error *
 		int r = netns_del(*name, &why);
 
 		if (r == -ENOENT)
-			r = no_namespace(*name, call->arena, &why);
+			r = netns_no_such(*name, call->arena, &why);
 		if (r < 0)
 			error_join(err, &why);
 	}

@@ -4,6 +4,8 @@
  */
 #include "base/error.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -96,6 +98,16 @@ void error_join(struct error *err, const struct error *later)
 	}
 	snprintf(whole, sizeof(whole), "%s; %s", err->message, later->message);
 	text_set(err->message, sizeof(err->message), whole);
+}
+
+const char *error_line(const struct error *err, char *out, size_t size)
+{
+	bool more = *err->details != '\0';
+
+	snprintf(out, size, "%s%s%s%s", err->message, more ? " (" : "", err->details,
+		 more ? ")" : "");
+	text_mask(out);
+	return out;
 }
 
 int error_code(struct error *err, int code)

@@ -45,6 +45,9 @@ int fail_code(struct error *err, int code, int errnum, const char *format, ...) 
 int wrap(struct error *err, const char *format, ...) printf_like(2, 3);
 /* Tear-down keeps going: append "; message" of a later failure to what is there already. */
 void error_join(struct error *err, const struct error *later);
+/* One line for a person: the message, the details behind it in parentheses; what a foreign plugin or a file put
+ * into it cannot touch the terminal. Returns out. */
+const char *error_line(const struct error *err, char *out, size_t size);
 /* Set the code unless one was decided deeper down; returns -err->errnum. */
 int error_code(struct error *err, int code);
 

@@ -156,6 +156,13 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
 	return nearest;
 }
 
+void text_mask(char *text)
+{
+	for (; *text; text++)
+		if (iscntrl((unsigned char)*text))
+			*text = '?';
+}
+
 bool has_prefix(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;

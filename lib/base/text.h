@@ -15,6 +15,9 @@ char *base64_decode(struct arena *arena, const char *text, size_t *size);
 /* The candidate nearest to word (edit distance, at most a third of its length, at least 1), or NULL. */
 const char *nearest_word(const char *word, const char *const *candidates, size_t n);
 
+/* Control characters become '?', in place: a name made by somebody else must not steer a terminal. */
+void text_mask(char *text);
+
 bool has_prefix(const char *text, const char *prefix);
 bool has_suffix(const char *text, const char *suffix);
 

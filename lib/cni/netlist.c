@@ -123,6 +123,9 @@ static void add_plugin(struct networks *networks, struct network *network, struc
 	if (!json_is_object(plugin))
 		problem(networks, network, true,
 			arena_printf(networks->arena, "%s: expected an object", where));
+	else if (json_member(plugin, "type") && !type)
+		problem(networks, network, true,
+			arena_printf(networks->arena, "%s.type: expected a string", where));
 	else if (!type || !*type)
 		problem(networks, network, true,
 			arena_printf(networks->arena, "%s.type: missing", where));
@@ -240,6 +243,18 @@ static void read_list(struct networks *networks, struct network *network)
 			"plugins: runtimes read a list only from a file *.conflist");
 }
 
+/* What a file's error says behind the file's name, which is in front of every problem already. */
+static const char *without_path(const char *message, const char *path, struct arena *arena)
+{
+	const char *at = strstr(message, path), *behind = at ? at + strlen(path) : NULL;
+
+	if (!at)
+		return message;
+	if (at == message)
+		return arena_strdup(arena, behind + strspn(behind, ": "));
+	return arena_printf(arena, "%.*s%s", (int)(at - message - 1), message, behind);
+}
+
 static void add_file(struct networks *networks, const char *name)
 {
 	struct network *network = list_add(networks->arena, &networks->all);
@@ -257,7 +272,8 @@ static void add_file(struct networks *networks, const char *name)
 	if (network->document)
 		read_list(networks, network);
 	else
-		problem(networks, network, true, err.message);
+		problem(networks, network, true,
+			without_path(err.message, network->file, networks->arena));
 }
 
 int networks_load(const char *folder, struct arena *arena, struct networks *networks,
@@ -307,7 +323,7 @@ int networks_find(const struct networks *networks, const char *name, const struc
 			    networks->folder, nearest);
 	list_each(one, &networks->all)
 		if (!one->name && one->problems.n)
-			return fail(err, ENOENT, "no network \"%s\" in %s, where %s is broken: %s",
+			return fail(err, ENOENT, "no network \"%s\" in %s, where %s cannot be used: %s",
 				    name, networks->folder, one->file, one->problems.items[0]);
 	return fail(err, ENOENT, "no network \"%s\" in %s (%zu there)", name, networks->folder,
 		    names.n);

@@ -63,7 +63,7 @@ const struct field cni_route_fields[] = {
 	    .help = "metric: the lower, the better"),
 	ROW(struct cni_route, "table", FIELD_UINT32, table,
 	    .seen = FIELD_SEEN(struct cni_route, has_table), .help = "routing table by number"),
-	ROW(struct cni_route, "scope", FIELD_INT, scope,
+	ROW(struct cni_route, "scope", FIELD_INT, scope, .max = 255,
 	    .seen = FIELD_SEEN(struct cni_route, has_scope),
 	    .help = "scope by number: 0 global, 253 link"),
 	FIELDS_END

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 
+#include "base/text.h"
 #include "describe/json.h"
 #include "describe/scan.h"
 
@@ -33,9 +34,7 @@ static char *cell_text(const struct field *field, const void *record, struct are
 
 	if (!text || !*text)
 		return arena_strdup(arena, "-");
-	for (char *p = text; *p; p++)
-		if (iscntrl((unsigned char)*p))
-			*p = '?';
+	text_mask(text);
 	return text;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "kernel/netns.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -97,7 +98,10 @@ static int name_path(const char *name, char *path, size_t size, struct error *er
 {
 	if (!*name || strlen(name) > NAME_MAX || strchr(name, '/') || streq(name, ".") ||
 	    streq(name, ".."))
-		return fail(err, EINVAL, "\"%s\" is not a name for a network namespace", name);
+		return fail(err, EINVAL, "\"%s\" is not a name for a network namespace%s", name,
+			    strlen(name) > NAME_MAX ? " (longer than 255 bytes)" :
+			    strchr(name, '/')	    ? " (a name has no \"/\")" :
+						      "");
 	snprintf(path, size, "%s/%s", NETNS_RUN_DIR, name);
 	return 0;
 }
@@ -149,8 +153,15 @@ int netns_add(const char *name, struct error *err)
 	char path[sizeof(NETNS_RUN_DIR) + NAME_MAX + 1];
 	int r = name_path(name, path, sizeof(path), err);
 
-	if (r == 0)
-		r = share_run_dir(err);
+	if (r < 0)
+		return r;
+	for (const char *c = name; *c; c++)
+		if (iscntrl((unsigned char)*c))
+			return fail(err, EINVAL,
+				    "\"%s\" is not a name for a network namespace"
+				    " (it has control characters)",
+				    name);
+	r = share_run_dir(err);
 	if (r == 0) {
 		int file = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
 

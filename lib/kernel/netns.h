@@ -27,8 +27,12 @@ int netns_identity(int fd, dev_t *dev, ino_t *ino, struct error *err) must_check
 /* Named namespaces, as `ip netns` makes them: a bind mount under NETNS_RUN_DIR. */
 int netns_add(const char *name, struct error *err) must_check;
 int netns_del(const char *name, struct error *err) must_check;
-/* What a person types: a name, a path, a pid, or a container id (12 hex digits or more, looked for in cgroups). */
+/* What a person types: a name, a path, a pid, or a container id (12 hex digits or more, looked for in cgroups). A path
+ * is taken as it is; else what is not there is netns_no_such()'s error. */
 int netns_resolve(const char *word, struct arena *arena, char **path, struct error *err) must_check;
+
+/* -ENOENT `no namespace "blu"; did you mean "blue"?`: the one way to say that nothing is called like that. */
+int netns_no_such(const char *word, struct arena *arena, struct error *err) must_check;
 
 struct netns_info {
 	const char *name; /* under NETNS_RUN_DIR, NULL = none */

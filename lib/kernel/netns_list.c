@@ -291,6 +291,22 @@ static int find_container(const char *word)
 	return 0;
 }
 
+int netns_no_such(const char *word, struct arena *arena, struct error *err)
+{
+	LIST(const char *) names = { 0 };
+	netns_list_t infos = { 0 };
+	const char *nearest;
+
+	(void)!list_named(arena, &infos, NULL);
+	list_each(info, &infos)
+		*list_add(arena, &names) = info->name;
+	nearest = nearest_word(word, names.items, names.n);
+	if (nearest)
+		return fail(err, ENOENT, "no namespace \"%s\"; did you mean \"%s\"?", word,
+			    nearest);
+	return fail(err, ENOENT, "no namespace \"%s\" (see `cnibox netns list`)", word);
+}
+
 int netns_resolve(const char *word, struct arena *arena, char **path, struct error *err)
 {
 	int pid;
@@ -308,7 +324,5 @@ int netns_resolve(const char *word, struct arena *arena, char **path, struct err
 	if (!pid && strlen(word) >= ID_MIN && hex_len(word) == strlen(word))
 		pid = find_container(word);
 	*path = arena_printf(arena, "/proc/%d/ns/net", pid);
-	if (!pid)
-		return fail(err, ENOENT, "no network namespace, process or container \"%s\"", word);
-	return 0;
+	return pid ? 0 : netns_no_such(word, arena, err);
 }

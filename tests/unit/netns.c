@@ -86,14 +86,16 @@ TEST(netns_words)
 	check_ok(netns_resolve("/some/path", &arena, &path, &err), err);
 	check_str(path, "/some/path");
 	check_fails(netns_resolve("no-such-name", &arena, &path, &err), err,
-		    "no network namespace, process or container \"no-such-name\"");
+		    "no namespace \"no-such-name\" (see `cnibox netns list`)");
 	check_int(netns_resolve("..", &arena, &path, &err), -ENOENT);
 	check_int(netns_resolve("", &arena, &path, &err), -ENOENT);
 	check_int(netns_resolve("99999999", &arena, &path, &err), -ENOENT);
 	check_int(netns_resolve("99999999999999999999", &arena, &path, &err), -ENOENT);
 	check_fails(
 		netns_add("a/b", &err), err,
-		"create network namespace \"a/b\": \"a/b\" is not a name for a network namespace");
+		"\"a/b\" is not a name for a network namespace (a name has no \"/\")");
+	check_fails(netns_add("a\nb", &err), err,
+		    "\"a\nb\" is not a name for a network namespace (it has control characters)");
 	check_int(netns_del("..", &err), -EINVAL);
 }
 
