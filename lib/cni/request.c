@@ -22,8 +22,8 @@ const char *const cni_command_names[CNI_N_COMMANDS + 1] = {
 	}
 
 static const struct field attachment_fields[] = {
-	ROW(struct owner, "containerID", FIELD_STRING, container),
-	ROW(struct owner, "ifname", FIELD_STRING, ifname), FIELDS_END
+	ROW(struct owner, "containerID", FIELD_STRING, container, .flags = FIELD_REQUIRED),
+	ROW(struct owner, "ifname", FIELD_STRING, ifname, .flags = FIELD_REQUIRED), FIELDS_END
 };
 
 static const struct field ipam_fields[] = {

@@ -291,6 +291,10 @@ static int decode_1(const struct json *json, struct arena *arena, struct cni_res
 	if (r < 0)
 		return r;
 	*result = wire.result;
+	/* Nobody demands a name, everybody compares it. */
+	list_each(interface, &result->interfaces)
+		if (!interface->name)
+			interface->name = "";
 	return 0;
 }
 

@@ -111,31 +111,6 @@ static int decode_scalar(struct decode *decode, const struct path *path, const s
 
 /* ---- lists and objects ---- */
 
-static int decode_list(struct decode *decode, const struct path *path, const struct field *field,
-		       const json_t *value, void *out)
-{
-	struct list *list = (struct list *)((char *)out + field->offset);
-	struct field element = field_element(field);
-
-	if (json_type_of(value) != JSON_ARRAY)
-		return wrong_type(decode, path, field, value);
-	*list = (struct list){ 0 };
-	for (size_t i = 0; i < json_array_size(value); i++) {
-		struct path node = { .parent = path, .index = i };
-		void *item = list_grow(decode->arena, list, field->size);
-		int r;
-
-		/* Never NULL, not for null and not for what is refused: who walks a list need not
-		 * look. */
-		if (element.type == FIELD_STRING || element.type == FIELD_PATH)
-			*(const char **)item = "";
-		r = decode_value(decode, &node, &element, json_array_get(value, i), item);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static bool is_given(const json_t *object, const struct field *field)
 {
 	const json_t *value = json_inside(json_member((const struct json *)object, field->key));
@@ -157,6 +132,40 @@ static int check_required(struct decode *decode, const struct path *path,
 			continue;
 		fail_code(&error, CNI_INVALID_CONFIG, EINVAL, "required");
 		r = blame(decode, &node, &error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* null in a list is an object without members: it still lacks those that are required. */
+static int decode_element(struct decode *decode, const struct path *path,
+			  const struct field *element, const json_t *value, void *item)
+{
+	if (element->type == FIELD_OBJECT && json_type_of(value) == JSON_NULL)
+		return check_required(decode, path, element->fields, NULL);
+	return decode_value(decode, path, element, value, item);
+}
+
+static int decode_list(struct decode *decode, const struct path *path, const struct field *field,
+		       const json_t *value, void *out)
+{
+	struct list *list = (struct list *)((char *)out + field->offset);
+	struct field element = field_element(field);
+
+	if (json_type_of(value) != JSON_ARRAY)
+		return wrong_type(decode, path, field, value);
+	*list = (struct list){ 0 };
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		struct path node = { .parent = path, .index = i };
+		void *item = list_grow(decode->arena, list, field->size);
+		int r;
+
+		/* Never NULL, not for null and not for what is refused: who walks a list need not
+		 * look. */
+		if (element.type == FIELD_STRING || element.type == FIELD_PATH)
+			*(const char **)item = "";
+		r = decode_element(decode, &node, &element, json_array_get(value, i), item);
 		if (r < 0)
 			return r;
 	}

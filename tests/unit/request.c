@@ -198,6 +198,37 @@ TEST(bad_configurations)
 	request_release(&request);
 }
 
+/* An owner without a name is nobody's, and must not be taken for one whose leases may go. */
+TEST(attachments_say_whose_they_are)
+{
+	static const struct {
+		const char *list, *message;
+	} cases[] = {
+		{ "[{}]", "[0].containerID: required" },
+		{ "[{\"containerID\":\"c\",\"ifname\":\"e\"},null]", "[1].containerID: required" },
+		{ "[{\"containerID\":\"c\"}]", "[0].ifname: required" },
+		{ "[{\"containerID\":null,\"ifname\":\"e\"}]", "[0].containerID: required" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		auto_arena struct arena arena = { 0 };
+		struct cni_request request;
+		struct error err = { 0 };
+
+		check_fails(decode(&request, &arena,
+				   arena_printf(&arena,
+						"{\"name\":\"n\",\"cni.dev/valid-attachments\":%s}",
+						cases[i].list),
+				   &err),
+			    err,
+			    arena_printf(&arena,
+					 "error unmarshall network config: "
+					 "cni.dev/valid-attachments%s",
+					 cases[i].message));
+		request_release(&request);
+	}
+}
+
 TEST(both_spellings_of_attachments)
 {
 	static const char *const keys[] = { "cni.dev/valid-attachments", "cni.dev/attachments" };
@@ -303,5 +334,35 @@ TEST(previous_result)
 		request_prev_result(&request, &result, &err), err,
 		"could not parse prevResult: "
 		"result type supports [0.3.0 0.3.1 0.4.0] but unmarshalled CNIVersion is \"1.0.0\"");
+	request_release(&request);
+}
+
+/* Go's decoder takes both; who compares names must not fall over them. */
+TEST(previous_result_with_holes)
+{
+	auto_arena struct arena arena = { 0 };
+	struct cni_result result = { 0 };
+	struct cni_request request;
+	struct error err = { 0 };
+
+	check_ok(
+		decode(&request, &arena,
+		       "{\"name\":\"n\",\"cniVersion\":\"1.0.0\",\"prevResult\":{\"cniVersion\":\"1.0.0\","
+		       "\"interfaces\":[{\"sandbox\":\"/x\"},null]}}",
+		       &err),
+		err);
+	check_ok(request_prev_result(&request, &result, &err), err);
+	check_int(result.interfaces.n, 2);
+	check_str(result.interfaces.items[0].name, "");
+	check_str(result.interfaces.items[1].name, "");
+	request_release(&request);
+	check_ok(
+		decode(&request, &arena,
+		       "{\"name\":\"n\",\"cniVersion\":\"1.0.0\",\"prevResult\":{\"cniVersion\":\"1.0.0\","
+		       "\"ips\":[null]}}",
+		       &err),
+		err);
+	check_fails(request_prev_result(&request, &result, &err), err,
+		    "could not parse prevResult: ips[0].address: required");
 	request_release(&request);
 }
