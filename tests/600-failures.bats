@@ -2,6 +2,8 @@
 # What goes wrong: each system call of an ADD fails once, or is its last; DEL comes in every strange form; many at once.
 # Always the same demand: an error is told properly, and nothing is left.
 
+# Every test sets CONF for itself, in a process of its own.
+# shellcheck disable=SC2030,SC2031
 load lib/all
 load lib/fixture
 load lib/runtime
@@ -108,7 +110,7 @@ fail_each() {
 		call DEL >/dev/null
 		"${CLEAN:-true}"
 	done
-	echo "${#calls[@]} system calls, $(cat "$BATS_TEST_TMPDIR"/failed | wc -l) of them made ADD fail"
+	echo "${#calls[@]} system calls, $(wc -l <"$BATS_TEST_TMPDIR/failed") of them made ADD fail"
 	[[ ${#bad[@]} == 0 ]] || flunk "NOT: ${bad[*]}"
 }
 
