@@ -45,6 +45,9 @@ install_to() { # DESTDIR [--remove]
 	assert_eq "a link for each plugin" "$(cd "$dest/opt/cni/bin" && echo *)" \
 		"$("$CNIBOX" list --plain | sed -n 's/^cni //p' | sort | xargs)"
 	assert_eq "to the binary" "$(readlink "$dest/opt/cni/bin/bridge")" /usr/local/bin/cnibox
+	[[ -n ${CNIBOX_SANITIZED:-} ]] || assert "the binary is as small as README says" \
+		test "$(stat -c %s "$dest/usr/local/bin/cnibox")" -lt 1650000
+	assert "it runs" "$dest/usr/local/bin/cnibox" --version
 	assert_match "a man page" "$(<"$dest/usr/share/man/man8/cnibox-bridge.8")" isDefaultGateway
 	assert "completion" test -s "$dest/usr/share/bash-completion/completions/cnibox"
 	install_to "$dest" --remove
