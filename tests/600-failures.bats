@@ -2,8 +2,8 @@
 # What goes wrong: each system call of an ADD fails once, or is its last; DEL comes in every strange form; many at once.
 # Always the same demand: an error is told properly, and nothing is left.
 
-# Every test sets CONF for itself, in a process of its own.
-# shellcheck disable=SC2030,SC2031
+# Every test sets CONF for itself, in a process of its own; del() is called by name.
+# shellcheck disable=SC2030,SC2031,SC2317
 load lib/all
 load lib/fixture
 load lib/runtime
