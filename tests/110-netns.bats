@@ -249,8 +249,10 @@ container_group() {
 
 @test "a process that names itself with control characters cannot touch the terminal" {
 	unshare --net -- bash -c 'printf "\e[31mred" >/proc/self/comm; echo ready; read -rt 60 <> <(:)' >"$BATS_TEST_TMPDIR/ready" 3>&- &
+	holder=$!
 	wait_for "it renamed itself" 5 test -s "$BATS_TEST_TMPDIR/ready"
 	assert_match "shown without" "$(netns list)" ' \?\[31mred '
+	assert_eq "identified without" "$(netns identify "$holder")" "pid $holder (?[31mred)"
 	assert_json "exact in JSON" "$(netns list -j)" '[.[].command] | index("\u001b[31mred") != null'
 }
 

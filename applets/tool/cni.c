@@ -102,12 +102,14 @@ static void print_step(void *arg, const struct chain_step *step)
 			  : step->in_process ? "in process"
 					     : "executed";
 	double ms = (double)step->microseconds / 1000;
+	char line[sizeof(step->error->message)];
 
 	if (!session->options->verbose)
 		return;
 	fprintf(stderr, "%s %s: %s%s%s, %.1f ms", cni_command_names[step->command], step->type,
 		step->file ? step->file : "", step->file && *step->file ? " " : "", how, ms);
-	fprintf(stderr, step->error ? ": %s\n" : "\n", step->error ? step->error->message : "");
+	fprintf(stderr, step->error ? ": %s\n" : "\n",
+		step->error ? error_line(step->error, line, sizeof(line)) : "");
 }
 
 static int read_capabilities(struct session *session, struct error *err)

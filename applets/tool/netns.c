@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "describe/applet.h"
 #include "describe/table.h"
 #include "kernel/addr.h"
@@ -403,13 +404,14 @@ static int netns_exec_run(struct invocation *call, void *options_, struct error 
 /* The namespace's name, or what else to call it by. */
 static const char *identity_text(const struct record *record, const char *own, struct arena *arena)
 {
-	if (record->name)
-		return record->name;
-	if (record->container && !streq(record->container, own))
-		return arena_printf(arena, "container %s", record->container);
-	if (record->pids.n)
-		return arena_printf(arena, "pid %d (%s)", record->pids.items[0], record->command);
-	return record->path;
+	char *text = arena_strdup(arena, record->name ? record->name : record->path);
+
+	if (!record->name && record->container && !streq(record->container, own))
+		text = arena_printf(arena, "container %s", record->container);
+	else if (!record->name && record->pids.n)
+		text = arena_printf(arena, "pid %d (%s)", record->pids.items[0], record->command);
+	text_mask(text);
+	return text;
 }
 
 static int netns_identify_run(struct invocation *call, void *options_, struct error *err)

@@ -156,11 +156,15 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
 	return nearest;
 }
 
+/* Terminals take the C1 controls (U+0080 to U+009F, two bytes in UTF-8) for ESC and a letter. */
 void text_mask(char *text)
 {
-	for (; *text; text++)
-		if (iscntrl((unsigned char)*text))
-			*text = '?';
+	for (unsigned char *p = (unsigned char *)text; *p; p++) {
+		if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+			*p++ = '?', *p = '?';
+		else if (iscntrl(*p))
+			*p = '?';
+	}
 }
 
 bool has_prefix(const char *text, const char *prefix)

@@ -2,6 +2,7 @@
  * table: they are sentences. */
 #include "cni/listing.h"
 
+#include "base/text.h"
 #include "describe/table.h"
 
 #define NETWORK_ROW(key_, kind, member, ...)                                                   \
@@ -116,6 +117,16 @@ static void print_json(const struct listing *listing, FILE *out)
 	fprintf(out, "%s\n", json_text(json, JSON_STYLE_INDENT, &arena));
 }
 
+/* It quotes what the file says. */
+static void print_problem(FILE *out, const char *file, const char *problem)
+{
+	auto_arena struct arena arena = { 0 };
+	char *line = arena_printf(&arena, "%s: %s", file, problem);
+
+	text_mask(line);
+	fprintf(out, "%s\n", line);
+}
+
 void listing_make(struct listing *listing, const struct networks *networks,
 		  const cached_list_t *remembered, struct arena *arena)
 {
@@ -135,7 +146,7 @@ void listing_print(const struct listing *listing, FILE *out, bool as_json)
 		    sizeof(struct network_row), false);
 	list_each(row, &listing->networks)
 		list_each(problem, &row->problems)
-			fprintf(out, "%s: %s\n", row->file, *problem);
+			print_problem(out, row->file, *problem);
 	if (listing->networks.n && listing->attachments.n)
 		fputc('\n', out);
 	table_print(out, attachment_row_fields, listing->attachments.items, listing->attachments.n,

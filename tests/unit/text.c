@@ -121,3 +121,12 @@ TEST(list_grows_and_keeps_its_items)
 		sum += *number;
 	check_int(sum, 999 * 1000 / 2);
 }
+
+TEST(masked_text_moves_no_cursor)
+{
+	char text[] = "a\033[2J\x7f\tb\n\xc2\x9b"
+		      "31mgr\xc3\xbc\xc3\x9f\xe2\x82\xac\xc2";
+
+	text_mask(text);
+	check_str(text, "a?[2J??b???31mgr\xc3\xbc\xc3\x9f\xe2\x82\xac\xc2");
+}
