@@ -7,6 +7,8 @@
  * and has made its table, the rules go there by netlink, byte for byte as iptables-restore would write them, and what an
  * ADD looks at is the attachment's own chain only: the program lists all chains, of all attachments. Everywhere else
  * (the legacy variant, the first ADD after boot, a table of another shape, a kernel that refuses) the program does it.
+ * What still grows with the others is the kernel's commit: for a new jump it validates every rule of the table and copies
+ * POSTROUTING (6.18: 0.8 ms with 2000 others, 3 ms when nothing of it is in the CPU's cache).
  */
 #include "firewall/masquerade.h"
 
