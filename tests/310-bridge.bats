@@ -347,3 +347,35 @@ knows() { run_in "$1" ip neigh show "$2" | grep -q "$3"; }
 	assert_eq "DEL followed ADD" "$(tr '\n' ' ' </run/commands)" "ADD DEL "
 	assert_eq "nothing has changed" "$(snapshot host ctr)" "$before"
 }
+
+@test "ADD does not wait for ever behind a lock that is not ours" {
+	exec {lock}</proc/sys/net/ipv4/ip_forward
+	flock --exclusive "$lock"
+	cni_add "$(conf bridge)"
+	exec {lock}<&-
+	EXPECT=1 cni_add "$(conf bridge)" # the lock is free again: a failure takes nothing of the first away
+	assert "the bridge is there" ip link show cni0
+}
+
+@test "an IPAM plugin that takes its time to release holds up no other ADD" {
+	mkdir /run/path
+	mkfifo /run/released
+	cat >/run/path/slow <<-'SCRIPT'
+		#!/bin/sh
+		[ "$CNI_COMMAND" = ADD ] && exec echo '{"cniVersion": "1.0.0", "ips": [
+			{"address": "10.77.0.7/24", "gateway": "10.77.0.1"}, {"address": "10.78.0.7/24", "gateway": "10.78.0.1"}]}'
+		touch /run/releasing
+		exec cat /run/released
+	SCRIPT
+	chmod +x /run/path/slow
+	(EXPECT=1 cni_add "$(conf bridge '.isGateway = true | .ipam = {type: "slow"} | .cniVersion = "1.0.0"')" \
+		CNI_PATH="/run/path:$PLUGINS") >/run/slow.log 2>&1 3>&- &
+	slow=$!
+	wait_for "it undoes its gateway, and releases" 10 test -e /run/releasing
+	CNI_WRAP=(timeout 1)
+	cni_add "$(conf bridge '.bridge = "other0"')" @ctr2
+	echo >/run/released
+	wait "$slow"
+	assert_match "what had failed" "$(</run/slow.log)" "already has an IP address different from 10.78.0.1/24"
+	refute "its bridge is gone" ip link show cni0
+}

@@ -238,7 +238,7 @@ static int alarm_start(uint64_t wait_ms, timer_t *timer)
 	return timer_settime(*timer, 0, &when, NULL) < 0 ? -errno : 0;
 }
 
-static int flock_until(int fd, uint64_t deadline)
+static int flock_until(int fd, int operation, uint64_t deadline)
 {
 	struct sigaction action = { .sa_handler = wake_up }, old_action;
 	sigset_t mask, old_mask;
@@ -254,13 +254,20 @@ static int flock_until(int fd, uint64_t deadline)
 	pthread_sigmask(SIG_UNBLOCK, &mask, &old_mask);
 	r = alarm_start(deadline - now, &timer);
 	if (r == 0) {
-		while ((r = flock(fd, LOCK_EX) < 0 ? -errno : 0) == -EINTR && now_ms() < deadline)
+		while ((r = flock(fd, operation) < 0 ? -errno : 0) == -EINTR && now_ms() < deadline)
 			;
 		timer_delete(timer);
 	}
 	pthread_sigmask(SIG_SETMASK, &old_mask, NULL);
 	sigaction(SIGALRM, &old_action, NULL);
 	return r == -EINTR ? -ETIMEDOUT : r;
+}
+
+static int flock_or_wait(int fd, int operation, uint64_t deadline)
+{
+	int r = flock(fd, operation | LOCK_NB) < 0 ? -errno : 0;
+
+	return r == -EWOULDBLOCK || r == -EINTR ? flock_until(fd, operation, deadline) : r;
 }
 
 /* 1 when the lock is held on the file that path names, 0 when that file is gone by now. */
@@ -272,9 +279,7 @@ static int lock_try(const char *path, mode_t mode, uint64_t deadline, int *fd)
 
 	if (lock < 0)
 		return -errno;
-	r = flock(lock, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
-	if (r == -EWOULDBLOCK || r == -EINTR)
-		r = flock_until(lock, deadline);
+	r = flock_or_wait(lock, LOCK_EX, deadline);
 	if (r < 0)
 		return r;
 	if (fstat(lock, &st) < 0)
@@ -284,6 +289,11 @@ static int lock_try(const char *path, mode_t mode, uint64_t deadline, int *fd)
 		return 1;
 	close_fd(fd);
 	return 0;
+}
+
+int lock_share(int fd, unsigned timeout_ms)
+{
+	return flock_or_wait(fd, LOCK_SH, now_ms() + timeout_ms);
 }
 
 int lock_take(const char *path, mode_t mode, unsigned timeout_ms, int *fd, struct error *err)

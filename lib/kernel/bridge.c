@@ -4,6 +4,8 @@
  */
 #include "kernel/bridge.h"
 
+#include "base/file.h"
+#include "base/log.h"
 #include "kernel/addr.h"
 #include "kernel/sysctl.h"
 
@@ -15,20 +17,33 @@
 
 /* A file that each network namespace has one of, and that nobody else locks. Its dentry, and with it its inode, is one
  * for all who have it open, which is as long as a lock needs. */
-#define LOCK_FILE "/proc/sys/net/ipv4/ip_forward"
-
-int bridge_use_begin(struct bridge_use *use, struct error *err)
-{
-	*use = (struct bridge_use){ .lock = open(LOCK_FILE, O_RDONLY | O_CLOEXEC) };
-	if (use->lock < 0 || flock(use->lock, LOCK_SH))
-		return fail_errno(err, errno, "lock %s against a failing ADD", LOCK_FILE);
-	return 0;
-}
+#define LOCK_FILE    "/proc/sys/net/ipv4/ip_forward"
+#define LOCK_WAIT_MS 2000
 
 void bridge_use_end(struct bridge_use *use)
 {
 	close_fd(&use->lock);
 	use->lock = -1;
+}
+
+/*
+ * Anybody on the host can lock the file, so that waiting has an end: one of us is done long before. Without the lock
+ * nothing is taken back after a failure, and a bridge that goes under our eyes is made again.
+ */
+int bridge_use_begin(struct bridge_use *use, struct error *err)
+{
+	int r;
+
+	*use = (struct bridge_use){ .lock = open(LOCK_FILE, O_RDONLY | O_CLOEXEC) };
+	if (use->lock < 0)
+		return fail_errno(err, errno, "open %s", LOCK_FILE);
+	r = lock_share(use->lock, LOCK_WAIT_MS);
+	if (r == -ETIMEDOUT) {
+		log_debug("%s is locked by somebody else", LOCK_FILE);
+		bridge_use_end(use);
+		return 0;
+	}
+	return r < 0 ? fail_errno(err, -r, "lock %s against a failing ADD", LOCK_FILE) : 0;
 }
 
 static int find_or_create(struct netlink *nl, struct bridge_use *use,
@@ -168,11 +183,10 @@ int bridge_address(struct netlink *nl, struct bridge_use *use, const struct cidr
 static bool is_ours_alone(struct netlink *nl, struct bridge_use *use, int own_port)
 {
 	struct arena arena auto_arena = { 0 };
-	struct error ignored;
 	links_t ports = { 0 };
 
 	if (use->lock < 0 || flock(use->lock, LOCK_EX | LOCK_NB) ||
-	    link_list(nl, NULL, use->bridge.index, &arena, &ports, &ignored))
+	    link_list(nl, NULL, use->bridge.index, &arena, &ports, NULL))
 		return false;
 	list_each(port, &ports)
 		if (port->index != own_port)
@@ -183,13 +197,12 @@ static bool is_ours_alone(struct netlink *nl, struct bridge_use *use, int own_po
 /* The gateway of a VLAN is shared by the ports in that VLAN, other than by its own. */
 static bool gateway_is_ours_alone(struct netlink *nl, struct bridge_use *use, int own_port)
 {
-	struct error ignored;
 	bool in_use = true;
 
 	if (!use->vlan)
 		return is_ours_alone(nl, use, own_port);
 	return use->lock >= 0 && flock(use->lock, LOCK_EX | LOCK_NB) == 0 &&
-	       bridge_vlan_in_use(nl, use, own_port, &in_use, &ignored) == 0 && !in_use;
+	       bridge_vlan_in_use(nl, use, own_port, &in_use, NULL) == 0 && !in_use;
 }
 
 int bridge_undo_gateway(struct netlink *nl, struct bridge_use *use, int own_port, struct error *err)
@@ -215,9 +228,13 @@ int bridge_undo_gateway(struct netlink *nl, struct bridge_use *use, int own_port
 
 int bridge_undo(struct netlink *nl, struct bridge_use *use, int own_port, struct error *err)
 {
-	if (!use->created || !is_ours_alone(nl, use, own_port))
-		return 0;
-	link_queue_del_index(nl, use->bridge.index, "delete the bridge that was just made");
-	netlink_tolerate(nl, ENODEV);
-	return netlink_commit(nl, err);
+	int r = 0;
+
+	if (use->created && is_ours_alone(nl, use, own_port)) {
+		link_queue_del_index(nl, use->bridge.index, "delete the bridge that was just made");
+		netlink_tolerate(nl, ENODEV);
+		r = netlink_commit(nl, err);
+	}
+	bridge_use_end(use);
+	return r;
 }

@@ -43,7 +43,8 @@ int bridge_settle_mac(struct netlink *nl, struct bridge_use *use, struct error *
 int bridge_address(struct netlink *nl, struct bridge_use *use, const struct cidr *address,
 		   bool force, struct error *err) must_check;
 /* Take back the gateway that was made, or the addresses that were added (returning those they replaced), or the bridge
- * that was made, if nobody else needs them; own_port does not count (0 = none). */
+ * that was made, if nobody else needs them; own_port does not count (0 = none). Taking back the bridge ends its use: what
+ * else is undone may take long, and others wait. */
 int bridge_undo_gateway(struct netlink *nl, struct bridge_use *use, int own_port,
 			struct error *err) must_check;
 int bridge_undo(struct netlink *nl, struct bridge_use *use, int own_port,
