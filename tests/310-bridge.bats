@@ -62,6 +62,19 @@ port() { ip -d -j link show type veth | jq -r --arg key "$1" '.[] | select(.mast
 		'[.[].addr_info[]? | select(.tentative)] | length' 0
 }
 
+@test "enabledad: who keeps adding addresses in the container does not keep ADD" {
+	for ((i = 0; i < 3000; i++)); do
+		echo "addr add fd99::$((i % 9 + 1))/64 dev eth0"
+		echo "addr del fd99::$(((i + 8) % 9 + 1))/64 dev eth0"
+	done >/run/noise
+	run_in ctr bash -c 'while :; do ip -force -batch /run/noise; done' >/dev/null 2>&1 3>&- &
+	noise=$!
+	CNI_WRAP=(timeout 12)
+	EXPECT=1 cni_add "$(conf bridge '.enabledad = true | .ipam.subnet = "fd77::/64"')"
+	kill "$noise"
+	assert_match "it gave up" "$output" "still tentative after 5 s|DADFAILED"
+}
+
 @test "hairpinMode and portIsolation are port options, off by default" {
 	cni_add "$(conf bridge)"
 	assert_eq "hairpin by default" "$(port hairpin)" false

@@ -4,6 +4,8 @@
  */
 #include "base/file.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,7 +16,6 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #define READ_STEP  ((size_t)65536)
 #define LOCK_TRIES 16 /* times the lock file may be deleted under our eyes */
@@ -211,19 +212,11 @@ static void wake_up(int signum)
 	(void)signum;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /*
  * A timer that sends SIGALRM to this thread at the deadline, and every 10 ms from then on, since the first
  * may come just before flock() sleeps. Deleting it delivers what is pending before the old handler is back.
  */
-static int alarm_start(uint64_t wait_ms, timer_t *timer)
+static int alarm_start(int64_t wait_ms, timer_t *timer)
 {
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM };
 	struct itimerspec when = {
@@ -238,11 +231,11 @@ static int alarm_start(uint64_t wait_ms, timer_t *timer)
 	return timer_settime(*timer, 0, &when, NULL) < 0 ? -errno : 0;
 }
 
-static int flock_until(int fd, int operation, uint64_t deadline)
+static int flock_until(int fd, int operation, int64_t deadline)
 {
 	struct sigaction action = { .sa_handler = wake_up }, old_action;
 	sigset_t mask, old_mask;
-	uint64_t now = now_ms();
+	int64_t now = clock_ms();
 	timer_t timer;
 	int r;
 
@@ -254,7 +247,7 @@ static int flock_until(int fd, int operation, uint64_t deadline)
 	pthread_sigmask(SIG_UNBLOCK, &mask, &old_mask);
 	r = alarm_start(deadline - now, &timer);
 	if (r == 0) {
-		while ((r = flock(fd, operation) < 0 ? -errno : 0) == -EINTR && now_ms() < deadline)
+		while ((r = flock(fd, operation) < 0 ? -errno : 0) == -EINTR && clock_ms() < deadline)
 			;
 		timer_delete(timer);
 	}
@@ -263,7 +256,7 @@ static int flock_until(int fd, int operation, uint64_t deadline)
 	return r == -EINTR ? -ETIMEDOUT : r;
 }
 
-static int flock_or_wait(int fd, int operation, uint64_t deadline)
+static int flock_or_wait(int fd, int operation, int64_t deadline)
 {
 	int r = flock(fd, operation | LOCK_NB) < 0 ? -errno : 0;
 
@@ -271,7 +264,7 @@ static int flock_or_wait(int fd, int operation, uint64_t deadline)
 }
 
 /* 1 when the lock is held on the file that path names, 0 when that file is gone by now. */
-static int lock_try(const char *path, mode_t mode, uint64_t deadline, int *fd)
+static int lock_try(const char *path, mode_t mode, int64_t deadline, int *fd)
 {
 	auto_close int lock = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
 	struct stat st;
@@ -293,12 +286,12 @@ static int lock_try(const char *path, mode_t mode, uint64_t deadline, int *fd)
 
 int lock_share(int fd, unsigned timeout_ms)
 {
-	return flock_or_wait(fd, LOCK_SH, now_ms() + timeout_ms);
+	return flock_or_wait(fd, LOCK_SH, clock_ms() + timeout_ms);
 }
 
 int lock_take(const char *path, mode_t mode, unsigned timeout_ms, int *fd, struct error *err)
 {
-	uint64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = clock_ms() + timeout_ms;
 	int r = 0;
 
 	for (int i = 0; i < LOCK_TRIES && r == 0; i++)

@@ -7,6 +7,7 @@
 #include "base/loop.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -14,7 +15,6 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <time.h>
 
 struct watch {
 	int fd;
@@ -25,7 +25,7 @@ struct watch {
 
 struct timer {
 	int id;
-	uint64_t due; /* CLOCK_MONOTONIC, ms */
+	int64_t due; /* CLOCK_MONOTONIC, ms */
 	loop_fn *fn;
 	void *arg;
 };
@@ -49,14 +49,6 @@ struct loop {
 	bool stopped;
 	int result;
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 int loop_open(struct loop **loop, struct error *err)
 {
@@ -155,7 +147,7 @@ int loop_after(struct loop *loop, unsigned delay_ms, loop_fn *fn, void *arg, str
 		return fail(err, EOVERFLOW, "event loop: out of timer ids");
 	loop->timers = xrealloc(loop->timers, (loop->n_timers + 1) * sizeof(*loop->timers));
 	loop->timers[loop->n_timers++] = (struct timer){
-		.id = ++loop->last_timer, .due = now_ms() + delay_ms, .fn = fn, .arg = arg
+		.id = ++loop->last_timer, .due = clock_ms() + delay_ms, .fn = fn, .arg = arg
 	};
 	return loop->last_timer;
 }
@@ -224,7 +216,7 @@ static struct timer *timer_first(struct loop *loop)
 static int wait_ms(struct loop *loop)
 {
 	struct timer *first = timer_first(loop);
-	uint64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	if (!first)
 		return -1;
@@ -236,7 +228,7 @@ static int wait_ms(struct loop *loop)
 /* Those due when the round began, so that a timer set again with no delay does not starve descriptors. */
 static void timers_run(struct loop *loop)
 {
-	uint64_t now = now_ms();
+	int64_t now = clock_ms();
 	int newest = loop->last_timer;
 	struct timer *first;
 

@@ -4,6 +4,7 @@
  */
 #include "cni/attachment.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "kernel/addr.h"
 #include "kernel/netns.h"
@@ -16,6 +17,7 @@
 
 /* Families of the addresses that an attachment carries, as bits. */
 enum { HAS_IPV4 = 1, HAS_IPV6 = 2 };
+enum { DAD_WAIT_MS = 5000 };
 
 static unsigned result_families(const struct cni_result *result)
 {
@@ -204,20 +206,20 @@ static int ignore_event(const struct nlmsghdr *event unused, void *arg unused,
 static int wait_for_dad(struct attachment *a, int index, struct error *err)
 {
 	struct netlink *events auto_netlink = NULL;
+	int64_t deadline = clock_ms() + DAD_WAIT_MS;
 	bool tentative;
 
 	if (netlink_open(&events, NETLINK_SESSION_ROUTE, a->netns, err) ||
 	    netlink_subscribe(events, NETLINK_GROUP_IPV6_ADDR, err))
 		return wrap(err, "wait for duplicate address detection");
-	for (int left_ms = 5000; left_ms > 0;) {
+	for (int64_t left_ms; (left_ms = deadline - clock_ms()) > 0;) {
 		int r = look_at_dad(a, index, &tentative, err);
 
 		if (r || !tentative)
 			return r;
-		r = netlink_events(events, 100, ignore_event, NULL, err);
+		r = netlink_events(events, (unsigned)left_ms, ignore_event, NULL, err);
 		if (r < 0 && r != -ENOBUFS)
 			return r;
-		left_ms -= r == 0 ? 100 : 0;
 	}
 	return fail(err, ETIMEDOUT, "IPv6 addresses of %s are still tentative after 5 s",
 		    a->request->ifname);
@@ -246,7 +248,6 @@ int attachment_configure(struct attachment *a, int index, const struct cni_resul
 
 void attachment_announce(struct attachment *a, int index, const struct mac *mac)
 {
-	struct error ignored;
 	struct link link;
 
 	/* The look makes the kernel (6.8 and later) notice the carrier now: before that it drops what is sent. */
@@ -255,7 +256,7 @@ void attachment_announce(struct attachment *a, int index, const struct mac *mac)
 	link_queue_change(a->container, index, NULL,
 			  &(struct link_change){ .what = LINK_SET_MAC, .mac = *mac },
 			  "announce the address");
-	(void)!netlink_commit(a->container, &ignored);
+	(void)!netlink_commit(a->container, NULL);
 }
 
 int attachment_forwarding(const struct cni_result *result, struct error *err)

@@ -6,8 +6,8 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "kernel/netlink_internal.h"
 
 struct watch {
@@ -31,21 +31,13 @@ static int notice(const struct nlmsghdr *event, void *arg, struct error *err unu
 	return 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Wait for events of the link, or their loss, until the deadline; 0 when it is time to look, else -ETIMEDOUT. */
 static int wait_event(struct netlink *events, int index, int64_t deadline, struct error *err)
 {
 	struct watch watch = { .index = index };
 
 	while (!watch.seen) {
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - clock_ms();
 		int r;
 
 		if (left <= 0)
@@ -66,7 +58,7 @@ static int wait_event(struct netlink *events, int index, int64_t deadline, struc
 int link_wait_up(struct netlink *nl, int netns, int index, unsigned timeout_ms, struct link *link,
 		 struct error *err)
 {
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = clock_ms() + timeout_ms;
 	auto_netlink struct netlink *events = NULL;
 	int r = link_get_index(nl, index, link, err);
 
