@@ -344,7 +344,8 @@ int request_args(const struct cni_request *request, const struct field *fields, 
 			r = 0, unknown = arena_printf(request->arena, "%s%s\"%s\"", unknown,
 						      *unknown ? " " : "", text);
 		if (r < 0) {
-			error_code(err, CNI_INVALID_ENVIRONMENT);
+			if (err) /* whatever is wrong with the value: it came in the environment */
+				err->code = CNI_INVALID_ENVIRONMENT;
 			return wrap(err, "ARGS: error parsing value of pair \"%s\"", text);
 		}
 	}

@@ -21,6 +21,39 @@ static bool only_space(const char *text, size_t size)
 /* Any value is let through: the decoder's "expected an object" is the better error. The library
  * refuses text behind the value, NUL bytes, invalid UTF-8 and more than 2048 levels; of duplicate
  * keys the last one wins. */
+/* Length of the UTF-8 sequence at s (RFC 3629), 0 when there is none. */
+static size_t utf8_len(const unsigned char *s, size_t size)
+{
+	size_t len = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+	/* The second byte says whether the whole is too long a form, half a surrogate pair, or beyond U+10FFFF. */
+	unsigned char low = *s == 0xe0 ? 0xa0 : *s == 0xf0 ? 0x90 : 0x80;
+	unsigned char high = *s == 0xed ? 0x9f : *s == 0xf4 ? 0x8f : 0xbf;
+
+	if (len > size || (len > 1 && (s[1] < low || s[1] > high)))
+		return 0;
+	for (size_t i = 2; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
+/* A copy with U+FFFD for each byte that belongs to no UTF-8 sequence, as Go's decoder reads them: a pod's label may
+ * hold anything, and that is no reason to refuse its network. */
+static char *replace_invalid(const char *text, size_t *size, struct arena *arena)
+{
+	char *copy = arena_alloc(arena, *size * 3 + 1), *out = copy;
+
+	for (size_t i = 0; i < *size;) {
+		size_t len = utf8_len((const unsigned char *)text + i, *size - i);
+
+		memcpy(out, len ? text + i : "\xef\xbf\xbd", len ? len : 3);
+		out += len ? len : 3;
+		i += len ? len : 1;
+	}
+	*size = (size_t)(out - copy);
+	return copy;
+}
+
 struct json *json_parse(const char *text, size_t size, struct error *err)
 {
 	json_error_t error;
@@ -31,6 +64,12 @@ struct json *json_parse(const char *text, size_t size, struct error *err)
 		return NULL;
 	}
 	value = json_loadb(text, size, JSON_DECODE_ANY, &error);
+	if (!value && json_error_code(&error) == json_error_invalid_utf8) {
+		auto_arena struct arena arena = { 0 };
+		char *valid = replace_invalid(text, &size, &arena);
+
+		value = json_loadb(valid, size, JSON_DECODE_ANY, &error);
+	}
 	if (value)
 		return json_outside(value);
 	if (json_error_code(&error) == json_error_premature_end_of_input)
