@@ -304,6 +304,24 @@ knows() { run_in "$1" ip neigh show "$2" | grep -q "$3"; }
 		'["PREROUTING", "cni-br-iface-ctr2-eth0", "cni-br-iface-ctr2-eth0-mac"]'
 }
 
+@test "GC gets rid of spoof checks that were made twice, or are there in part" {
+	spoof=$(conf bridge 'del(.ipam) | .macspoofchk = true')
+	cni_add "$spoof"
+	run_in ctr ip link del eth0
+	cni_add "$spoof"
+	run_in ctr ip link del eth0
+	cni_add "$spoof" @ctr2
+	run_in ctr2 ip link del eth0
+	nft flush chain bridge nat cni-br-iface-ctr2-eth0
+	nft delete chain bridge nat cni-br-iface-ctr2-eth0-mac
+	nft add rule bridge nat PREROUTING iifname nix0 counter comment '"macspoofchk-of-somebody-else"'
+	cni_gc "$(jq -c '.cniVersion = "1.1.0" | ."cni.dev/valid-attachments" = []' <<<"$spoof")"
+	assert_json "no jump is left" "$(nft -j list chain bridge nat PREROUTING)" \
+		'[.nftables[].rule? // empty | .comment]' '["macspoofchk-of-somebody-else"]'
+	assert_json "nor a chain" "$(nft -j list table bridge nat)" \
+		'[.nftables[].chain? // empty | .name] | sort' '["PREROUTING"]'
+}
+
 @test "STATUS asks the IPAM plugin: a full pool is code 50" {
 	tiny=$(conf bridge '.cniVersion = "1.1.0" | .ipam.subnet = "10.77.0.0/30"')
 	cni_status "$tiny"

@@ -80,7 +80,7 @@ const char *masquerade_nft_comment(struct arena *arena, const struct owner *owne
 
 const char *spoof_chain_name(struct arena *arena, const struct owner *owner)
 {
-	return arena_printf(arena, "cni-br-iface-%s-%s", owner->container, owner->ifname);
+	return arena_printf(arena, SPOOF_CHAIN_PREFIX "%s-%s", owner->container, owner->ifname);
 }
 
 const char *spoof_comment(struct arena *arena, const struct owner *owner)

@@ -26,6 +26,7 @@ void owner_hash(const struct owner *owner, char hash[OWNER_HASH_SIZE]);
 const char *masquerade_nft_comment(struct arena *arena, const struct owner *owner);
 
 /* bridge's macspoofchk. */
+#define SPOOF_CHAIN_PREFIX "cni-br-iface-"
 const char *spoof_chain_name(struct arena *arena, const struct owner *owner);
 const char *spoof_comment(struct arena *arena, const struct owner *owner);
 

@@ -133,31 +133,58 @@ static int port_exists(const char *name, bool *exists, struct error *err)
 	return r;
 }
 
+/* A jump of ours, to a port that is gone, for an attachment that is not valid. */
+static int is_stale(struct arena *arena, const owners_t *valid, const struct nft_rule_info *jump,
+		    bool *stale, struct error *err)
+{
+	bool exists = true;
+	int r = 0;
+
+	if (has_prefix(jump->comment, "macspoofchk-") && *jump->in_interface &&
+	    has_prefix(jump->target, SPOOF_CHAIN_PREFIX) && !is_valid(arena, valid, jump->comment))
+		r = port_exists(jump->in_interface, &exists, err);
+	*stale = r == 0 && !exists;
+	return r;
+}
+
+/* Each once, and only those that are there: somebody may have been interrupted, or have added twice. */
+static void queue_chains(struct netlink *nl, const nft_names_t *there, const nft_names_t *doomed,
+			 const char *suffix)
+{
+	auto_arena struct arena arena = { 0 };
+
+	list_each(chain, there)
+		list_each(name, doomed)
+			if (streq(*chain, arena_printf(&arena, "%s%s", *name, suffix))) {
+				nft_queue_del_chain(nl, NFT_BRIDGE, TABLE, *chain);
+				break;
+			}
+}
+
+/* Jumps before the chains that they lead to. */
 static int try_gc(struct netlink *nl, void *arg, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
-	const owners_t *valid = arg;
 	nft_rules_t jumps = { 0 };
+	nft_names_t there = { 0 }, doomed = { 0 };
+	bool stale = false;
 	int r = nft_rules(nl, NFT_BRIDGE, TABLE, PREROUTING, &arena, &jumps, err);
 
-	list_each(jump, &jumps) {
-		bool exists = true;
-
-		if (r < 0 || !has_prefix(jump->comment, "macspoofchk-") || !*jump->in_interface ||
-		    is_valid(&arena, valid, jump->comment))
+	if (r == 0)
+		r = nft_chains(nl, NFT_BRIDGE, TABLE, &arena, &there, err);
+	for (size_t i = 0; i < jumps.n && r == 0; i++) {
+		r = is_stale(&arena, arg, &jumps.items[i], &stale, err);
+		if (!stale)
 			continue;
-		r = port_exists(jump->in_interface, &exists, err);
-		if (r < 0 || exists)
-			continue;
-		nft_queue_del_rule(nl, NFT_BRIDGE, TABLE, PREROUTING, jump->handle);
-		nft_queue_del_chain(nl, NFT_BRIDGE, TABLE, jump->target);
-		nft_queue_del_chain(nl, NFT_BRIDGE, TABLE,
-				    arena_printf(&arena, "%s-mac", jump->target));
+		nft_queue_del_rule(nl, NFT_BRIDGE, TABLE, PREROUTING, jumps.items[i].handle);
+		*list_add(&arena, &doomed) = jumps.items[i].target;
 	}
 	if (r < 0) {
 		netlink_discard(nl);
 		return r;
 	}
+	queue_chains(nl, &there, &doomed, "");
+	queue_chains(nl, &there, &doomed, "-mac");
 	return netlink_commit(nl, err);
 }
 
