@@ -122,7 +122,8 @@ int index_remove(int index, const char *container, const char *ifname, const cha
 	return 0;
 }
 
-/* readdir() may pass over entries when others are removed meanwhile: repeat until a round finds none. */
+/* What else is in the folder is not ours to remove. readdir() may pass over entries when others are removed meanwhile:
+ * repeat until a round finds none. */
 static int wipe(int index)
 {
 	int fd = openat(index, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
@@ -139,7 +140,7 @@ static int wipe(int index)
 		found = false;
 		rewinddir(stream);
 		while (r == 0 && (entry = readdir(stream))) {
-			if (streq(entry->d_name, ".") || streq(entry->d_name, ".."))
+			if (!strchr(entry->d_name, ':'))
 				continue;
 			found = true;
 			r = unlinkat(index, entry->d_name, 0) < 0 && errno != ENOENT ? -errno : 0;

@@ -44,14 +44,14 @@ static int take_lock(const char *dir, bool create, unsigned timeout_ms, int *loc
 
 static int open_index(const char *path, struct error *err)
 {
-	int fd = open(path, DIR_FLAGS), r;
+	int fd = open(path, DIR_FLAGS | O_NOFOLLOW), r;
 
 	if (fd >= 0 || errno != ENOENT)
 		return fd < 0 ? fail_errno(err, errno, "open %s", path) : fd;
 	r = dir_make(path, 0700, err);
 	if (r < 0)
 		return r;
-	fd = open(path, DIR_FLAGS);
+	fd = open(path, DIR_FLAGS | O_NOFOLLOW);
 	return fd < 0 ? fail_errno(err, errno, "open %s", path) : fd;
 }
 

@@ -418,3 +418,17 @@ TEST(reserve_without_an_index_reads_the_leases)
 	check_str(any("c"), "the lease index cannot be made");
 	end();
 }
+
+/* Whoever may write in dataDir can put anything in the index's place. */
+TEST(reserve_empties_the_index_of_nothing_but_entries)
+{
+	begin(20);
+	check_str(any("a"), "10.1.0.2");
+	SHELL("echo 1 >../.cnibox/net/precious; rm 10.1.0.2");
+	check_str(any("a"), "10.1.0.3");
+	check_str(SHELL("cat ../.cnibox/net/precious"), "1");
+	SHELL("mv ../.cnibox/net ../elsewhere; ln -s ../elsewhere ../.cnibox/net; rm 10.1.0.3");
+	check_str(held("a"), "");
+	check_str(SHELL("ls ../elsewhere | tr '\\n' ' '"), "a:eth0:0 precious ");
+	end();
+}
