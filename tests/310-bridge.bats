@@ -171,6 +171,14 @@ port() { ip -d -j link show type veth | jq -r --arg key "$1" '.[] | select(.mast
 	assert_json "message" "$output" '.msg' 'failed to create bridge "cni0": "cni0" already exists but is not a bridge'
 }
 
+@test "dots in the names of interfaces are no paths" {
+	dots=$(conf bridge '.bridge = "br..0" | .ipam.subnet = "fd77::/64"')
+	cni_add "$dots" CNI_IFNAME=eth..1
+	assert_eq "accept_ra of the bridge" "$(</proc/sys/net/ipv6/conf/br..0/accept_ra)" 0
+	assert_eq "ndisc_notify in the container" "$(run_in ctr cat /proc/sys/net/ipv6/conf/eth..1/ndisc_notify)" 1
+	cni_del "$dots" CNI_IFNAME=eth..1
+}
+
 @test "a taken interface name in the container is an error that names it, and nothing is left" {
 	cni_add "$(conf bridge)"
 	before=$(snapshot host ctr)

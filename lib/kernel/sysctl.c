@@ -10,12 +10,21 @@
 
 #define VALUE_SIZE 256
 
+/* A part of the path is "..", which is not the same as an interface named "v..1". */
+static bool leads_elsewhere(const char *name)
+{
+	for (const char *at = name; (at = strstr(at, "..")); at += 2)
+		if ((at == name || at[-1] == '/') && (at[2] == '/' || !at[2]))
+			return true;
+	return false;
+}
+
 static int sysctl_open(const char *name, int flags)
 {
 	char path[256];
 	int fd;
 
-	if (strstr(name, "..") ||
+	if (leads_elsewhere(name) ||
 	    snprintf(path, sizeof(path), "/proc/sys/%s", name) >= (int)sizeof(path))
 		return -EINVAL;
 	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW);

@@ -115,5 +115,9 @@ TEST(sysctl_files)
 	check_fails(sysctl_write("net/no/such", "1", &err), err,
 		    "set sysctl net/no/such to \"1\": No such file or directory");
 	check_int(sysctl_read("net/../../etc/passwd", value, sizeof(value), &err), -EINVAL);
+	check_int(sysctl_read("../../etc/passwd", value, sizeof(value), &err), -EINVAL);
+	check_int(sysctl_read("net/ipv4/...x/..", value, sizeof(value), &err), -EINVAL);
+	check_int(sysctl_read("net/ipv4/conf/v..1/arp_notify", value, sizeof(value), &err),
+		  -ENOENT);
 	sysctl_try("net/no/such", "1");
 }
