@@ -96,9 +96,9 @@ static int unknown(const char *applet, const char *what, const char *word, const
 		return usage_error(name, "unknown %s \"%s\"; did you mean \"%s\"?", what, word,
 				   nearest);
 	return usage_error(name, "unknown %s \"%s\" (see `cnibox %s%s`)", what, word,
-			   applet	    ? "help "
+			   applet         ? "help "
 			   : *word == '-' ? "help"
-					    : "list",
+					  : "list",
 			   applet ? applet : "");
 }
 
@@ -277,8 +277,8 @@ static int command_help(int argc, char **argv)
 	if (argc == 0)
 		return usage_error("cnibox help", "name an applet (see `cnibox list`)");
 	if (argv[0][0] == '-' && argv[0][1])
-		return usage_error("cnibox help", "unknown option \"%s\"; known are --man, --schema",
-				   argv[0]);
+		return usage_error("cnibox help",
+				   "unknown option \"%s\"; known are --man, --schema", argv[0]);
 	entry = applet_find(argv[0]);
 	if (!entry)
 		return unknown_applet(argv[0]);

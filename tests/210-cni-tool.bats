@@ -371,9 +371,9 @@ export CNI_PATH=/run/plugins
 
 @test "what a plugin says cannot touch the terminal, and stays one line" {
 	network net
-	printf '#!/bin/sh\nprintf %%s "{\\"code\\": 120, \\"msg\\": \\"a\\\\nb\\\\u001b[31m\\", \\"details\\": \\"c\\\\nd\\"}"; exit 1\n' >/run/plugins/one
+	printf '#!/bin/sh\nprintf %%s "{\\"code\\": 120, \\"msg\\": \\"a\\\\nb\\\\u001b[31m\\", \\"details\\": \\"c\\\\nx\\"}"; exit 1\n' >/run/plugins/one
 	tool add net blue
-	assert_eq "masked" "$stderr" 'cni add: plugin type="one" failed (add): a?b?[31m (c?d)'
+	assert_eq "masked" "$stderr" 'cni add: plugin type="one" failed (add): a?b?[31m (c?x)'
 }
 
 @test "a file that cannot be read is a problem with its reason, and does not hide the others" {

@@ -137,8 +137,8 @@ shape() {
 		for version in "${VERSIONS[@]}"; do
 			it=$(conf "$type" ".cniVersion = \"$version\"")
 			cni_add "$it"
-			assert_json "$type: the version of the result" "$output" .cniVersion $version
-			assert_json "$type: its shape" "$output" "$(shape $version)"
+			assert_json "$type: the version of the result" "$output" .cniVersion "$version"
+			assert_json "$type: its shape" "$output" "$(shape "$version")"
 			[[ $version == 0.[123].* ]] || cni_check "$it"
 			cni_del "$it"
 			assert_eq "DEL prints nothing" "$output" ""
@@ -269,7 +269,7 @@ shape() {
 # ---- netlink ----
 
 @test "what the kernel says reaches the person" {
-	echo "$(conf bridge '.ipam.routes = [{dst: "192.0.2.0/24", gw: "203.0.113.9"}]')" >/etc/cni/net.d/10-tnet.conf
+	conf bridge '.ipam.routes = [{dst: "192.0.2.0/24", gw: "203.0.113.9"}]' >/etc/cni/net.d/10-tnet.conf
 	status=0
 	said=$("$CNIBOX" cni add tnet ctr 2>&1) || status=$?
 	assert_eq "the exit status" "$status" 1

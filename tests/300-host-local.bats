@@ -146,6 +146,9 @@ code() { jq .code <<<"$output"; }
 	assert_eq "wrong type" "$(code)" 6
 	message "$(conf host-local '.ipam.subnet = "10.77.0.0/31"')"
 	assert_eq "wrong configuration" "$(code)" 7
+	assert_eq "a gateway of the other family" "$(message "$(conf host-local '.ipam.gateway = "fd00::1"')")" \
+		'invalid range set 0: Gateway fd00::1 not in network 10.77.0.0/24'
+	assert_eq "wrong configuration" "$(code)" 7
 	assert_eq "a requested address" "$(message "$(conf host-local '.runtimeConfig.ips = ["10.77.0.5", "x"]')")" \
 		'runtimeConfig.ips[1]: invalid IP address x'
 	message "$(conf host-local)" CNI_ARGS=IP=x

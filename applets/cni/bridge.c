@@ -48,7 +48,7 @@ struct bridge_conf {
 	enum firewall_backend masq_backend;
 };
 
-#define MTU_MIN 68 /* the least of an Ethernet device, and of IPv4 (RFC 791) */
+#define MTU_MIN      68 /* the least of an Ethernet device, and of IPv4 (RFC 791) */
 #define CONF(member) offsetof(struct bridge_conf, member)
 
 static const struct field args_cni_fields[] = {

@@ -161,7 +161,8 @@ static int load_networks(struct session *session, struct error *err)
 			      err);
 
 	if (r == -ENOENT || r == -ENOTDIR)
-		return fail(err, -r, "no folder of networks \"%s\" (--conf-dir or NETCONFPATH sets it)",
+		return fail(err, -r,
+			    "no folder of networks \"%s\" (--conf-dir or NETCONFPATH sets it)",
 			    session->options->conf_dir);
 	return r;
 }

@@ -11,7 +11,7 @@
 		##__VA_ARGS__                                                                  \
 	}
 #define STATUS_MESSAGE_SIZE (sizeof(((struct error *)0)->message) + 64)
-#define STRINGS .element = FIELD_STRING, .size = sizeof(char *)
+#define STRINGS             .element = FIELD_STRING, .size = sizeof(char *)
 
 /* clang-format off */
 static const struct field network_row_fields[] = {
@@ -164,7 +164,8 @@ void status_add(status_rows_t *rows, const struct chain_step *step, struct arena
 		return;
 	row->status = error->code == CNI_LIMITED ? "limited" : "not ready";
 	row->code = error->code ? error->code : CNI_INTERNAL;
-	row->message = error_line(error, arena_alloc(arena, STATUS_MESSAGE_SIZE), STATUS_MESSAGE_SIZE);
+	row->message =
+		error_line(error, arena_alloc(arena, STATUS_MESSAGE_SIZE), STATUS_MESSAGE_SIZE);
 }
 
 void status_print(const status_rows_t *rows, FILE *out, bool as_json)

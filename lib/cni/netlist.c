@@ -323,8 +323,9 @@ int networks_find(const struct networks *networks, const char *name, const struc
 			    networks->folder, nearest);
 	list_each(one, &networks->all)
 		if (!one->name && one->problems.n)
-			return fail(err, ENOENT, "no network \"%s\" in %s, where %s cannot be used: %s",
-				    name, networks->folder, one->file, one->problems.items[0]);
+			return fail(err, ENOENT,
+				    "no network \"%s\" in %s, where %s cannot be used: %s", name,
+				    networks->folder, one->file, one->problems.items[0]);
 	return fail(err, ENOENT, "no network \"%s\" in %s (%zu there)", name, networks->folder,
 		    names.n);
 }

@@ -24,7 +24,12 @@ static bool only_space(const char *text, size_t size)
 /* Length of the UTF-8 sequence at s (RFC 3629), 0 when there is none. */
 static size_t utf8_len(const unsigned char *s, size_t size)
 {
-	size_t len = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+	size_t len = *s < 0x80   ? 1
+		     : *s < 0xc2 ? 0
+		     : *s < 0xe0 ? 2
+		     : *s < 0xf0 ? 3
+		     : *s < 0xf5 ? 4
+				 : 0;
 	/* The second byte says whether the whole is too long a form, half a surrogate pair, or beyond U+10FFFF. */
 	unsigned char low = *s == 0xe0 ? 0xa0 : *s == 0xf0 ? 0x90 : 0x80;
 	unsigned char high = *s == 0xed ? 0x9f : *s == 0xf4 ? 0x8f : 0xbf;

@@ -58,6 +58,9 @@ static int range_canonical(struct range *range, struct error *err)
 		return bad(err, "RangeStart", &range->start, &range->subnet);
 	if (!range->start.family)
 		range->start = first;
+	/* The reference takes it, and puts an IPv6 address with an IPv4 prefix length on the bridge. */
+	if (range->gateway.family && range->gateway.family != range->subnet.ip.family)
+		return bad(err, "Gateway", &range->gateway, &range->subnet);
 	if (range->end.family && !in_bounds(range, &range->end))
 		return bad(err, "RangeEnd", &range->end, &range->subnet);
 	if (!range->end.family) {

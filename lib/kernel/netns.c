@@ -99,9 +99,9 @@ static int name_path(const char *name, char *path, size_t size, struct error *er
 	if (!*name || strlen(name) > NAME_MAX || strchr(name, '/') || streq(name, ".") ||
 	    streq(name, ".."))
 		return fail(err, EINVAL, "\"%s\" is not a name for a network namespace%s", name,
-			    strlen(name) > NAME_MAX ? " (longer than 255 bytes)" :
-			    strchr(name, '/')	    ? " (a name has no \"/\")" :
-						      "");
+			    strlen(name) > NAME_MAX ? " (longer than 255 bytes)"
+			    : strchr(name, '/')     ? " (a name has no \"/\")"
+						    : "");
 	snprintf(path, size, "%s/%s", NETNS_RUN_DIR, name);
 	return 0;
 }

@@ -91,9 +91,8 @@ TEST(netns_words)
 	check_int(netns_resolve("", &arena, &path, &err), -ENOENT);
 	check_int(netns_resolve("99999999", &arena, &path, &err), -ENOENT);
 	check_int(netns_resolve("99999999999999999999", &arena, &path, &err), -ENOENT);
-	check_fails(
-		netns_add("a/b", &err), err,
-		"\"a/b\" is not a name for a network namespace (a name has no \"/\")");
+	check_fails(netns_add("a/b", &err), err,
+		    "\"a/b\" is not a name for a network namespace (a name has no \"/\")");
 	check_fails(netns_add("a\nb", &err), err,
 		    "\"a\nb\" is not a name for a network namespace (it has control characters)");
 	check_int(netns_del("..", &err), -EINVAL);
