@@ -317,6 +317,14 @@ struct owner request_owner(const struct cni_request *request)
 	};
 }
 
+/* Quoted, in a list; no more of them than a message holds. */
+static const char *add_unknown(struct arena *arena, const char *unknown, const char *pair)
+{
+	if (strlen(unknown) >= sizeof(((struct error *)0)->message))
+		return unknown;
+	return arena_printf(arena, "%s%s\"%s\"", unknown, *unknown ? " " : "", pair);
+}
+
 int request_args(const struct cni_request *request, const struct field *fields, void *out,
 		 struct error *err)
 {
@@ -341,8 +349,7 @@ int request_args(const struct cni_request *request, const struct field *fields, 
 		else if (field)
 			r = args_pair(field, value, out, request->arena, err);
 		else
-			r = 0, unknown = arena_printf(request->arena, "%s%s\"%s\"", unknown,
-						      *unknown ? " " : "", text);
+			r = 0, unknown = add_unknown(request->arena, unknown, text);
 		if (r < 0) {
 			if (err) /* whatever is wrong with the value: it came in the environment */
 				err->code = CNI_INVALID_ENVIRONMENT;

@@ -305,6 +305,22 @@ TEST(cni_args)
 #undef ARGS
 }
 
+/* As many as one variable can hold. Each was written behind a copy of all before it: gigabytes. */
+TEST(cni_args_without_end)
+{
+	auto_arena struct arena arena = { 0 };
+	struct cni_request request = { .arena = &arena };
+	struct error err = { 0 };
+	char *text = arena_alloc(&arena, 3 * 40000);
+
+	for (size_t i = 0; i < 40000; i++)
+		memcpy(text + 3 * i, "a=;", 3);
+	text[3 * 40000 - 1] = '\0';
+	request.args = text;
+	check_int(request_args(&request, NULL, NULL, &err), -EINVAL);
+	check(strncmp(err.message, "ARGS: unknown args [\"a=\" \"a=\" ", 29) == 0);
+}
+
 TEST(previous_result)
 {
 	auto_arena struct arena arena = { 0 };
