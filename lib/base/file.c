@@ -247,7 +247,8 @@ static int flock_until(int fd, int operation, int64_t deadline)
 	pthread_sigmask(SIG_UNBLOCK, &mask, &old_mask);
 	r = alarm_start(deadline - now, &timer);
 	if (r == 0) {
-		while ((r = flock(fd, operation) < 0 ? -errno : 0) == -EINTR && clock_ms() < deadline)
+		while ((r = flock(fd, operation) < 0 ? -errno : 0) == -EINTR &&
+		       clock_ms() < deadline)
 			;
 		timer_delete(timer);
 	}
