@@ -276,6 +276,7 @@ as_user() {
 }
 
 @test "without privilege, add, del and exec say what is needed; list works" {
+	need_root
 	touch /run/netns/blue
 	unprivileged() { setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all -- "$@"; }
 	binary=/opt/cni/cnibox
