@@ -114,11 +114,6 @@ static const struct bridge_conf defaults = {
 
 /* ---- validation: pure ---- */
 
-static int config_error(struct error *err, const char *text)
-{
-	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s", text);
-}
-
 struct bridge_args {
 	struct mac mac;
 };
@@ -152,31 +147,27 @@ static bool has_ipam(const struct cni_request *request)
 static int bridge_validate(const struct cni_request *request, void *data, struct error *err)
 {
 	struct bridge_conf *conf = data;
-	char text[80];
 
 	if (!conf->bridge[0])
 		memcpy(conf->bridge, defaults.bridge, sizeof(conf->bridge));
 	if (request->command == CNI_DEL || request->command == CNI_GC ||
 	    request->command == CNI_STATUS)
 		return 0;
-	if (conf->vlan < 0 || conf->vlan > VLAN_MAX) {
-		snprintf(text, sizeof(text), "invalid VLAN ID %d (must be between 0 and 4094)",
-			 conf->vlan);
-		return config_error(err, text);
-	}
-	if (conf->mtu && conf->mtu < MTU_MIN) {
-		snprintf(text, sizeof(text), "invalid MTU %d (must be 0 or between %d and 65535)",
-			 conf->mtu, MTU_MIN);
-		return config_error(err, text);
-	}
+	if (conf->vlan < 0 || conf->vlan > VLAN_MAX)
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
+				 "invalid VLAN ID %d (must be between 0 and 4094)", conf->vlan);
+	if (conf->mtu && conf->mtu < MTU_MIN)
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
+				 "invalid MTU %d (must be 0 or between %d and 65535)", conf->mtu,
+				 MTU_MIN);
 	if (trunk_map(&conf->vlan_trunk, conf->trunk, err))
 		return -err->errnum;
 	if (conf->disable_container_interface && has_ipam(request))
-		return config_error(err,
-				    "cannot use IPAM when DisableContainerInterface flag is set");
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
+				 "cannot use IPAM when DisableContainerInterface flag is set");
 	if (conf->hairpin_mode && conf->promisc_mode)
-		return config_error(
-			err, "cannot set hairpin mode and promiscuous mode at the same time");
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
+				 "cannot set hairpin mode and promiscuous mode at the same time");
 	conf->is_gateway |= conf->is_default_gateway;
 	if (conf->ip_masq && firewall_choose(conf->ip_masq_backend, &conf->masq_backend, err))
 		return -err->errnum;
@@ -483,10 +474,10 @@ static int bridge_add(struct cni_request *request, void *conf, struct cni_result
 
 /* ---- DEL, CHECK, GC, STATUS ---- */
 
+/* Add a failure, if it was one, and make room for the next. */
 static void join(struct error *err, struct error *later)
 {
-	if (later->errnum)
-		error_join(err, later);
+	error_join(err, later);
 	*later = (struct error){ 0 };
 }
 

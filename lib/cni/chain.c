@@ -325,15 +325,6 @@ static struct json *attachments_json(const owners_t *valid)
 	return list;
 }
 
-/* Add a failure to those before it. */
-static void collect(struct error *err, const struct error *one)
-{
-	if (err->errnum)
-		error_join(err, one);
-	else
-		*err = *one;
-}
-
 /* DEL of one remembered attachment, with everything that ADD was told. */
 static int del_cached(const struct chain *chain, const struct network *network,
 		      const struct cached *cached, struct error *err)
@@ -369,7 +360,7 @@ int chain_gc(struct chain *chain, const struct network *network, const owners_t 
 		    owners_have(valid, cached->container, cached->ifname))
 			continue;
 		if (del_cached(chain, network, cached, &one) < 0)
-			collect(&all, &one);
+			error_join(&all, &one);
 		else
 			++*n;
 	}
@@ -378,7 +369,7 @@ int chain_gc(struct chain *chain, const struct network *network, const owners_t 
 
 		if (call_plugin(chain, network, CNI_GC, network->plugins.items[i], NULL,
 				attachments, NULL, &one) < 0)
-			collect(&all, &one);
+			error_join(&all, &one);
 	}
 	if (all.errnum && err)
 		*err = all;
@@ -398,7 +389,7 @@ int chain_status(struct chain *chain, const struct network *network, struct erro
 
 		if (call_plugin(chain, network, CNI_STATUS, network->plugins.items[i], NULL, NULL,
 				NULL, &one) < 0)
-			collect(&all, &one);
+			error_join(&all, &one);
 	}
 	if (all.errnum && err)
 		*err = all;
