@@ -271,6 +271,20 @@ int delegate_call(const struct cni_request *parent, enum cni_command command, co
 	return r;
 }
 
+int delegate_restore(const struct cni_request *parent, const char *type, struct error *err)
+{
+	struct cni_request request = *parent;
+	struct delegate delegate;
+	int r = delegate_locate(parent, type, &delegate, err);
+
+	if (r < 0)
+		return r;
+	if (delegate.plugin)
+		return plugin_restore(delegate.plugin, &request, err);
+	return fail(err, ENOTSUP, "%s is not ours: only its own DEL and ADD can put its rules back",
+		    delegate.path);
+}
+
 int delegate_request(struct cni_request *request, const char *type, struct json **reply,
 		     struct error *err)
 {

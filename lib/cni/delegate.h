@@ -27,7 +27,10 @@ int delegate_locate(const struct cni_request *request, const char *type, struct 
  * error of the delegate comes back as it is: code, message, details. */
 int delegate_call(const struct cni_request *parent, enum cni_command command, const char *type,
 		  struct cni_result *result, struct error *err) must_check;
-/* The same with a request of its own (a runtime's chain): request->command, config_text and
+/* The verb restore of type. A foreign plugin has none: -ENOTSUP with its path. */
+int delegate_restore(const struct cni_request *parent, const char *type,
+		     struct error *err) must_check;
+/* The same as delegate_call() with a request of its own (a runtime's chain): request->command, config_text and
  * config are set. reply, when not NULL, gets the JSON the plugin printed or would have printed
  * (own it). */
 int delegate_request(struct cni_request *request, const char *type, struct json **reply,

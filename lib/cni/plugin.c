@@ -282,6 +282,19 @@ int plugin_reply(const struct cni_plugin *plugin, struct cni_request *request, s
 	return encode_or_undo(plugin, request, conf, &result, reply, err);
 }
 
+/* The configuration is held to what CHECK holds it to: it has been accepted before. */
+int plugin_restore(const struct cni_plugin *plugin, struct cni_request *request, struct error *err)
+{
+	void *conf;
+	int r;
+
+	request->command = CNI_CHECK;
+	r = check_versions(plugin, request, err);
+	if (r >= 0 && plugin->restore)
+		r = load_config(plugin, request, &conf, err);
+	return r < 0 || !plugin->restore ? r : plugin->restore(request, conf, err);
+}
+
 void plugin_describe(const struct cni_plugin *plugin, struct plugin_text *text, struct arena *arena)
 {
 	*text = (struct plugin_text){

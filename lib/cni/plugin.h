@@ -30,6 +30,9 @@ struct cni_plugin {
 	int (*gc)(struct cni_request *request, void *conf,
 		  struct error *err); /* called only with an attachment list */
 	int (*status)(struct cni_request *request, void *conf, struct error *err);
+	/* Put back what somebody flushed (rules), from prevResult and live state; what is still there
+	 * is left alone. Not a CNI command: the tool asks for it. NULL = nothing to put back. */
+	int (*restore)(struct cni_request *request, void *conf, struct error *err);
 };
 
 /* The whole process contract: reads the environment and stdin, writes stdout. Returns the exit
@@ -46,6 +49,10 @@ int plugin_call(const struct cni_plugin *plugin, struct cni_request *request,
  * cannot be expressed is undone. */
 int plugin_reply(const struct cni_plugin *plugin, struct cni_request *request, struct json **reply,
 		 struct error *err) must_check;
+
+/* The verb restore on a decoded request whose prevResult is what the runtime remembers. */
+int plugin_restore(const struct cni_plugin *plugin, struct cni_request *request,
+		   struct error *err) must_check;
 
 /* "0.1.0", ... as supported by the plugin, for VERSION and help. */
 void plugin_describe(const struct cni_plugin *plugin, struct plugin_text *text,
