@@ -21,8 +21,8 @@ struct subnet_lease {
 	struct ip public_ip, public_ip6; /* of the node, as others reach it */
 	const char *type;                /* BackendType; "" = none said (the udp way) */
 	struct subnet_vtep vtep, vtep6;  /* of type vxlan */
-	int64_t expires_ms;              /* by the wall clock; 0 = never: a reservation */
-	uint64_t revision;               /* of the entry in its store, for preconditions */
+	int64_t left_ms;   /* of its life, when it was read; -1 = a reservation: without end */
+	uint64_t revision; /* of the entry in its store, for preconditions */
 };
 typedef LIST(struct subnet_lease) subnet_leases_t;
 
