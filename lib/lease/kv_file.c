@@ -266,7 +266,7 @@ static int kv_file_keep(struct kv *kv, const char *key, int64_t ttl_ms, struct e
 	auto_arena struct arena arena = { 0 };
 	struct kv_file *file = file_of(kv);
 	auto_close int lock = -1;
-	struct kv_entry entry = { 0 };
+	struct kv_entry entry = { .value = "" };
 	uint64_t revision;
 	int r = take_lock(file, &lock, err);
 
