@@ -109,34 +109,38 @@ static int container_has(struct device_call *call, bool *has, struct error *err)
 	return 0;
 }
 
-/*
- * The final name at once. Before Linux 6.15 the kernel looks for it in the sender's namespace, too, and refuses "eth0"
- * on a host that has one; only then a detour by another name is taken.
- */
-int device_create_link(struct device_call *call, struct netlink *parent,
-		       const struct link_spec *spec, struct error *err)
+/* -EEXIST has three reasons. Before Linux 6.15 the kernel looks for the name in the sender's namespace, too, and refuses
+ * "eth0" on a host that has one: then, and only then, a detour by another name helps. Else *why says it. */
+static int create_again(struct device_call *call, struct netlink *parent,
+			const struct link_spec *spec, const struct error *why, struct error *err)
 {
-	const char *ifname = call->request->ifname;
-	struct error why = { 0 };
-	bool taken;
-	int r = create_as(call, parent, spec, ifname, &why);
+	bool taken = false;
+	int r;
 
-	if (r == -EOPNOTSUPP && link_kind_probe(parent, spec->kind, err))
-		return -err->errnum;
-	if (r != -EEXIST) {
-		if (r && err)
-			*err = why;
-		return r ? wrap(err, "failed to create %s", spec->kind) : 0;
-	}
 	if (container_has(call, &taken, err))
 		return -err->errnum;
 	if (taken)
-		return fail(err, EEXIST,
-			    "failed to create %s: the container has an interface %s already",
-			    spec->kind, ifname);
-	if (create_renamed(call, parent, spec, err))
-		return wrap(err, "failed to create %s", spec->kind);
-	return 0;
+		return fail(err, EEXIST, "the container has an interface %s already",
+			    call->request->ifname);
+	r = create_renamed(call, parent, spec, err);
+	if (r == -EEXIST)
+		*err = *why;
+	return r;
+}
+
+int device_create_link(struct device_call *call, struct netlink *parent,
+		       const struct link_spec *spec, struct error *err)
+{
+	struct error why = { 0 };
+	int r = create_as(call, parent, spec, call->request->ifname, &why);
+
+	if (r == -EOPNOTSUPP && link_kind_probe(parent, spec->kind, err))
+		return -err->errnum;
+	if (r == -EEXIST)
+		r = create_again(call, parent, spec, &why, err);
+	else
+		*err = why;
+	return r ? wrap(err, "failed to create %s", spec->kind) : 0;
 }
 
 /* ---- ADD ---- */
@@ -163,7 +167,9 @@ static int find_addresses(const struct device *device, const struct cni_request 
 		result->routes = prev.routes;
 	}
 	if (device->needs_ipam && result->ips.n == 0)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s", device->needs_ipam);
+		return cni_fail(err, CNI_INVALID_CONFIG,
+				"ipam.type names the plugin that gives out addresses", "%s",
+				device->needs_ipam);
 	return 0;
 }
 
@@ -181,8 +187,9 @@ static int configure(struct adding *adding, const struct cni_result *result, str
 			  &(struct link_change){ .what = LINK_SET_ARP_NOTIFY },
 			  "announce the container's addresses");
 	if (result->ips.n)
-		return attachment_configure(&call->a, call->link.index, result,
-					    dad && *(const bool *)(conf + dad - 1), err);
+		return attachment_configure(
+			&call->a, call->link.index, result,
+			dad && *(const bool *)(conf + dad - 1) ? ATTACHMENT_DAD : 0, err);
 	link_queue_change(call->a.container, call->link.index, NULL,
 			  &(struct link_change){ .what = LINK_SET_UP, .up = true },
 			  "set the container's interface up");
