@@ -13,8 +13,11 @@
 #include "describe/applet.h"
 #include "kernel/addr.h"
 #include "kernel/route.h"
+#include "kernel/sysctl.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
 
 enum { HOST_UP_TIMEOUT_MS = 2550, CONTAINER_INTERFACE = 1 };
 
@@ -132,12 +135,28 @@ static struct route host_route(const struct ip *address, int index)
 	};
 }
 
+/* What is forwarded to an IPv6 address waits for a link-local one to ask from (RFC 4861, 7.2.2): it need not be checked
+ * for duplicates on a wire with two ends. */
+static void skip_dad(const struct ptp_add *add)
+{
+	char sysctl[64];
+
+	snprintf(sysctl, sizeof(sysctl), "net/ipv6/conf/%s/accept_dad", add->port.name);
+	list_each(ip, &add->result->ips) {
+		if (ip->address.ip.family != AF_INET6)
+			continue;
+		sysctl_try(sysctl, "0");
+		return;
+	}
+}
+
 /* Several addresses may have one gateway. A route to the same address is one that a lost container left behind. */
 static int add_host(struct ptp_add *add, struct error *err)
 {
 	struct netlink *host = add->a.host;
 	struct link seen;
 
+	skip_dad(add);
 	link_queue_change(host, add->port.index, NULL,
 			  &(struct link_change){ .what = LINK_SET_UP, .up = true },
 			  "set the host's interface up");
