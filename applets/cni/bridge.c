@@ -8,15 +8,14 @@
  */
 #include "base/undo.h"
 #include "cni/attachment.h"
-#include "cni/delegate.h"
+#include "cni/ipam.h"
+#include "cni/masq.h"
 #include "cni/plugin.h"
 #include "cni/trunk.h"
 #include "cni/veth.h"
 #include "describe/applet.h"
-#include "firewall/firewall.h"
 #include "kernel/addr.h"
 #include "kernel/bridge.h"
-#include "kernel/sysctl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,8 +25,7 @@ enum { PORT_UP_TIMEOUT_MS = 2550, BRIDGE_ATTEMPTS = 3 };
 struct bridge_conf {
 	char bridge[16];
 	bool is_gateway, is_default_gateway, force_address;
-	bool ip_masq;
-	const char *ip_masq_backend;
+	struct masq_conf masq;
 	int mtu;
 	bool hairpin_mode, promisc_mode;
 	int vlan;
@@ -45,7 +43,6 @@ struct bridge_conf {
 	/* settled by validate: */
 	struct mac mac;
 	uint8_t trunk[VLAN_MAP_SIZE];
-	enum firewall_backend masq_backend;
 };
 
 #define MTU_MIN      68 /* the least of an Ethernet device, and of IPv4 (RFC 791) */
@@ -72,10 +69,7 @@ static const struct field fields[] = {
 	  .help = "the same, and add default routes through it" },
 	{ "forceAddress", FIELD_BOOL, CONF(force_address),
 	  .help = "replace a conflicting address of the bridge instead of failing" },
-	{ "ipMasq", FIELD_BOOL, CONF(ip_masq),
-	  .help = "masquerade what leaves the container's subnet" },
-	{ "ipMasqBackend", FIELD_STRING, CONF(ip_masq_backend),
-	  .help = "iptables or nftables; unset: iptables where it is usable" },
+	MASQ_FIELDS(struct bridge_conf, masq),
 	{ "mtu", FIELD_INT, CONF(mtu), .max = 65535,
 	  .help = "MTU of bridge and veth pair; 0 = the kernel's default" },
 	{ "hairpinMode", FIELD_BOOL, CONF(hairpin_mode),
@@ -103,7 +97,7 @@ static const struct field fields[] = {
 };
 
 /* What DEL and GC need to know: a mistake elsewhere must not keep an attachment from being removed. */
-static const struct field del_fields[] = { { "ipMasq", FIELD_BOOL, CONF(ip_masq) },
+static const struct field del_fields[] = { MASQ_DEL_FIELDS(struct bridge_conf, masq),
 					   { "macspoofchk", FIELD_BOOL, CONF(mac_spoof_check) },
 					   FIELDS_END };
 
@@ -114,34 +108,17 @@ static const struct bridge_conf defaults = {
 
 /* ---- validation: pure ---- */
 
-struct bridge_args {
-	struct mac mac;
-};
-static const struct field bridge_args_fields[] = {
-	{ "MAC", FIELD_MAC, offsetof(struct bridge_args, mac),
-	  .help = "MAC address of the container's interface" },
-	FIELDS_END
-};
-
 /* CNI_ARGS MAC, then args.cni.mac, then runtimeConfig.mac: the later wins. */
 static int settle_mac(const struct cni_request *request, struct bridge_conf *conf,
 		      struct error *err)
 {
-	struct bridge_args args = { 0 };
-
-	if (request_args(request, bridge_args_fields, &args, err))
+	if (request_mac_arg(request, &conf->mac, err))
 		return -err->errnum;
-	conf->mac = args.mac;
 	if (conf->args.cni.mac.set)
 		conf->mac = conf->args.cni.mac;
 	if (conf->runtime_config.mac.set)
 		conf->mac = conf->runtime_config.mac;
 	return 0;
-}
-
-static bool has_ipam(const struct cni_request *request)
-{
-	return request->common.ipam.type && request->common.ipam.type[0];
 }
 
 static int bridge_validate(const struct cni_request *request, void *data, struct error *err)
@@ -162,14 +139,14 @@ static int bridge_validate(const struct cni_request *request, void *data, struct
 				 MTU_MIN);
 	if (trunk_map(&conf->vlan_trunk, conf->trunk, err))
 		return -err->errnum;
-	if (conf->disable_container_interface && has_ipam(request))
+	if (conf->disable_container_interface && ipam_has(request))
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
 				 "cannot use IPAM when DisableContainerInterface flag is set");
 	if (conf->hairpin_mode && conf->promisc_mode)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
 				 "cannot set hairpin mode and promiscuous mode at the same time");
 	conf->is_gateway |= conf->is_default_gateway;
-	if (conf->ip_masq && firewall_choose(conf->ip_masq_backend, &conf->masq_backend, err))
+	if (masq_validate(&conf->masq, err))
 		return -err->errnum;
 	return settle_mac(request, conf, err);
 }
@@ -193,13 +170,6 @@ static void bridge_add_leave(struct bridge_add *add)
 	bridge_use_end(&add->use);
 }
 
-static int undo_reserve(void *arg, struct error *err)
-{
-	struct bridge_add *add = arg;
-
-	return delegate_call(add->request, CNI_DEL, add->request->common.ipam.type, NULL, err);
-}
-
 static int undo_port(void *arg, struct error *err)
 {
 	struct bridge_add *add = arg;
@@ -214,13 +184,6 @@ static int undo_spoof_check(void *arg, struct error *err)
 	return spoof_check_del(&add->a.owner, err);
 }
 
-static int undo_masquerade(void *arg, struct error *err)
-{
-	struct bridge_add *add = arg;
-
-	return masquerade_del(&add->a.owner, err);
-}
-
 static int undo_bridge(void *arg, struct error *err)
 {
 	struct bridge_add *add = arg;
@@ -233,21 +196,6 @@ static int undo_gateway(void *arg, struct error *err)
 	struct bridge_add *add = arg;
 
 	return bridge_undo_gateway(add->a.host, &add->use, add->port.index, err);
-}
-
-static int add_reserve(struct bridge_add *add, struct error *err)
-{
-	struct cni_request *request = add->request;
-
-	if (!has_ipam(request))
-		return 0;
-	undo_push(&add->undo, undo_reserve, add, "release the addresses");
-	if (delegate_call(request, CNI_ADD, request->common.ipam.type, add->result, err))
-		return -err->errnum;
-	if (add->result->ips.n == 0)
-		return fail(err, ENODATA, "IPAM plugin returned missing IP config");
-	add->result->interfaces.n = 0;
-	return 0;
 }
 
 static bool uses_vlans(const struct bridge_conf *conf)
@@ -304,12 +252,9 @@ static int port_options(struct bridge_add *add, struct error *err)
 	struct link_port options = { .hairpin = conf->hairpin_mode,
 				     .isolated = conf->port_isolation };
 	struct bridge_vlans vlans = port_vlans(conf);
-	char sysctl[64];
 
 	if (bridge_settle_mac(add->a.host, &add->use, err))
 		return -err->errnum;
-	snprintf(sysctl, sizeof(sysctl), "net/ipv6/conf/%s/accept_ra", add->port.name);
-	sysctl_try(sysctl, "0");
 	if (options.hairpin || options.isolated) {
 		link_queue_port(add->a.host, add->port.name, &options);
 		if (netlink_commit(add->a.host, err))
@@ -351,28 +296,15 @@ static int add_container(struct bridge_add *add, struct error *err)
 	};
 	if (conf->disable_container_interface)
 		return 0;
-	if (has_ipam(add->request)) {
+	if (ipam_has(add->request)) {
 		attachment_settle(result, 2, conf->is_gateway, conf->is_default_gateway, arena);
-		return attachment_configure(&add->a, add->port.peer, result, conf->enable_dad, err);
+		return attachment_configure(&add->a, add->port.peer, result,
+					    conf->enable_dad ? ATTACHMENT_DAD : 0, err);
 	}
 	link_queue_change(add->a.container, add->port.peer, NULL,
 			  &(struct link_change){ .what = LINK_SET_UP, .up = true },
 			  "set the container's interface up");
 	return netlink_commit(add->a.container, err);
-}
-
-static int add_masquerade(struct bridge_add *add, struct error *err)
-{
-	struct cidr *addresses;
-	size_t n = 0;
-
-	if (!add->conf->ip_masq || !has_ipam(add->request))
-		return 0;
-	addresses = arena_alloc(add->request->arena, add->result->ips.n * sizeof(*addresses));
-	list_each(ip, &add->result->ips)
-		addresses[n++] = ip->address;
-	undo_push(&add->undo, undo_masquerade, add, "remove the masquerade rules");
-	return masquerade_add(add->conf->masq_backend, &add->a.owner, addresses, n, err);
 }
 
 /* With a VLAN the bridge itself is not in it: its gateway is an interface of its own. */
@@ -405,7 +337,7 @@ static int vlan_gateway(struct bridge_add *add, struct error *err)
 
 static int add_gateway(struct bridge_add *add, struct error *err)
 {
-	if (!add->conf->is_gateway || !has_ipam(add->request))
+	if (!add->conf->is_gateway || !ipam_has(add->request))
 		return 0;
 	undo_push(&add->undo, undo_gateway, add, "remove the gateway");
 	if (add->conf->vlan && vlan_gateway(add, err))
@@ -438,7 +370,7 @@ static int add_finish(struct bridge_add *add, struct error *err)
 		return wrap(err, "bridge port in error state: %s", add->port.name);
 	}
 	add->result->interfaces.items[0].mac = bridge.mac;
-	if (has_ipam(add->request))
+	if (ipam_has(add->request))
 		attachment_announce(&add->a, add->port.peer, &add->conf->mac);
 	return 0;
 }
@@ -457,14 +389,15 @@ static int bridge_add(struct cni_request *request, void *conf, struct cni_result
 	if (!add.conf->mac.set)
 		add.conf->mac = mac_random();
 	if (attachment_open(&add.a, request, err) || bridge_use_begin(&add.use, err) ||
-	    add_reserve(&add, err))
+	    ipam_reserve(request, &add.undo, result, err))
 		return -err->errnum;
 	undo_push(&add.undo, undo_bridge, &add, "remove the bridge");
 	if (add_port(&add, err))
 		return -err->errnum;
 	undo_push(&add.undo, undo_port, &add, "remove the veth pair");
 	if (port_options(&add, err) || add_spoof_check(&add, err) || add_container(&add, err) ||
-	    add_masquerade(&add, err) || add_gateway(&add, err) || add_finish(&add, err))
+	    masq_add(&add.conf->masq, request, result, &add.undo, err) || add_gateway(&add, err) ||
+	    add_finish(&add, err))
 		return -err->errnum;
 	if (!cni_dns_empty(&request->common.dns))
 		result->dns = request->common.dns;
@@ -473,13 +406,6 @@ static int bridge_add(struct cni_request *request, void *conf, struct cni_result
 }
 
 /* ---- DEL, CHECK, GC, STATUS ---- */
-
-/* Add a failure, if it was one, and make room for the next. */
-static void join(struct error *err, struct error *later)
-{
-	error_join(err, later);
-	*later = (struct error){ 0 };
-}
 
 /* Everything is tried, whatever fails; the link goes first, so that a released address is not used twice. */
 static int bridge_del(struct cni_request *request, void *data, struct error *err)
@@ -490,19 +416,17 @@ static int bridge_del(struct cni_request *request, void *data, struct error *err
 	bool found = false;
 
 	(void)!attachment_remove(request, &found, &one);
-	join(err, &one);
+	error_move(err, &one);
 	if (!found)
 		(void)!veth_delete_derived(&owner, &one);
-	join(err, &one);
-	if (has_ipam(request))
-		(void)!delegate_call(request, CNI_DEL, request->common.ipam.type, NULL, &one);
-	join(err, &one);
+	error_move(err, &one);
+	(void)!ipam_release(request, &one);
+	error_move(err, &one);
 	if (conf->mac_spoof_check)
 		(void)!spoof_check_del(&owner, &one);
-	join(err, &one);
-	if (conf->ip_masq)
-		(void)!masquerade_del(&owner, &one);
-	join(err, &one);
+	error_move(err, &one);
+	(void)!masq_del(&conf->masq, request, &one);
+	error_move(err, &one);
 	return -err->errnum;
 }
 
@@ -523,13 +447,8 @@ static int check_rules(struct cni_request *request, const struct bridge_conf *co
 		       const struct cni_result *prev, struct error *err)
 {
 	struct owner owner = request_owner(request);
-	struct cidr addresses[BRIDGE_ADDRESSES_MAX];
-	size_t n = 0;
 
-	list_each(ip, &prev->ips)
-		if (n < ARRAY_SIZE(addresses))
-			addresses[n++] = ip->address;
-	if (conf->ip_masq && has_ipam(request) && masquerade_check(&owner, addresses, n, err))
+	if (masq_check(&conf->masq, request, prev, err))
 		return -err->errnum;
 	return conf->mac_spoof_check ? spoof_check_check(&owner, err) : 0;
 }
@@ -543,8 +462,7 @@ static int bridge_check(struct cni_request *request, void *data, struct error *e
 
 	if (attachment_open(&a, request, err))
 		return -err->errnum;
-	if (has_ipam(request) &&
-	    delegate_call(request, CNI_CHECK, request->common.ipam.type, NULL, err))
+	if (ipam_check(request, err))
 		return -err->errnum;
 	if (!request->common.prev_result)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "Required prevResult missing");
@@ -562,23 +480,19 @@ static int bridge_gc(struct cni_request *request, void *data, struct error *err)
 	struct bridge_conf *conf = data;
 	struct error one = { 0 };
 
-	if (has_ipam(request))
-		(void)!delegate_call(request, CNI_GC, request->common.ipam.type, NULL, &one);
-	join(err, &one);
-	if (conf->ip_masq)
-		(void)!masquerade_gc(request->common.name, &request->common.attachments, &one);
-	join(err, &one);
+	(void)!ipam_gc(request, &one);
+	error_move(err, &one);
+	(void)!masq_gc(&conf->masq, request, &one);
+	error_move(err, &one);
 	if (conf->mac_spoof_check)
 		(void)!spoof_check_gc(&request->common.attachments, &one);
-	join(err, &one);
+	error_move(err, &one);
 	return -err->errnum;
 }
 
 static int bridge_status(struct cni_request *request, void *conf unused, struct error *err)
 {
-	return has_ipam(request)
-		       ? delegate_call(request, CNI_STATUS, request->common.ipam.type, NULL, err)
-		       : 0;
+	return ipam_status(request, err);
 }
 
 static const struct cni_plugin plugin = {

@@ -155,8 +155,32 @@ static void queue_routes(struct attachment *a, int index, const struct cni_resul
 	}
 }
 
+/* As the reference has them: both with the address as source, so that it is used for what lies beyond, too. */
+static void queue_gateways(struct attachment *a, int index, const struct cni_result *result)
+{
+	list_each(ip, &result->ips) {
+		const struct route gateway = {
+			.dst = cidr_host(&ip->gateway),
+			.src = ip->address.ip,
+			.oif = index,
+			.scope = ROUTE_SCOPE_LINK,
+		};
+		const struct route subnet = {
+			.dst = cidr_network(&ip->address),
+			.gw = ip->gateway,
+			.src = ip->address.ip,
+			.oif = index,
+			.scope = ROUTE_SCOPE_GLOBAL,
+		};
+
+		route_queue_add(a->container, &gateway, ROUTE_APPEND);
+		if (subnet.dst.prefix < ip_bits(&ip->gateway)) /* a single address has no subnet */
+			route_queue_add(a->container, &subnet, ROUTE_APPEND);
+	}
+}
+
 static int queue_addresses(struct attachment *a, int index, const struct cni_result *result,
-			   bool dad, struct error *err)
+			   unsigned how, struct error *err)
 {
 	const char *ifname = a->request->ifname;
 	char text[CIDR_TEXT_SIZE];
@@ -169,7 +193,9 @@ static int queue_addresses(struct attachment *a, int index, const struct cni_res
 			return fail(err, EINVAL,
 				    "failed to add IP addr %s to \"%s\": invalid interface index",
 				    cidr_format(&ip->address, text), ifname);
-		addr_queue_add(a->container, index, ifname, &ip->address, dad);
+		addr_queue_add(a->container, index, ifname, &ip->address,
+			       (how & ATTACHMENT_DAD ? ADDR_QUEUE_DAD : 0) |
+				       (how & ATTACHMENT_POINT_TO_POINT ? ADDR_QUEUE_NO_ROUTE : 0));
 	}
 	link_queue_change(
 		a->container, index, NULL,
@@ -225,16 +251,17 @@ static int wait_for_dad(struct attachment *a, int index, struct error *err)
 		    a->request->ifname);
 }
 
-int attachment_configure(struct attachment *a, int index, const struct cni_result *result, bool dad,
-			 struct error *err)
+int attachment_configure(struct attachment *a, int index, const struct cni_result *result,
+			 unsigned how, struct error *err)
 {
 	unsigned families = result_families(result);
+	bool dad = how & ATTACHMENT_DAD;
 
 	if (result->interfaces.n == 0)
 		return fail(err, EINVAL, "no interfaces to configure");
 	if (apply_sysctls(a, families, dad, err))
 		return -err->errnum;
-	if (queue_addresses(a, index, result, dad, err)) {
+	if (queue_addresses(a, index, result, how, err)) {
 		netlink_discard(a->container);
 		return -err->errnum;
 	}
@@ -242,6 +269,8 @@ int attachment_configure(struct attachment *a, int index, const struct cni_resul
 		if (netlink_commit(a->container, err) || wait_for_dad(a, index, err))
 			return -err->errnum;
 	}
+	if (how & ATTACHMENT_POINT_TO_POINT)
+		queue_gateways(a, index, result);
 	queue_routes(a, index, result);
 	return netlink_commit(a->container, err);
 }

@@ -18,8 +18,7 @@ const struct cni_interface *attachment_interface(const struct cni_result *result
 	return NULL;
 }
 
-/* prevResult is the final result of the chain: addresses of other interfaces are not ours to check. */
-static bool is_ours(const struct cni_result *prev, const struct cni_ip *ip, const char *ifname)
+bool attachment_owns(const struct cni_result *prev, const struct cni_ip *ip, const char *ifname)
 {
 	if (!ip->has_interface)
 		return true;
@@ -56,7 +55,7 @@ static int check_addresses(const struct cni_result *prev, const char *ifname, co
 	list_each(ip, &prev->ips) {
 		struct cidr network = cidr_network(&ip->address);
 
-		if (!is_ours(prev, ip, ifname))
+		if (!attachment_owns(prev, ip, ifname))
 			continue;
 		if (!addrs_have(addrs, &ip->address))
 			return fail(err, ENOENT, "Failed to match addr %s on interface %s",

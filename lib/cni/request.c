@@ -362,6 +362,16 @@ int request_args(const struct cni_request *request, const struct field *fields, 
 	return 0;
 }
 
+int request_mac_arg(const struct cni_request *request, struct mac *mac, struct error *err)
+{
+	static const struct field mac_fields[] = {
+		{ "MAC", FIELD_MAC, 0, .help = "MAC address of the container's interface" },
+		FIELDS_END
+	};
+
+	return request_args(request, mac_fields, mac, err);
+}
+
 int request_prev_result(const struct cni_request *request, struct cni_result *result,
 			struct error *err)
 {

@@ -75,6 +75,9 @@ struct owner request_owner(const struct cni_request *request);
  * defaults. */
 int request_args(const struct cni_request *request, const struct field *fields, void *out,
 		 struct error *err) must_check;
+/* The same for plugins whose only argument is MAC; *mac stays when it is not given. */
+int request_mac_arg(const struct cni_request *request, struct mac *mac,
+		    struct error *err) must_check;
 /* prevResult decoded; -ENOENT without error text when absent. */
 int request_prev_result(const struct cni_request *request, struct cni_result *result,
 			struct error *err) must_check;

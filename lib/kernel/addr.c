@@ -40,16 +40,21 @@ static struct nl_msg *start(struct netlink *nl, int type, int flags, int index,
 }
 
 void addr_queue_add(struct netlink *nl, int index, const char *name, const struct cidr *cidr,
-		    bool dad)
+		    unsigned how)
 {
+	uint32_t flags = 0;
 	struct nl_msg *msg =
 		start(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, cidr, "add", "to", name);
 	struct ip broadcast = cidr_last(cidr);
 
 	if (cidr->ip.family == AF_INET && cidr->prefix < 31)
 		put_ip(msg, IFA_BROADCAST, &broadcast);
-	if (cidr->ip.family == AF_INET6 && !dad)
-		nla_put_u32(msg, IFA_FLAGS, IFA_F_NODAD);
+	if (cidr->ip.family == AF_INET6 && !(how & ADDR_QUEUE_DAD))
+		flags |= IFA_F_NODAD;
+	if (how & ADDR_QUEUE_NO_ROUTE)
+		flags |= IFA_F_NOPREFIXROUTE;
+	if (flags)
+		nla_put_u32(msg, IFA_FLAGS, flags);
 }
 
 void addr_queue_del(struct netlink *nl, int index, const char *name, const struct cidr *cidr)

@@ -17,10 +17,13 @@ struct addr {
 
 typedef LIST(struct addr) addrs_t;
 
-/* Queue an exclusive add; IPv4 gets the broadcast address for prefixes below 31; IPv6 is added without duplicate
- * address detection unless dad is set. */
+enum addr_how {
+	ADDR_QUEUE_DAD = 1 << 0,      /* IPv6: with duplicate address detection */
+	ADDR_QUEUE_NO_ROUTE = 1 << 1, /* the kernel adds no route to its subnet */
+};
+/* Queue an exclusive add; IPv4 gets the broadcast address for prefixes below 31. */
 void addr_queue_add(struct netlink *nl, int index, const char *name, const struct cidr *cidr,
-		    bool dad);
+		    unsigned how);
 void addr_queue_del(struct netlink *nl, int index, const char *name, const struct cidr *cidr);
 /* Addresses of one link (index 0 = all), family 0 = both; filtered in the kernel. */
 int addr_list(struct netlink *nl, int family, int index, struct arena *arena, addrs_t *addrs,

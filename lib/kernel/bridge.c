@@ -169,7 +169,7 @@ int bridge_address(struct netlink *nl, struct bridge_use *use, const struct cidr
 		netlink_discard(nl);
 		return -err->errnum;
 	}
-	addr_queue_add(nl, device->index, device->name, address, false);
+	addr_queue_add(nl, device->index, device->name, address, 0);
 	netlink_tolerate(nl, EEXIST);
 	/* A bridge takes the lowest MAC of its ports unless it was given one: pin what neighbours are about to learn. */
 	link_queue_change(nl, device->index, NULL,
@@ -220,7 +220,7 @@ int bridge_undo_gateway(struct netlink *nl, struct bridge_use *use, int own_port
 		netlink_tolerate(nl, EADDRNOTAVAIL);
 	}
 	for (size_t i = 0; i < use->n_removed; i++) {
-		addr_queue_add(nl, use->gateway.index, use->gateway.name, &use->removed[i], false);
+		addr_queue_add(nl, use->gateway.index, use->gateway.name, &use->removed[i], 0);
 		netlink_tolerate(nl, EEXIST);
 	}
 	return netlink_commit(nl, err);

@@ -6,6 +6,7 @@
 #include "kernel/netlink.h"
 
 #define ROUTE_TABLE_MAIN   254
+#define ROUTE_UNICAST      1 /* type */
 #define ROUTE_SCOPE_GLOBAL 0
 #define ROUTE_SCOPE_LINK   253
 #define ROUTE_SCOPE_HOST   254

@@ -31,6 +31,14 @@ conf() {
 	bridge)
 		base='{"cniVersion": "1.0.0", "name": "tnet", "type": "bridge", "bridge": "cni0", "isGateway": true,
 		       "ipam": {"type": "host-local", "subnet": "10.77.0.0/24"}}' ;;
+	ptp | dummy)
+		base='{"cniVersion": "1.0.0", "name": "tnet", "ipam": {"type": "host-local", "subnet": "10.77.0.0/24"}}' ;;
+	macvlan | ipvlan)
+		base='{"cniVersion": "1.0.0", "name": "tnet", "master": "lan0",
+		       "ipam": {"type": "host-local", "subnet": "10.77.0.0/24"}}' ;;
+	vlan)
+		base='{"cniVersion": "1.0.0", "name": "tnet", "master": "lan0", "vlanId": 5,
+		       "ipam": {"type": "host-local", "subnet": "10.77.0.0/24"}}' ;;
 	host-local)
 		base='{"cniVersion": "1.0.0", "name": "tnet",
 		       "ipam": {"type": "host-local", "subnet": "10.77.0.0/24"}}' ;;
