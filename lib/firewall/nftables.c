@@ -109,6 +109,7 @@ static void add_xt_rule(struct netlink *nl, const struct ruleset *set, const str
 	struct nft_rule *out = begin(nl, set, rule, NULL);
 	const struct match *match;
 
+	nft_xt_rule(out);
 	for (size_t i = 0; i < ARRAY_SIZE(before); i++)
 		if ((match = rule_match(rule, before[i])) && !is_any(match))
 			add_xt_match(out, match);

@@ -223,7 +223,7 @@ static bool read_to(struct reader *reader, const char *word)
 	/* An IPv6 address without brackets is all there is. */
 	if (!bracket && colon && strchr(colon + 1, ':'))
 		len = strlen(word);
-	if (len >= sizeof(text))
+	if (len >= sizeof(text) || (bracket && word[len] != ']'))
 		return false;
 	memcpy(text, word, len);
 	word += len + (word[len] == ']');

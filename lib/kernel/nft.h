@@ -83,6 +83,7 @@ void nft_set_mark(struct nft_rule *rule, uint32_t value, uint32_t bits);
 void nft_counter(struct nft_rule *rule);
 /* As the iptables-nft programs write it: xtables extensions wrapped in expressions. Comment: cut at 255 bytes.
  * base: the port that the first of ports stands for, 0 = none. */
+void nft_xt_rule(struct nft_rule *rule); /* one of these; say so first */
 void nft_xt_interface(struct nft_rule *rule, bool in, enum nft_op op, const char *name);
 void nft_xt_comment(struct nft_rule *rule, const char *comment);
 void nft_xt_port(struct nft_rule *rule, const struct ports *ports);

@@ -14,7 +14,7 @@ struct nft_rule {
 	struct nlattr *expressions;
 	enum nft_family family;
 	int nfproto; /* the address family that an inet rule is restricted to so far, 0 = none */
-	bool xt;     /* holds extensions of xtables */
+	bool xt;     /* in the form of the iptables-nft programs */
 	uint8_t protocol;  /* what they may rely on: the transport protocol, 0 = any */
 	bool not_protocol; /* any but that one */
 	char comment[NFT_COMMENT_MAX + 1];

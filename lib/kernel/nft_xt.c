@@ -18,17 +18,20 @@
 #include <linux/netfilter/xt_sctp.h>
 #include <net/if.h>
 
-/* NFTA_MATCH_* and NFTA_TARGET_* have the same numbers. */
+#define EXTENSION_MAX 512 /* bytes of the largest structure */
+
+/* NFTA_MATCH_* and NFTA_TARGET_* have the same numbers. Structures are filled up with zeros. */
 static void put_extension(struct nft_rule *rule, const char *expression_name, const char *name,
 			  unsigned revision, const void *data, size_t size)
 {
 	struct expression expression = nft_expression_begin(rule, expression_name);
+	uint8_t filled[EXTENSION_MAX] = { 0 };
 
+	memcpy(filled, data, size);
 	nla_put_string(rule->msg, NFTA_MATCH_NAME, name);
 	nla_put_u32(rule->msg, NFTA_MATCH_REV, htonl(revision));
-	nla_put(rule->msg, NFTA_MATCH_INFO, size, data);
+	nla_put(rule->msg, NFTA_MATCH_INFO, XT_ALIGN(size), filled);
 	nft_expression_end(rule, &expression);
-	rule->xt = true;
 }
 
 void nft_xt_comment(struct nft_rule *rule, const char *comment)
@@ -36,7 +39,7 @@ void nft_xt_comment(struct nft_rule *rule, const char *comment)
 	struct xt_comment_info info = { "" };
 
 	memcpy(info.comment, comment, strnlen(comment, sizeof(info.comment) - 1));
-	put_extension(rule, "match", "comment", 0, &info, XT_ALIGN(sizeof(info)));
+	put_extension(rule, "match", "comment", 0, &info, sizeof(info));
 }
 
 void nft_xt_masquerade(struct nft_rule *rule)
@@ -44,13 +47,17 @@ void nft_xt_masquerade(struct nft_rule *rule)
 	union {
 		struct nf_nat_ipv4_multi_range_compat v4;
 		struct nf_nat_range v6;
-		uint8_t bytes[XT_ALIGN(sizeof(struct nf_nat_range))];
-	} info = { .bytes = { 0 } };
+	} info = { .v6 = { 0 } };
 
 	if (rule->family == NFT_IP)
 		info.v4.rangesize = 1;
 	put_extension(rule, "target", "MASQUERADE", 0, &info,
-		      rule->family == NFT_IP ? XT_ALIGN(sizeof(info.v4)) : sizeof(info.bytes));
+		      rule->family == NFT_IP ? sizeof(info.v4) : sizeof(info.v6));
+}
+
+void nft_xt_rule(struct nft_rule *rule)
+{
+	rule->xt = true;
 }
 
 /* A name without its end matches all that begin with it. */
@@ -71,7 +78,7 @@ static void put_sctp(struct nft_rule *rule, const struct ports *ports)
 
 	for (size_t i = 0; i < XT_NUM_SCTP_FLAGS; i++)
 		info.flag_info[i].chunktype = 0xff;
-	put_extension(rule, "match", "sctp", 0, &info, XT_ALIGN(sizeof(info)));
+	put_extension(rule, "match", "sctp", 0, &info, sizeof(info));
 }
 
 /* Needs nft_match_protocol() before it. Of TCP and UDP the ports are matched without an extension. */
@@ -109,14 +116,14 @@ void nft_xt_multiport(struct nft_rule *rule, const struct ports *ports, size_t n
 		info.pflags[info.count - 1] = 1;
 		info.ports[info.count++] = ports[i].last;
 	}
-	put_extension(rule, "match", "multiport", 1, &info, XT_ALIGN(sizeof(info)));
+	put_extension(rule, "match", "multiport", 1, &info, sizeof(info));
 }
 
 void nft_xt_local(struct nft_rule *rule)
 {
 	struct xt_addrtype_info_v1 info = { .dest = XT_ADDRTYPE_LOCAL };
 
-	put_extension(rule, "match", "addrtype", 1, &info, XT_ALIGN(sizeof(info)));
+	put_extension(rule, "match", "addrtype", 1, &info, sizeof(info));
 }
 
 /* States have the same bits as in nf_tables, but for untracked, which is not among ours. */
@@ -125,14 +132,14 @@ void nft_xt_state(struct nft_rule *rule, unsigned states)
 	struct xt_conntrack_mtinfo3 info = { .match_flags = XT_CONNTRACK_STATE,
 					     .state_mask = (uint16_t)states };
 
-	put_extension(rule, "match", "conntrack", 3, &info, XT_ALIGN(sizeof(info)));
+	put_extension(rule, "match", "conntrack", 3, &info, sizeof(info));
 }
 
 void nft_xt_set_mark(struct nft_rule *rule, uint32_t value, uint32_t bits)
 {
 	struct xt_mark_tginfo2 info = { .mark = value, .mask = bits };
 
-	put_extension(rule, "target", "MARK", 2, &info, XT_ALIGN(sizeof(info)));
+	put_extension(rule, "target", "MARK", 2, &info, sizeof(info));
 }
 
 void nft_xt_dnat(struct nft_rule *rule, const struct ip *to, const struct ports *ports,
@@ -149,5 +156,5 @@ void nft_xt_dnat(struct nft_rule *rule, const struct ip *to, const struct ports 
 	info.min_proto.all = htons(ports->first);
 	info.max_proto.all = htons(ports->last);
 	info.base_proto.all = htons(base);
-	put_extension(rule, "target", "DNAT", 2, &info, XT_ALIGN(sizeof(info)));
+	put_extension(rule, "target", "DNAT", 2, &info, sizeof(info));
 }
