@@ -22,6 +22,11 @@ struct cidr {
 	uint8_t prefix;
 };
 
+/* Ports first to last; one port is both. */
+struct ports {
+	uint16_t first, last;
+};
+
 struct mac {
 	bool set;
 	uint8_t bytes[6];
