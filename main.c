@@ -181,6 +181,8 @@ static int run_verb(const struct applet_entry *entry, const struct verb *verb, i
 		.arena = &arena,
 		.terminal = isatty(STDOUT_FILENO),
 		.find_plugin = find_plugin,
+		.applets = applets,
+		.n_applets = ARRAY_SIZE(applets),
 	};
 	void *options = arena_alloc(&arena, verb->size ? verb->size : 1);
 	int r;

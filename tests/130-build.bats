@@ -44,7 +44,7 @@ install_to() { # DESTDIR [--remove]
 	install_to "$dest"
 	assert_eq "a link for each plugin" "$(cd "$dest/opt/cni/bin" && echo *)" \
 		"$("$CNIBOX" list --plain | sed -n 's/^cni //p' | sort | xargs)"
-	assert_eq "to the binary" "$(readlink "$dest/opt/cni/bin/bridge")" /usr/local/bin/cnibox
+	assert_eq "to the binary" "$(readlink "$dest/opt/cni/bin/.cnibox/now/bridge")" /usr/local/bin/cnibox
 	[[ -n ${CNIBOX_SANITIZED:-} ]] || assert "the binary is as small as README says" \
 		test "$(stat -c %s "$dest/usr/local/bin/cnibox")" -lt 1650000
 	assert "it runs" "$dest/usr/local/bin/cnibox" --version

@@ -21,6 +21,8 @@ enum applet_needs {
 	NEEDS_SYS_ADMIN = 1 << 1, /* CAP_SYS_ADMIN: enters namespaces */
 };
 
+struct applet_entry;
+
 /* How an applet was called. run() writes its answer to out, nothing else; main.c prints the error. */
 struct invocation {
 	const char *name; /* "netns", or "netns list" with a verb */
@@ -29,6 +31,8 @@ struct invocation {
 	bool terminal;       /* out is a terminal: colour and progress are allowed */
 	/* Finds a CNI plugin of this binary by name, NULL = none: what delegation in process needs. */
 	const struct cni_plugin *(*find_plugin)(const char *name);
+	const struct applet_entry *applets; /* all of this binary, sorted by name */
+	size_t n_applets;
 };
 
 /* Exit statuses: 0 done, 1 failed, 2 usage. A verb returns 0, a negative errno (status 1, err is printed),

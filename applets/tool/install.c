@@ -1,0 +1,127 @@
+/*
+ * install: turns a CNI plugin folder over to this binary in one step, and back. What it does with the folder is
+ * lib/cni/plugin_dir.c's business; here are the words of a person and the answer.
+ */
+#include "cni/plugin_dir.h"
+#include "describe/applet.h"
+#include "describe/table.h"
+
+#include <errno.h>
+#include <limits.h>
+
+struct options {
+	const char *dir, *binary;
+	bool copy, remove, dry_run, json;
+};
+
+static const struct options defaults = { .dir = "/opt/cni/bin" };
+
+#define OPTION(member) offsetof(struct options, member)
+
+static const struct field fields[] = {
+	{ "dir", FIELD_PATH, OPTION(dir), .help = "folder of CNI plugins" },
+	{ "binary", FIELD_PATH, OPTION(binary),
+	  .help = "where the plugins' links lead to; unset: this program" },
+	{ "copy", FIELD_BOOL, OPTION(copy),
+	  .help = "put a copy of the program into the folder, for one that is mounted elsewhere" },
+	{ "remove", FIELD_BOOL, OPTION(remove), .help = "give the folder back as it was" },
+	{ "dryRun", FIELD_BOOL, OPTION(dry_run), .letter = 'n',
+	  .help = "only say what would be done" },
+	{ "json", FIELD_BOOL, OPTION(json), .letter = 'j', .help = "JSON instead of text" },
+	FIELDS_END
+};
+
+struct row {
+	const char *plugin, *before, *now;
+};
+
+static const struct field row_fields[] = { { "plugin", FIELD_STRING, offsetof(struct row, plugin) },
+					   { "before", FIELD_STRING, offsetof(struct row, before) },
+					   { "now", FIELD_STRING, offsetof(struct row, now) },
+					   FIELDS_END };
+
+static const char *const was_names[] = {
+	[PLUGIN_WAS_ABSENT] = "absent",
+	[PLUGIN_WAS_OURS] = "cnibox",
+	[PLUGIN_WAS_FOREIGN] = "other",
+};
+
+static void print_rows(struct invocation *call, const plugin_dir_rows_t *rows,
+		       const struct options *options)
+{
+	LIST(struct row) shown = { 0 };
+
+	list_each(row, rows)
+		*list_add(call->arena, &shown) = (struct row){
+			.plugin = row->name,
+			.before =
+				options->remove ? was_names[PLUGIN_WAS_OURS] : was_names[row->was],
+			.now = options->remove ? was_names[row->was] : was_names[PLUGIN_WAS_OURS],
+		};
+	table_print(call->out, row_fields, shown.items, shown.n, sizeof(struct row), options->json);
+	if (!rows->n && !options->json)
+		fprintf(call->out, "%s: no plugin there is cnibox's\n", options->dir);
+}
+
+static int own_path(struct arena *arena, const char **path, struct error *err)
+{
+	char text[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", text, sizeof(text) - 1);
+
+	if (len < 0)
+		return fail_errno(err, errno, "find this program's file");
+	text[len] = '\0';
+	*path = arena_strdup(arena, text);
+	return 0;
+}
+
+static int install_run(struct invocation *call, void *options_, struct error *err)
+{
+	struct options *options = options_;
+	struct plugin_dir dir = { .path = options->dir,
+				  .copy = options->copy,
+				  .dry_run = options->dry_run,
+				  .arena = call->arena };
+	plugin_dir_rows_t rows = { 0 };
+	strings_t names = { 0 };
+	int r = 0;
+
+	if (options->binary && *options->binary != '/')
+		return fail(err, USAGE_ERROR, "--binary %s: a path from the root is needed",
+			    options->binary);
+	dir.binary = options->binary;
+	if (!dir.binary && own_path(call->arena, &dir.binary, err))
+		return -err->errnum;
+	for (size_t i = 0; i < call->n_applets; i++)
+		if (call->applets[i].kind == APPLET_CNI)
+			*list_add(call->arena, &names) = call->applets[i].name;
+	if (options->remove)
+		r = plugin_dir_give_back(&dir, &rows, err);
+	else
+		r = plugin_dir_take(&dir, &names, &rows, err);
+	if (r == 0)
+		print_rows(call, &rows, options);
+	return r;
+}
+
+static const struct verb run = {
+	.fields = fields,
+	.size = sizeof(struct options),
+	.defaults = &defaults,
+	.run = install_run,
+};
+
+const struct applet applet_install = {
+	.summary = "turn a CNI plugin folder over to cnibox in one step, and back",
+	.about =
+		"Each plugin that this program has becomes a link in the folder. All of them change hands in one"
+		" rename, while runtimes use the folder: a call finds the old plugins or the new ones, never a mixture"
+		" and never none. What was there is kept, and returns with --remove in the same way. Plugins that this"
+		" program does not have are left alone. Running it again brings a folder up to date, or completes"
+		" what was interrupted.",
+	.example = "cnibox install --dry-run\n"
+		   "cnibox install\n"
+		   "cnibox install --remove\n"
+		   "cnibox install --copy --dir /host/opt/cni/bin   # from inside a container",
+	.run = &run,
+};
