@@ -2,6 +2,7 @@
  * sbr: source based routing (cni-plugins.md, section 2.17). The work is lib/kernel/source_routing; here is which addresses
  * are the interface's, and what there is to remove when the interface is gone already.
  */
+#include "cni/attachment.h"
 #include "cni/inside.h"
 #include "cni/plugin.h"
 #include "describe/applet.h"
@@ -65,7 +66,7 @@ static void sources_of(const struct cni_request *request, const struct sbr_conf 
 		       const struct cni_result *prev, sources_t *sources)
 {
 	list_each(ip, &prev->ips)
-		if (result_ip_is_of(prev, ip, request->ifname))
+		if (attachment_owns(prev, ip, request->ifname))
 			*list_add(request->arena, sources) = (struct source){
 				.address = ip->address,
 				.gateway = gateway_of(conf, ip),
