@@ -121,7 +121,7 @@ static const struct cni_plugin plugin = {
 };
 
 const struct applet applet_ipvlan = {
-	.summary = "put a container into the host's own network, with the host's MAC",
+	.summary = "put a container on the host's network, under the host's MAC",
 	.about =
 		"CNI plugin. For networks that allow one MAC address for each port. In mode l2 neighbours reach the"
 		" container as if it were there; in l3 and l3s the master routes, so that they need a route to it, and"

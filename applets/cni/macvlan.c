@@ -127,7 +127,7 @@ static const struct cni_plugin plugin = {
 };
 
 const struct applet applet_macvlan = {
-	.summary = "put a container into the host's own network, with a MAC of its own",
+	.summary = "put a container on the host's network, under its own MAC",
 	.about =
 		"CNI plugin. The interface shares the master's wire: neighbours there see another machine. Host and"
 		" container do not reach each other through it (the kernel does not pass frames between master and"

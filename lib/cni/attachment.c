@@ -136,13 +136,20 @@ static struct ip gateway_of(const struct cni_result *result, int family)
 	return (struct ip){ 0 };
 }
 
+/* A route that says it is on the link has no gateway. */
+static struct ip next_hop(const struct cni_result *result, const struct cni_route *route)
+{
+	if (route->gw.family || (route->has_scope && route->scope >= ROUTE_SCOPE_LINK))
+		return route->gw;
+	return gateway_of(result, route->dst.ip.family);
+}
+
 static void queue_routes(struct attachment *a, int index, const struct cni_result *result)
 {
 	list_each(route, &result->routes) {
 		struct route wanted = {
 			.dst = cidr_network(&route->dst),
-			.gw = route->gw.family ? route->gw
-					       : gateway_of(result, route->dst.ip.family),
+			.gw = next_hop(result, route),
 			.oif = index,
 			.scope = route->has_scope ? route->scope : -1,
 			.table = route->has_table ? route->table : 0,

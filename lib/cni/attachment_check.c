@@ -18,12 +18,20 @@ const struct cni_interface *attachment_interface(const struct cni_result *result
 	return NULL;
 }
 
+/* An interface of the host may have the same name; but not every plugin says which of them are in the container. */
 bool attachment_owns(const struct cni_result *prev, const struct cni_ip *ip, const char *ifname)
 {
+	const struct cni_interface *interface;
+
 	if (!ip->has_interface)
 		return true;
-	return ip->interface >= 0 && (size_t)ip->interface < prev->interfaces.n &&
-	       streq(prev->interfaces.items[ip->interface].name, ifname);
+	if (ip->interface < 0 || (size_t)ip->interface >= prev->interfaces.n)
+		return false;
+	interface = &prev->interfaces.items[ip->interface];
+	if (!streq(interface->name, ifname))
+		return false;
+	return (interface->sandbox && *interface->sandbox) ||
+	       !attachment_interface(prev, ifname, true);
 }
 
 static bool addrs_have(const addrs_t *addrs, const struct cidr *wanted)

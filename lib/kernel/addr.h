@@ -10,6 +10,8 @@ struct addr {
 	struct cidr cidr;
 	uint8_t scope;  /* RT_SCOPE_* */
 	uint32_t flags; /* IFA_F_* */
+	/* The kernel's own words, by addr_records() (in its arena): whatever we know of the address, and the rest. */
+	const struct nlmsghdr *record;
 };
 #define ADDR_NODAD     0x02u
 #define ADDR_DADFAILED 0x08u
@@ -28,5 +30,11 @@ void addr_queue_del(struct netlink *nl, int index, const char *name, const struc
 /* Addresses of one link (index 0 = all), family 0 = both; filtered in the kernel. */
 int addr_list(struct netlink *nl, int family, int index, struct arena *arena, addrs_t *addrs,
 	      struct error *err) must_check;
+/* The same with their records. */
+int addr_records(struct netlink *nl, int family, int index, struct arena *arena, addrs_t *addrs,
+		 struct error *err) must_check;
+/* By its record: add the address again where it is missing, as it was (time to live, peer, metric); without duplicate
+ * address detection, unless that was still going on. With replace: change the one that is there, if it is. */
+void addr_queue_again(struct netlink *nl, const struct addr *addr, const char *name, bool replace);
 
 #endif

@@ -23,9 +23,10 @@ struct link {
 	int promiscuity;
 	int txqlen;
 	char alias[256];
-	int mode;     /* of macvlan (MACVLAN_MODE_*) and ipvlan (IPVLAN_MODE_*) */
-	int vlan;     /* id of a vlan link */
-	bool is_port; /* of a bridge: the members below are valid */
+	int mode;       /* of macvlan (MACVLAN_MODE_*) and ipvlan (IPVLAN_MODE_*) */
+	int vlan;       /* id of a vlan link */
+	uint32_t table; /* of a vrf link */
+	bool is_port;   /* of a bridge: the members below are valid */
 	bool hairpin;
 	bool isolated;
 	uint8_t port_state;  /* BR_STATE_* */
@@ -60,6 +61,7 @@ struct link_spec {
 	int mode; /* macvlan, ipvlan: LINK_MACVLAN_*, LINK_IPVLAN_* */
 	uint32_t queue_len; /* macvlan: broadcast queue, 0 = the kernel's default (1000) */
 	int vlan;           /* vlan: its id */
+	uint32_t table;     /* vrf: its routing table */
 };
 
 /* Modes, the kernel's numbers. */

@@ -79,6 +79,19 @@ static void read_vlan(const struct nlattr *data, struct link *link)
 	link->vlan = attr_u16(attrs[IFLA_VLAN_ID], 0);
 }
 
+static void fill_vrf(struct nl_msg *msg, const struct link_spec *spec)
+{
+	nla_put_u32(msg, IFLA_VRF_TABLE, spec->table);
+}
+
+static void read_vrf(const struct nlattr *data, struct link *link)
+{
+	struct nlattr *attrs[IFLA_VRF_MAX + 1];
+
+	netlink_parse_nested(data, attrs, IFLA_VRF_MAX);
+	link->table = attr_u32(attrs[IFLA_VRF_TABLE], 0);
+}
+
 /*
  * The peer is a link message of its own inside. It stays down: the kernel refuses a peer with IFF_UP
  * ("Transport endpoint is not connected"). An index is not asked for, since the kernel honours that only when
@@ -109,6 +122,7 @@ static const struct kind kinds[] = {
 	{ "macvlan", fill_macvlan, read_macvlan },
 	{ "ipvlan",  fill_ipvlan,  read_ipvlan },
 	{ "vlan",    fill_vlan,    read_vlan, "8021q" },
+	{ "vrf",     fill_vrf,     read_vrf },
 };
 /* clang-format on */
 
