@@ -519,17 +519,28 @@ static int check_vlans(struct attachment *a, const struct bridge_conf *conf,
 	return 0;
 }
 
+struct addresses {
+	struct cidr items[BRIDGE_ADDRESSES_MAX];
+	size_t n;
+};
+
+static struct addresses prev_addresses(const struct cni_result *prev)
+{
+	struct addresses addresses = { 0 };
+
+	list_each(ip, &prev->ips)
+		if (addresses.n < ARRAY_SIZE(addresses.items))
+			addresses.items[addresses.n++] = ip->address;
+	return addresses;
+}
+
 static int check_rules(struct cni_request *request, const struct bridge_conf *conf,
 		       const struct cni_result *prev, struct error *err)
 {
 	struct owner owner = request_owner(request);
-	struct cidr addresses[BRIDGE_ADDRESSES_MAX];
-	size_t n = 0;
+	struct addresses all = prev_addresses(prev);
 
-	list_each(ip, &prev->ips)
-		if (n < ARRAY_SIZE(addresses))
-			addresses[n++] = ip->address;
-	if (conf->ip_masq && has_ipam(request) && masquerade_check(&owner, addresses, n, err))
+	if (conf->ip_masq && has_ipam(request) && masquerade_check(&owner, all.items, all.n, err))
 		return -err->errnum;
 	return conf->mac_spoof_check ? spoof_check_check(&owner, err) : 0;
 }
@@ -581,6 +592,44 @@ static int bridge_status(struct cni_request *request, void *conf unused, struct 
 		       : 0;
 }
 
+/* Half of the rules may be there: they go first. The MAC is what the chain settled on, not what the container has made
+ * of it since. */
+static int restore_spoof_check(struct attachment *a, const struct cni_result *prev,
+			       struct error *err)
+{
+	const struct cni_interface *made = attachment_interface(prev, a->request->ifname, true);
+	struct link container, port;
+
+	if (spoof_check_check(&a->owner, NULL) == 0)
+		return 0;
+	if (link_get(a->container, a->request->ifname, &container, err) ||
+	    link_get_index(a->host, container.peer, &port, err))
+		return wrap(err, "host end of %s", a->request->ifname);
+	if (spoof_check_del(&a->owner, err))
+		return -err->errnum;
+	return spoof_check_add(&a->owner, port.name,
+			       made && made->mac.set ? &made->mac : &container.mac, err);
+}
+
+static int bridge_restore(struct cni_request *request, void *data, struct error *err)
+{
+	struct bridge_conf *conf = data;
+	struct attachment a auto_attachment = { .netns = -1 };
+	struct cni_result prev = { 0 };
+	struct addresses all;
+
+	if (!request->common.prev_result)
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "Required prevResult missing");
+	if (request_prev_result(request, &prev, err) || attachment_open(&a, request, err))
+		return -err->errnum;
+	all = prev_addresses(&prev);
+	if (conf->ip_masq && has_ipam(request) &&
+	    masquerade_check(&a.owner, all.items, all.n, NULL) &&
+	    masquerade_add(conf->masq_backend, &a.owner, all.items, all.n, err))
+		return -err->errnum;
+	return conf->mac_spoof_check ? restore_spoof_check(&a, &prev, err) : 0;
+}
+
 static const struct cni_plugin plugin = {
 	.fields = fields,
 	.del_fields = del_fields,
@@ -593,6 +642,7 @@ static const struct cni_plugin plugin = {
 	.check = bridge_check,
 	.gc = bridge_gc,
 	.status = bridge_status,
+	.restore = bridge_restore,
 };
 
 const struct applet applet_bridge = {
