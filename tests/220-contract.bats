@@ -190,7 +190,9 @@ shape() {
 		if [[ $type == loopback ]]; then
 			assert_eq "a plugin that does not read them takes anything" "$status" 0
 		else
-			refused 4 "ARGS: unknown args [$(sed 's/[^;]*/"&"/g; s/;/ /g' <<<"$pod")]"
+			delegate='' # flannel says, as the reference, that it was another one who refused
+			[[ $type != flannel ]] || delegate='failed to delegate add: '
+			refused 4 "${delegate}ARGS: unknown args [$(sed 's/[^;]*/"&"/g; s/;/ /g' <<<"$pod")]"
 		fi
 	done
 	while IFS='~' read -r args message; do

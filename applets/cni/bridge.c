@@ -495,6 +495,40 @@ static int bridge_status(struct cni_request *request, void *conf unused, struct 
 	return ipam_status(request, err);
 }
 
+/* Half of the rules may be there: they go first. The MAC is what the chain settled on, not what the container has made
+ * of it since. */
+static int restore_spoof_check(struct attachment *a, const struct cni_result *prev,
+			       struct error *err)
+{
+	const struct cni_interface *made = attachment_interface(prev, a->request->ifname, true);
+	struct link container, port;
+
+	if (spoof_check_check(&a->owner, NULL) == 0)
+		return 0;
+	if (link_get(a->container, a->request->ifname, &container, err) ||
+	    link_get_index(a->host, container.peer, &port, err))
+		return wrap(err, "host end of %s", a->request->ifname);
+	if (spoof_check_del(&a->owner, err))
+		return -err->errnum;
+	return spoof_check_add(&a->owner, port.name,
+			       made && made->mac.set ? &made->mac : &container.mac, err);
+}
+
+static int bridge_restore(struct cni_request *request, void *data, struct error *err)
+{
+	struct bridge_conf *conf = data;
+	struct attachment a auto_attachment = { .netns = -1 };
+	struct cni_result prev = { 0 };
+
+	if (!request->common.prev_result)
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "Required prevResult missing");
+	if (request_prev_result(request, &prev, err) || attachment_open(&a, request, err))
+		return -err->errnum;
+	if (masq_restore(&conf->masq, request, err))
+		return -err->errnum;
+	return conf->mac_spoof_check ? restore_spoof_check(&a, &prev, err) : 0;
+}
+
 static const struct cni_plugin plugin = {
 	.fields = fields,
 	.del_fields = del_fields,
@@ -507,6 +541,7 @@ static const struct cni_plugin plugin = {
 	.check = bridge_check,
 	.gc = bridge_gc,
 	.status = bridge_status,
+	.restore = bridge_restore,
 };
 
 const struct applet applet_bridge = {

@@ -296,6 +296,18 @@ int request_decode(struct cni_request *request, struct error *err)
 	return check_network_name(request->common.name, err);
 }
 
+int request_derive(const struct cni_request *parent, struct json *take, struct cni_request *request,
+		   struct error *err)
+{
+	*request = *parent;
+	request->config = take;
+	request->config_text = json_text(take, JSON_STYLE_COMPACT, parent->arena);
+	request->config_size = strlen(request->config_text);
+	if (decode_common(request, err) < 0)
+		return -err->errnum;
+	return check_network_name(request->common.name, err);
+}
+
 void request_release(struct cni_request *request)
 {
 	json_release(take_ptr(request->config));

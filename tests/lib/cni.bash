@@ -42,6 +42,8 @@ conf() {
 	host-local)
 		base='{"cniVersion": "1.0.0", "name": "tnet",
 		       "ipam": {"type": "host-local", "subnet": "10.77.0.0/24"}}' ;;
+	flannel)
+		base='{"cniVersion": "1.0.0", "name": "tnet", "subnetFile": "'$CNIBOX_TESTS'/fixtures/subnet.env"}' ;;
 	esac
 	jq -c --arg type "$1" '.type = $type | '"${2:-.}" <<<"$base"
 }
