@@ -280,7 +280,7 @@ int dbus_open(struct dbus **bus, unsigned timeout_ms, struct error *err)
 	int r;
 
 	new->fd = -1;
-	new->deadline = clock_ms() + timeout_ms;
+	dbus_extend(new, timeout_ms);
 	new->serial = 0;
 	new->size = 0;
 	r = greet(new, err);
@@ -288,6 +288,11 @@ int dbus_open(struct dbus **bus, unsigned timeout_ms, struct error *err)
 		return wrap(err, "system bus");
 	*bus = take_ptr(new);
 	return 0;
+}
+
+void dbus_extend(struct dbus *bus, unsigned timeout_ms)
+{
+	bus->deadline = clock_ms() + timeout_ms;
 }
 
 void dbus_close(struct dbus *bus)

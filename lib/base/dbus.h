@@ -14,6 +14,8 @@ struct dbus;
 /* The system bus: where DBUS_SYSTEM_BUS_ADDRESS says, else its well-known socket. No bus: -ENOENT or -ECONNREFUSED.
  * Whatever is done with it must be done timeout_ms from now: -ETIMEDOUT with CNI code 11 otherwise. */
 int dbus_open(struct dbus **bus, unsigned timeout_ms, struct error *err) must_check;
+/* A new deadline from now on. */
+void dbus_extend(struct dbus *bus, unsigned timeout_ms);
 void dbus_close(struct dbus *bus);
 void dbus_closep(struct dbus **bus);
 #define auto_dbus on_leave(dbus_closep)
