@@ -25,14 +25,15 @@ static void choice_end(struct choice *choice)
 }
 #define auto_choice on_leave(choice_end)
 
-static enum carrier rules_carrier(void)
+static enum carrier rules_carrier(const struct forward *forward)
 {
-	return forward_iptables_usable() ? IPTABLES : NFTABLES;
+	return forward_iptables_usable(forward) ? IPTABLES : NFTABLES;
 }
 
 /* As the reference does, any other word is none. */
-static int choose(const char *backend, struct choice *choice, struct error *err)
+static int choose(const struct forward *forward, struct choice *choice, struct error *err)
 {
+	const char *backend = forward->backend;
 	int r = 0;
 
 	if (streq(backend, "iptables") || streq(backend, "nftables")) {
@@ -40,7 +41,7 @@ static int choose(const char *backend, struct choice *choice, struct error *err)
 		choice->keep_apart = choice->admit;
 		return 0;
 	}
-	choice->keep_apart = rules_carrier();
+	choice->keep_apart = rules_carrier(forward);
 	choice->admit = FIREWALLD;
 	if (streq(backend, "firewalld"))
 		r = firewalld_open(&choice->bus, err);
@@ -81,8 +82,10 @@ static int add_rules(const struct choice *choice, const struct forward *forward,
 {
 	bool both = choice->admit == choice->keep_apart;
 	unsigned parts = both ? FORWARD_ADMIT | FORWARD_KEEP_APART : FORWARD_KEEP_APART;
-	int fresh = 0;
+	int fresh = 0, r = forward_frames_add(forward, err);
 
+	if (r < 0)
+		return r;
 	if (choice->keep_apart == NFTABLES)
 		return forward_nftables_add(forward, parts, err);
 	if (both)
@@ -93,7 +96,7 @@ static int add_rules(const struct choice *choice, const struct forward *forward,
 int forward_add(const struct forward *forward, struct error *err)
 {
 	struct choice choice auto_choice = { 0 };
-	int r = choose(forward->backend, &choice, err);
+	int r = choose(forward, &choice, err);
 
 	/* Who is kept apart must not be let through before. */
 	if (r == 0 && (choice.admit != FIREWALLD || forward->policy != FORWARD_OPEN))
@@ -126,9 +129,9 @@ static int choose_recorded(const struct forward *forward, struct arena *arena,
 	int carrier = recorded_carrier(&forward->owner, arena, zone);
 
 	if (carrier < 0 || streq(forward->backend, "nftables"))
-		return choose(forward->backend, choice, err);
+		return choose(forward, choice, err);
 	choice->admit = (enum carrier)carrier;
-	choice->keep_apart = carrier == FIREWALLD ? rules_carrier() : (enum carrier)carrier;
+	choice->keep_apart = carrier == FIREWALLD ? rules_carrier(forward) : (enum carrier)carrier;
 	return carrier == FIREWALLD ? firewalld_open(&choice->bus, err) : 0;
 }
 
@@ -136,7 +139,10 @@ static int check_rules(const struct choice *choice, const struct forward *forwar
 		       struct error *err)
 {
 	unsigned parts = FORWARD_KEEP_APART;
+	int r = forward_frames_check(forward, err);
 
+	if (r < 0)
+		return r;
 	if (choice->admit == choice->keep_apart)
 		parts |= FORWARD_ADMIT;
 	return choice->keep_apart == IPTABLES ? forward_iptables_check(forward, parts, err)
@@ -187,7 +193,10 @@ static void doom_source(struct doomed *doomed, const char *zone, const struct ip
 static void doom_records(struct doomed *doomed)
 {
 	list_each(record, &doomed->records) {
-		if (!record->mine || record_taken(&doomed->records, &record->address))
+		if (!record->mine)
+			continue;
+		*list_add(&doomed->arena, &doomed->rules.owned) = cidr_host(&record->address);
+		if (record_taken(&doomed->records, &record->address))
 			continue;
 		if (*record->zone)
 			doom_source(doomed, record->zone, &record->address);
@@ -209,6 +218,7 @@ static bool is_recorded(const records_t *records, const struct ip *address)
 static void doom_addresses(struct doomed *doomed, const struct forward *forward)
 {
 	list_each(address, &forward->addresses) {
+		*list_add(&doomed->arena, &doomed->rules.owned) = *address;
 		if (is_recorded(&doomed->records, &address->ip) ||
 		    record_taken(&doomed->records, &address->ip))
 			continue;
@@ -241,7 +251,7 @@ static int remove_sources(const struct doomed *doomed, struct error *err)
 }
 
 /* Everything is tried; what is written down goes last, and stays for another DEL when something failed. */
-static int remove_doomed(const struct doomed *doomed, struct error *err)
+static int remove_doomed(struct doomed *doomed, struct error *err)
 {
 	struct error failed = { 0 }, later = { 0 };
 	int r = remove_sources(doomed, &failed), r2 = forward_remove(&doomed->rules, &later);
@@ -263,7 +273,7 @@ static int remove_doomed(const struct doomed *doomed, struct error *err)
 int forward_del(const struct forward *forward, struct error *err)
 {
 	struct doomed doomed auto_doomed = {
-		.rules = { .owner = &forward->owner, .look = !forward->addresses.n },
+		.rules = { .owner = &forward->owner },
 	};
 	int r = record_list(&forward->owner, &doomed.arena, &doomed.records, err);
 
@@ -287,13 +297,13 @@ int forward_gc(const char *network, const owners_t *valid, struct error *err)
 
 /* ---- status ---- */
 
-static int rules_status(enum carrier carrier, struct error *err)
+static int rules_status(const struct forward *forward, enum carrier carrier, struct error *err)
 {
 	auto_netlink struct netlink *nl = NULL;
 
 	if (carrier == NFTABLES)
 		return nft_open(&nl, err);
-	if (forward_iptables_usable())
+	if (forward_iptables_usable(forward))
 		return 0;
 	return fail(err, ENOENT,
 		    "back end \"iptables\" cannot be used: iptables-restore: not found");
@@ -302,12 +312,12 @@ static int rules_status(enum carrier carrier, struct error *err)
 int forward_status(const struct forward *forward, struct error *err)
 {
 	struct choice choice auto_choice = { 0 };
-	int r = choose(forward->backend, &choice, err);
+	int r = choose(forward, &choice, err);
 
 	if (r == 0 && choice.admit == FIREWALLD)
 		r = firewalld_status(choice.bus, err);
 	if (r == 0 && (choice.admit != FIREWALLD || forward->policy != FORWARD_OPEN))
-		r = rules_status(choice.keep_apart, err);
+		r = rules_status(forward, choice.keep_apart, err);
 	return r;
 }
 
