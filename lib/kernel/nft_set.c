@@ -31,7 +31,8 @@ static uint32_t field_type(enum nft_family family, enum nft_field field, size_t 
 	case NFT_PROTOCOL: *size = 1; return 12;
 	case NFT_PORT: *size = 2; return 13;
 	case NFT_IN_INTERFACE:
-	case NFT_OUT_INTERFACE: *size = IFNAMSIZ; return 41;
+	case NFT_OUT_INTERFACE:
+	case NFT_IN_BRIDGE: *size = IFNAMSIZ; return 41;
 	case NFT_NUMBER: *size = 4; return 19; /* as a mark */
 	case NFT_VERDICT:
 	case NFT_NO_FIELD: break;
@@ -170,7 +171,7 @@ void nft_queue_set(struct netlink *nl, enum nft_family family, const char *table
 	char text[256];
 	struct nl_msg *msg = nft_message(nl, NFT_MSG_NEWSET, NLM_F_CREATE, family,
 					 nft_label(text, "create set", family, table, set->name));
-	uint32_t size, type = fields_type(family, set->key, &size);
+	uint32_t size, type = fields_type(nft_set_family(family, set), set->key, &size);
 
 	nla_put_string(msg, NFTA_SET_TABLE, table);
 	nla_put_string(msg, NFTA_SET_NAME, set->name);
@@ -231,7 +232,8 @@ static void queue_element(struct netlink *nl, int type, int flags, enum nft_fami
 	nla_put_string(msg, NFTA_SET_ELEM_LIST_SET, set->name);
 	list = nla_nest_start(msg, NLA_F_NESTED | NFTA_SET_ELEM_LIST_ELEMENTS);
 	item = nla_nest_start(msg, NLA_F_NESTED | NFTA_LIST_ELEM);
-	nft_put_value(msg, NFTA_SET_ELEM_KEY, key->bytes, value_size(family, set->key, key));
+	nft_put_value(msg, NFTA_SET_ELEM_KEY, key->bytes,
+		      value_size(nft_set_family(family, set), set->key, key));
 	if (element)
 		put_element(msg, family, set, element);
 	nla_nest_end(msg, item);
