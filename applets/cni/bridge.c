@@ -8,7 +8,7 @@
  */
 #include "base/undo.h"
 #include "cni/attachment.h"
-#include "cni/delegate.h"
+#include "cni/ipam.h"
 #include "cni/plugin.h"
 #include "cni/trunk.h"
 #include "cni/veth.h"
@@ -139,11 +139,6 @@ static int settle_mac(const struct cni_request *request, struct bridge_conf *con
 	return 0;
 }
 
-static bool has_ipam(const struct cni_request *request)
-{
-	return request->common.ipam.type && request->common.ipam.type[0];
-}
-
 static int bridge_validate(const struct cni_request *request, void *data, struct error *err)
 {
 	struct bridge_conf *conf = data;
@@ -162,7 +157,7 @@ static int bridge_validate(const struct cni_request *request, void *data, struct
 				 MTU_MIN);
 	if (trunk_map(&conf->vlan_trunk, conf->trunk, err))
 		return -err->errnum;
-	if (conf->disable_container_interface && has_ipam(request))
+	if (conf->disable_container_interface && ipam_has(request))
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
 				 "cannot use IPAM when DisableContainerInterface flag is set");
 	if (conf->hairpin_mode && conf->promisc_mode)
@@ -191,13 +186,6 @@ static void bridge_add_leave(struct bridge_add *add)
 	undo_leave(&add->undo);
 	attachment_close(&add->a);
 	bridge_use_end(&add->use);
-}
-
-static int undo_reserve(void *arg, struct error *err)
-{
-	struct bridge_add *add = arg;
-
-	return delegate_call(add->request, CNI_DEL, add->request->common.ipam.type, NULL, err);
 }
 
 static int undo_port(void *arg, struct error *err)
@@ -233,21 +221,6 @@ static int undo_gateway(void *arg, struct error *err)
 	struct bridge_add *add = arg;
 
 	return bridge_undo_gateway(add->a.host, &add->use, add->port.index, err);
-}
-
-static int add_reserve(struct bridge_add *add, struct error *err)
-{
-	struct cni_request *request = add->request;
-
-	if (!has_ipam(request))
-		return 0;
-	undo_push(&add->undo, undo_reserve, add, "release the addresses");
-	if (delegate_call(request, CNI_ADD, request->common.ipam.type, add->result, err))
-		return -err->errnum;
-	if (add->result->ips.n == 0)
-		return fail(err, ENODATA, "IPAM plugin returned missing IP config");
-	add->result->interfaces.n = 0;
-	return 0;
 }
 
 static bool uses_vlans(const struct bridge_conf *conf)
@@ -351,7 +324,7 @@ static int add_container(struct bridge_add *add, struct error *err)
 	};
 	if (conf->disable_container_interface)
 		return 0;
-	if (has_ipam(add->request)) {
+	if (ipam_has(add->request)) {
 		attachment_settle(result, 2, conf->is_gateway, conf->is_default_gateway, arena);
 		return attachment_configure(&add->a, add->port.peer, result, conf->enable_dad, err);
 	}
@@ -366,7 +339,7 @@ static int add_masquerade(struct bridge_add *add, struct error *err)
 	struct cidr *addresses;
 	size_t n = 0;
 
-	if (!add->conf->ip_masq || !has_ipam(add->request))
+	if (!add->conf->ip_masq || !ipam_has(add->request))
 		return 0;
 	addresses = arena_alloc(add->request->arena, add->result->ips.n * sizeof(*addresses));
 	list_each(ip, &add->result->ips)
@@ -405,7 +378,7 @@ static int vlan_gateway(struct bridge_add *add, struct error *err)
 
 static int add_gateway(struct bridge_add *add, struct error *err)
 {
-	if (!add->conf->is_gateway || !has_ipam(add->request))
+	if (!add->conf->is_gateway || !ipam_has(add->request))
 		return 0;
 	undo_push(&add->undo, undo_gateway, add, "remove the gateway");
 	if (add->conf->vlan && vlan_gateway(add, err))
@@ -438,7 +411,7 @@ static int add_finish(struct bridge_add *add, struct error *err)
 		return wrap(err, "bridge port in error state: %s", add->port.name);
 	}
 	add->result->interfaces.items[0].mac = bridge.mac;
-	if (has_ipam(add->request))
+	if (ipam_has(add->request))
 		attachment_announce(&add->a, add->port.peer, &add->conf->mac);
 	return 0;
 }
@@ -457,7 +430,7 @@ static int bridge_add(struct cni_request *request, void *conf, struct cni_result
 	if (!add.conf->mac.set)
 		add.conf->mac = mac_random();
 	if (attachment_open(&add.a, request, err) || bridge_use_begin(&add.use, err) ||
-	    add_reserve(&add, err))
+	    ipam_reserve(request, &add.undo, result, err))
 		return -err->errnum;
 	undo_push(&add.undo, undo_bridge, &add, "remove the bridge");
 	if (add_port(&add, err))
@@ -474,13 +447,6 @@ static int bridge_add(struct cni_request *request, void *conf, struct cni_result
 
 /* ---- DEL, CHECK, GC, STATUS ---- */
 
-/* Add a failure, if it was one, and make room for the next. */
-static void join(struct error *err, struct error *later)
-{
-	error_join(err, later);
-	*later = (struct error){ 0 };
-}
-
 /* Everything is tried, whatever fails; the link goes first, so that a released address is not used twice. */
 static int bridge_del(struct cni_request *request, void *data, struct error *err)
 {
@@ -490,19 +456,18 @@ static int bridge_del(struct cni_request *request, void *data, struct error *err
 	bool found = false;
 
 	(void)!attachment_remove(request, &found, &one);
-	join(err, &one);
+	error_move(err, &one);
 	if (!found)
 		(void)!veth_delete_derived(&owner, &one);
-	join(err, &one);
-	if (has_ipam(request))
-		(void)!delegate_call(request, CNI_DEL, request->common.ipam.type, NULL, &one);
-	join(err, &one);
+	error_move(err, &one);
+	(void)!ipam_release(request, &one);
+	error_move(err, &one);
 	if (conf->mac_spoof_check)
 		(void)!spoof_check_del(&owner, &one);
-	join(err, &one);
+	error_move(err, &one);
 	if (conf->ip_masq)
 		(void)!masquerade_del(&owner, &one);
-	join(err, &one);
+	error_move(err, &one);
 	return -err->errnum;
 }
 
@@ -529,7 +494,7 @@ static int check_rules(struct cni_request *request, const struct bridge_conf *co
 	list_each(ip, &prev->ips)
 		if (n < ARRAY_SIZE(addresses))
 			addresses[n++] = ip->address;
-	if (conf->ip_masq && has_ipam(request) && masquerade_check(&owner, addresses, n, err))
+	if (conf->ip_masq && ipam_has(request) && masquerade_check(&owner, addresses, n, err))
 		return -err->errnum;
 	return conf->mac_spoof_check ? spoof_check_check(&owner, err) : 0;
 }
@@ -543,8 +508,7 @@ static int bridge_check(struct cni_request *request, void *data, struct error *e
 
 	if (attachment_open(&a, request, err))
 		return -err->errnum;
-	if (has_ipam(request) &&
-	    delegate_call(request, CNI_CHECK, request->common.ipam.type, NULL, err))
+	if (ipam_check(request, err))
 		return -err->errnum;
 	if (!request->common.prev_result)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "Required prevResult missing");
@@ -562,23 +526,20 @@ static int bridge_gc(struct cni_request *request, void *data, struct error *err)
 	struct bridge_conf *conf = data;
 	struct error one = { 0 };
 
-	if (has_ipam(request))
-		(void)!delegate_call(request, CNI_GC, request->common.ipam.type, NULL, &one);
-	join(err, &one);
+	(void)!ipam_gc(request, &one);
+	error_move(err, &one);
 	if (conf->ip_masq)
 		(void)!masquerade_gc(request->common.name, &request->common.attachments, &one);
-	join(err, &one);
+	error_move(err, &one);
 	if (conf->mac_spoof_check)
 		(void)!spoof_check_gc(&request->common.attachments, &one);
-	join(err, &one);
+	error_move(err, &one);
 	return -err->errnum;
 }
 
 static int bridge_status(struct cni_request *request, void *conf unused, struct error *err)
 {
-	return has_ipam(request)
-		       ? delegate_call(request, CNI_STATUS, request->common.ipam.type, NULL, err)
-		       : 0;
+	return ipam_status(request, err);
 }
 
 static const struct cni_plugin plugin = {

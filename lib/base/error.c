@@ -100,6 +100,12 @@ void error_join(struct error *err, const struct error *later)
 	text_set(err->message, sizeof(err->message), whole);
 }
 
+void error_move(struct error *err, struct error *later)
+{
+	error_join(err, later);
+	*later = (struct error){ 0 };
+}
+
 const char *error_line(const struct error *err, char *out, size_t size)
 {
 	bool more = *err->details != '\0';

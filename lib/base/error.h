@@ -45,6 +45,8 @@ int fail_code(struct error *err, int code, int errnum, const char *format, ...) 
 int wrap(struct error *err, const char *format, ...) printf_like(2, 3);
 /* Tear-down keeps going: append "; message" of a later failure to what is there already. */
 void error_join(struct error *err, const struct error *later);
+/* The same, and empty later for the next one. */
+void error_move(struct error *err, struct error *later);
 /* One line for a person: the message, the details behind it in parentheses; what a foreign plugin or a file put
  * into it cannot touch the terminal. Returns out. */
 const char *error_line(const struct error *err, char *out, size_t size);

@@ -19,6 +19,8 @@ struct cni_plugin {
 	const void *defaults; /* NULL = zeroes */
 	/* Put in front of decode errors: "failed to load netconf"; NULL = none. */
 	const char *load_context;
+	/* An IPAM plugin that asks over the container's link: a main plugin has it there before ADD and until after DEL. */
+	bool needs_link;
 	/* Rules between fields and with the request (CNI_ARGS, runtimeConfig); no side effects; for
 	 * every command but VERSION. Keep what DEL needs lenient. */
 	int (*validate)(const struct cni_request *request, void *conf, struct error *err);

@@ -35,7 +35,7 @@ static void read_port(const struct nlattr *nest, struct link *link)
 
 static void read_info(const struct nlattr *nest, struct link *link)
 {
-	struct nlattr *info[IFLA_INFO_MAX + 1], *bridge[IFLA_BR_MAX + 1];
+	struct nlattr *info[IFLA_INFO_MAX + 1];
 	char port_kind[16];
 
 	netlink_parse_nested(nest, info, IFLA_INFO_MAX);
@@ -43,10 +43,8 @@ static void read_info(const struct nlattr *nest, struct link *link)
 	attr_text(info[IFLA_INFO_SLAVE_KIND], port_kind, sizeof(port_kind));
 	if (streq(port_kind, "bridge") && info[IFLA_INFO_SLAVE_DATA])
 		read_port(info[IFLA_INFO_SLAVE_DATA], link);
-	if (!streq(link->kind, "bridge"))
-		return;
-	netlink_parse_nested(info[IFLA_INFO_DATA], bridge, IFLA_BR_MAX);
-	link->vlan_filtering = attr_u8(bridge[IFLA_BR_VLAN_FILTERING], 0);
+	if (info[IFLA_INFO_DATA])
+		link_read_kind(info[IFLA_INFO_DATA], link);
 }
 
 static int link_parse(const struct nlmsghdr *reply, struct link *link, struct error *err)
@@ -130,10 +128,27 @@ void link_queue_create(struct netlink *nl, const struct link_spec *spec)
 		put_mac(msg, &spec->mac);
 	if (spec->master)
 		nla_put_u32(msg, IFLA_MASTER, (uint32_t)spec->master);
+	if (spec->link)
+		nla_put_u32(msg, IFLA_LINK, (uint32_t)spec->link);
 	if (spec->netns > 0)
 		nla_put_u32(msg, IFLA_NET_NS_FD, (uint32_t)spec->netns);
 	link_put_queues(msg, spec->queues);
 	link_put_kind(msg, spec);
+}
+
+/* A hardware address that no kind accepts, and no parent: refused by the kind, or for want of it. */
+int link_kind_probe(struct netlink *nl, const char *kind, struct error *err)
+{
+	const struct link_spec spec = { .kind = kind, .name = "", .mac = { .set = true } };
+	struct error why = { 0 };
+	int r;
+
+	link_queue_create(nl, &spec);
+	r = netlink_commit(nl, &why);
+	if (r == -EOPNOTSUPP)
+		return fail(err, EOPNOTSUPP, "this kernel has no %s links (try: modprobe %s)", kind,
+			    link_kind_module(kind));
+	return r == -EPERM ? fail(err, EPERM, "%s", why.message) : 0;
 }
 
 void link_queue_get(struct netlink *nl, const char *name, struct link *link)

@@ -23,6 +23,8 @@ struct link {
 	int promiscuity;
 	int txqlen;
 	char alias[256];
+	int mode;     /* of macvlan (MACVLAN_MODE_*) and ipvlan (IPVLAN_MODE_*) */
+	int vlan;     /* id of a vlan link */
 	bool is_port; /* of a bridge: the members below are valid */
 	bool hairpin;
 	bool isolated;
@@ -55,7 +57,20 @@ struct link_spec {
 		int netns;   /* descriptor; <= 0: the session's own */
 	} peer;              /* veth */
 	bool vlan_filtering; /* bridge */
+	int link; /* macvlan, ipvlan, vlan: index of the parent, in the session's namespace */
+	int mode; /* macvlan, ipvlan: LINK_MACVLAN_*, LINK_IPVLAN_* */
+	uint32_t queue_len; /* macvlan: broadcast queue, 0 = the kernel's default (1000) */
+	int vlan;           /* vlan: its id */
 };
+
+/* Modes, the kernel's numbers. */
+enum link_macvlan {
+	LINK_MACVLAN_PRIVATE = 1,
+	LINK_MACVLAN_VEPA = 2,
+	LINK_MACVLAN_BRIDGE = 4,
+	LINK_MACVLAN_PASSTHRU = 8
+};
+enum link_ipvlan { LINK_IPVLAN_L2, LINK_IPVLAN_L3, LINK_IPVLAN_L3S };
 
 /* Queue the exclusive creation (tolerate EEXIST yourself where that is fine). */
 void link_queue_create(struct netlink *nl, const struct link_spec *spec);
@@ -64,6 +79,10 @@ void link_queue_get(struct netlink *nl, const char *name, struct link *link);
 void link_queue_get_index(struct netlink *nl, int index, struct link *link);
 void link_queue_del(struct netlink *nl, const char *name);
 void link_queue_del_index(struct netlink *nl, int index, const char *label);
+
+/* Can the kernel make links of that kind? Nothing is made to find out, but its module is loaded, as for a creation.
+ * -EOPNOTSUPP `this kernel has no ipvlan links (try: modprobe ipvlan)`. */
+int link_kind_probe(struct netlink *nl, const char *kind, struct error *err) must_check;
 
 /* A change to an existing link; only members marked in `what` are applied, in one message. */
 enum link_what {

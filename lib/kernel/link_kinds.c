@@ -1,4 +1,4 @@
-/* One fill function per kind of link: what goes into IFLA_INFO_DATA when link.c creates one. */
+/* A fill function for each kind of link, what goes into IFLA_INFO_DATA when link.c creates one, and its counterpart. */
 #include "kernel/link_kinds.h"
 
 #include <linux/if_link.h>
@@ -7,9 +7,13 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
+#include "kernel/netlink_internal.h"
+
 struct kind {
 	const char *name;
 	void (*fill)(struct nl_msg *msg, const struct link_spec *spec);
+	void (*read)(const struct nlattr *data, struct link *link);
+	const char *module; /* NULL = called like the kind */
 };
 
 void link_put_queues(struct nl_msg *msg, unsigned queues)
@@ -24,6 +28,55 @@ static void fill_bridge(struct nl_msg *msg, const struct link_spec *spec)
 {
 	if (spec->vlan_filtering)
 		nla_put_u8(msg, IFLA_BR_VLAN_FILTERING, 1);
+}
+
+static void read_bridge(const struct nlattr *data, struct link *link)
+{
+	struct nlattr *attrs[IFLA_BR_MAX + 1];
+
+	netlink_parse_nested(data, attrs, IFLA_BR_MAX);
+	link->vlan_filtering = attr_u8(attrs[IFLA_BR_VLAN_FILTERING], 0);
+}
+
+static void fill_macvlan(struct nl_msg *msg, const struct link_spec *spec)
+{
+	nla_put_u32(msg, IFLA_MACVLAN_MODE, (uint32_t)spec->mode);
+	if (spec->queue_len)
+		nla_put_u32(msg, IFLA_MACVLAN_BC_QUEUE_LEN, spec->queue_len);
+}
+
+static void read_macvlan(const struct nlattr *data, struct link *link)
+{
+	struct nlattr *attrs[IFLA_MACVLAN_MAX + 1];
+
+	netlink_parse_nested(data, attrs, IFLA_MACVLAN_MAX);
+	link->mode = (int)attr_u32(attrs[IFLA_MACVLAN_MODE], 0);
+}
+
+static void fill_ipvlan(struct nl_msg *msg, const struct link_spec *spec)
+{
+	nla_put_u16(msg, IFLA_IPVLAN_MODE, (uint16_t)spec->mode);
+}
+
+static void read_ipvlan(const struct nlattr *data, struct link *link)
+{
+	struct nlattr *attrs[IFLA_IPVLAN_MAX + 1];
+
+	netlink_parse_nested(data, attrs, IFLA_IPVLAN_MAX);
+	link->mode = attr_u16(attrs[IFLA_IPVLAN_MODE], 0);
+}
+
+static void fill_vlan(struct nl_msg *msg, const struct link_spec *spec)
+{
+	nla_put_u16(msg, IFLA_VLAN_ID, (uint16_t)spec->vlan);
+}
+
+static void read_vlan(const struct nlattr *data, struct link *link)
+{
+	struct nlattr *attrs[IFLA_VLAN_MAX + 1];
+
+	netlink_parse_nested(data, attrs, IFLA_VLAN_MAX);
+	link->vlan = attr_u16(attrs[IFLA_VLAN_ID], 0);
 }
 
 /*
@@ -49,22 +102,50 @@ static void fill_veth(struct nl_msg *msg, const struct link_spec *spec)
 	nla_nest_end(msg, peer);
 }
 
+/* clang-format off */
 static const struct kind kinds[] = {
-	{ "bridge", fill_bridge },
-	{ "veth", fill_veth },
+	{ "bridge",  fill_bridge,  read_bridge },
+	{ "veth",    fill_veth },
+	{ "macvlan", fill_macvlan, read_macvlan },
+	{ "ipvlan",  fill_ipvlan,  read_ipvlan },
+	{ "vlan",    fill_vlan,    read_vlan, "8021q" },
 };
+/* clang-format on */
+
+/* NULL = a kind that takes no data, or none that anybody here knows. */
+static const struct kind *find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (streq(name, kinds[i].name))
+			return &kinds[i];
+	return NULL;
+}
 
 void link_put_kind(struct nl_msg *msg, const struct link_spec *spec)
 {
 	struct nlattr *info = nla_nest_start(msg, IFLA_LINKINFO), *data;
+	const struct kind *kind = find(spec->kind);
 
 	nla_put_string(msg, IFLA_INFO_KIND, spec->kind);
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (!streq(spec->kind, kinds[i].name))
-			continue;
+	if (kind) {
 		data = nla_nest_start(msg, IFLA_INFO_DATA);
-		kinds[i].fill(msg, spec);
+		kind->fill(msg, spec);
 		nla_nest_end(msg, data);
 	}
 	nla_nest_end(msg, info);
+}
+
+void link_read_kind(const struct nlattr *data, struct link *link)
+{
+	const struct kind *kind = find(link->kind);
+
+	if (kind && kind->read)
+		kind->read(data, link);
+}
+
+const char *link_kind_module(const char *name)
+{
+	const struct kind *kind = find(name);
+
+	return kind && kind->module ? kind->module : name;
 }
