@@ -28,8 +28,8 @@ struct tbf tbf_make(uint64_t rate, uint64_t burst, unsigned latency_ms)
 	struct tbf tbf = { .rate = rate };
 
 	if (ticks > MAX_TICKS) {
-		ticks = MAX_TICKS;
-		burst = bytes_in(rate, ticks * TICK_NS);
+		burst = bytes_in(rate, (uint64_t)MAX_TICKS * TICK_NS);
+		ticks = ticks_of(rate, burst);
 	}
 	limit = (uint64_t)bytes_in(rate, (uint64_t)latency_ms * 1000000u) + burst;
 	tbf.limit = limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit;
