@@ -21,7 +21,9 @@ struct json;
 /* ---- values: own what the name says `new`, `parse` or `copy`; everything else is borrowed ---- */
 struct json *json_parse(const char *text, size_t size,
 			struct error *err); /* NULL on error, code 6 */
-void json_release(struct json *json);       /* NULL-safe */
+/* The text's value of a top-level member (any case) has a key twice; a parsed value does not show that. */
+bool json_repeats(const char *text, size_t size, const char *member);
+void json_release(struct json *json); /* NULL-safe */
 void json_releasep(struct json **json);
 #define auto_json on_leave(json_releasep)
 
@@ -58,6 +60,7 @@ enum json_style {
 	JSON_STYLE_INDENT, /* four spaces, no final newline; <, >, & escaped, as the reference prints */
 	JSON_STYLE_SORTED, /* the same with keys in alphabetical order (results of 1.0.0 and later) */
 	JSON_STYLE_COMPACT_SORTED, /* {"a":1}, keys in alphabetical order; <, >, & escaped */
+	JSON_STYLE_INDENT_ONE,     /* as JSON_STYLE_INDENT with one space */
 };
 char *json_text(const struct json *json, enum json_style style, struct arena *arena);
 

@@ -59,6 +59,7 @@ char *json_text(const struct json *json, enum json_style style, struct arena *ar
 		[JSON_STYLE_INDENT] = JSON_INDENT(4),
 		[JSON_STYLE_SORTED] = JSON_INDENT(4) | JSON_SORT_KEYS,
 		[JSON_STYLE_COMPACT_SORTED] = JSON_COMPACT | JSON_SORT_KEYS,
+		[JSON_STYLE_INDENT_ONE] = JSON_INDENT(1),
 	};
 	on_leave(buffer_free) struct buffer buffer = { .escape = style != JSON_STYLE_COMPACT };
 

@@ -221,6 +221,8 @@ void link_queue_change(struct netlink *nl, int index, const char *name,
 		set_flag(&header, IFF_UP, change->up);
 	if (change->what & LINK_SET_PROMISC)
 		set_flag(&header, IFF_PROMISC, change->promisc);
+	if (change->what & LINK_SET_ALLMULTI)
+		set_flag(&header, IFF_ALLMULTI, change->allmulti);
 	msg = netlink_queue(nl, RTM_NEWLINK, 0, &header, sizeof(header), "%s", label);
 	if (!index)
 		nla_put_string(msg, IFLA_IFNAME, name);
@@ -228,6 +230,8 @@ void link_queue_change(struct netlink *nl, int index, const char *name,
 		nla_put_string(msg, IFLA_IFNAME, change->new_name);
 	if (change->what & LINK_SET_MTU)
 		nla_put_u32(msg, IFLA_MTU, (uint32_t)change->mtu);
+	if (change->what & LINK_SET_TXQLEN)
+		nla_put_u32(msg, IFLA_TXQLEN, (uint32_t)change->txqlen);
 	if (change->what & LINK_SET_MAC)
 		put_mac(msg, &change->mac);
 	if (change->what & LINK_SET_MASTER)

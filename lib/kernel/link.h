@@ -35,7 +35,8 @@ struct link {
 
 #define LINK_UP              1u /* IFF_UP, so that callers need no kernel header */
 #define LINK_LOOPBACK        8u
-#define LINK_PROMISC         0x100u
+#define LINK_PROMISC         0x100u /* as somebody asked for; promiscuity counts others, too */
+#define LINK_ALLMULTI        0x200u
 #define LINK_OPER_UP         6
 #define LINK_PORT_FORWARDING 3
 
@@ -96,11 +97,13 @@ enum link_what {
 	LINK_SET_NETNS = 1 << 6,
 	LINK_SET_ALIAS = 1 << 7,
 	LINK_SET_ARP_NOTIFY = 1 << 8, /* sysctl net.ipv4.conf.<link>.arp_notify = 1, on the way */
+	LINK_SET_ALLMULTI = 1 << 9,
+	LINK_SET_TXQLEN = 1 << 10,
 };
 struct link_change {
 	unsigned what;
-	bool up, promisc;
-	int mtu, master, netns;
+	bool up, promisc, allmulti;
+	int mtu, master, netns, txqlen;
 	struct mac mac;
 	const char *new_name, *alias;
 };

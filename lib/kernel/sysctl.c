@@ -31,8 +31,7 @@ static int sysctl_open(const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The same words, whatever is between them: the kernel separates with tabs what people write with blanks. */
-static bool same_value(const char *a, const char *b)
+bool sysctl_same(const char *a, const char *b)
 {
 	static const char blanks[] = " \t\n";
 
@@ -85,7 +84,7 @@ int sysctl_ensure(const char *name, const char *value, struct error *err)
 
 	if (r < 0)
 		return r;
-	return same_value(now, value) ? 0 : sysctl_write(name, value, err);
+	return sysctl_same(now, value) ? 0 : sysctl_write(name, value, err);
 }
 
 void sysctl_try(const char *name, const char *value)

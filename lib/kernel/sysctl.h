@@ -11,6 +11,8 @@ int sysctl_read(const char *name, char *value, size_t size,
 int sysctl_write(const char *name, const char *value, struct error *err) must_check;
 /* Best effort: a kernel without it (no IPv6, older) is as good. */
 void sysctl_try(const char *name, const char *value);
+/* The same words, whatever is between them: the kernel separates with tabs what people write with blanks. */
+bool sysctl_same(const char *a, const char *b);
 /* Read; write only when different. */
 int sysctl_ensure(const char *name, const char *value, struct error *err) must_check;
 

@@ -166,13 +166,16 @@ SNAPSHOT_FILTER='
 			 | select(($seen == "nf_tables" and (.[].family | IN("ip", "ip6")) and
 				   (.[].table | IN("nat", "filter", "mangle", "raw"))) | not)
 			 | walk(if type == "object" then del(.packets, .bytes) else . end) | tojson)]),
+		shaping: [($qdiscs | add // [] | map(select(.handle != "0:")) | sort_by(.dev, .handle)),
+			($filters | map(add // [] | map(del(.options.actions[]?.index))))],
 		files: ($files | split("\n") | map(select(. != ""))),
 	}'
 
 snapshot_sysctls() {
 	grep -s '' /proc/sys/net/ipv4/ip_forward \
 		/proc/sys/net/ipv[46]/conf/*/{forwarding,accept_ra,accept_dad,enhanced_dad,disable_ipv6,keep_addr_on_down} \
-		/proc/sys/net/ipv[46]/conf/*/{arp_notify,ndisc_notify,route_localnet,rp_filter,proxy_arp,arp_filter}
+		/proc/sys/net/ipv[46]/conf/*/{arp_notify,ndisc_notify,route_localnet,rp_filter,proxy_arp,arp_filter} \
+		/proc/sys/net/core/somaxconn /proc/sys/net/ipv4/ip_local_port_range
 }
 
 # Chains and tables that only exist because iptables or nft looked at them do not count; rules and own chains do.
@@ -184,6 +187,15 @@ snapshot_iptables() {
 			/^\*/ { table = substr($1, 2) }
 			/^-A/ { print p, table, $0 }
 			/^:[^ ]* -/ { print p, table, $1 }'
+	done
+}
+
+# What sends traffic elsewhere, of every link that can hold such filters.
+snapshot_filters() {
+	local link
+
+	for link in $(tc qdisc show | awk '$2 == "ingress" || $2 == "clsact" { print $5 }'); do
+		tc -d -j filter show dev "$link" ingress
 	done
 }
 
@@ -209,6 +221,7 @@ snapshot_here() {
 		--slurpfile routes <(ip -j -4 route show table all; ip -j -6 route show table all) \
 		--slurpfile policy <(ip -j -4 rule; ip -j -6 rule) --slurpfile neighbours <(ip -j neigh show nud permanent) \
 		--slurpfile nft <(nft -j list ruleset 2>/dev/null) --rawfile iptables <(snapshot_iptables) \
+		--slurpfile qdiscs <(tc -d -j qdisc show) --slurpfile filters <(snapshot_filters) \
 		--rawfile sysctls <(snapshot_sysctls) --rawfile files <(snapshot_files)
 }
 

@@ -1,7 +1,7 @@
 # Fixtures: tests/fixtures/*.json, one configuration each, run through one implementation in a node of its own.
 #
 #   about        what it is
-#   conf         the network configuration
+#   conf         the network configuration; one with "plugins" is a list, run in order as libcni does
 #   args         CNI_ARGS; ifname: CNI_IFNAME (default eth0)
 #   prepare      shell lines run before, on the host
 #   fails        true: ADD must fail
@@ -42,7 +42,7 @@ fixture_load() {
 fixture_files() {
 	local file text
 
-	find /var/lib/cni -type f ! -path '*/.cnibox/*' 2>/dev/null | sort | while read -r file; do
+	find /var/lib/cni /run/cni -type f ! -path '*/.cnibox/*' 2>/dev/null | sort | while read -r file; do
 		text=$(<"$file")
 		printf '%s: %s\n' "$file" "${text//[$'\r\n']/|}"
 	done
