@@ -16,6 +16,7 @@ struct addr {
 #define ADDR_NODAD     0x02u
 #define ADDR_DADFAILED 0x08u
 #define ADDR_TENTATIVE 0x40u
+#define ADDR_PERMANENT 0x80u
 
 typedef LIST(struct addr) addrs_t;
 

@@ -158,7 +158,8 @@ void link_queue_get(struct netlink *nl, const char *name, struct link *link)
 		netlink_queue(nl, RTM_GETLINK, 0, &header, sizeof(header), "look up link %s", name);
 
 	*link = (struct link){ .peer_netns = -1 };
-	nla_put_string(msg, IFLA_IFNAME, name);
+	/* One that is too long for a name can only be an alternative one (Linux 5.5). */
+	nla_put_string(msg, strlen(name) < IFNAMSIZ ? IFLA_IFNAME : IFLA_ALT_IFNAME, name);
 	put_mask(msg);
 	netlink_expect(nl, read_link, link);
 }

@@ -1,0 +1,264 @@
+/*
+ * Lending devices. One message moves, renames and sets the alias, so that no third namespace is needed: the kernel moves
+ * first - under the new name when the old one is taken over there - and renames then. It does not go back when the
+ * renaming fails, hence the look before and the search after a failure.
+ */
+#include "cni/loan.h"
+
+#include "kernel/netns.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <sys/socket.h>
+
+#define HERE         "/proc/thread-self/ns/net"
+#define ANY_NAME     "dev%d" /* the kernel counts */
+#define RTN_UNICAST  1
+#define PROTO_KERNEL 2
+#define PROTO_RA     9
+
+/* ---- what the host loses ---- */
+
+/* What the kernel made of an address comes back with it. */
+static bool is_lost(const struct route *route)
+{
+	return route->type == RTN_UNICAST && route->protocol != PROTO_KERNEL &&
+	       route->protocol != PROTO_RA;
+}
+
+/* A device that is down has no routes. */
+int loan_save(struct netlink *host, const struct link *device, struct arena *arena,
+	      struct loan *loan, struct error *err)
+{
+	routes_t routes = { 0 };
+
+	*loan = (struct loan){ .device = *device };
+	if (addr_list(host, 0, device->index, arena, &loan->addrs, err))
+		return -err->errnum;
+	if ((device->flags & LINK_UP) &&
+	    route_list(host, 0, device->index, 0, arena, &routes, err))
+		return -err->errnum;
+	list_each(route, &routes)
+		if (is_lost(route) && route->oif == device->index)
+			*list_add(arena, &loan->routes) = *route;
+	return 0;
+}
+
+/* An address with a lifetime is the business of who renews it. */
+static void queue_addrs(struct netlink *host, const struct loan *loan, int index)
+{
+	list_each(addr, &loan->addrs) {
+		if (!(addr->flags & ADDR_PERMANENT) || ip_is_link_local(&addr->cidr.ip))
+			continue;
+		addr_queue_add(host, index, loan->device.name, &addr->cidr, false);
+		netlink_tolerate(host, EEXIST);
+	}
+}
+
+/* Those that others depend on, which have no gateway, come first. */
+static void queue_routes(struct netlink *host, const struct loan *loan, int index)
+{
+	for (int gateways = 0; gateways <= 1; gateways++)
+		list_each(route, &loan->routes) {
+			struct route wanted = *route;
+
+			wanted.oif = index;
+			if (!!route->gw.family == gateways)
+				route_queue_add(host, &wanted, ROUTE_APPEND);
+		}
+}
+
+static int restore(struct netlink *host, const struct loan *loan, struct error *err)
+{
+	const struct link *before = &loan->device;
+	struct link_change change = { .what = LINK_SET_UP, .up = before->flags & LINK_UP };
+	struct link back;
+
+	if (before->master) {
+		change.what |= LINK_SET_MASTER;
+		change.master = before->master;
+	}
+	if (link_get(host, before->name, &back, err))
+		return wrap(err, "%s", before->name);
+	queue_addrs(host, loan, back.index);
+	link_queue_change(host, back.index, NULL, &change, "set the device as it was");
+	queue_routes(host, loan, back.index);
+	return netlink_commit(host, err);
+}
+
+/* ---- moving ---- */
+
+/* Whoever is root in the container can write an alias: what it says is a name, and not a pattern. */
+static bool has_home(const struct link *link)
+{
+	return field_valid_ifname(link->alias) && !strchr(link->alias, '%');
+}
+
+static int look_for(struct netlink *nl, const char *name, struct link *link, struct error *err)
+{
+	link_queue_get(nl, name, link);
+	netlink_tolerate(nl, ENODEV);
+	return netlink_commit(nl, err);
+}
+
+/* Out of the container: `alias` is what it is left with. */
+static int move_home(struct netlink *container, int index, const char *name, const char *alias,
+		     struct error *err)
+{
+	int home auto_close = -1;
+
+	if (netns_open(HERE, &home, err))
+		return -err->errnum;
+	link_queue_change(container, index, NULL,
+			  &(struct link_change){
+				  .what = LINK_SET_UP | LINK_SET_NETNS | LINK_SET_NAME |
+					  LINK_SET_ALIAS,
+				  .netns = home,
+				  .new_name = name,
+				  .alias = alias,
+			  },
+			  "move the device to the host");
+	return netlink_commit(container, err);
+}
+
+static bool same_device(const struct link *a, const struct link *b)
+{
+	return streq(a->kind, b->kind) && a->mac.set == b->mac.set &&
+	       (!a->mac.set || mac_equal(&a->mac, &b->mac));
+}
+
+/* The kernel refused in the middle: when the device is over there, under either name, it comes back. */
+static void retrieve(struct attachment *a, const struct loan *loan)
+{
+	const char *const names[] = { loan->device.name, a->request->ifname };
+	struct link there = { 0 };
+
+	if (look_for(a->host, loan->device.name, &there, NULL) == 0 && there.index)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (look_for(a->container, names[i], &there, NULL) == 0 && there.index &&
+		    same_device(&there, &loan->device) &&
+		    move_home(a->container, there.index, loan->device.name, loan->device.alias,
+			      NULL) == 0)
+			break;
+	(void)!restore(a->host, loan, NULL);
+}
+
+int loan_give(struct attachment *a, const struct loan *loan, struct link *moved, struct error *err)
+{
+	const char *ifname = a->request->ifname;
+	struct link there;
+
+	if (strchr(ifname, '%')) /* a pattern to the kernel */
+		return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL,
+				 "\"%s\" cannot be the name of a device", ifname);
+	if (look_for(a->container, ifname, &there, err))
+		return -err->errnum;
+	if (there.index)
+		return fail(err, EEXIST, "the container has an interface %s already", ifname);
+	link_queue_change(a->host, loan->device.index, NULL,
+			  &(struct link_change){
+				  .what = LINK_SET_NETNS | LINK_SET_NAME | LINK_SET_ALIAS,
+				  .netns = a->netns,
+				  .new_name = ifname,
+				  .alias = loan->device.name,
+			  },
+			  "move it to the container");
+	if (netlink_commit(a->host, err) || link_get(a->container, ifname, moved, err)) {
+		retrieve(a, loan);
+		return -err->errnum;
+	}
+	return 0;
+}
+
+/* The name to come back under: that of the alias, or one of the kernel's choice when it is taken. */
+static int choose_name(struct netlink *host, const struct link *link, bool *free, struct error *err)
+{
+	struct link taken;
+
+	if (look_for(host, link->alias, &taken, err))
+		return -err->errnum;
+	*free = taken.index == 0;
+	return 0;
+}
+
+static int open_both(const struct cni_request *request, struct netlink **container,
+		     struct netlink **host, struct error *err)
+{
+	if (attachment_container(request, container, err))
+		return -err->errnum;
+	return *container ? netlink_open(host, NETLINK_SESSION_ROUTE, -1, err) : 0;
+}
+
+int loan_cancel(const struct cni_request *request, const struct loan *loan, struct error *err)
+{
+	struct netlink *container auto_netlink = NULL, *host auto_netlink = NULL;
+	struct link there;
+
+	if (open_both(request, &container, &host, err))
+		return -err->errnum;
+	if (!container)
+		return 0;
+	if (link_get(container, request->ifname, &there, err) ||
+	    move_home(container, there.index, loan->device.name, loan->device.alias, err))
+		return wrap(err, "%s", request->ifname);
+	return restore(host, loan, err);
+}
+
+int loan_take_back(const struct cni_request *request, bool *found, struct error *err)
+{
+	struct netlink *container auto_netlink = NULL, *host auto_netlink = NULL;
+	struct link there;
+	bool free;
+
+	*found = false;
+	if (open_both(request, &container, &host, err))
+		return -err->errnum;
+	if (!container)
+		return 0;
+	if (look_for(container, request->ifname, &there, err))
+		return -err->errnum;
+	if (!there.index || !has_home(&there))
+		return 0;
+	*found = true;
+	if (choose_name(host, &there, &free, err))
+		return -err->errnum;
+	return move_home(container, there.index, free ? there.alias : ANY_NAME,
+			 free ? "" : there.alias, err);
+}
+
+/* ---- returned by the kernel ---- */
+
+static bool is_kernels_name(const char *name)
+{
+	if (strncmp(name, "dev", 3) != 0 || !name[3])
+		return false;
+	for (const char *c = name + 3; *c; c++)
+		if (!isdigit((unsigned char)*c))
+			return false;
+	return true;
+}
+
+bool loan_returned(const struct link *link, const char *ifname)
+{
+	return has_home(link) && !streq(link->alias, link->name) &&
+	       (!ifname || streq(link->name, ifname) || is_kernels_name(link->name));
+}
+
+int loan_rename(struct netlink *host, const struct link *link, struct error *err)
+{
+	bool free;
+
+	if (choose_name(host, link, &free, err))
+		return -err->errnum;
+	if (!free)
+		return 0;
+	link_queue_change(host, link->index, NULL,
+			  &(struct link_change){
+				  .what = LINK_SET_UP | LINK_SET_NAME | LINK_SET_ALIAS,
+				  .new_name = link->alias,
+				  .alias = "",
+			  },
+			  "give the device its name back");
+	return netlink_commit(host, err);
+}
