@@ -11,6 +11,7 @@ struct listing {
 	routes_t *routes;
 	int family, oif;
 	uint32_t table;
+	uint8_t protocol; /* 0 = any */
 };
 
 static void put_ip(struct nl_msg *msg, int type, const struct ip *ip)
@@ -220,6 +221,7 @@ static int read_route(const struct nlmsghdr *reply, void *arg, struct error *err
 		return 0;
 	route = make_route(header, attrs);
 	if ((listing->table && route.table != listing->table) ||
+	    (listing->protocol && route.protocol != listing->protocol) ||
 	    (listing->oif && route.oif != listing->oif && !attrs[RTA_MULTIPATH]))
 		return 0;
 	*list_add(listing->arena, listing->routes) = route;
@@ -231,6 +233,7 @@ static int list_family(struct netlink *nl, struct listing *listing, struct error
 	struct rtmsg header = {
 		.rtm_family = (uint8_t)listing->family,
 		.rtm_table = listing->table < 256 ? (uint8_t)listing->table : RT_TABLE_UNSPEC,
+		.rtm_protocol = listing->protocol,
 	};
 	struct nl_msg *msg =
 		netlink_queue(nl, RTM_GETROUTE, 0, &header, sizeof(header), "list routes");
@@ -243,17 +246,41 @@ static int list_family(struct netlink *nl, struct listing *listing, struct error
 	return netlink_dump(nl, read_route, listing, err);
 }
 
-int route_list(struct netlink *nl, int family, int oif, uint32_t table, struct arena *arena,
-	       routes_t *routes, struct error *err)
+/* Of one family, or of both (0). */
+static int list_families(struct netlink *nl, struct listing *listing, struct error *err)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
+	int family = listing->family;
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		struct listing listing = { arena, routes, families[i], oif, table };
-		int r = !family || family == families[i] ? list_family(nl, &listing, err) : 0;
+		int r = 0;
 
+		listing->family = families[i];
+		if (!family || family == families[i])
+			r = list_family(nl, listing, err);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+int route_list(struct netlink *nl, int family, int oif, uint32_t table, struct arena *arena,
+	       routes_t *routes, struct error *err)
+{
+	struct listing listing = { arena, routes, family, oif, table, 0 };
+
+	return list_families(nl, &listing, err);
+}
+
+int route_list_protocol(struct netlink *nl, uint8_t protocol, struct arena *arena, routes_t *routes,
+			struct error *err)
+{
+	struct listing listing = { arena, routes, 0, 0, ROUTE_TABLE_MAIN, protocol };
+
+	return list_families(nl, &listing, err);
+}
+
+bool route_is_unicast(const struct route *route)
+{
+	return !route->type || route->type == RTN_UNICAST;
 }

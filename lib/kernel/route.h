@@ -36,4 +36,10 @@ void route_queue_del(struct netlink *nl, const struct route *route);
 int route_list(struct netlink *nl, int family, int oif, uint32_t table, struct arena *arena,
 	       routes_t *routes, struct error *err) must_check;
 
+/* Both families' routes of the main table that have this protocol number, filtered in the kernel. */
+int route_list_protocol(struct netlink *nl, uint8_t protocol, struct arena *arena, routes_t *routes,
+			struct error *err) must_check;
+/* Not a blackhole, a local or a broadcast route. */
+bool route_is_unicast(const struct route *route);
+
 #endif
