@@ -249,6 +249,15 @@ int delegate_locate(const struct cni_request *request, const char *type, struct 
 	return 0;
 }
 
+bool delegate_needs_link(const struct cni_request *request, const char *type)
+{
+	struct delegate delegate;
+
+	if (delegate_locate(request, type, &delegate, NULL) < 0)
+		return false;
+	return !delegate.plugin || delegate.plugin->needs_link;
+}
+
 int delegate_call(const struct cni_request *parent, enum cni_command command, const char *type,
 		  struct cni_result *result, struct error *err)
 {

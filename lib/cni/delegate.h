@@ -27,6 +27,9 @@ int delegate_locate(const struct cni_request *request, const char *type, struct 
  * error of the delegate comes back as it is: code, message, details. */
 int delegate_call(const struct cni_request *parent, enum cni_command command, const char *type,
 		  struct cni_result *result, struct error *err) must_check;
+/* Whether an IPAM plugin may use the container's interface: ours say so, of a foreign one it must be assumed. Then the
+ * interface is made, and up, before its ADD, and stays until after its DEL. */
+bool delegate_needs_link(const struct cni_request *request, const char *type);
 /* The verb restore of type. A foreign plugin has none: -ENOTSUP with its path. */
 int delegate_restore(const struct cni_request *parent, const char *type,
 		     struct error *err) must_check;

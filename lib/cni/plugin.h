@@ -33,6 +33,8 @@ struct cni_plugin {
 	/* Put back what somebody flushed (rules), from prevResult and live state; what is still there
 	 * is left alone. Not a CNI command: the tool asks for it. NULL = nothing to put back. */
 	int (*restore)(struct cni_request *request, void *conf, struct error *err);
+	/* IPAM: asks through the container's interface, which is there and up before ADD, and until after DEL. */
+	bool needs_link;
 };
 
 /* The whole process contract: reads the environment and stdin, writes stdout. Returns the exit
