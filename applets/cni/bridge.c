@@ -375,9 +375,23 @@ static int add_finish(struct bridge_add *add, struct error *err)
 	return 0;
 }
 
+/* An IPAM plugin that asks the network (dhcp) does so through the container's interface. */
+static int reserve_through_port(struct bridge_add *add, struct error *err)
+{
+	link_queue_change(add->a.container, add->port.peer, NULL,
+			  &(struct link_change){ .what = LINK_SET_UP, .up = true },
+			  "set the container's interface up");
+	if (netlink_commit(add->a.container, err))
+		return -err->errnum;
+	if (veth_up(&add->a, &add->port, PORT_UP_TIMEOUT_MS, err))
+		return wrap(err, "bridge port in error state: %s", add->port.name);
+	return ipam_reserve(add->request, &add->undo, add->result, err);
+}
+
 static int bridge_add(struct cni_request *request, void *conf, struct cni_result *result,
 		      struct error *err)
 {
+	bool last = ipam_needs_link(request);
 	struct bridge_add add on_leave(bridge_add_leave) = {
 		.a = { .netns = -1 },
 		.request = request,
@@ -389,13 +403,14 @@ static int bridge_add(struct cni_request *request, void *conf, struct cni_result
 	if (!add.conf->mac.set)
 		add.conf->mac = mac_random();
 	if (attachment_open(&add.a, request, err) || bridge_use_begin(&add.use, err) ||
-	    ipam_reserve(request, &add.undo, result, err))
+	    (!last && ipam_reserve(request, &add.undo, result, err)))
 		return -err->errnum;
 	undo_push(&add.undo, undo_bridge, &add, "remove the bridge");
 	if (add_port(&add, err))
 		return -err->errnum;
 	undo_push(&add.undo, undo_port, &add, "remove the veth pair");
-	if (port_options(&add, err) || add_spoof_check(&add, err) || add_container(&add, err) ||
+	if (port_options(&add, err) || add_spoof_check(&add, err) ||
+	    (last && reserve_through_port(&add, err)) || add_container(&add, err) ||
 	    masq_add(&add.conf->masq, request, result, &add.undo, err) || add_gateway(&add, err) ||
 	    add_finish(&add, err))
 		return -err->errnum;
@@ -407,20 +422,25 @@ static int bridge_add(struct cni_request *request, void *conf, struct cni_result
 
 /* ---- DEL, CHECK, GC, STATUS ---- */
 
-/* Everything is tried, whatever fails; the link goes first, so that a released address is not used twice. */
+/* Everything is tried, whatever fails; the link goes first, so that a released address is not used twice, unless the
+ * IPAM plugin needs it to release. */
 static int bridge_del(struct cni_request *request, void *data, struct error *err)
 {
 	struct bridge_conf *conf = data;
 	struct owner owner = request_owner(request);
+	bool found = false, last = ipam_needs_link(request);
 	struct error one = { 0 };
-	bool found = false;
 
+	if (last)
+		(void)!ipam_release(request, &one);
+	error_move(err, &one);
 	(void)!attachment_remove(request, &found, &one);
 	error_move(err, &one);
 	if (!found)
 		(void)!veth_delete_derived(&owner, &one);
 	error_move(err, &one);
-	(void)!ipam_release(request, &one);
+	if (!last)
+		(void)!ipam_release(request, &one);
 	error_move(err, &one);
 	if (conf->mac_spoof_check)
 		(void)!spoof_check_del(&owner, &one);

@@ -55,4 +55,10 @@ int route_list_protocol(struct netlink *nl, uint8_t protocol, struct arena *aren
 /* Not a blackhole, a local or a broadcast route. */
 bool route_is_unicast(const struct route *route);
 
+/* Both families' routes of the main table that have this protocol number, filtered in the kernel. */
+int route_list_protocol(struct netlink *nl, uint8_t protocol, struct arena *arena, routes_t *routes,
+			struct error *err) must_check;
+/* Not a blackhole, a local or a broadcast route. */
+bool route_is_unicast(const struct route *route);
+
 #endif
