@@ -19,10 +19,10 @@
 
 enum { RESTART_MS = 1000, HEADER_SIZE = 4 };
 
-struct store {
+struct lease_store {
 	struct loop *loop;
-	struct store_program program;
-	struct store_client client;
+	struct lease_store_program program;
+	struct lease_store_client client;
 	pid_t pid;
 	int fd;
 	int restart; /* timer, 0 = none */
@@ -34,12 +34,12 @@ struct store {
 	bool released;
 };
 
-static void store_start(struct loop *loop, void *arg);
+static void lease_store_start(struct loop *loop, void *arg);
 
 /* ---- the process ---- */
 
 /* It dies with the agent, and gains no right. */
-static void run_program(const struct store_program *program, int fd)
+static void run_program(const struct lease_store_program *program, int fd)
 {
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -56,7 +56,7 @@ static void unblock_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int start_process(struct store *store, struct error *err)
+static int start_process(struct lease_store *store, struct error *err)
 {
 	int fds[2];
 
@@ -76,7 +76,7 @@ static int start_process(struct store *store, struct error *err)
 						     : 0;
 }
 
-static void stop_process(struct store *store)
+static void stop_process(struct lease_store *store)
 {
 	if (store->fd >= 0) {
 		loop_unwatch(store->loop, store->fd);
@@ -91,17 +91,17 @@ static void stop_process(struct store *store)
 	store->size = 0;
 }
 
-static void store_lost(struct store *store, const char *why)
+static void lease_store_lost(struct lease_store *store, const char *why)
 {
 	log_debug("store: %s", why);
 	stop_process(store);
 	store->client.trouble(store->client.arg, why);
-	store->restart = loop_after(store->loop, RESTART_MS, store_start, store, NULL);
+	store->restart = loop_after(store->loop, RESTART_MS, lease_store_start, store, NULL);
 }
 
 /* ---- messages ---- */
 
-static void give_leases(struct store *store, const struct store_message *message,
+static void give_leases(struct lease_store *store, const struct lease_store_message *message,
 			struct arena *arena)
 {
 	subnet_leases_t leases = { 0 };
@@ -118,9 +118,10 @@ static void give_leases(struct store *store, const struct store_message *message
 	store->client.leases(store->client.arg, &leases, n_bad);
 }
 
-static void give(struct store *store, const struct store_message *message, struct arena *arena)
+static void give(struct lease_store *store, const struct lease_store_message *message,
+		 struct arena *arena)
 {
-	const struct store_client *client = &store->client;
+	const struct lease_store_client *client = &store->client;
 	struct subnet_lease own;
 
 	if (message->has_trouble)
@@ -135,7 +136,7 @@ static void give(struct store *store, const struct store_message *message, struc
 }
 
 /* Bytes of the message at the front with its length, 0 = it is not whole yet. */
-static size_t whole_message(const struct store *store, struct error *err)
+static size_t whole_message(const struct lease_store *store, struct error *err)
 {
 	uint32_t header;
 
@@ -147,25 +148,25 @@ static size_t whole_message(const struct store *store, struct error *err)
 	return store->size - HEADER_SIZE >= ntohl(header) ? ntohl(header) + HEADER_SIZE : 0;
 }
 
-static int take_messages(struct store *store, struct error *err)
+static int take_messages(struct lease_store *store, struct error *err)
 {
 	for (size_t size; !err->errnum && (size = whole_message(store, err));) {
 		auto_arena struct arena arena = { 0 };
-		struct store_message message;
+		struct lease_store_message message;
 		const char *text =
 			arena_memdup(&arena, store->data + HEADER_SIZE, size - HEADER_SIZE);
 
 		store->size -= size;
 		memmove(store->data, store->data + size, store->size);
-		if (store_message_parse(text, size - HEADER_SIZE, &arena, &message, err) == 0)
+		if (lease_store_message_parse(text, size - HEADER_SIZE, &arena, &message, err) == 0)
 			give(store, &message, &arena);
 	}
 	return -err->errnum;
 }
 
-static void store_readable(struct loop *loop unused, void *arg)
+static void lease_store_readable(struct loop *loop unused, void *arg)
 {
-	struct store *store = arg;
+	struct lease_store *store = arg;
 	struct error err = { 0 };
 	ssize_t n;
 
@@ -177,59 +178,63 @@ static void store_readable(struct loop *loop unused, void *arg)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		store_lost(store, "the store's process has ended");
+		lease_store_lost(store, "the store's process has ended");
 		return;
 	}
 	store->size += (size_t)n;
 	if (take_messages(store, &err) < 0)
-		store_lost(store, err.message);
+		lease_store_lost(store, err.message);
 }
 
 /* ---- what is asked ---- */
 
-static void ask(struct store *store, const struct store_message *message)
+static void ask(struct lease_store *store, const struct lease_store_message *message)
 {
 	auto_arena struct arena arena = { 0 };
 
 	/* A small message to a process that reads: should it not, it is as good as gone. */
-	if (store->fd >= 0 && store_send(store->fd, store_message_text(message, &arena)) < 0)
-		store_lost(store, "the store's process does not listen");
+	if (store->fd >= 0 &&
+	    lease_store_send(store->fd, lease_store_message_text(message, &arena)) < 0)
+		lease_store_lost(store, "the store's process does not listen");
 }
 
-static void ask_for_wish(struct store *store)
+static void ask_for_wish(struct lease_store *store)
 {
 	if (store->want.value)
-		ask(store,
-		    &(struct store_message){ .want = store->want, .written = store->written });
+		ask(store, &(struct lease_store_message){ .want = store->want,
+							  .written = store->written });
 }
 
-static void store_start(struct loop *loop, void *arg)
+static void lease_store_start(struct loop *loop, void *arg)
 {
-	struct store *store = arg;
+	struct lease_store *store = arg;
 	struct error err = { 0 };
 
 	store->restart = 0;
 	if (start_process(store, &err) ||
-	    loop_watch(loop, store->fd, EPOLLIN, store_readable, store, &err))
-		store_lost(store, err.message);
+	    loop_watch(loop, store->fd, EPOLLIN, lease_store_readable, store, &err))
+		lease_store_lost(store, err.message);
 	else
 		ask_for_wish(store);
 }
 
-int store_open(struct store **store, struct loop *loop, const struct store_program *program,
-	       const struct store_client *client, struct error *err)
+int lease_store_open(struct lease_store **store, struct loop *loop,
+		     const struct lease_store_program *program,
+		     const struct lease_store_client *client, struct error *err)
 {
 	*store = xrealloc(NULL, sizeof(**store));
-	**store = (struct store){ .loop = loop, .program = *program, .client = *client, .fd = -1 };
+	**store = (struct lease_store){
+		.loop = loop, .program = *program, .client = *client, .fd = -1
+	};
 	if (start_process(*store, err) ||
-	    loop_watch(loop, (*store)->fd, EPOLLIN, store_readable, *store, err)) {
-		store_closep(store);
+	    loop_watch(loop, (*store)->fd, EPOLLIN, lease_store_readable, *store, err)) {
+		lease_store_closep(store);
 		return -err->errnum;
 	}
 	return 0;
 }
 
-void store_close(struct store *store)
+void lease_store_close(struct lease_store *store)
 {
 	if (!store)
 		return;
@@ -241,18 +246,19 @@ void store_close(struct store *store)
 	free(store);
 }
 
-void store_closep(struct store **store)
+void lease_store_closep(struct lease_store **store)
 {
-	store_close(*store);
+	lease_store_close(*store);
 	*store = NULL;
 }
 
-int store_pid(const struct store *store)
+int lease_store_pid(const struct lease_store *store)
 {
 	return store->pid;
 }
 
-void store_want(struct store *store, const struct subnet_lease *own, const char *written)
+void lease_store_want(struct lease_store *store, const struct subnet_lease *own,
+		      const char *written)
 {
 	struct arena wish = { 0 };
 
@@ -263,17 +269,17 @@ void store_want(struct store *store, const struct subnet_lease *own, const char 
 	ask_for_wish(store);
 }
 
-int store_release(struct store *store, unsigned timeout_ms, struct error *err)
+int lease_store_release(struct lease_store *store, unsigned timeout_ms, struct error *err)
 {
 	int64_t deadline = clock_ms() + timeout_ms;
 
 	store->want = (struct lease_words){ 0 };
-	ask(store, &(struct store_message){ .release = true });
+	ask(store, &(struct lease_store_message){ .release = true });
 	while (!store->released && store->fd >= 0 && clock_ms() < deadline) {
 		struct pollfd fd = { store->fd, POLLIN, 0 };
 
 		if (poll(&fd, 1, (int)(deadline - clock_ms())) > 0)
-			store_readable(store->loop, store);
+			lease_store_readable(store->loop, store);
 	}
 	return store->released ? 0 : fail(err, ETIMEDOUT, "the store did not take the lease back");
 }

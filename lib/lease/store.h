@@ -3,7 +3,7 @@
  * and needs no right over this node's; and a loop that is told of the network, its leases and the node's own. What comes is
  * always the whole state, so that nothing is lost when either side is late.
  *
- * Both ends of the socket are here: store_open() starts the process and is told by it, store_serve() is what runs in it,
+ * Both ends of the socket are here: lease_store_open() starts the process and is told by it, lease_store_serve() is what runs in it,
  * over any engine. A process that ends is started again, after a while.
  */
 #ifndef LEASE_STORE_H
@@ -13,7 +13,7 @@
 #include "lease/acquire.h"
 
 /* What an agent is told, on its loop. Everything is borrowed for the call. */
-struct store_client {
+struct lease_store_client {
 	void *arg;
 	/* The network's configuration: at first, and when it changes. */
 	void (*network)(void *arg, const char *text, size_t size);
@@ -26,34 +26,37 @@ struct store_client {
 };
 
 /* What runs in the store's process, on its end of the socket; its return value is the exit status. */
-struct store_program {
+struct lease_store_program {
 	int (*run)(void *arg, int fd);
 	void *arg;
 };
 
-struct store;
-int store_open(struct store **store, struct loop *loop, const struct store_program *program,
-	       const struct store_client *client, struct error *err) must_check;
-void store_close(struct store *store); /* ends the process; the lease stays */
-void store_closep(struct store **store);
-#define auto_store on_leave(store_closep)
+struct lease_store;
+int lease_store_open(struct lease_store **store, struct loop *loop,
+		     const struct lease_store_program *program,
+		     const struct lease_store_client *client, struct error *err) must_check;
+void lease_store_close(struct lease_store *store); /* ends the process; the lease stays */
+void lease_store_closep(struct lease_store **store);
+#define auto_lease_store on_leave(lease_store_closep)
 
-int store_pid(const struct store *store); /* 0 = it is not running right now */
+int lease_store_pid(const struct lease_store *store); /* 0 = it is not running right now */
 
 /* Ask for a lease with these addresses, type and data, now and whenever they change. before: the subnets that the node had
  * (family 0 = none); written: the value that it last wrote for them, NULL = unknown. */
-void store_want(struct store *store, const struct subnet_lease *own, const char *written);
+void lease_store_want(struct lease_store *store, const struct subnet_lease *own,
+		      const char *written);
 /* Give the lease back; wait for it at most timeout_ms. For the end of an agent only. */
-int store_release(struct store *store, unsigned timeout_ms, struct error *err) must_check;
+int lease_store_release(struct lease_store *store, unsigned timeout_ms,
+			struct error *err) must_check;
 
 /* The other end: until fd is closed (0), or the engine fails in a way that does not pass (-errno). */
-int store_serve(struct kv *kv, int fd, struct error *err) must_check;
+int lease_store_serve(struct kv *kv, int fd, struct error *err) must_check;
 
 /* One message of the socket: a length of four bytes, then JSON. For both ends, and for what checks them. */
 enum { STORE_MESSAGE_MAX = 64 << 20 };
-int store_send(int fd, const char *text) must_check;
+int lease_store_send(int fd, const char *text) must_check;
 /* *text is whole, in the arena; 0 with *text NULL: the other side has closed. */
-int store_receive(int fd, struct arena *arena, char **text, size_t *size,
-		  struct error *err) must_check;
+int lease_store_receive(int fd, struct arena *arena, char **text, size_t *size,
+			struct error *err) must_check;
 
 #endif

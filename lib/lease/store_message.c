@@ -10,7 +10,7 @@
 #include "lease/store.h"
 
 #define WORDS(member)   offsetof(struct lease_words, member)
-#define MESSAGE(member) offsetof(struct store_message, member)
+#define MESSAGE(member) offsetof(struct lease_store_message, member)
 
 static const struct field words_fields[] = { { "key", FIELD_STRING, WORDS(key) },
 					     { "value", FIELD_STRING, WORDS(value) },
@@ -33,19 +33,19 @@ static const struct field fields[] = {
 	FIELDS_END
 };
 
-const char *store_message_text(const struct store_message *message, struct arena *arena)
+const char *lease_store_message_text(const struct lease_store_message *message, struct arena *arena)
 {
 	auto_json struct json *json = json_encode(fields, message);
 
 	return json_text(json, JSON_STYLE_COMPACT, arena);
 }
 
-int store_message_parse(const char *text, size_t size, struct arena *arena,
-			struct store_message *message, struct error *err)
+int lease_store_message_parse(const char *text, size_t size, struct arena *arena,
+			      struct lease_store_message *message, struct error *err)
 {
 	auto_json struct json *json = json_parse(text, size, err);
 
-	*message = (struct store_message){ 0 };
+	*message = (struct lease_store_message){ 0 };
 	return json ? json_decode(json, fields, message, arena, err) : -err->errnum;
 }
 
@@ -72,7 +72,7 @@ int lease_words_read(const struct lease_words *words, struct arena *arena,
 	return subnet_value_parse(words->value, strlen(words->value), arena, lease, err);
 }
 
-int store_send(int fd, const char *text)
+int lease_store_send(int fd, const char *text)
 {
 	size_t size = strlen(text);
 	uint32_t header = htonl((uint32_t)size);
@@ -96,7 +96,7 @@ static int read_exactly(int fd, void *data, size_t size, size_t *n, struct error
 	return 0;
 }
 
-int store_receive(int fd, struct arena *arena, char **text, size_t *size, struct error *err)
+int lease_store_receive(int fd, struct arena *arena, char **text, size_t *size, struct error *err)
 {
 	uint32_t header;
 	size_t n;

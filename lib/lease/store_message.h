@@ -11,7 +11,7 @@ struct lease_words {
 	int64_t left_ms;
 };
 
-struct store_message {
+struct lease_store_message {
 	/* to the agent; what is not said is absent */
 	const char *network;
 	struct lease_words own;
@@ -27,9 +27,10 @@ struct store_message {
 	bool release;
 };
 
-const char *store_message_text(const struct store_message *message, struct arena *arena);
-int store_message_parse(const char *text, size_t size, struct arena *arena,
-			struct store_message *message, struct error *err) must_check;
+const char *lease_store_message_text(const struct lease_store_message *message,
+				     struct arena *arena);
+int lease_store_message_parse(const char *text, size_t size, struct arena *arena,
+			      struct lease_store_message *message, struct error *err) must_check;
 
 struct lease_words lease_words_of(const struct subnet_lease *lease, struct arena *arena);
 int lease_words_read(const struct lease_words *words, struct arena *arena,

@@ -32,18 +32,18 @@ struct serving {
 	unsigned pause_ms; /* before the next try; 0 = all is well */
 };
 
-static int tell(struct serving *serving, const struct store_message *message)
+static int tell(struct serving *serving, const struct lease_store_message *message)
 {
 	auto_arena struct arena arena = { 0 };
 
-	if (store_send(serving->fd, store_message_text(message, &arena)) < 0)
+	if (lease_store_send(serving->fd, lease_store_message_text(message, &arena)) < 0)
 		serving->closed = true;
 	return serving->closed ? -EPIPE : 0;
 }
 
 static void trouble(struct serving *serving, const struct error *why)
 {
-	struct store_message message = { .has_trouble = true, .trouble = why->message };
+	struct lease_store_message message = { .has_trouble = true, .trouble = why->message };
 
 	serving->in_trouble = true;
 	(void)!tell(serving, &message);
@@ -51,7 +51,7 @@ static void trouble(struct serving *serving, const struct error *why)
 
 static void well(struct serving *serving)
 {
-	struct store_message message = { .has_trouble = true };
+	struct lease_store_message message = { .has_trouble = true };
 
 	serving->pause_ms = 0;
 	if (serving->in_trouble)
@@ -78,7 +78,7 @@ static int look_at_network(struct serving *serving, struct network_config *confi
 		return 0;
 	free(serving->network);
 	serving->network = strdup(entry.value);
-	return tell(serving, &(struct store_message){ .network = entry.value });
+	return tell(serving, &(struct lease_store_message){ .network = entry.value });
 }
 
 static void log_bad(void *arg, const char *key, const struct error *why)
@@ -103,7 +103,7 @@ static int look_at_leases(struct serving *serving, struct error *err)
 {
 	struct arena arena = { 0 };
 	subnet_leases_t leases = { 0 };
-	struct store_message message = { .has_leases = true };
+	struct lease_store_message message = { .has_leases = true };
 	int r;
 
 	serving->n_bad = 0;
@@ -135,7 +135,7 @@ static const struct subnet_lease *find_own(const struct serving *serving)
 static int tell_own(struct serving *serving)
 {
 	auto_arena struct arena arena = { 0 };
-	struct store_message message = { .own = lease_words_of(&serving->own, &arena) };
+	struct lease_store_message message = { .own = lease_words_of(&serving->own, &arena) };
 
 	return tell(serving, &message);
 }
@@ -189,7 +189,7 @@ static int look(struct serving *serving, struct error *err)
 
 /* ---- the agent ---- */
 
-static int take_wish(struct serving *serving, const struct store_message *message,
+static int take_wish(struct serving *serving, const struct lease_store_message *message,
 		     struct error *err)
 {
 	struct subnet_lease own;
@@ -211,21 +211,21 @@ static int give_back(struct serving *serving, struct error *err)
 	int r = serving->have ? lease_release(serving->kv, &serving->own, err) : 0;
 
 	serving->wanted = serving->have = false;
-	return r < 0 ? r : tell(serving, &(struct store_message){ .released = true });
+	return r < 0 ? r : tell(serving, &(struct lease_store_message){ .released = true });
 }
 
 static int hear(struct serving *serving, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
-	struct store_message message;
+	struct lease_store_message message;
 	char *text;
 	size_t size;
 
-	if (store_receive(serving->fd, &arena, &text, &size, err) < 0 || !text) {
+	if (lease_store_receive(serving->fd, &arena, &text, &size, err) < 0 || !text) {
 		serving->closed = true;
 		return 0;
 	}
-	if (store_message_parse(text, size, &arena, &message, err))
+	if (lease_store_message_parse(text, size, &arena, &message, err))
 		return -err->errnum;
 	if (message.want.value && take_wish(serving, &message, err))
 		return -err->errnum;
@@ -269,7 +269,7 @@ static void serving_end(struct serving *serving)
 	free(serving->network);
 }
 
-int store_serve(struct kv *kv, int fd, struct error *err)
+int lease_store_serve(struct kv *kv, int fd, struct error *err)
 {
 	struct serving serving on_leave(serving_end) = { .kv = kv, .fd = fd };
 	int r = 1;

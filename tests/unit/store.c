@@ -15,7 +15,7 @@ static char root[64];
 /* What has been told so far. */
 static struct told {
 	struct loop *loop;
-	struct store *store;
+	struct lease_store *store;
 	char network[256], own[SUBNET_KEY_SIZE], trouble[256];
 	size_t n_leases;
 	unsigned n_bad, n_own;
@@ -47,14 +47,14 @@ static void on_trouble(void *arg, const char *why)
 	snprintf(told.trouble, sizeof(told.trouble), "%s", why ? why : "");
 }
 
-static const struct store_client client = { NULL, on_network, on_leases, on_own, on_trouble };
+static const struct lease_store_client client = { NULL, on_network, on_leases, on_own, on_trouble };
 
 static int serve_files(void *arg, int fd)
 {
 	struct kv *kv;
 	struct error why = { 0 };
 
-	return kv_file_open(&kv, arg, &why) || store_serve(kv, fd, &why);
+	return kv_file_open(&kv, arg, &why) || lease_store_serve(kv, fd, &why);
 }
 
 static void stop(struct loop *loop, void *arg)
@@ -90,8 +90,9 @@ static void begin(void)
 	check(mkdtemp(root) != NULL);
 	told = (struct told){ 0 };
 	check_ok(loop_open(&told.loop, &err), err);
-	check_ok(store_open(&told.store, told.loop, &(struct store_program){ serve_files, root },
-			    &client, &err),
+	check_ok(lease_store_open(&told.store, told.loop,
+				  &(struct lease_store_program){ serve_files, root }, &client,
+				  &err),
 		 err);
 }
 
@@ -100,7 +101,7 @@ static void end(void)
 	static const char *const names[] = { "config", "lock", "subnets/10.5.2.0-24",
 					     "subnets/hello" };
 
-	store_close(told.store);
+	lease_store_close(told.store);
 	loop_close(told.loop);
 	unlink(path_of(arena_printf(&arena, "subnets/%s", told.own)));
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -115,7 +116,7 @@ static void want(const char *address)
 	struct subnet_lease own = { .type = "host-gw" };
 
 	ip_parse(address, &own.public_ip);
-	store_want(told.store, &own, NULL);
+	lease_store_want(told.store, &own, NULL);
 }
 
 #define NETWORK "{\"Network\":\"10.5.0.0/16\",\"Backend\":{\"Type\":\"host-gw\"}}"
@@ -164,7 +165,7 @@ TEST(store_process_is_started_again)
 	until(*told.own);
 	snprintf(own, sizeof(own), "%s", told.own);
 	n = told.n_own;
-	check_int(kill(store_pid(told.store), SIGKILL), 0);
+	check_int(kill(lease_store_pid(told.store), SIGKILL), 0);
 	until(*told.trouble);
 	until(told.n_own > n && told.n_leases == 1);
 	check_str(told.own, own); /* the lease is found by the address */
@@ -177,7 +178,7 @@ TEST(store_releases)
 	put_file("config", NETWORK);
 	want("192.0.2.1");
 	until(*told.own);
-	check_ok(store_release(told.store, 3000, &err), err);
+	check_ok(lease_store_release(told.store, 3000, &err), err);
 	check(access(path_of(arena_printf(&arena, "subnets/%s", told.own)), F_OK) < 0);
 	end();
 }
@@ -190,11 +191,11 @@ TEST(store_messages_have_bounds)
 	size_t size;
 
 	check_int(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	check_int(store_send(fds[0], "{\"a\":1}"), 0);
-	check_ok(store_receive(fds[1], &arena, &text, &size, &err), err);
+	check_int(lease_store_send(fds[0], "{\"a\":1}"), 0);
+	check_ok(lease_store_receive(fds[1], &arena, &text, &size, &err), err);
 	check_str(text, "{\"a\":1}");
 	check(write(fds[0], huge, sizeof(huge)) == sizeof(huge));
-	check_fails(store_receive(fds[1], &arena, &text, &size, &err), err,
+	check_fails(lease_store_receive(fds[1], &arena, &text, &size, &err), err,
 		    "a message of 4294967295 bytes from the store's socket");
 	close(fds[0]);
 	close(fds[1]);
