@@ -205,11 +205,8 @@ static bool gateway_is_ours_alone(struct netlink *nl, struct bridge_use *use, in
 	       bridge_vlan_in_use(nl, use, own_port, &in_use, NULL) == 0 && !in_use;
 }
 
-int bridge_undo_gateway(struct netlink *nl, struct bridge_use *use, int own_port, struct error *err)
+static int take_gateway_back(struct netlink *nl, struct bridge_use *use, struct error *err)
 {
-	if ((!use->gateway_created && !use->n_added && !use->n_removed) ||
-	    !gateway_is_ours_alone(nl, use, own_port))
-		return 0;
 	if (use->gateway_created) {
 		link_queue_del_index(nl, use->gateway.index, "delete the gateway just made");
 		netlink_tolerate(nl, ENODEV);
@@ -224,6 +221,19 @@ int bridge_undo_gateway(struct netlink *nl, struct bridge_use *use, int own_port
 		netlink_tolerate(nl, EEXIST);
 	}
 	return netlink_commit(nl, err);
+}
+
+/* What is undone between this and the bridge may take long (an IPAM plugin that releases): others go on meanwhile. */
+int bridge_undo_gateway(struct netlink *nl, struct bridge_use *use, int own_port, struct error *err)
+{
+	bool changed = use->gateway_created || use->n_added || use->n_removed;
+	int r = 0;
+
+	if (changed && gateway_is_ours_alone(nl, use, own_port))
+		r = take_gateway_back(nl, use, err);
+	if (use->lock >= 0)
+		(void)!flock(use->lock, LOCK_SH);
+	return r;
 }
 
 int bridge_undo(struct netlink *nl, struct bridge_use *use, int own_port, struct error *err)
