@@ -10,7 +10,7 @@
 #include "base/undo.h"
 #include "cni/delegate.h"
 #include "cni/saved.h"
-#include "cni/subnet_env.h"
+#include "lease/subnet_env.h"
 #include "describe/applet.h"
 
 #include <errno.h>

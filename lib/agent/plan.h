@@ -21,9 +21,9 @@ enum { ROUTE_PROTOCOL_CNIBOX = 118 };
 struct plan_node {
 	const struct network_config *config;
 	const struct subnet_lease *own;
-	int external;           /* index of the interface that leads to the others */
-	int vtep, vtep6;        /* indices of the VXLAN devices, 0 = none */
-	LIST(struct cidr) near; /* networks that the external interface is in */
+	int external;    /* index of the interface that leads to the others */
+	int vtep, vtep6; /* indices of the VXLAN devices, 0 = none */
+	cidrs_t near;    /* networks that the external interface is in */
 };
 
 /* Why a peer is not reached, or not in the way it asks for. */

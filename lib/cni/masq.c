@@ -6,7 +6,6 @@
 
 #include <errno.h>
 
-typedef LIST(struct cidr) cidrs_t;
 
 static bool wanted(const struct masq_conf *conf, const struct cni_request *request)
 {

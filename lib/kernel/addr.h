@@ -13,10 +13,12 @@ struct addr {
 	/* The kernel's own words, by addr_records() (in its arena): whatever we know of the address, and the rest. */
 	const struct nlmsghdr *record;
 };
-#define ADDR_NODAD     0x02u
-#define ADDR_DADFAILED 0x08u
-#define ADDR_TENTATIVE 0x40u
-#define ADDR_PERMANENT 0x80u
+#define ADDR_SECONDARY  0x01u /* of IPv4; of IPv6: temporary */
+#define ADDR_NODAD      0x02u
+#define ADDR_DADFAILED  0x08u
+#define ADDR_DEPRECATED 0x20u
+#define ADDR_TENTATIVE  0x40u
+#define ADDR_PERMANENT  0x80u
 
 typedef LIST(struct addr) addrs_t;
 

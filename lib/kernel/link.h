@@ -9,6 +9,15 @@
 #include "base/ip.h"
 #include "kernel/netlink.h"
 
+/* What makes two VXLAN devices the same; link is the interface below, local its address (not set: any). */
+struct link_vxlan {
+	uint32_t vni;
+	int port; /* UDP; 0 = 8472, the kernel's own */
+	int link;
+	struct ip local;
+	bool learning, gbp;
+};
+
 struct link {
 	int index;
 	char name[16];
@@ -26,7 +35,8 @@ struct link {
 	int mode;       /* of macvlan (MACVLAN_MODE_*) and ipvlan (IPVLAN_MODE_*) */
 	int vlan;       /* id of a vlan link */
 	uint32_t table; /* of a vrf link */
-	bool is_port;   /* of a bridge: the members below are valid */
+	struct link_vxlan vxlan;
+	bool is_port; /* of a bridge: the members below are valid */
 	bool hairpin;
 	bool isolated;
 	uint8_t port_state;  /* BR_STATE_* */
@@ -63,6 +73,7 @@ struct link_spec {
 	uint32_t queue_len; /* macvlan: broadcast queue, 0 = the kernel's default (1000) */
 	int vlan;           /* vlan: its id */
 	uint32_t table;     /* vrf: its routing table */
+	struct link_vxlan vxlan;
 };
 
 /* Modes, the kernel's numbers. */

@@ -61,4 +61,8 @@ int route_list_protocol(struct netlink *nl, uint8_t protocol, struct arena *aren
 /* Not a blackhole, a local or a broadcast route. */
 bool route_is_unicast(const struct route *route);
 
+/* The route that the kernel takes to an address now; -ENETUNREACH and its like: none. */
+int route_lookup(struct netlink *nl, const struct ip *to, struct route *route,
+		 struct error *err) must_check;
+
 #endif

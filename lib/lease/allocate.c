@@ -22,8 +22,6 @@ bool subnet_fits(const struct network_config *config, const struct subnet_lease 
 	       family_fits(&config->v6, &lease->subnet6);
 }
 
-typedef LIST(struct cidr) cidrs_t;
-
 static int compare_cidrs(const void *a, const void *b)
 {
 	const struct cidr *x = a, *y = b;

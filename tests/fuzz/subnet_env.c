@@ -5,7 +5,7 @@
 #include "fuzz.h"
 
 #include "cni/plugin.h"
-#include "cni/subnet_env.h"
+#include "lease/subnet_env.h"
 
 static const char *text_of(const cidrs_t *list, const char *key, struct arena *arena)
 {

@@ -1,5 +1,5 @@
 /* What a flannel daemon writes for its node, and what others make of it. */
-#include "cni/subnet_env.h"
+#include "lease/subnet_env.h"
 
 #include "unit.h"
 
@@ -136,4 +136,23 @@ TEST(a_file_that_is_not_there_has_the_words_people_look_up)
 	err = (struct error){ 0 };
 	check_int(subnet_env_load("/dev/null", &arena, &env, &err), -EINVAL);
 	check_int(subnet_env_load("/nonexistent", &arena, &env, NULL), -ENOENT);
+}
+
+TEST(subnet_env_is_written_as_flannel_writes_it)
+{
+	static const char text[] = "FLANNEL_NETWORK=10.5.0.0/16\nFLANNEL_SUBNET=10.5.59.1/24\n"
+				   "FLANNEL_IPV6_NETWORK=2001:cafe:42::/56\n"
+				   "FLANNEL_IPV6_SUBNET=2001:cafe:42:3a::1/64\n"
+				   "FLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n";
+	auto_arena struct arena arena = { 0 };
+	struct subnet_env env;
+	struct error err = { 0 };
+
+	check_ok(subnet_env_parse(text, &arena, &env, &err), err);
+	check_str(subnet_env_text(&env, &arena), text);
+	env.subnet_v6.ip.family = 0;
+	env.masquerade = false;
+	check_str(subnet_env_text(&env, &arena),
+		  "FLANNEL_NETWORK=10.5.0.0/16\nFLANNEL_SUBNET=10.5.59.1/24\n"
+		  "FLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n");
 }

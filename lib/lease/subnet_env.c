@@ -1,5 +1,5 @@
 /* subnet.env of flannel: parsing is pure, loading has the reference's texts (cni-plugins.md, section 2.19). */
-#include "cni/subnet_env.h"
+#include "lease/subnet_env.h"
 
 #include "base/file.h"
 
@@ -165,4 +165,28 @@ int subnet_env_load(const char *path, struct arena *arena, struct subnet_env *en
 		    "failed to load flannel 'subnet.env' file: %s. "
 		    "Check the flannel pod log for this node.",
 		    why.message);
+}
+
+/* FLANNEL_NETWORK and FLANNEL_SUBNET of one family. */
+static char *add_family(char *text, const char *prefix, const cidrs_t *networks,
+			const struct cidr *subnet, struct arena *arena)
+{
+	struct cidr first = { ip_add(&subnet->ip, 1), subnet->prefix };
+	char network[CIDR_TEXT_SIZE] = "", address[CIDR_TEXT_SIZE];
+
+	if (!subnet->ip.family)
+		return text;
+	if (networks->n)
+		cidr_format(&networks->items[0], network);
+	return arena_printf(arena, "%sFLANNEL_%sNETWORK=%s\nFLANNEL_%sSUBNET=%s\n", text, prefix,
+			    network, prefix, cidr_format(&first, address));
+}
+
+const char *subnet_env_text(const struct subnet_env *env, struct arena *arena)
+{
+	char *text = add_family(arena_strdup(arena, ""), "", &env->networks, &env->subnet, arena);
+
+	text = add_family(text, "IPV6_", &env->networks_v6, &env->subnet_v6, arena);
+	return arena_printf(arena, "%sFLANNEL_MTU=%u\nFLANNEL_IPMASQ=%s\n", text, env->mtu,
+			    env->masquerade ? "true" : "false");
 }

@@ -2,14 +2,12 @@
  * subnet.env: what a flannel daemon tells its node, `FLANNEL_KEY=value` on each line (flannel.md, section 6.1). The
  * lease of this node, the networks that it is part of, MTU, and whether the daemon masquerades itself.
  */
-#ifndef CNI_SUBNET_ENV_H
-#define CNI_SUBNET_ENV_H
+#ifndef LEASE_SUBNET_ENV_H
+#define LEASE_SUBNET_ENV_H
 
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/ip.h"
-
-typedef LIST(struct cidr) cidrs_t;
 
 struct subnet_env {
 	cidrs_t networks, networks_v6; /* without host bits, each once */
@@ -19,6 +17,10 @@ struct subnet_env {
 	uint32_t mtu;
 	bool masquerade; /* the daemon does it */
 };
+
+/* What a daemon writes, in flannel's order, in the arena: the subnets as their first usable address. IPv6 lines only where
+ * there is an IPv6 subnet. */
+const char *subnet_env_text(const struct subnet_env *env, struct arena *arena);
 
 /* Pure. Keys of others are skipped, an empty value is none, the last of several lines counts. -EINVAL names the key. */
 int subnet_env_parse(const char *text, struct arena *arena, struct subnet_env *env,
