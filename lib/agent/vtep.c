@@ -90,17 +90,21 @@ static void queue_attributes(struct netlink *nl, const struct vtep_spec *spec,
 	link_queue_change(nl, link->index, NULL, &change, "set the VXLAN device up");
 }
 
-static int queue_address(struct netlink *nl, const struct vtep_spec *spec, const struct link *link,
-			 bool *changed, struct error *err)
+/* The look comes before anything is queued: a dump travels alone. */
+static int list_addresses(struct netlink *nl, const struct vtep_spec *spec, const struct link *link,
+			  struct arena *arena, addrs_t *addrs, struct error *err)
 {
-	auto_arena struct arena arena = { 0 };
 	int family = spec->address.ip.family;
-	addrs_t addrs = { 0 };
-	bool there = !family;
 
-	if (family && addr_list(nl, family, link->index, &arena, &addrs, err))
-		return -err->errnum;
-	list_each(addr, &addrs) {
+	return family ? addr_list(nl, family, link->index, arena, addrs, err) : 0;
+}
+
+static void queue_address(struct netlink *nl, const struct vtep_spec *spec, const struct link *link,
+			  const addrs_t *addrs, bool *changed)
+{
+	bool there = !spec->address.ip.family;
+
+	list_each(addr, addrs) {
 		if (cidr_equal(&addr->cidr, &spec->address)) {
 			there = true;
 		} else if (cidr_contains(&spec->network, &addr->cidr.ip)) {
@@ -110,23 +114,25 @@ static int queue_address(struct netlink *nl, const struct vtep_spec *spec, const
 		}
 	}
 	if (there)
-		return 0;
-	addr_queue_add(nl, link->index, spec->name, &spec->address, false);
+		return;
+	addr_queue_add(nl, link->index, spec->name, &spec->address, 0);
 	netlink_tolerate(nl, EEXIST);
 	*changed = true;
-	return 0;
 }
 
 int vtep_ensure(struct netlink *nl, const struct vtep_spec *spec, struct link *link, bool *changed,
 		struct error *err)
 {
+	auto_arena struct arena arena = { 0 };
+	addrs_t addrs = { 0 };
+
 	*changed = false;
-	if (ensure_device(nl, spec, link, changed, err))
+	if (ensure_device(nl, spec, link, changed, err) ||
+	    list_addresses(nl, spec, link, &arena, &addrs, err))
 		return wrap(err, "VXLAN device %s", spec->name);
 	queue_attributes(nl, spec, link, changed);
-	if (queue_address(nl, spec, link, changed, err) || netlink_commit(nl, err)) {
-		netlink_discard(nl);
+	queue_address(nl, spec, link, &addrs, changed);
+	if (netlink_commit(nl, err))
 		return wrap(err, "VXLAN device %s", spec->name);
-	}
 	return *changed ? look(nl, spec->name, link, err) : 0;
 }

@@ -22,7 +22,7 @@ struct serving {
 	char *network;      /* NULL = nothing was told yet */
 	subnet_leases_t leases;
 	bool told_leases, in_trouble, closed;
-	unsigned n_bad;
+	unsigned n_bad, told_bad;
 	/* the node's own lease */
 	struct arena wish;
 	bool wanted, have;
@@ -108,13 +108,14 @@ static int look_at_leases(struct serving *serving, struct error *err)
 
 	serving->n_bad = 0;
 	r = lease_list(serving->kv, &arena, &leases, log_bad, serving, err);
-	if (r < 0 || (serving->told_leases && same_leases(&leases, &serving->leases))) {
+	if (r < 0 || (serving->told_leases && serving->n_bad == serving->told_bad &&
+		      same_leases(&leases, &serving->leases))) {
 		arena_free(&arena);
 		return r;
 	}
 	list_each(lease, &leases)
 		*list_add(&arena, &message.leases) = lease_words_of(lease, &arena);
-	message.n_bad = serving->n_bad;
+	message.n_bad = serving->told_bad = serving->n_bad;
 	arena_free(&serving->state);
 	serving->state = arena;
 	serving->leases = leases;
