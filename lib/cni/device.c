@@ -120,18 +120,14 @@ static int create_renamed(struct device_call *call, struct netlink *parent,
 int device_create_link(struct device_call *call, struct netlink *parent,
 		       const struct link_spec *spec, struct error *err)
 {
-	struct error again = { 0 };
 	int r = create_as(call, parent, spec, call->request->ifname, err);
 
-	if (r == -EOPNOTSUPP && link_kind_probe(parent, spec->kind, &again)) {
-		*err = again;
-		return -err->errnum;
-	}
 	if (r == -EEXIST) {
-		r = create_renamed(call, parent, spec, &again);
-		if (r != -EEXIST)
-			*err = again;
+		*err = (struct error){ 0 };
+		r = create_renamed(call, parent, spec, err);
 	}
+	if (r == -EOPNOTSUPP && link_kind_probe(parent, spec->kind, err))
+		return -err->errnum;
 	return r ? wrap(err, "failed to create %s", spec->kind) : 0;
 }
 
