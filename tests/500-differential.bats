@@ -8,7 +8,7 @@ sandbox
 
 setup() {
 	need iptables nft
-	need_reference bridge host-local loopback
+	need_reference bridge host-local loopback ptp macvlan
 }
 
 same() {
@@ -59,6 +59,14 @@ has_reason() {
 
 @test "same: bridge with other versions, arguments and keys, masquerade, failures" {
 	each same bridge- '(.reference | not) and (.conf.ipMasq or .fails or .args or .conf.cniVersion != "1.0.0")'
+}
+
+@test "same: ptp" {
+	each same ptp- '.reference | not'
+}
+
+@test "same: macvlan" {
+	each same macvlan- '.reference | not'
 }
 
 @test "same: every listed difference has a reason" {

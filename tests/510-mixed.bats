@@ -25,6 +25,17 @@ alone() {
 	each mixed bridge- '(.reference or .fails) | not'
 }
 
+@test "mixed: ptp" {
+	need iptables nft
+	need_reference ptp host-local
+	each mixed ptp- '(.reference or .fails) | not'
+}
+
+@test "mixed: macvlan" {
+	need_reference macvlan host-local
+	each mixed macvlan- '(.reference or .fails) | not'
+}
+
 @test "what is newer than the reference works by itself" {
 	each alone '' '.reference and (.fails | not)'
 }

@@ -189,6 +189,7 @@ static void queue_gateways(struct attachment *a, int index, const struct cni_res
 static int queue_addresses(struct attachment *a, int index, const struct cni_result *result,
 			   unsigned how, struct error *err)
 {
+	struct link_change up = { .up = true };
 	const char *ifname = a->request->ifname;
 	char text[CIDR_TEXT_SIZE];
 
@@ -204,10 +205,9 @@ static int queue_addresses(struct attachment *a, int index, const struct cni_res
 			       (how & ATTACHMENT_DAD ? ADDR_QUEUE_DAD : 0) |
 				       (how & ATTACHMENT_POINT_TO_POINT ? ADDR_QUEUE_NO_ROUTE : 0));
 	}
-	link_queue_change(
-		a->container, index, NULL,
-		&(struct link_change){ .what = LINK_SET_UP | LINK_SET_ARP_NOTIFY, .up = true },
-		"set the container's interface up");
+	/* Where the wire has two ends the other one is as new: nobody needs to be notified. */
+	up.what = how & ATTACHMENT_POINT_TO_POINT ? LINK_SET_UP : LINK_SET_UP | LINK_SET_ARP_NOTIFY;
+	link_queue_change(a->container, index, NULL, &up, "set the container's interface up");
 	return 0;
 }
 

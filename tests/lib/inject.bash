@@ -31,9 +31,7 @@ inject_state() {
 		ip route show table all
 		ip -6 route show table all
 		cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding
-		iptables-save -t nat | grep -E '^(-A|:CNI)'
-		ip6tables-save -t nat | grep -E '^(-A|:CNI)'
-		nft list ruleset | grep saddr
+		nft list ruleset | grep -E 'saddr|CNI-'
 		find /var/lib/cni -type f ! -path '*/.cnibox/*' ! -name lock ! -name 'last_reserved*'
 	} 2>/dev/null | sed -E 's/ (UP|DOWN|UNKNOWN|LOWERLAYERDOWN) +/ /; s/ fe80::[^ ]*//; /^(fe80|ff00|multicast)/d; s/ linkdown//; /table local/d; s/ +$//'
 }
@@ -114,7 +112,7 @@ inject_kill() {
 	inject_ready "$conf" || return
 	before=$(inject_state)
 	[[ $verb == ADD ]] || inject_works ADD "$conf" || return
-	mapfile -t steps < <(inject_steps "$verb" "$conf" 2>/dev/null)
+	mapfile -t steps < <(INJECT_STEPS='sendmsg write linkat setns unlinkat' inject_steps "$verb" "$conf" 2>/dev/null)
 	inject_works DEL "$conf"
 	[[ ${#steps[@]} -ge 5 ]] || flunk "only ${#steps[@]} steps" || return
 	for step in "${steps[@]}"; do
