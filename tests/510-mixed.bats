@@ -25,6 +25,11 @@ alone() {
 	each mixed bridge- '(.reference or .fails) | not'
 }
 
+@test "mixed: host-device" {
+	need_reference host-device host-local
+	each mixed host-device- '(.reference or .fails) | not'
+}
+
 @test "what is newer than the reference works by itself" {
 	each alone '' '.reference and (.fails | not)'
 }

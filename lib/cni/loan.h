@@ -34,8 +34,8 @@ int loan_cancel(const struct cni_request *request, const struct loan *loan,
  */
 int loan_take_back(const struct cni_request *request, bool *found, struct error *err) must_check;
 
-/* Is the link one that the kernel returned? Then its name is ifname (NULL = any) or of the kernel's making, and its alias
- * a name that it could have had. */
+/* Could the link be one that the kernel returned? Then its name is ifname (NULL = any) or of the kernel's making, and its
+ * alias a name that it can have. */
 bool loan_returned(const struct link *link, const char *ifname);
 /* Give it that name again, and no alias; when it is taken by now, nothing happens. */
 int loan_rename(struct netlink *host, const struct link *link, struct error *err) must_check;
