@@ -202,7 +202,7 @@ machine() {
 	for with in error=ENOBUFS signal=KILL; do
 		for call in sendmsg ioctl rename; do
 			for ((i = 1; ; i++)); do
-				CNI_WRAP=(strace -qq -o /dev/null -e trace=$call -e "inject=$call:$with:when=$i")
+				CNI_WRAP=(strace -qq -o /dev/null -e "trace=$call" -e "inject=$call:$with:when=$i")
 				EXPECT=any cni_add "$(conf tap '.owner = 5 | .mtu = 1400')"
 				CNI_WRAP=()
 				[[ $status != 0 ]] || break
@@ -239,14 +239,14 @@ machine() {
 	all=$(conf tap '.owner = 5 | .group = 6 | .mtu = 1400 | .ipam.routes = [{dst: "0.0.0.0/0"}]')
 	while IFS='~' read -r damage message; do
 		cni_add "$all"
-		address=$(jq -r '.ips[0].address' <<<"$output")
+		jq -r '.ips[0].address' <<<"$output" >/run/address
 		cni_check "$all"
 		eval "$damage"
 		EXPECT=1 cni_check "$all"
 		assert_match "$damage" "$(jq -r .msg <<<"$output")" "$message"
 		cni_del "$all"
 	done <<-'TABLE'
-		ip -n ctr addr del "$address" dev eth0~Failed to match addr 10.77.0.2/24 on interface eth0
+		ip -n ctr addr del "$(</run/address)" dev eth0~Failed to match addr 10.77.0.2/24 on interface eth0
 		ip -n ctr route del default~Expected Route 0.0.0.0/0 not found in routing table
 		ip -n ctr link set eth0 address 02:00:00:00:00:77~Interface eth0 Mac .* doesn't match container Mac
 		ip -n ctr link set eth0 mtu 1300~^MTU of eth0 is 1300, not 1400$
@@ -269,7 +269,7 @@ remake() {
 	# shellcheck disable=SC2086
 	ip -n ctr tuntap add mode tap eth0 $1
 	ip -n ctr link set eth0 address "${mac//\"/}" mtu 1400 up
-	ip -n ctr addr add "$address" dev eth0
+	ip -n ctr addr add "$(</run/address)" dev eth0
 	ip -n ctr route add default via 10.77.0.1
 }
 

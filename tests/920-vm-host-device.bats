@@ -9,8 +9,8 @@ load lib/vm
 KERNELS=(6.12 6.1)
 
 # Both cards are ports of a hub inside qemu.
-VM_QEMU=(-netdev hubport,id=a,hubid=1 -device virtio-net-pci,netdev=a,mac=02:00:00:00:00:0a,addr=0x10,romfile=
-	-netdev hubport,id=b,hubid=1 -device virtio-net-pci,netdev=b,mac=02:00:00:00:00:0b,addr=0x11,romfile=)
+VM_QEMU=(-netdev "hubport,id=a,hubid=1" -device "virtio-net-pci,netdev=a,mac=02:00:00:00:00:0a,addr=0x10,romfile="
+	-netdev "hubport,id=b,hubid=1" -device "virtio-net-pci,netdev=b,mac=02:00:00:00:00:0b,addr=0x11,romfile=")
 
 setup_file() {
 	local kernel failed=()

@@ -112,33 +112,33 @@ static int look_for(struct netlink *nl, const char *name, struct link *link, str
 	return netlink_commit(nl, err);
 }
 
-/* Out of the container: `alias` is what it is left with, new_index its index on the host (0 = any). */
-static int move_home(struct netlink *container, int index, const char *name, const char *alias,
-		     int new_index, struct error *err)
+/* Out of the container, down; the change says what else. */
+static int move_home(struct netlink *container, int index, struct link_change change,
+		     struct error *err)
 {
 	int home auto_close = -1;
 
 	if (netns_open(HERE, &home, err))
 		return -err->errnum;
-	link_queue_change(
-		container, index, NULL,
-		&(struct link_change){
-			.what = LINK_SET_UP | LINK_SET_NETNS | LINK_SET_NAME | LINK_SET_ALIAS,
-			.netns = home,
-			.new_name = name,
-			.alias = alias,
-		},
-		"move the device to the host");
+	change.what |= LINK_SET_UP | LINK_SET_NETNS | LINK_SET_NAME | LINK_SET_ALIAS;
+	change.netns = home;
+	link_queue_change(container, index, NULL, &change, "move the device to the host");
 	return netlink_commit(container, err);
 }
 
-/* To where it was, index and all, or nearly so. */
+/* To where it was, with its index when nobody has that by now. */
 static int move_back(struct netlink *container, int index, const struct link *before,
 		     struct error *err)
 {
-	if (move_home(container, index, before->name, before->alias, before->index, NULL) == 0)
+	struct link_change change = { .what = LINK_SET_INDEX,
+				      .new_name = before->name,
+				      .alias = before->alias,
+				      .new_index = before->index };
+
+	if (move_home(container, index, change, NULL) == 0)
 		return 0;
-	return move_home(container, index, before->name, before->alias, 0, err);
+	change.what = 0;
+	return move_home(container, index, change, err);
 }
 
 static bool same_device(const struct link *a, const struct link *b)
@@ -242,8 +242,10 @@ int loan_take_back(const struct cni_request *request, bool *found, struct error 
 	*found = true;
 	if (choose_name(host, &there, &free, err))
 		return -err->errnum;
-	return move_home(container, there.index, free ? there.alias : ANY_NAME,
-			 free ? "" : there.alias, 0, err);
+	return move_home(container, there.index,
+			 (struct link_change){ .new_name = free ? there.alias : ANY_NAME,
+					       .alias = free ? "" : there.alias },
+			 err);
 }
 
 /* ---- returned by the kernel ---- */
