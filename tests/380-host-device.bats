@@ -448,6 +448,7 @@ kernel_returns() {
 
 @test "CHECK names what somebody changed" {
 	all=$(conf host-device '.ipam.routes = [{dst: "0.0.0.0/0"}]')
+	mac=$(mac hd0)
 	while IFS='~' read -r damage message; do
 		cni_add "$all"
 		cni_check "$all"
@@ -456,13 +457,12 @@ kernel_returns() {
 		assert_match "$damage" "$(jq -r .msg <<<"$output")" "$message"
 		cni_del "$all"
 		ip link set hd0 address "$mac"
-	done < <(mac=$(mac hd0); cat <<-'TABLE'
+	done <<-'TABLE'
 		ip -n ctr addr del 10.77.0.2/24 dev eth0~Failed to match addr 10.77.0.2/24 on interface eth0
 		ip -n ctr addr flush dev eth0~Failed to match addr 10.77.0.* on interface eth0
 		ip -n ctr route del default~Expected Route 0.0.0.0/0 not found in routing table
-		mac=$(ip -n ctr -j link show eth0 | jq -r '.[0].address'); ip -n ctr link set eth0 address 02:00:00:00:00:77~Interface eth0 Mac .* doesn't match container Mac
+		ip -n ctr link set eth0 address 02:00:00:00:00:77~Interface eth0 Mac .* doesn't match container Mac
 	TABLE
-	) || return
 	cni_add "$all"
 	EXPECT=1 NO_PREV=1 cni_check "$all"
 	assert_json "without prevResult" "$output" '[.code, .msg]' '[7, "Required prevResult missing"]'
