@@ -237,16 +237,18 @@ machine() {
 
 @test "CHECK names what somebody changed" {
 	all=$(conf tap '.owner = 5 | .group = 6 | .mtu = 1400 | .ipam.routes = [{dst: "0.0.0.0/0"}]')
+	cni_add "$all"
+	cni_check "$all"
+	cni_del "$all"
 	while IFS='~' read -r damage message; do
 		cni_add "$all"
 		jq -r '.ips[0].address' <<<"$output" >/run/address
-		cni_check "$all"
 		eval "$damage"
 		EXPECT=1 cni_check "$all"
 		assert_match "$damage" "$(jq -r .msg <<<"$output")" "$message"
 		cni_del "$all"
 	done <<-'TABLE'
-		ip -n ctr addr del "$(</run/address)" dev eth0~Failed to match addr 10.77.0.2/24 on interface eth0
+		ip -n ctr addr del "$(</run/address)" dev eth0~Failed to match addr 10.77.0.3/24 on interface eth0
 		ip -n ctr route del default~Expected Route 0.0.0.0/0 not found in routing table
 		ip -n ctr link set eth0 address 02:00:00:00:00:77~Interface eth0 Mac .* doesn't match container Mac
 		ip -n ctr link set eth0 mtu 1300~^MTU of eth0 is 1300, not 1400$
