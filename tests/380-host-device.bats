@@ -418,13 +418,40 @@ kernel_returns() {
 	TABLE
 }
 
-@test "the container died first, and no DEL came by: the next ADD finds the device" {
-	cni_add "$(conf host-device)"
-	kernel_returns eth0
-	cni_add "$(conf host-device)" @ctr2
-	assert "traffic" pings ctr2 10.77.0.1
-	cni_del "$(conf host-device)" @ctr2
-	assert_eq "home again" "$(on_host hd0)" '["hd0",null,false]'
+@test "the container died first, and no DEL came by: the next ADD finds the device, and its name is not forgotten" {
+	fake_sysfs
+	fake_pci 0000:03:00.1 mlx5_core eth0 # as the kernel returned it
+	for change in . 'del(.device) | .pciBusID = "0000:03:00.1"' 'del(.device) | .hwaddr = "'"$(mac hd0)"'"'; do
+		[[ -e /run/netns/ctr ]] || container ctr
+		cni_add "$(conf host-device)"
+		kernel_returns eth0
+		cni_add "$(conf host-device "$change")" @ctr2
+		assert "$change: traffic" pings ctr2 10.77.0.1
+		cni_del "$(conf host-device)" @ctr2
+		NO_PREV=1 cni_del "$(conf host-device 'del(.device)')"
+		assert_eq "$change: home again" "$(on_host hd0)" '["hd0",null,false]'
+	done
+}
+
+@test "DEL finds the device when the container has renamed it" {
+	while IFS='~' read -r change prev; do
+		cni_add "$(conf host-device)"
+		ip -n ctr link set eth0 down
+		ip -n ctr link set eth0 name wan0 up
+		NO_PREV=$prev cni_del "$(conf host-device "$change")"
+		assert_eq "$change: home again" "$(on_host hd0)" '["hd0",null,false]'
+	done <<-TABLE
+		.~1
+		.~
+		del(.device) | .hwaddr = "$(mac hd0)"~1
+		del(.device) | .pciBusID = "0000:99:00.0"~
+		del(.device)~
+	TABLE
+	ip -n ctr link add other0 type bridge
+	ip -n ctr link set other0 alias web
+	cni_del "$(conf host-device)"
+	cni_del "$(conf host-device 'del(.device)')"
+	assert "another link of the container stays" ip -n ctr link show other0
 }
 
 @test "links of the host with an alias of their own keep their names" {

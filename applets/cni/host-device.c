@@ -27,7 +27,7 @@ struct host_device_conf {
 	/* settled by validate: */
 	enum chosen by;
 	const char *pci, *auxiliary;
-	struct mac mac;
+	struct mac mac; /* hwaddr, or that of prevResult */
 	bool user_space;
 	/* of the ADD under way: */
 	bool lent;
@@ -126,8 +126,9 @@ static bool drives_user_space(const char *address)
 	return false;
 }
 
-/* What ADD gave to the container is in prevResult, for a runtime that leaves deviceID out afterwards. */
-static void choose_by_prev_result(const struct cni_request *request, struct host_device_conf *conf)
+/* What ADD gave to the container is in prevResult: for a runtime that leaves deviceID out afterwards, and to know the
+ * device again under another name. */
+static void read_prev_result(const struct cni_request *request, struct host_device_conf *conf)
 {
 	struct cni_result prev = { 0 };
 	const struct cni_interface *had;
@@ -135,11 +136,14 @@ static void choose_by_prev_result(const struct cni_request *request, struct host
 	if (request_prev_result(request, &prev, NULL) < 0)
 		return;
 	had = attachment_interface(&prev, request->ifname, true);
-	if (had && given(had->pci_id) && sysfs_has_pci(had->pci_id)) {
+	if (!had)
+		return;
+	if (!conf->mac.set)
+		conf->mac = had->mac;
+	if (conf->by == BY_NOTHING && given(had->pci_id) && sysfs_has_pci(had->pci_id)) {
 		conf->pci = had->pci_id;
 		conf->by = BY_PCI;
-	} else if (had && had->mac.set) {
-		conf->mac = had->mac;
+	} else if (conf->by == BY_NOTHING && had->mac.set) {
 		conf->by = BY_MAC;
 	}
 }
@@ -172,8 +176,8 @@ static int validate(const struct cni_request *request, void *data, struct error 
 		return fail_code(
 			err, CNI_INVALID_CONFIG, EINVAL,
 			"specify either \"device\", \"hwaddr\", \"kernelpath\" or \"pciBusID\"");
-	if (conf->by == BY_NOTHING)
-		choose_by_prev_result(request, conf);
+	if (request->command == CNI_DEL || request->command == CNI_CHECK)
+		read_prev_result(request, conf);
 	conf->user_space = conf->by == BY_PCI && drives_user_space(conf->pci);
 	return 0;
 }
@@ -255,20 +259,28 @@ static int find(struct netlink *host, const struct host_device_conf *conf, struc
 
 /* ---- ADD ---- */
 
-/* It comes home first when the kernel had put it somewhere else. */
+/* Is it one that the kernel returned, and no DEL came by? The name of a link in use is its administrator's. */
+static bool is_astray(const struct host_device_conf *conf, const struct link *link,
+		      const char *ifname)
+{
+	if (link->flags & LINK_UP)
+		return false;
+	return loan_returned(
+		link, conf->by == BY_NAME && streq(link->alias, conf->device) ? NULL : ifname);
+}
+
+/* It comes home first when it is astray, so that it comes home to the right name afterwards. */
 static int find_for_add(struct device_call *call, struct link *device, struct error *err)
 {
-	struct host_device_conf *conf = call->conf;
 	struct netlink *host = call->a.host;
 
-	if (find(host, conf, call->request->arena, device, err))
+	if (find(host, call->conf, call->request->arena, device, err))
 		return -err->errnum;
-	if (conf->by != BY_NAME || !streq(device->alias, conf->device) ||
-	    streq(device->name, conf->device))
+	if (!is_astray(call->conf, device, call->request->ifname))
 		return 0;
 	if (loan_rename(host, device, err))
 		return -err->errnum;
-	return link_get(host, conf->device, device, err);
+	return link_get_index(host, device->index, device, err);
 }
 
 static void report_pci(struct device_call *call, const struct link *device)
@@ -321,10 +333,7 @@ static int rename_returned(const struct cni_request *request, const struct host_
 		return why.errnum == ENODEV || why.errnum == ENOENT
 			       ? 0
 			       : fail(err, why.errnum, "%s", why.message);
-	/* The names of links that are in use are their administrator's. */
-	if (!loan_returned(&link, ifname) || (link.flags & LINK_UP))
-		return 0;
-	return loan_rename(host, &link, err);
+	return is_astray(conf, &link, ifname) ? loan_rename(host, &link, err) : 0;
 }
 
 static int remove_device(const struct cni_request *request, void *data, struct error *err)
@@ -338,7 +347,8 @@ static int remove_device(const struct cni_request *request, void *data, struct e
 		conf->lent = false;
 		return loan_cancel(request, &conf->loan, err);
 	}
-	if (loan_take_back(request, &found, err))
+	if (loan_take_back(request, conf->by == BY_NAME ? conf->device : NULL, &conf->mac, &found,
+			   err))
 		return wrap(err, "failed to move link %s to the host", request->ifname);
 	return found ? 0 : rename_returned(request, conf, err);
 }

@@ -224,7 +224,24 @@ int loan_cancel(const struct cni_request *request, const struct loan *loan, stru
 	return restore(host, loan, err);
 }
 
-int loan_take_back(const struct cni_request *request, bool *found, struct error *err)
+/* Renamed by the container's root; index 0 = not there. */
+static int look_for_renamed(struct netlink *container, const char *home, const struct mac *mac,
+			    struct arena *arena, struct link *found, struct error *err)
+{
+	links_t links = { 0 };
+
+	if (link_list(container, NULL, 0, arena, &links, err))
+		return -err->errnum;
+	list_each(link, &links)
+		if (has_home(link) &&
+		    (home ? streq(link->alias, home)
+			  : mac->set && link->mac.set && mac_equal(&link->mac, mac)))
+			*found = *link;
+	return 0;
+}
+
+int loan_take_back(const struct cni_request *request, const char *home, const struct mac *mac,
+		   bool *found, struct error *err)
 {
 	struct netlink *container auto_netlink = NULL, *host auto_netlink = NULL;
 	struct link there;
@@ -236,6 +253,9 @@ int loan_take_back(const struct cni_request *request, bool *found, struct error 
 	if (!container)
 		return 0;
 	if (look_for(container, request->ifname, &there, err))
+		return -err->errnum;
+	if (!there.index && (home || mac->set) &&
+	    look_for_renamed(container, home, mac, request->arena, &there, err))
 		return -err->errnum;
 	if (!there.index || !has_home(&there))
 		return 0;
