@@ -69,6 +69,11 @@ has_reason() {
 	each same macvlan- '.reference | not'
 }
 
+@test "same: host-device" {
+	need_reference host-device
+	each same host-device- '.reference | not'
+}
+
 @test "same: every listed difference has a reason" {
 	each has_reason
 	assert "the common ones, too" jq -e 'all(.why | length > 10)' "$CNIBOX_TESTS/lib/differences.json"

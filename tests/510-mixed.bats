@@ -36,6 +36,11 @@ alone() {
 	each mixed macvlan- '(.reference or .fails) | not'
 }
 
+@test "mixed: host-device" {
+	need_reference host-device host-local
+	each mixed host-device- '(.reference or .fails) | not'
+}
+
 @test "what is newer than the reference works by itself" {
 	each alone '' '.reference and (.fails | not)'
 }

@@ -27,7 +27,7 @@ struct host_device_conf {
 	/* settled by validate: */
 	enum chosen by;
 	const char *pci, *auxiliary;
-	struct mac mac;
+	struct mac mac; /* hwaddr, or that of prevResult */
 	bool user_space;
 	/* of the ADD under way: */
 	bool lent;
@@ -126,8 +126,9 @@ static bool drives_user_space(const char *address)
 	return false;
 }
 
-/* What ADD gave to the container is in prevResult, for a runtime that leaves deviceID out afterwards. */
-static void choose_by_prev_result(const struct cni_request *request, struct host_device_conf *conf)
+/* What ADD gave to the container is in prevResult: for a runtime that leaves deviceID out afterwards, and to know the
+ * device again under another name. */
+static void read_prev_result(const struct cni_request *request, struct host_device_conf *conf)
 {
 	struct cni_result prev = { 0 };
 	const struct cni_interface *had;
@@ -135,36 +136,48 @@ static void choose_by_prev_result(const struct cni_request *request, struct host
 	if (request_prev_result(request, &prev, NULL) < 0)
 		return;
 	had = attachment_interface(&prev, request->ifname, true);
-	if (had && given(had->pci_id) && sysfs_has_pci(had->pci_id)) {
+	if (!had)
+		return;
+	if (!conf->mac.set)
+		conf->mac = had->mac;
+	if (conf->by == BY_NOTHING && given(had->pci_id) && sysfs_has_pci(had->pci_id)) {
 		conf->pci = had->pci_id;
 		conf->by = BY_PCI;
-	} else if (had && had->mac.set) {
-		conf->mac = had->mac;
+	} else if (conf->by == BY_NOTHING && had->mac.set) {
 		conf->by = BY_MAC;
 	}
 }
 
+/* BY_NOTHING on failure, or, when it is only the runtime's device that is not there, what the other keys say. */
+static int settle(struct host_device_conf *conf, struct error *err)
+{
+	int r = settle_device_id(conf, err);
+
+	conf->by = choose(conf);
+	if (check_form(conf, r < 0 ? NULL : err) == 0)
+		return r;
+	conf->by = BY_NOTHING;
+	if (r < 0)
+		return r;
+	wrap(err, "failed to find host device");
+	return error_code(err, CNI_INVALID_CONFIG);
+}
+
 /* STATUS and GC know no container, hence no deviceID; DEL and CHECK take what is there. */
-static int host_device_validate(const struct cni_request *request, void *data, struct error *err)
+static int validate(const struct cni_request *request, void *data, struct error *err)
 {
 	struct host_device_conf *conf = data;
 	bool removing = request->command == CNI_DEL || request->command == CNI_GC;
-	bool adding = request->command == CNI_ADD;
-	int r = settle_device_id(conf, removing ? NULL : err);
+	int r = settle(conf, removing ? NULL : err);
 
-	conf->by = choose(conf);
-	if (r == 0 || conf->by != BY_NOTHING)
-		r = check_form(conf, removing ? NULL : err);
-	if (removing && r < 0)
-		conf->by = BY_NOTHING;
-	else if (r < 0)
-		return error_code(err, CNI_INVALID_CONFIG);
-	if (conf->by == BY_NOTHING && adding)
+	if (r < 0 && !removing)
+		return r;
+	if (conf->by == BY_NOTHING && request->command == CNI_ADD)
 		return fail_code(
 			err, CNI_INVALID_CONFIG, EINVAL,
 			"specify either \"device\", \"hwaddr\", \"kernelpath\" or \"pciBusID\"");
-	if (conf->by == BY_NOTHING && (request->command == CNI_DEL || request->command == CNI_CHECK))
-		choose_by_prev_result(request, conf);
+	if (request->command == CNI_DEL || request->command == CNI_CHECK)
+		read_prev_result(request, conf);
 	conf->user_space = conf->by == BY_PCI && drives_user_space(conf->pci);
 	return 0;
 }
@@ -246,20 +259,28 @@ static int find(struct netlink *host, const struct host_device_conf *conf, struc
 
 /* ---- ADD ---- */
 
-/* It comes home first when the kernel had put it somewhere else. */
+/* Is it one that the kernel returned, and no DEL came by? The name of a link in use is its administrator's. */
+static bool is_astray(const struct host_device_conf *conf, const struct link *link,
+		      const char *ifname)
+{
+	if (link->flags & LINK_UP)
+		return false;
+	return loan_returned(
+		link, conf->by == BY_NAME && streq(link->alias, conf->device) ? NULL : ifname);
+}
+
+/* It comes home first when it is astray, so that it comes home to the right name afterwards. */
 static int find_for_add(struct device_call *call, struct link *device, struct error *err)
 {
-	struct host_device_conf *conf = call->conf;
 	struct netlink *host = call->a.host;
 
-	if (find(host, conf, call->request->arena, device, err))
+	if (find(host, call->conf, call->request->arena, device, err))
 		return -err->errnum;
-	if (conf->by != BY_NAME || !streq(device->alias, conf->device) ||
-	    streq(device->name, conf->device))
+	if (!is_astray(call->conf, device, call->request->ifname))
 		return 0;
 	if (loan_rename(host, device, err))
 		return -err->errnum;
-	return link_get(host, conf->device, device, err);
+	return link_get_index(host, device->index, device, err);
 }
 
 static void report_pci(struct device_call *call, const struct link *device)
@@ -267,12 +288,12 @@ static void report_pci(struct device_call *call, const struct link *device)
 	const struct host_device_conf *conf = call->conf;
 	char address[SYSFS_PCI_SIZE];
 
-	if (conf->by == BY_PCI ? sysfs_pci_parse(conf->pci, address) :
-				 sysfs_interface_pci(device->name, address))
+	if (conf->by == BY_PCI ? sysfs_pci_parse(conf->pci, address)
+			       : sysfs_interface_pci(device->name, address))
 		call->pci_id = arena_strdup(call->request->arena, address);
 }
 
-static int host_device_create(struct device_call *call, struct error *err)
+static int create(struct device_call *call, struct error *err)
 {
 	struct host_device_conf *conf = call->conf;
 	struct link device = { 0 };
@@ -312,13 +333,10 @@ static int rename_returned(const struct cni_request *request, const struct host_
 		return why.errnum == ENODEV || why.errnum == ENOENT
 			       ? 0
 			       : fail(err, why.errnum, "%s", why.message);
-	/* The names of links that are in use are their administrator's. */
-	if (!loan_returned(&link, ifname) || (link.flags & LINK_UP))
-		return 0;
-	return loan_rename(host, &link, err);
+	return is_astray(conf, &link, ifname) ? loan_rename(host, &link, err) : 0;
 }
 
-static int host_device_remove(const struct cni_request *request, void *data, struct error *err)
+static int remove_device(const struct cni_request *request, void *data, struct error *err)
 {
 	struct host_device_conf *conf = data;
 	bool found;
@@ -329,13 +347,14 @@ static int host_device_remove(const struct cni_request *request, void *data, str
 		conf->lent = false;
 		return loan_cancel(request, &conf->loan, err);
 	}
-	if (loan_take_back(request, &found, err))
+	if (loan_take_back(request, conf->by == BY_NAME ? conf->device : NULL, &conf->mac, &found,
+			   err))
 		return wrap(err, "failed to move link %s to the host", request->ifname);
 	return found ? 0 : rename_returned(request, conf, err);
 }
 
 /* Absent is not always wrong: while a container has the device there is nothing for the next ADD, either. */
-static int host_device_status(const struct cni_request *request, void *data, struct error *err)
+static int status(const struct cni_request *request, void *data, struct error *err)
 {
 	struct host_device_conf *conf = data;
 	struct netlink *host auto_netlink = NULL;
@@ -355,22 +374,19 @@ static int host_device_status(const struct cni_request *request, void *data, str
 	return wrap(err, "the device is not on the host; a container has it, or it is missing");
 }
 
-static const struct device device = {
-	.create = host_device_create,
-	.remove = host_device_remove,
-	.status = host_device_status,
+static const struct device host_device = {
+	.create = create,
+	.remove = remove_device,
+	.status = status,
 };
 
 static int host_device_add(struct cni_request *request, void *conf, struct cni_result *result,
 			   struct error *err)
 {
-	return device_add(&device, request, conf, result, err);
+	return device_add(&host_device, request, conf, result, err);
 }
-
-static int host_device_del(struct cni_request *request, void *conf, struct error *err)
-{
-	return device_del(&device, request, conf, err);
-}
+DEVICE_VERB(host_device, del)
+DEVICE_VERB(host_device, status)
 
 /* The interface that user space made of the hardware is not the kernel's to show. */
 static int host_device_check(struct cni_request *request, void *data, struct error *err)
@@ -378,12 +394,12 @@ static int host_device_check(struct cni_request *request, void *data, struct err
 	const struct host_device_conf *conf = data;
 
 	if (!conf->user_space)
-		return device_check(&device, request, data, err);
+		return device_check(&host_device, request, data, err);
 	if (ipam_check(request, err))
 		return -err->errnum;
-	return request->common.prev_result ? 0
-					   : fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-						       "Required prevResult missing");
+	return request->common.prev_result
+		       ? 0
+		       : fail_code(err, CNI_INVALID_CONFIG, EINVAL, "Required prevResult missing");
 }
 
 static int host_device_gc(struct cni_request *request, void *conf, struct error *err)
@@ -392,26 +408,21 @@ static int host_device_gc(struct cni_request *request, void *conf, struct error 
 
 	(void)!rename_returned(request, conf, &one);
 	error_move(err, &one);
-	(void)!device_gc(&device, request, conf, &one);
+	(void)!device_gc(&host_device, request, conf, &one);
 	error_move(err, &one);
 	return -err->errnum;
-}
-
-static int host_device_status_verb(struct cni_request *request, void *conf, struct error *err)
-{
-	return device_status(&device, request, conf, err);
 }
 
 static const struct cni_plugin plugin = {
 	.fields = fields,
 	.size = sizeof(struct host_device_conf),
 	.load_context = "failed to load netconf",
-	.validate = host_device_validate,
+	.validate = validate,
 	.add = host_device_add,
 	.del = host_device_del,
 	.check = host_device_check,
 	.gc = host_device_gc,
-	.status = host_device_status_verb,
+	.status = host_device_status,
 };
 
 const struct applet applet_host_device = {

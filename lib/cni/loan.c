@@ -15,15 +15,13 @@
 #define ANY_NAME     "dev%d" /* the kernel counts */
 #define RTN_UNICAST  1
 #define PROTO_KERNEL 2
-#define PROTO_RA     9
 
 /* ---- what the host loses ---- */
 
 /* What the kernel made of an address comes back with it. */
-static bool is_lost(const struct route *route)
+static bool is_lost(const struct route *route, int index)
 {
-	return route->type == RTN_UNICAST && route->protocol != PROTO_KERNEL &&
-	       route->protocol != PROTO_RA;
+	return route->type == RTN_UNICAST && route->protocol != PROTO_KERNEL && route->oif == index;
 }
 
 /* A device that is down has no routes. */
@@ -33,39 +31,52 @@ int loan_save(struct netlink *host, const struct link *device, struct arena *are
 	routes_t routes = { 0 };
 
 	*loan = (struct loan){ .device = *device };
-	if (addr_list(host, 0, device->index, arena, &loan->addrs, err))
+	if (addr_records(host, 0, device->index, arena, &loan->addrs, err))
 		return -err->errnum;
 	if ((device->flags & LINK_UP) &&
-	    route_list(host, 0, device->index, 0, arena, &routes, err))
+	    route_records(host, 0, device->index, 0, arena, &routes, err))
 		return -err->errnum;
 	list_each(route, &routes)
-		if (is_lost(route) && route->oif == device->index)
+		if (is_lost(route, device->index))
 			*list_add(arena, &loan->routes) = *route;
 	return 0;
 }
 
-/* An address with a lifetime is the business of who renews it. */
+/* Under its old index everything can be as it was; under another (before Linux 5.13, or when somebody has the index by
+ * now) what we know of it. */
 static void queue_addrs(struct netlink *host, const struct loan *loan, int index)
 {
 	list_each(addr, &loan->addrs) {
-		if (!(addr->flags & ADDR_PERMANENT) || ip_is_link_local(&addr->cidr.ip))
+		if (ip_is_link_local(&addr->cidr.ip))
 			continue;
-		addr_queue_add(host, index, loan->device.name, &addr->cidr, false);
+		if (index == loan->device.index) {
+			addr_queue_again(host, addr, loan->device.name, false);
+			continue;
+		}
+		addr_queue_add(host, index, loan->device.name, &addr->cidr, 0);
 		netlink_tolerate(host, EEXIST);
 	}
+}
+
+static void queue_route(struct netlink *host, const struct loan *loan, const struct route *route,
+			int index)
+{
+	struct route moved = *route;
+
+	moved.oif = index;
+	if (index == loan->device.index)
+		route_queue_again(host, route, ROUTE_APPEND);
+	else
+		route_queue_add(host, &moved, ROUTE_APPEND);
 }
 
 /* Those that others depend on, which have no gateway, come first. */
 static void queue_routes(struct netlink *host, const struct loan *loan, int index)
 {
 	for (int gateways = 0; gateways <= 1; gateways++)
-		list_each(route, &loan->routes) {
-			struct route wanted = *route;
-
-			wanted.oif = index;
+		list_each(route, &loan->routes)
 			if (!!route->gw.family == gateways)
-				route_queue_add(host, &wanted, ROUTE_APPEND);
-		}
+				queue_route(host, loan, route, index);
 }
 
 static int restore(struct netlink *host, const struct loan *loan, struct error *err)
@@ -101,24 +112,33 @@ static int look_for(struct netlink *nl, const char *name, struct link *link, str
 	return netlink_commit(nl, err);
 }
 
-/* Out of the container: `alias` is what it is left with. */
-static int move_home(struct netlink *container, int index, const char *name, const char *alias,
+/* Out of the container, down; the change says what else. */
+static int move_home(struct netlink *container, int index, struct link_change change,
 		     struct error *err)
 {
 	int home auto_close = -1;
 
 	if (netns_open(HERE, &home, err))
 		return -err->errnum;
-	link_queue_change(container, index, NULL,
-			  &(struct link_change){
-				  .what = LINK_SET_UP | LINK_SET_NETNS | LINK_SET_NAME |
-					  LINK_SET_ALIAS,
-				  .netns = home,
-				  .new_name = name,
-				  .alias = alias,
-			  },
-			  "move the device to the host");
+	change.what |= LINK_SET_UP | LINK_SET_NETNS | LINK_SET_NAME | LINK_SET_ALIAS;
+	change.netns = home;
+	link_queue_change(container, index, NULL, &change, "move the device to the host");
 	return netlink_commit(container, err);
+}
+
+/* To where it was, with its index when nobody has that by now. */
+static int move_back(struct netlink *container, int index, const struct link *before,
+		     struct error *err)
+{
+	struct link_change change = { .what = LINK_SET_INDEX,
+				      .new_name = before->name,
+				      .alias = before->alias,
+				      .new_index = before->index };
+
+	if (move_home(container, index, change, NULL) == 0)
+		return 0;
+	change.what = 0;
+	return move_home(container, index, change, err);
 }
 
 static bool same_device(const struct link *a, const struct link *b)
@@ -138,8 +158,7 @@ static void retrieve(struct attachment *a, const struct loan *loan)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (look_for(a->container, names[i], &there, NULL) == 0 && there.index &&
 		    same_device(&there, &loan->device) &&
-		    move_home(a->container, there.index, loan->device.name, loan->device.alias,
-			      NULL) == 0)
+		    move_back(a->container, there.index, &loan->device, NULL) == 0)
 			break;
 	(void)!restore(a->host, loan, NULL);
 }
@@ -200,16 +219,33 @@ int loan_cancel(const struct cni_request *request, const struct loan *loan, stru
 	if (!container)
 		return 0;
 	if (link_get(container, request->ifname, &there, err) ||
-	    move_home(container, there.index, loan->device.name, loan->device.alias, err))
+	    move_back(container, there.index, &loan->device, err))
 		return wrap(err, "%s", request->ifname);
 	return restore(host, loan, err);
 }
 
-int loan_take_back(const struct cni_request *request, bool *found, struct error *err)
+/* Renamed by the container's root; index 0 = not there. */
+static int look_for_renamed(struct netlink *container, const char *home, const struct mac *mac,
+			    struct arena *arena, struct link *found, struct error *err)
+{
+	links_t links = { 0 };
+
+	if (link_list(container, NULL, 0, arena, &links, err))
+		return -err->errnum;
+	list_each(link, &links)
+		if (has_home(link) &&
+		    (home ? streq(link->alias, home)
+			  : mac->set && link->mac.set && mac_equal(&link->mac, mac)))
+			*found = *link;
+	return 0;
+}
+
+int loan_take_back(const struct cni_request *request, const char *home, const struct mac *mac,
+		   bool *found, struct error *err)
 {
 	struct netlink *container auto_netlink = NULL, *host auto_netlink = NULL;
 	struct link there;
-	bool free;
+	bool free = false;
 
 	*found = false;
 	if (open_both(request, &container, &host, err))
@@ -218,13 +254,18 @@ int loan_take_back(const struct cni_request *request, bool *found, struct error 
 		return 0;
 	if (look_for(container, request->ifname, &there, err))
 		return -err->errnum;
+	if (!there.index && (home || mac->set) &&
+	    look_for_renamed(container, home, mac, request->arena, &there, err))
+		return -err->errnum;
 	if (!there.index || !has_home(&there))
 		return 0;
 	*found = true;
 	if (choose_name(host, &there, &free, err))
 		return -err->errnum;
-	return move_home(container, there.index, free ? there.alias : ANY_NAME,
-			 free ? "" : there.alias, err);
+	return move_home(container, there.index,
+			 (struct link_change){ .new_name = free ? there.alias : ANY_NAME,
+					       .alias = free ? "" : there.alias },
+			 err);
 }
 
 /* ---- returned by the kernel ---- */
@@ -241,15 +282,15 @@ static bool is_kernels_name(const char *name)
 
 bool loan_returned(const struct link *link, const char *ifname)
 {
-	return has_home(link) && !streq(link->alias, link->name) &&
+	return has_home(link) &&
 	       (!ifname || streq(link->name, ifname) || is_kernels_name(link->name));
 }
 
 int loan_rename(struct netlink *host, const struct link *link, struct error *err)
 {
-	bool free;
+	bool free = streq(link->name, link->alias);
 
-	if (choose_name(host, link, &free, err))
+	if (!free && choose_name(host, link, &free, err))
 		return -err->errnum;
 	if (!free)
 		return 0;

@@ -30,12 +30,14 @@ int loan_cancel(const struct cni_request *request, const struct loan *loan,
 /*
  * DEL: bring CNI_IFNAME back under the name in its alias, down and without alias. *found: there was such a link. No
  * namespace, no link, or one without an alias, which nobody has lent: success, not found. When the name is taken on the
- * host the device comes back as dev7, and keeps the alias.
+ * host the device comes back as dev7, and keeps the alias. When the container has renamed its interface, the one with
+ * home as alias, or else with that MAC, is it (NULL, not set: unknown).
  */
-int loan_take_back(const struct cni_request *request, bool *found, struct error *err) must_check;
+int loan_take_back(const struct cni_request *request, const char *home, const struct mac *mac,
+		   bool *found, struct error *err) must_check;
 
-/* Is the link one that the kernel returned? Then its name is ifname (NULL = any) or of the kernel's making, and its alias
- * a name that it could have had. */
+/* Could the link be one that the kernel returned? Then its name is ifname (NULL = any) or of the kernel's making, and its
+ * alias a name that it can have. */
 bool loan_returned(const struct link *link, const char *ifname);
 /* Give it that name again, and no alias; when it is taken by now, nothing happens. */
 int loan_rename(struct netlink *host, const struct link *link, struct error *err) must_check;

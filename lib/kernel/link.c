@@ -239,6 +239,8 @@ void link_queue_change(struct netlink *nl, int index, const char *name,
 		nla_put_u32(msg, IFLA_MASTER, (uint32_t)change->master);
 	if (change->what & LINK_SET_NETNS)
 		nla_put_u32(msg, IFLA_NET_NS_FD, (uint32_t)change->netns);
+	if (change->what & LINK_SET_INDEX)
+		nla_put_u32(msg, IFLA_NEW_IFINDEX, (uint32_t)change->new_index);
 	if (change->what & LINK_SET_ALIAS)
 		nla_put(msg, IFLA_IFALIAS, (int)strlen(change->alias), change->alias);
 	if (change->what & LINK_SET_ARP_NOTIFY)

@@ -141,6 +141,20 @@ static void read_vxlan(const struct nlattr *data, struct link *link)
 	};
 }
 
+/* Made by ioctls (tun.c); owner and group are there when they are set. */
+static void read_tun(const struct nlattr *data, struct link *link)
+{
+	struct nlattr *attrs[IFLA_TUN_MAX + 1];
+
+	netlink_parse_nested(data, attrs, IFLA_TUN_MAX);
+	link->mode = attr_u8(attrs[IFLA_TUN_TYPE], 0);
+	link->tun.multi_queue = attr_u8(attrs[IFLA_TUN_MULTI_QUEUE], 0);
+	link->tun.has_owner = attrs[IFLA_TUN_OWNER] != NULL;
+	link->tun.owner = attr_u32(attrs[IFLA_TUN_OWNER], 0);
+	link->tun.has_group = attrs[IFLA_TUN_GROUP] != NULL;
+	link->tun.group = attr_u32(attrs[IFLA_TUN_GROUP], 0);
+}
+
 /*
  * The peer is a link message of its own inside. It stays down: the kernel refuses a peer with IFF_UP
  * ("Transport endpoint is not connected"). An index is not asked for, since the kernel honours that only when
@@ -173,6 +187,7 @@ static const struct kind kinds[] = {
 	{ "vlan",    fill_vlan,    read_vlan, "8021q" },
 	{ "vrf",     fill_vrf,     read_vrf },
 	{ "vxlan",   fill_vxlan,   read_vxlan },
+	{ "tun",     NULL,         read_tun },
 };
 /* clang-format on */
 
@@ -191,7 +206,7 @@ void link_put_kind(struct nl_msg *msg, const struct link_spec *spec)
 	const struct kind *kind = find(spec->kind);
 
 	nla_put_string(msg, IFLA_INFO_KIND, spec->kind);
-	if (kind) {
+	if (kind && kind->fill) {
 		data = nla_nest_start(msg, IFLA_INFO_DATA);
 		kind->fill(msg, spec);
 		nla_nest_end(msg, data);

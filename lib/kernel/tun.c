@@ -17,7 +17,8 @@ static int tun_open(int *fd, struct error *err)
 	if (*fd >= 0)
 		return 0;
 	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
-		return fail_errno(err, errno, "this node has no " TUN_DEVICE " (try: modprobe tun)");
+		return fail_errno(err, errno,
+				  "this node has no " TUN_DEVICE " (try: modprobe tun)");
 	return fail_errno(err, errno, "open " TUN_DEVICE);
 }
 
