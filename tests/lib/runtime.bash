@@ -90,7 +90,7 @@ no_attachments() {
 # One line for each container and address whose packets get masqueraded.
 masquerades() {
 	{
-		snapshot_iptables | grep -- '-A POSTROUTING .*-j CNI-' || :
+		snapshot_iptables | grep -E -- '-A POSTROUTING .*-j CNI-[0-9a-f]{24}$' || :
 		nft list table inet cni_plugins_masquerade 2>/dev/null | grep ' masquerade' || :
 	} | sort
 }
