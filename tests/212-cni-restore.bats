@@ -187,3 +187,49 @@ masqueraded() { # NAME: what the world sees of it is the node's address
 	assert_eq "the exit status" "$status" 1
 	assert_match "the nearest name" "$stderr" 'no network "pod" in /etc/cni/net.d; did you mean "pods"\?'
 }
+
+@test "the chain of a node: port maps and firewall rules come back, too, in every form" {
+	local before masq port fire program
+	need_chain
+	outside_world
+	serve blue 8000 "I am blue"
+	export CAP_ARGS='{"portMappings": [{"hostPort": 8080, "containerPort": 8000, "protocol": "tcp"},
+			{"hostPort": 5353, "containerPort": 53, "protocol": "udp", "hostIP": "192.0.2.1"}],
+		"bandwidth": {"ingressRate": 80000000, "ingressBurst": 8000000}}'
+	while read -r masq port fire; do
+		whole_chain pods ".plugins[0] += {ipMasqBackend: \"$masq\", macspoofchk: true} | .plugins[1].backend = \"$port\"
+			| .plugins[2].backend = \"$fire\"" >/etc/cni/net.d/pods.conflist
+		works add pods blue
+		[[ $(fetch world 192.0.2.1 8080) == "I am blue" ]] || flunk "NOT: the port is open"
+		before=$(rules)
+		works restore
+		assert_eq "$masq, $port, $fire: nothing was missing" "$(rules)" "$before"
+		nft flush ruleset
+		tool check pods blue
+		assert_eq "check knows" "$status" 1
+		refute "the port is open" fetch world 192.0.2.1 8080
+		works restore
+		assert_json "every plugin is ours" "$("$CNIBOX" cni restore --json)" '[.[] | .outcome, .notOurs] == ["restored", null]'
+		assert_eq "$masq, $port, $fire: all rules, none twice" "$(rules)" "$before"
+		works check pods blue
+		wait_for "the port is open" 5 port_open
+		assert "masqueraded" masqueraded blue
+		[[ $port != iptables ]] || for program in iptables ip6tables; do
+			$program -F
+			$program -t nat -F
+		done
+		works restore
+		assert_eq "$masq, $port, $fire: after iptables -F, all rules, none twice" "$(rules)" "$before"
+		works del pods blue
+		nft flush ruleset
+	done <<-'FORMS'
+		iptables iptables iptables
+		nftables nftables nftables
+		nftables iptables iptables
+	FORMS
+}
+
+port_open() {
+	[[ $(fetch world 192.0.2.1 8080) == "I am blue" && $(fetch world 2001:db8::1 8080) == "I am blue" &&
+		$(fetch host 127.0.0.1 8080) == "I am blue" ]]
+}
