@@ -118,11 +118,9 @@ struct shaping {
 	struct cni_request *request;
 	const struct bandwidth_conf *conf;
 	struct undo undo;
-	struct link veth, ifb;
+	struct link veth, ifb, named[IFB_NAMES];
 	struct qdisc root, hook, ifb_root; /* as they were */
-	bool create;                       /* the ifb, when it is not there */
-	char ifb_tried[16];                /* the name that was looked for last */
-	int ifb_outcome;                   /* of its creation: 0 = it is new */
+	char new_ifb[16];                  /* the name of one that this ADD makes */
 };
 
 static void shaping_leave(struct shaping *shaping)
@@ -159,56 +157,23 @@ static int check_host_end(struct shaping *shaping, const struct link *container,
 	if (!is_pair(container, &shaping->veth))
 		return fail(err, ENODEV, "veth peer with index %d is not in host ns",
 			    container->peer);
-	if (!attachment_interface(prev, shaping->veth.name, false)) {
-		if (err)
-			snprintf(err->details, sizeof(err->details),
-				 "prevResult does not list %s without sandbox", shaping->veth.name);
-		return fail(err, ENOENT, "no veth peer of container interface found in host ns");
-	}
-	return 0;
-}
-
-static void queue_ifb(struct shaping *shaping, unsigned attempt)
-{
-	struct netlink *host = shaping->a.host;
-	const char *name = shaping->ifb_tried;
-
-	ifb_name(&shaping->a.owner, attempt, shaping->ifb_tried);
-	shaping->ifb_outcome = EEXIST;
-	if (shaping->create) {
-		link_queue_create(host, &(struct link_spec){ .kind = "ifb", .name = name });
-		netlink_tolerate(host, EEXIST);
-		netlink_outcome(host, &shaping->ifb_outcome);
-	}
-	link_queue_get(host, name, &shaping->ifb);
-	netlink_tolerate(host, ENODEV);
-}
-
-/* The first name may be with another interface of this container. */
-static int find_ifb(struct shaping *shaping, struct error *err)
-{
-	for (unsigned attempt = 1;; attempt++) {
-		const struct link *ifb = &shaping->ifb;
-
-		if (ifb->index && !streq(ifb->kind, "ifb"))
-			return fail(err, EEXIST, "\"%s\" already exists but is not an ifb link",
-				    ifb->name);
-		if (!ifb->index || ifb_is_of(ifb, &shaping->a.owner, shaping->request->arena))
-			break;
-		if (attempt == IFB_NAMES)
-			return fail(err, EEXIST, "ifb link %s belongs to %s", ifb->name,
-				    ifb->alias);
-		queue_ifb(shaping, attempt);
-		if (netlink_commit(shaping->a.host, err))
-			return -err->errnum;
-	}
-	if (!shaping->ifb.index || !shaping->ifb_outcome)
+	if (attachment_interface(prev, shaping->veth.name, false))
 		return 0;
-	qdisc_queue_get_root(shaping->a.host, shaping->ifb.index, &shaping->ifb_root);
-	return netlink_commit(shaping->a.host, err);
+	fail(err, ENOENT, "no veth peer of container interface found in host ns");
+	snprintf(err->details, sizeof(err->details), "prevResult does not list %s without sandbox",
+		 shaping->veth.name);
+	return -ENOENT;
 }
 
-/* Everything that is there already, in one batch; with it the ifb is made, which takes part in the next by its index. */
+/* The one that is ours by its alias or, for want of one, by its name. */
+static void find_ifb(struct shaping *shaping)
+{
+	for (unsigned i = 0; i < IFB_NAMES && !shaping->ifb.index; i++)
+		if (ifb_is_of(&shaping->named[i], &shaping->a.owner, shaping->request->arena))
+			shaping->ifb = shaping->named[i];
+}
+
+/* Everything that is there already. */
 static int look(struct shaping *shaping, const struct cni_result *prev, struct error *err)
 {
 	struct netlink *host = shaping->a.host;
@@ -222,10 +187,14 @@ static int look(struct shaping *shaping, const struct cni_result *prev, struct e
 	netlink_tolerate(host, ENODEV);
 	qdisc_queue_get_root(host, container.peer, &shaping->root);
 	qdisc_queue_get_ingress(host, container.peer, &shaping->hook);
-	queue_ifb(shaping, 0);
+	ifb_queue_get(host, &shaping->a.owner, shaping->named);
 	if (netlink_commit(host, err) || check_host_end(shaping, &container, prev, err))
 		return -err->errnum;
-	return find_ifb(shaping, err);
+	find_ifb(shaping);
+	if (!shaping->ifb.index)
+		return 0;
+	qdisc_queue_get_root(host, shaping->ifb.index, &shaping->ifb_root);
+	return netlink_commit(host, err);
 }
 
 /* ---- ADD ---- */
@@ -234,9 +203,7 @@ static int undo_ifb(void *arg, struct error *err)
 {
 	struct shaping *shaping = arg;
 
-	if (shaping->ifb_outcome)
-		return 0;
-	link_queue_del(shaping->a.host, shaping->ifb_tried);
+	link_queue_del(shaping->a.host, shaping->new_ifb);
 	netlink_tolerate(shaping->a.host, ENODEV);
 	return netlink_commit(shaping->a.host, err);
 }
@@ -273,6 +240,28 @@ static int refuse_foreign(const struct shaping *shaping, struct error *err)
 		return fail(err, EEXIST, "create ingress qdisc: %s has one that is not ours: %s",
 			    shaping->veth.name, hook->kind);
 	return 0;
+}
+
+/* Under the first name unless that is with another interface of this container, or with who knows what. */
+static int make_ifb(struct shaping *shaping, struct error *err)
+{
+	struct netlink *host = shaping->a.host;
+	unsigned attempt = 0;
+
+	if (shaping->ifb.index || !shaping->conf->rates.egress_rate)
+		return 0;
+	while (attempt < IFB_NAMES && shaping->named[attempt].index)
+		attempt++;
+	if (attempt == IFB_NAMES)
+		return fail(err, EEXIST, "\"%s\" already exists but is not our ifb link",
+			    shaping->named[0].name);
+	ifb_name(&shaping->a.owner, attempt, shaping->new_ifb);
+	undo_push(&shaping->undo, undo_ifb, shaping, "remove the ifb link");
+	link_queue_create(host, &(struct link_spec){ .kind = "ifb",
+						     .name = shaping->new_ifb,
+						     .mtu = shaping->veth.mtu });
+	link_queue_get(host, shaping->new_ifb, &shaping->ifb);
+	return netlink_commit(host, err);
 }
 
 /* Only when the ifb can pass on what it gets does it get something. */
@@ -351,8 +340,6 @@ static int bandwidth_add(struct cni_request *request, void *conf, struct cni_res
 		.a = { .netns = -1 },
 		.request = request,
 		.conf = conf,
-		.create = ((struct bandwidth_conf *)conf)->rates.egress_rate != 0,
-		.ifb_outcome = EEXIST,
 	};
 	const struct rates *rates = &shaping.conf->rates;
 
@@ -364,9 +351,8 @@ static int bandwidth_add(struct cni_request *request, void *conf, struct cni_res
 		return 0;
 	if (attachment_open(&shaping.a, request, err))
 		return -err->errnum;
-	undo_push(&shaping.undo, undo_ifb, &shaping, "remove the ifb link");
-	if (look(&shaping, result, err) || refuse_foreign(&shaping, err) || limit(&shaping, err) ||
-	    lift(&shaping, err))
+	if (look(&shaping, result, err) || refuse_foreign(&shaping, err) ||
+	    make_ifb(&shaping, err) || limit(&shaping, err) || lift(&shaping, err))
 		return -err->errnum;
 	if (rates->egress_rate)
 		report_ifb(&shaping, result);
@@ -405,13 +391,8 @@ static int remove_all(struct netlink *host, const struct cni_request *request,
 {
 	struct owner owner = request_owner(request);
 	struct link ifbs[IFB_NAMES];
-	char name[16];
 
-	for (unsigned i = 0; i < IFB_NAMES; i++) {
-		ifb_name(&owner, i, name);
-		link_queue_get(host, name, &ifbs[i]);
-		netlink_tolerate(host, ENODEV);
-	}
+	ifb_queue_get(host, &owner, ifbs);
 	if (netlink_commit(host, err))
 		return -err->errnum;
 	if (veth->index)
@@ -476,8 +457,6 @@ static int check_egress(struct shaping *shaping, struct error *err)
 	const struct bandwidth_conf *conf = shaping->conf;
 	bool redirects;
 
-	if (find_ifb(shaping, err))
-		return -err->errnum;
 	if (!shaping->ifb.index)
 		return fail(err, ENODEV, "get ifb device: Link not found");
 	if (check_limit(&shaping->ifb_root, conf->rates.egress_rate, conf->rates.egress_burst,

@@ -227,7 +227,20 @@ static struct link_change wanted_change(const struct attributes *set)
 	};
 }
 
-/* The interface and the sysctls as they are. Some sysctls can only be written. */
+/* The old value; NULL of one that can only be written, such as net.ipv4.route.flush. */
+static int read_old(struct setting *setting, char *value, struct arena *arena, struct error *err)
+{
+	struct error why = { 0 };
+
+	if (sysctl_read(setting->path, value, VALUE_SIZE, &why) == 0)
+		setting->old = arena_strdup(arena, value);
+	else if (why.errnum != EACCES && why.errnum != EPERM)
+		return fail_errno(err, why.errnum, "set sysctl %s to \"%s\"", setting->path,
+				  setting->value);
+	return 0;
+}
+
+/* The interface and the sysctls as they are. */
 static int look(struct tuning *tuning, struct error *err)
 {
 	struct arena *arena = tuning->request->arena;
@@ -237,8 +250,8 @@ static int look(struct tuning *tuning, struct error *err)
 	if (tuning->change.what && link_get(tuning->nl, ifname, &tuning->link, err))
 		return wrap(err, "failed to get \"%s\"", ifname);
 	list_each(setting, &tuning->conf->settings)
-		if (sysctl_read(setting->path, value, VALUE_SIZE, NULL) == 0)
-			setting->old = arena_strdup(arena, value);
+		if (read_old(setting, value, arena, err))
+			return -err->errnum;
 	return 0;
 }
 

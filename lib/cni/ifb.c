@@ -18,6 +18,17 @@ void ifb_name(const struct owner *owner, unsigned attempt, char name[16])
 	snprintf(name, 16, IFB_PREFIX "%s", digest);
 }
 
+void ifb_queue_get(struct netlink *nl, const struct owner *owner, struct link ifbs[IFB_NAMES])
+{
+	char name[16];
+
+	for (unsigned i = 0; i < IFB_NAMES; i++) {
+		ifb_name(owner, i, name);
+		link_queue_get(nl, name, &ifbs[i]);
+		netlink_tolerate(nl, ENODEV);
+	}
+}
+
 /* None of the three can hold the separator. */
 const char *ifb_alias(const struct owner *owner, struct arena *arena)
 {
@@ -51,27 +62,25 @@ static bool has_limit(const struct collection *gc, const struct link *ifb)
 	return false;
 }
 
-/* The links from which something is led to the ifb; with remove, no more. */
-static int sources(const struct collection *gc, const struct link *ifb, bool remove, unsigned *n,
-		   struct error *err)
+typedef LIST(int) indices_t;
+
+/* The links from which something is led to the ifb. */
+static int find_sources(const struct collection *gc, const struct link *ifb, indices_t *sources,
+			struct error *err)
 {
-	*n = 0;
 	list_each(qdisc, &gc->qdiscs) {
+		struct error why = { 0 };
 		bool redirects;
 
 		if (!streq(qdisc->kind, "ingress"))
 			continue;
-		if (qdisc_redirects(gc->host, qdisc->index, ifb->index, &redirects, err)) {
-			if (!err || err->errnum != ENODEV) /* it went meanwhile */
-				return err ? -err->errnum : -EIO;
-			*err = (struct error){ 0 };
-			continue;
-		}
-		*n += redirects;
-		if (redirects && remove)
-			qdisc_queue_del_ingress(gc->host, qdisc->index);
+		if (qdisc_redirects(gc->host, qdisc->index, ifb->index, &redirects, &why) &&
+		    why.errnum != ENODEV) /* it went meanwhile */
+			return fail(err, why.errnum, "%s", why.message);
+		if (redirects)
+			*list_add(gc->arena, sources) = qdisc->index;
 	}
-	return remove ? netlink_commit(gc->host, err) : 0;
+	return 0;
 }
 
 static bool named_by_valid(const struct collection *gc, const struct link *ifb)
@@ -110,7 +119,7 @@ static bool alias_is_stale(const struct collection *gc, const struct link *ifb)
 static int is_garbage(const struct collection *gc, const struct link *ifb, bool *garbage,
 		      struct error *err)
 {
-	unsigned n;
+	indices_t sources = { 0 };
 
 	*garbage = false;
 	if (!has_prefix(ifb->name, IFB_PREFIX))
@@ -121,29 +130,33 @@ static int is_garbage(const struct collection *gc, const struct link *ifb, bool 
 	}
 	if (named_by_valid(gc, ifb) || !has_limit(gc, ifb))
 		return 0;
-	if (sources(gc, ifb, false, &n, err))
+	if (find_sources(gc, ifb, &sources, err))
 		return -err->errnum;
-	*garbage = n == 0;
+	*garbage = sources.n == 0;
 	return 0;
 }
 
 /* What leads to it goes first: without it the packets would be lost. */
+static int remove_ifb(const struct collection *gc, const struct link *ifb, struct error *err)
+{
+	indices_t sources = { 0 };
+
+	if (find_sources(gc, ifb, &sources, err))
+		return -err->errnum;
+	list_each(index, &sources)
+		qdisc_queue_del_ingress(gc->host, *index);
+	link_queue_del_index(gc->host, ifb->index,
+			     arena_printf(gc->arena, "delete link %s", ifb->name));
+	netlink_tolerate(gc->host, ENODEV);
+	return netlink_commit(gc->host, err);
+}
+
 static int collect(const struct collection *gc, const links_t *ifbs, struct error *err)
 {
 	list_each(ifb, ifbs) {
 		bool garbage;
-		unsigned n;
 
-		if (is_garbage(gc, ifb, &garbage, err))
-			return -err->errnum;
-		if (!garbage)
-			continue;
-		if (sources(gc, ifb, true, &n, err))
-			return -err->errnum;
-		link_queue_del_index(gc->host, ifb->index,
-				     arena_printf(gc->arena, "delete link %s", ifb->name));
-		netlink_tolerate(gc->host, ENODEV);
-		if (netlink_commit(gc->host, err))
+		if (is_garbage(gc, ifb, &garbage, err) || (garbage && remove_ifb(gc, ifb, err)))
 			return -err->errnum;
 	}
 	return 0;

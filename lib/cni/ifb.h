@@ -11,6 +11,8 @@
 enum { IFB_NAMES = 2 }; /* the second is for another interface of the same container and network */
 
 void ifb_name(const struct owner *owner, unsigned attempt, char name[16]);
+/* Queue the look-up of both names; index 0 = there is none. */
+void ifb_queue_get(struct netlink *nl, const struct owner *owner, struct link ifbs[IFB_NAMES]);
 /* "" where the kernel's 255 bytes are too few. */
 const char *ifb_alias(const struct owner *owner, struct arena *arena);
 /* There is one, and it does not say that it is somebody else's. */
