@@ -148,13 +148,22 @@ static int plan(struct work *work, const struct ruleset *set, struct arena *aren
 	return 0;
 }
 
+static void queue_deletions(struct netlink *nl, const struct work *work)
+{
+	enum nft_family family = nftables_family(work->view.family);
+
+	list_each(deletion, &work->change.deletions)
+		nft_queue_del_rule(nl, family, work->view.table, deletion->chain, deletion->handle);
+	list_each(chain, &work->change.doomed)
+		nft_queue_del_chain(nl, family, work->view.table, *chain);
+}
+
 static void queue_change(struct netlink *nl, struct work *work)
 {
 	const struct ruleset *set = &work->change.set;
 	enum nft_family family = nftables_family(set->family);
 
-	list_each(deletion, &work->change.deletions)
-		nft_queue_del_rule(nl, family, set->table, deletion->chain, deletion->handle);
+	queue_deletions(nl, work);
 	list_each(chain, &set->chains) {
 		struct chain_state *state = state_of(work, chain->name);
 		struct nft_chain new = { .name = chain->name, .must_be_new = true };
@@ -252,23 +261,19 @@ static int look_for_program(struct netlink *nl, struct legacy_table *legacy, str
 	return r;
 }
 
-/* Deletions come first, each in a transaction or a run of its own: the program cannot delete by handle. */
+/* Deletions come first, in a transaction or a run of their own: the program cannot delete by handle. */
 static int delete_first(struct netlink *nl, const struct legacy_table *legacy, struct work *work,
 			struct arena *arena, struct error *err)
 {
-	enum nft_family family = nftables_family(work->view.family);
 	legacy_handles_t handles = { 0 };
-	legacy_names_t none = { 0 };
 
-	if (!work->change.deletions.n)
-		return 0;
-	list_each(deletion, &work->change.deletions) {
-		*list_add(arena, &handles) = deletion->handle;
-		if (nl)
-			nft_queue_del_rule(nl, family, work->view.table, deletion->chain,
-					   deletion->handle);
+	if (nl) {
+		queue_deletions(nl, work);
+		return netlink_commit(nl, err);
 	}
-	return nl ? netlink_commit(nl, err) : legacy_remove(legacy, &handles, &none, err);
+	list_each(deletion, &work->change.deletions)
+		*list_add(arena, &handles) = deletion->handle;
+	return legacy_remove(legacy, &handles, (legacy_names_t *)&work->change.doomed, err);
 }
 
 /* One run of the program. It is refused when a shared chain has been made since we looked. */
@@ -342,6 +347,11 @@ int xt_rules(const struct xt_view *view, const char *chain, struct arena *arena,
 void xt_delete(struct arena *arena, struct xt_change *change, const char *chain, uint64_t handle)
 {
 	*list_add(arena, &change->deletions) = (struct xt_deletion){ chain, handle };
+}
+
+void xt_delete_chain(struct arena *arena, struct xt_change *change, const char *chain)
+{
+	*list_add(arena, &change->doomed) = chain;
 }
 
 static bool is_empty(const struct ruleset *set)

@@ -168,7 +168,8 @@ void nft_queue_set(struct netlink *nl, enum nft_family family, const char *table
 {
 	static uint32_t id; /* within a transaction only */
 	char text[256];
-	struct nl_msg *msg = nft_message(nl, NFT_MSG_NEWSET, NLM_F_CREATE, family,
+	int flags = NLM_F_CREATE | (set->must_be_new ? NLM_F_EXCL : 0);
+	struct nl_msg *msg = nft_message(nl, NFT_MSG_NEWSET, flags, family,
 					 nft_label(text, "create set", family, table, set->name));
 	uint32_t size, type = fields_type(family, set->key, &size);
 
@@ -196,6 +197,26 @@ void nft_queue_del_set(struct netlink *nl, enum nft_family family, const char *t
 
 	nla_put_string(msg, NFTA_SET_TABLE, table);
 	nla_put_string(msg, NFTA_SET_NAME, set);
+}
+
+static int found_set(const struct nlmsghdr *reply unused, void *arg, struct error *err unused)
+{
+	*(bool *)arg = true;
+	return 0;
+}
+
+void nft_queue_find_set(struct netlink *nl, enum nft_family family, const char *table,
+			const char *set, bool *found)
+{
+	char text[256];
+	struct nl_msg *msg = nft_message(nl, NFT_MSG_GETSET, 0, family,
+					 nft_label(text, "look for set", family, table, set));
+
+	*found = false;
+	nla_put_string(msg, NFTA_SET_TABLE, table);
+	nla_put_string(msg, NFTA_SET_NAME, set);
+	netlink_tolerate(nl, ENOENT);
+	netlink_expect(nl, found_set, found);
 }
 
 /* A value of one field has that field's size, without what it was filled up with. */

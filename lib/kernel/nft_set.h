@@ -30,6 +30,7 @@ struct nft_set {
 		data[NFT_FIELDS]; /* of a map; for an address and a port: DESTINATION, PORT */
 	uint8_t source_prefix;    /* rules look at these bits of the source only; 0 = all */
 	const char *comment;
+	bool must_be_new; /* -EEXIST where it is there already */
 };
 
 /* Fields in order, built with nft_value_*(). */
@@ -63,6 +64,9 @@ size_t nft_field_room(enum nft_family family, enum nft_field field);
 /* Creating a set that is there already is fine when it has the same key and data, else -EEXIST. */
 void nft_queue_set(struct netlink *nl, enum nft_family family, const char *table,
 		   const struct nft_set *set);
+/* As nft_queue_find_chain() does. */
+void nft_queue_find_set(struct netlink *nl, enum nft_family family, const char *table,
+			const char *set, bool *found);
 void nft_queue_del_set(struct netlink *nl, enum nft_family family, const char *table,
 		       const char *set);
 /* exclusive: -EEXIST when the key is there; else only other data is refused, -EBUSY, and a comment is kept. */

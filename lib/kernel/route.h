@@ -32,6 +32,8 @@ enum route_add {
 }; /* append: as the reference, duplicates are fine */
 void route_queue_add(struct netlink *nl, const struct route *route, enum route_add how);
 void route_queue_del(struct netlink *nl, const struct route *route);
+/* The link that leads to the address: its index, 0 = there is no way. */
+int route_to(struct netlink *nl, const struct ip *ip, int *oif, struct error *err) must_check;
 /* Routes of a family (0 = both), through one link (0 = all), of one table (0 = all); filtered in the kernel. */
 int route_list(struct netlink *nl, int family, int oif, uint32_t table, struct arena *arena,
 	       routes_t *routes, struct error *err) must_check;
