@@ -326,26 +326,28 @@ static uint32_t register_at(size_t offset)
 	return offset % 16 ? NFT_REG32_00 + offset / 4 : NFT_REG_1 + offset / 16;
 }
 
-static void load_key(struct nft_rule *rule, enum nft_field field, uint8_t source_prefix,
+static void load_key(struct nft_rule *rule, enum nft_field field, const struct nft_set *set,
 		     uint32_t reg)
 {
-	int family = rule->family == NFT_IP6 ? AF_INET6 : AF_INET;
+	int family = nft_set_family(rule->family, set) == NFT_IP6 ? AF_INET6 : AF_INET;
 	uint32_t size = family == AF_INET ? 4 : 16;
 	uint8_t bits[16];
 
 	switch (field) {
 	case NFT_SOURCE:
 	case NFT_DESTINATION:
+		match_nfproto(rule, family);
 		load_payload_to(rule, NFT_PAYLOAD_NETWORK_HEADER,
 				addr_offset(family, field == NFT_SOURCE), size, reg);
-		prefix_bits(source_prefix, bits);
-		if (field == NFT_SOURCE && source_prefix && reg == NFT_REG_1)
+		prefix_bits(set->source_prefix, bits);
+		if (field == NFT_SOURCE && set->source_prefix && reg == NFT_REG_1)
 			mask(rule, bits, size);
 		break;
 	case NFT_PROTOCOL: load_meta_to(rule, NFT_META_L4PROTO, reg); break;
 	case NFT_PORT: load_payload_to(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, reg); break;
 	case NFT_IN_INTERFACE: load_meta_to(rule, NFT_META_IIFNAME, reg); break;
 	case NFT_OUT_INTERFACE: load_meta_to(rule, NFT_META_OIFNAME, reg); break;
+	case NFT_IN_BRIDGE: load_meta_to(rule, NFT_META_BRI_IIFNAME, reg); break;
 	case NFT_VERDICT:
 	case NFT_NUMBER:
 	case NFT_NO_FIELD: break;
@@ -359,8 +361,8 @@ static void look_up(struct nft_rule *rule, const struct nft_set *set, enum nft_o
 	size_t offset = 0;
 
 	for (unsigned i = 0; i < NFT_FIELDS && set->key[i]; i++) {
-		load_key(rule, set->key[i], set->source_prefix, register_at(offset));
-		offset += nft_field_room(rule->family, set->key[i]);
+		load_key(rule, set->key[i], set, register_at(offset));
+		offset += nft_field_room(nft_set_family(rule->family, set), set->key[i]);
 	}
 	expression = nft_expression_begin(rule, "lookup");
 	nla_put_string(rule->msg, NFTA_LOOKUP_SET, set->name);

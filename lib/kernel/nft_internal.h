@@ -2,7 +2,7 @@
 #ifndef KERNEL_NFT_INTERNAL_H
 #define KERNEL_NFT_INTERNAL_H
 
-#include "kernel/nft.h"
+#include "kernel/nft_set.h"
 
 #include <netlink/attr.h>
 #include <netlink/msg.h>
@@ -19,6 +19,12 @@ struct nft_rule {
 	bool not_protocol; /* any but that one */
 	char comment[NFT_COMMENT_MAX + 1];
 };
+
+/* Of the addresses in a set's key. */
+static inline enum nft_family nft_set_family(enum nft_family family, const struct nft_set *set)
+{
+	return set->addresses ? set->addresses : family;
+}
 
 struct expression {
 	struct nlattr *element, *data;

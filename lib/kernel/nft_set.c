@@ -12,10 +12,11 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <net/if.h>
 
-#define VERDICT_TYPE      0xffffff00u /* NFT_DATA_VERDICT */
-#define TYPE_BITS         6           /* nft joins the types of a key's fields */
-#define UDATA_SET_COMMENT 7           /* NFTNL_UDATA_SET_COMMENT */
-#define ALIGNED(size)     (((size) + 3) & ~(size_t)3)
+#define VERDICT_TYPE        0xffffff00u /* NFT_DATA_VERDICT */
+#define TYPE_BITS           6           /* nft joins the types of a key's fields */
+#define UDATA_SET_KEY_ORDER 0           /* NFTNL_UDATA_SET_KEYBYTEORDER */
+#define UDATA_SET_COMMENT   7           /* NFTNL_UDATA_SET_COMMENT */
+#define ALIGNED(size)       (((size) + 3) & ~(size_t)3)
 
 struct elements_dump {
 	struct arena *arena;
@@ -31,7 +32,8 @@ static uint32_t field_type(enum nft_family family, enum nft_field field, size_t 
 	case NFT_PROTOCOL: *size = 1; return 12;
 	case NFT_PORT: *size = 2; return 13;
 	case NFT_IN_INTERFACE:
-	case NFT_OUT_INTERFACE: *size = IFNAMSIZ; return 41;
+	case NFT_OUT_INTERFACE:
+	case NFT_IN_BRIDGE: *size = IFNAMSIZ; return 41;
 	case NFT_NUMBER: *size = 4; return 19; /* as a mark */
 	case NFT_VERDICT:
 	case NFT_NO_FIELD: break;
@@ -153,14 +155,36 @@ const char *nft_value_get_interface(const struct nft_value *value, struct arena 
 	return arena_memdup(arena, name, strnlen(name, sizeof(name)));
 }
 
-static void put_set_comment(struct nl_msg *msg, const char *comment)
+/* Numbers of this machine, as nft has names of interfaces and marks; several fields side by side it never asks for. */
+static bool is_host_order(const struct nft_set *set)
 {
-	uint8_t data[2 + NFT_COMMENT_MAX + 1] = { UDATA_SET_COMMENT };
-	size_t len = strnlen(comment, NFT_COMMENT_MAX);
+	return !set->key[1] &&
+	       (set->key[0] == NFT_IN_INTERFACE || set->key[0] == NFT_OUT_INTERFACE ||
+		set->key[0] == NFT_IN_BRIDGE || set->key[0] == NFT_NUMBER);
+}
 
-	data[1] = (uint8_t)(len + 1);
-	memcpy(data + 2, comment, len);
-	nla_put(msg, NFTA_SET_USERDATA, (int)(2 + len + 1), data);
+/* For nft only: without the order it does not know how to print such a key. */
+static void put_set_userdata(struct nl_msg *msg, const struct nft_set *set)
+{
+	uint8_t data[2 + sizeof(uint32_t) + 2 + NFT_COMMENT_MAX + 1];
+	const uint32_t host_order = 1;
+	size_t size = 0, len = set->comment ? strnlen(set->comment, NFT_COMMENT_MAX) : 0;
+
+	if (is_host_order(set)) {
+		data[size++] = UDATA_SET_KEY_ORDER;
+		data[size++] = sizeof(host_order);
+		memcpy(data + size, &host_order, sizeof(host_order));
+		size += sizeof(host_order);
+	}
+	if (len) {
+		data[size++] = UDATA_SET_COMMENT;
+		data[size++] = (uint8_t)(len + 1);
+		memcpy(data + size, set->comment, len);
+		size += len;
+		data[size++] = '\0';
+	}
+	if (size)
+		nla_put(msg, NFTA_SET_USERDATA, (int)size, data);
 }
 
 void nft_queue_set(struct netlink *nl, enum nft_family family, const char *table,
@@ -171,7 +195,7 @@ void nft_queue_set(struct netlink *nl, enum nft_family family, const char *table
 	int flags = NLM_F_CREATE | (set->must_be_new ? NLM_F_EXCL : 0);
 	struct nl_msg *msg = nft_message(nl, NFT_MSG_NEWSET, flags, family,
 					 nft_label(text, "create set", family, table, set->name));
-	uint32_t size, type = fields_type(family, set->key, &size);
+	uint32_t size, type = fields_type(nft_set_family(family, set), set->key, &size);
 
 	nla_put_string(msg, NFTA_SET_TABLE, table);
 	nla_put_string(msg, NFTA_SET_NAME, set->name);
@@ -184,8 +208,7 @@ void nft_queue_set(struct netlink *nl, enum nft_family family, const char *table
 		nla_put_u32(msg, NFTA_SET_DATA_LEN, htonl(size));
 	}
 	nla_put_u32(msg, NFTA_SET_ID, htonl(++id));
-	if (set->comment)
-		put_set_comment(msg, set->comment);
+	put_set_userdata(msg, set);
 }
 
 void nft_queue_del_set(struct netlink *nl, enum nft_family family, const char *table,
@@ -252,7 +275,8 @@ static void queue_element(struct netlink *nl, int type, int flags, enum nft_fami
 	nla_put_string(msg, NFTA_SET_ELEM_LIST_SET, set->name);
 	list = nla_nest_start(msg, NLA_F_NESTED | NFTA_SET_ELEM_LIST_ELEMENTS);
 	item = nla_nest_start(msg, NLA_F_NESTED | NFTA_LIST_ELEM);
-	nft_put_value(msg, NFTA_SET_ELEM_KEY, key->bytes, value_size(family, set->key, key));
+	nft_put_value(msg, NFTA_SET_ELEM_KEY, key->bytes,
+		      value_size(nft_set_family(family, set), set->key, key));
 	if (element)
 		put_element(msg, family, set, element);
 	nla_nest_end(msg, item);

@@ -13,12 +13,13 @@
 
 enum nft_field {
 	NFT_NO_FIELD,
-	NFT_SOURCE,        /* address; of the table's family, not inet */
+	NFT_SOURCE,        /* address; of the table's family, or what `addresses` says */
 	NFT_DESTINATION,   /* address */
 	NFT_PROTOCOL,      /* of transport */
 	NFT_PORT,          /* of the destination */
 	NFT_IN_INTERFACE,  /* name */
 	NFT_OUT_INTERFACE, /* name */
+	NFT_IN_BRIDGE,     /* name of the bridge that a frame came into; tables of bridges only */
 	NFT_VERDICT,       /* what a verdict map gives */
 	NFT_NUMBER         /* 32 bits, what a map gives that no rule looks at */
 };
@@ -28,7 +29,9 @@ struct nft_set {
 	enum nft_field key[NFT_FIELDS]; /* up to the first NFT_NO_FIELD */
 	enum nft_field
 		data[NFT_FIELDS]; /* of a map; for an address and a port: DESTINATION, PORT */
-	uint8_t source_prefix;    /* rules look at these bits of the source only; 0 = all */
+	enum nft_family
+		addresses; /* in a table for inet: of the first field of its key; 0 = the table's */
+	uint8_t source_prefix; /* rules look at these bits of the source only; 0 = all */
 	const char *comment;
 	bool must_be_new; /* -EEXIST where it is there already */
 };
