@@ -5,6 +5,8 @@
 load lib/all
 load lib/forward
 load lib/firewall
+load lib/firewall
+load lib/forward
 sandbox forward
 
 POLICY="CNI firewall plugin rules (ingressPolicy: same-bridge|isolated)"
@@ -101,6 +103,28 @@ pod_rules() {
 	cni_add "$(alone '.ingressPolicy = "same-bridge"')"
 	cni_add "$(alone '.ingressPolicy = "same-bridge"')"
 	assert_eq "beside the reference's" "$(grep -cvE ' -N ' <<<"$(rules)")" "$(grep -cvE ' -N ' <<<"$once")"
+}
+
+@test "nothing is added twice: not again, and what is shared not beside the reference's" {
+	local once
+
+	cni_add "$(alone '.ingressPolicy = "isolated"')"
+	once=$(rules)
+	cni_add "$(alone '.ingressPolicy = "isolated"')"
+	assert_eq "again" "$(rules)" "$once"
+	cni_del "$(alone)"
+	nft flush ruleset
+	need_reference firewall
+	PLUGINS=$REFERENCE cni_add "$(alone '.ingressPolicy = "same-bridge"')"
+	once=$(rules)
+	restore "$(alone '.ingressPolicy = "same-bridge"')"
+	assert_eq "beside the reference's" "$(rules)" "$once"
+	cni_del "$(alone)"
+	cni_add "$(alone '.ingressPolicy = "same-bridge" | .prevResult.ips = [{address: "10.77.0.3/24"}]')" CNI_CONTAINERID=two
+	assert_eq "shared rules" "$(rules | grep -vE -- ' -[sd] ')" "$(grep -vE -- ' -[sd] ' <<<"$once")"
+	cni_del "$(alone)" CNI_CONTAINERID=two
+	PLUGINS=$REFERENCE cni_add "$(alone '.ingressPolicy = "same-bridge"')"
+	cni_add "$(alone '.ingressPolicy = "same-bridge"')"
 	cni_check "$(alone '.ingressPolicy = "same-bridge"')"
 	cni_del "$(alone)"
 	assert_eq "both are removed" "$(pod_rules)" ""
@@ -335,6 +359,7 @@ neighbours() { # POLICY [JQ]
 	done <<-'TABLE'
 		.ingressPolicy = "closed"~7~unknown ingress policy: "closed"
 		.ingressPolicy = 5~6~failed to load netconf: ingressPolicy: expected a string, got an integer
+		.ingressPolicy = 5~6~failed to load netconf: ingressPolicy: expected a string, found number
 		del(.prevResult)~7~missing prevResult from earlier plugin
 		.prevResult.cniVersion = "0.4.0"~6~could not parse prevResult: result type supports [1.0.0 1.1.0] but unmarshalled CNIVersion is "0.4.0"
 		.ingressPolicy = "same-bridge" | .prevResult.interfaces = []~7~interface needs to be set for ingress policy "same-bridge", make sure to chain "firewall" plugin with "bridge"

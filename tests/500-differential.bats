@@ -74,6 +74,11 @@ has_reason() {
 	each same host-device- '.reference | not'
 }
 
+@test "same: firewall" {
+	need_reference firewall
+	each same firewall- '.reference | not'
+}
+
 @test "same: every listed difference has a reason" {
 	each has_reason
 	assert "the common ones, too" jq -e 'all(.why | length > 10)' "$CNIBOX_TESTS/lib/differences.json"

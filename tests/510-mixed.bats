@@ -41,6 +41,12 @@ alone() {
 	each mixed host-device- '(.reference or .fails) | not'
 }
 
+@test "mixed: firewall" {
+	need iptables nft
+	need_reference firewall bridge host-local
+	each mixed firewall- '(.reference or .fails) | not'
+}
+
 @test "what is newer than the reference works by itself" {
 	each alone '' '.reference and (.fails | not)'
 }

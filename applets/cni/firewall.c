@@ -97,6 +97,7 @@ static int read_prev(const struct cni_request *request, struct cni_result *prev,
 	if (request_prev_result(request, prev, err))
 		return wrap(err, "could not parse prevResult");
 	return 0;
+	return request_prev_result(request, prev, err);
 }
 
 /* The policy is about the bridge, which its plugin names first. */
@@ -201,6 +202,7 @@ static int firewall_restore(struct cni_request *request, void *conf, struct erro
 	if (read_prev(request, &prev, err))
 		return -err->errnum;
 	forward = describe(request, conf, &prev);
+	forward.again = true;
 	return settle_bridge(conf, &prev, &forward, err) ? -err->errnum
 							 : forward_add(&forward, err);
 }

@@ -90,6 +90,8 @@ static int add_rules(const struct choice *choice, const struct forward *forward,
 		return forward_nftables_add(forward, parts, err);
 	if (both)
 		fresh = write_records(forward, "", err);
+	if (fresh > 0 && forward->again)
+		fresh = 0;
 	return fresh < 0 ? fresh : forward_iptables_add(forward, parts, fresh, err);
 }
 
@@ -203,6 +205,14 @@ static void doom_records(struct doomed *doomed)
 		else
 			*list_add(&doomed->arena, &doomed->rules.addresses) =
 				cidr_host(&record->address);
+		if (doomed->rules.owner)
+			*list_add(&doomed->arena, &doomed->rules.owned) =
+				cidr_host(&record->address);
+		if (record_taken(&doomed->records, &record->address))
+			continue;
+		*list_add(&doomed->arena, &doomed->rules.addresses) = cidr_host(&record->address);
+		if (*record->zone)
+			doom_source(doomed, record->zone, &record->address);
 	}
 }
 

@@ -19,6 +19,9 @@ enum forward_policy {
 	FORWARD_ISOLATED,    /* nor may who is on the same bridge */
 };
 
+}
+
+typedef LIST(struct cidr) cidrs_t;
 
 struct forward {
 	struct owner owner;
@@ -28,6 +31,7 @@ struct forward {
 	const char *admin_chain; /* iptables: asked before the containers' rules */
 	enum forward_policy policy;
 	const char *bridge; /* of the policy */
+	bool again;         /* ADD: it may be there without anything being remembered of it */
 	cidrs_t addresses;  /* DEL: those that an earlier result tells, perhaps none */
 };
 

@@ -2,7 +2,7 @@
  * Rule sets to iptables by its programs: for the legacy variant, for tables that are not there yet, and whenever
  * nftables.c was refused. One iptables-restore per family, because each start of a program costs more than all of our
  * netlink work, and because its input is one transaction. With --noflush it leaves alone what the input does
- * not name; a line `:CHAIN - [0:0]` creates a chain of ours, or empties it.
+ * not name; a line `:CHAIN - [0:0]` creates a chain, or empties it; `-N CHAIN` is refused when it is there.
  */
 #include "firewall/iptables.h"
 
@@ -218,7 +218,7 @@ int iptables_render(const struct ruleset *set, struct arena *arena, const char *
 	fprintf(out, "*%s\n", set->table);
 	list_each(chain, &set->chains)
 		if (!chain->type)
-			fprintf(out, ":%s - [0:0]\n", chain->name);
+			fprintf(out, chain->flush ? ":%s - [0:0]\n" : "-N %s\n", chain->name);
 	list_each(rule, &set->rules)
 		render_rule(out, rule);
 	fputs("COMMIT\n", out);
@@ -226,6 +226,23 @@ int iptables_render(const struct ruleset *set, struct arena *arena, const char *
 		return fail_errno(err, errno, "prepare rules for iptables");
 	*text = arena_strdup(arena, data);
 	return 0;
+}
+
+const char *iptables_rule_text(const struct rule *rule, struct arena *arena)
+{
+	auto_free char *data = NULL;
+	size_t size = 0;
+	struct rule plain = *rule;
+	FILE *out = open_memstream(&data, &size);
+
+	if (!out)
+		return rule->chain;
+	plain.insert = false;
+	render_rule(out, &plain);
+	if (fclose(out) || !size)
+		return rule->chain;
+	data[size - 1] = '\0'; /* the end of the line */
+	return arena_strdup(arena, data);
 }
 
 /* Its last word on the matter, on one line. */

@@ -14,6 +14,7 @@
 
 #define REFUSALS      4 /* lost races, after which it was none */
 #define PROGRAM_TRIES 4
+#define TURN_TRIES    15 /* of 2 seconds, for the turn to run programs */
 
 struct chain_state {
 	const char *name;
@@ -148,13 +149,22 @@ static int plan(struct work *work, const struct ruleset *set, struct arena *aren
 	return 0;
 }
 
+static void queue_deletions(struct netlink *nl, const struct work *work)
+{
+	enum nft_family family = nftables_family(work->view.family);
+
+	list_each(deletion, &work->change.deletions)
+		nft_queue_del_rule(nl, family, work->view.table, deletion->chain, deletion->handle);
+	list_each(chain, &work->change.doomed)
+		nft_queue_del_chain(nl, family, work->view.table, *chain);
+}
+
 static void queue_change(struct netlink *nl, struct work *work)
 {
 	const struct ruleset *set = &work->change.set;
 	enum nft_family family = nftables_family(set->family);
 
-	list_each(deletion, &work->change.deletions)
-		nft_queue_del_rule(nl, family, set->table, deletion->chain, deletion->handle);
+	queue_deletions(nl, work);
 	list_each(chain, &set->chains) {
 		struct chain_state *state = state_of(work, chain->name);
 		struct nft_chain new = { .name = chain->name, .must_be_new = true };
@@ -196,14 +206,27 @@ static int prepare(struct attempt *attempt, struct work *work, const struct rule
 	return r;
 }
 
+/* Does it depend on what we saw? Then nothing may have changed since: two that each miss a shared rule would both add
+ * it. */
+static bool is_conditional(const struct xt_change *change)
+{
+	list_each(rule, &change->set.rules)
+		if (rule->once != RULE_ALWAYS)
+			return true;
+	return change->deletions.n;
+}
+
 /* One look for all sets, one transaction for those that netlink can carry. */
 static int try_netlink(struct netlink *nl, void *arg, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	struct attempt *attempt = arg;
 	struct work *works = arena_alloc(&arena, attempt->n * sizeof(*works));
+	uint32_t generation;
+	bool conditional = false;
 	int r;
 
+	nft_queue_get_generation(nl, &generation);
 	for (size_t i = 0; i < attempt->n; i++) {
 		const struct ruleset *set = &attempt->sets[i];
 
@@ -223,12 +246,17 @@ static int try_netlink(struct netlink *nl, void *arg, struct error *err)
 	}
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < attempt->n; i++)
-		if (!attempt->by_program[i])
-			queue_change(nl, &works[i]);
+	for (size_t i = 0; i < attempt->n; i++) {
+		if (attempt->by_program[i])
+			continue;
+		queue_change(nl, &works[i]);
+		conditional = conditional || is_conditional(&works[i].change);
+	}
+	if (conditional)
+		netlink_expect_generation(nl, generation);
 	r = netlink_commit(nl, err);
 	/* An extension that the kernel lacks is as much ENOENT as a chain that has just gone. */
-	return nftables_raced(r) && ++attempt->refusals == REFUSALS ? -EOPNOTSUPP : r;
+	return (r == -ENOENT || r == -EEXIST) && ++attempt->refusals == REFUSALS ? -EOPNOTSUPP : r;
 }
 
 /* What the program is told in place of what it found out itself: the rules of a legacy table, or those that netlink
@@ -252,23 +280,19 @@ static int look_for_program(struct netlink *nl, struct legacy_table *legacy, str
 	return r;
 }
 
-/* Deletions come first, each in a transaction or a run of its own: the program cannot delete by handle. */
+/* Deletions come first, in a transaction or a run of their own: the program cannot delete by handle. */
 static int delete_first(struct netlink *nl, const struct legacy_table *legacy, struct work *work,
 			struct arena *arena, struct error *err)
 {
-	enum nft_family family = nftables_family(work->view.family);
 	legacy_handles_t handles = { 0 };
-	legacy_names_t none = { 0 };
 
-	if (!work->change.deletions.n)
-		return 0;
-	list_each(deletion, &work->change.deletions) {
-		*list_add(arena, &handles) = deletion->handle;
-		if (nl)
-			nft_queue_del_rule(nl, family, work->view.table, deletion->chain,
-					   deletion->handle);
+	if (nl) {
+		queue_deletions(nl, work);
+		return netlink_commit(nl, err);
 	}
-	return nl ? netlink_commit(nl, err) : legacy_remove(legacy, &handles, &none, err);
+	list_each(deletion, &work->change.deletions)
+		*list_add(arena, &handles) = deletion->handle;
+	return legacy_remove(legacy, &handles, (legacy_names_t *)&work->change.doomed, err);
 }
 
 /* One run of the program. It is refused when a shared chain has been made since we looked. */
@@ -327,6 +351,44 @@ static int run_netlink(struct netlink *nl, struct attempt *attempt, struct error
 	return 0;
 }
 
+/* Can netlink carry it, if the tables are there? */
+static bool suits_netlink(const struct ruleset *set)
+{
+	return nftables_can_xt(set) && iptables_clean(set) &&
+	       iptables_kind(set->family) == IPTABLES_NFT;
+}
+
+/*
+ * What netlink could not carry. One at a time: what the program does is not tied to what we saw, and many that come at
+ * once on a node that has just booted would all run it. Whoever had to wait finds the tables that the first has made.
+ */
+static int run_programs(struct netlink *nl, struct attempt *attempt, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	struct ruleset *rest = arena_alloc(&arena, attempt->n * sizeof(*rest) + 1);
+	struct attempt again = { .sets = rest, .look = attempt->look, .arg = attempt->arg };
+	auto_close int turn = -1;
+	int r = 0;
+
+	again.by_program = arena_alloc(&arena, attempt->n + 1);
+	for (size_t i = 0; i < attempt->n; i++) {
+		if (!attempt->by_program[i])
+			continue;
+		again.by_program[again.n] = !suits_netlink(&attempt->sets[i]);
+		rest[again.n++] = attempt->sets[i];
+	}
+	for (unsigned i = 0; turn < 0 && again.n && i < TURN_TRIES; i++)
+		turn = nftables_turn();
+	if (nl && again.n)
+		r = run_netlink(nl, &again, err);
+	for (size_t i = 0; i < again.n && r == 0; i++)
+		if (again.by_program[i])
+			r = run_program(&again, &rest[i],
+					iptables_kind(rest[i].family) == IPTABLES_NFT ? nl : NULL,
+					err);
+	return r;
+}
+
 int xt_rules(const struct xt_view *view, const char *chain, struct arena *arena, nft_rules_t *rules,
 	     struct error *err)
 {
@@ -344,6 +406,11 @@ void xt_delete(struct arena *arena, struct xt_change *change, const char *chain,
 	*list_add(arena, &change->deletions) = (struct xt_deletion){ chain, handle };
 }
 
+void xt_delete_chain(struct arena *arena, struct xt_change *change, const char *chain)
+{
+	*list_add(arena, &change->doomed) = chain;
+}
+
 static bool is_empty(const struct ruleset *set)
 {
 	return !set->rules.n && !set->chains.n;
@@ -353,32 +420,24 @@ int xt_apply(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg, 
 {
 	auto_arena struct arena arena = { 0 };
 	auto_netlink struct netlink *nl = NULL;
-	struct attempt attempt = { .n = 0, .look = look, .arg = arg };
-	struct ruleset *filled = arena_alloc(&arena, n * sizeof(*filled));
+	struct ruleset *filled = arena_alloc(&arena, n * sizeof(*filled) + 1);
+	struct attempt attempt = { .sets = filled, .look = look, .arg = arg };
 	bool any_nft = false;
 	int r = 0;
 
-	attempt.sets = filled;
-	attempt.by_program = arena_alloc(&arena, n * sizeof(bool));
+	attempt.by_program = arena_alloc(&arena, n + 1);
 	for (size_t i = 0; i < n; i++) {
 		if (is_empty(&sets[i]))
 			continue;
 		filled[attempt.n] = sets[i];
 		any_nft = any_nft || iptables_kind(sets[i].family) == IPTABLES_NFT;
-		attempt.by_program[attempt.n++] = !nftables_can_xt(&sets[i]) ||
-						  !iptables_clean(&sets[i]) ||
-						  iptables_kind(sets[i].family) != IPTABLES_NFT;
+		attempt.by_program[attempt.n++] = !suits_netlink(&sets[i]);
 	}
 	if (any_nft)
 		r = nft_open(&nl, err);
 	if (r == 0 && nl)
 		r = run_netlink(nl, &attempt, err);
-	for (size_t i = 0; i < attempt.n && r == 0; i++)
-		if (attempt.by_program[i])
-			r = run_program(&attempt, &filled[i],
-					iptables_kind(filled[i].family) == IPTABLES_NFT ? nl : NULL,
-					err);
-	return r;
+	return r < 0 ? r : run_programs(nl, &attempt, err);
 }
 
 /* The first rule that is not there, NULL = all are. */
@@ -421,8 +480,11 @@ static int check_set(struct netlink *nl, const struct ruleset *set, struct error
 			r = find_missing(&view, set, &arena, &missing_legacy, err);
 		if (r < 0 || !missing_legacy)
 			return r;
+		if (missing_legacy > missing) /* more of them are there */
+			missing = missing_legacy;
 	}
-	return fail(err, ENOENT, "a rule is missing in chain %s of %s table %s", missing->chain,
+	return fail(err, ENOENT, "expected rule \"%s\" of %s table %s not found",
+		    iptables_rule_text(missing, &arena),
 		    set->family == RULE_IP6 ? "ip6tables'" : "iptables'", set->table);
 }
 

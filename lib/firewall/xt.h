@@ -20,22 +20,25 @@ int xt_rules(const struct xt_view *view, const char *chain, struct arena *arena,
 	     struct error *err) must_check;
 
 /* What is about to be done for one of the sets, less what is there already. */
+struct xt_deletion {
+	const char *chain;
+	uint64_t handle;
+};
 struct xt_change {
 	struct ruleset set;
 	const struct ruleset *asked;
-	bool filled; /* the first of the set's chains that start empty was there */
-	LIST(struct xt_deletion {
-		const char *chain;
-		uint64_t handle;
-	})
-	deletions; /* done before the rules are added */
+	bool filled;                        /* the first of its chains that start empty was there */
+	LIST(struct xt_deletion) deletions; /* done before the rules are added */
+	LIST(const char *) doomed; /* chains deleted after these, that nothing else leads to */
 };
 
 /* Looks at what is there and may alter the change. An errno of nftables_raced() makes everything start again, any
  * other is the end of it. Called once for each set and attempt. */
 typedef int xt_look_fn(const struct xt_view *view, struct arena *arena, struct xt_change *change,
 		       void *arg, struct error *err);
+/* See the members of the change. */
 void xt_delete(struct arena *arena, struct xt_change *change, const char *chain, uint64_t handle);
+void xt_delete_chain(struct arena *arena, struct xt_change *change, const char *chain);
 
 /*
  * Chains that start empty are emptied or made, others made when they are not there; rules are added, those that are to

@@ -115,6 +115,25 @@ void nft_queue_get_chain(struct netlink *nl, enum nft_family family, const char 
 	queue_look_up(nl, family, table, chain, read_chain_info, info);
 }
 
+static int read_generation(const struct nlmsghdr *reply, void *arg, struct error *err)
+{
+	uint32_t *generation = arg;
+	struct nlattr *tb[NFTA_GEN_MAX + 1];
+
+	if (nlmsg_parse((struct nlmsghdr *)reply, sizeof(struct nfgenmsg), tb, NFTA_GEN_MAX, NULL) <
+	    0)
+		return fail(err, EPROTO, "malformed generation from the kernel");
+	*generation = nft_be32(tb[NFTA_GEN_ID]);
+	return 0;
+}
+
+void nft_queue_get_generation(struct netlink *nl, uint32_t *generation)
+{
+	*generation = 0;
+	nft_message(nl, NFT_MSG_GETGEN, 0, NFT_IP, "look at the generation of the rules");
+	netlink_expect(nl, read_generation, generation);
+}
+
 struct chains_dump {
 	const char *table;
 	struct arena *arena;

@@ -54,6 +54,8 @@ struct nft_chain_info {
 };
 void nft_queue_get_chain(struct netlink *nl, enum nft_family family, const char *table,
 			 const char *chain, struct nft_chain_info *info);
+/* Queue a look-up: the generation of all rules, which every commit moves on. */
+void nft_queue_get_generation(struct netlink *nl, uint32_t *generation);
 typedef LIST(const char *) nft_names_t;
 int nft_chains(struct netlink *nl, enum nft_family family, const char *table, struct arena *arena,
 	       nft_names_t *names, struct error *err) must_check;

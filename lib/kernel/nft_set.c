@@ -12,10 +12,11 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <net/if.h>
 
-#define VERDICT_TYPE      0xffffff00u /* NFT_DATA_VERDICT */
-#define TYPE_BITS         6           /* nft joins the types of a key's fields */
-#define UDATA_SET_COMMENT 7           /* NFTNL_UDATA_SET_COMMENT */
-#define ALIGNED(size)     (((size) + 3) & ~(size_t)3)
+#define VERDICT_TYPE        0xffffff00u /* NFT_DATA_VERDICT */
+#define TYPE_BITS           6           /* nft joins the types of a key's fields */
+#define UDATA_SET_KEY_ORDER 0           /* NFTNL_UDATA_SET_KEYBYTEORDER */
+#define UDATA_SET_COMMENT   7           /* NFTNL_UDATA_SET_COMMENT */
+#define ALIGNED(size)       (((size) + 3) & ~(size_t)3)
 
 struct elements_dump {
 	struct arena *arena;
@@ -154,14 +155,36 @@ const char *nft_value_get_interface(const struct nft_value *value, struct arena 
 	return arena_memdup(arena, name, strnlen(name, sizeof(name)));
 }
 
-static void put_set_comment(struct nl_msg *msg, const char *comment)
+/* Numbers of this machine, as nft has names of interfaces and marks; several fields side by side it never asks for. */
+static bool is_host_order(const struct nft_set *set)
 {
-	uint8_t data[2 + NFT_COMMENT_MAX + 1] = { UDATA_SET_COMMENT };
-	size_t len = strnlen(comment, NFT_COMMENT_MAX);
+	return !set->key[1] &&
+	       (set->key[0] == NFT_IN_INTERFACE || set->key[0] == NFT_OUT_INTERFACE ||
+		set->key[0] == NFT_IN_BRIDGE || set->key[0] == NFT_NUMBER);
+}
 
-	data[1] = (uint8_t)(len + 1);
-	memcpy(data + 2, comment, len);
-	nla_put(msg, NFTA_SET_USERDATA, (int)(2 + len + 1), data);
+/* For nft only: without the order it does not know how to print such a key. */
+static void put_set_userdata(struct nl_msg *msg, const struct nft_set *set)
+{
+	uint8_t data[2 + sizeof(uint32_t) + 2 + NFT_COMMENT_MAX + 1];
+	const uint32_t host_order = 1;
+	size_t size = 0, len = set->comment ? strnlen(set->comment, NFT_COMMENT_MAX) : 0;
+
+	if (is_host_order(set)) {
+		data[size++] = UDATA_SET_KEY_ORDER;
+		data[size++] = sizeof(host_order);
+		memcpy(data + size, &host_order, sizeof(host_order));
+		size += sizeof(host_order);
+	}
+	if (len) {
+		data[size++] = UDATA_SET_COMMENT;
+		data[size++] = (uint8_t)(len + 1);
+		memcpy(data + size, set->comment, len);
+		size += len;
+		data[size++] = '\0';
+	}
+	if (size)
+		nla_put(msg, NFTA_SET_USERDATA, (int)size, data);
 }
 
 void nft_queue_set(struct netlink *nl, enum nft_family family, const char *table,
@@ -169,7 +192,8 @@ void nft_queue_set(struct netlink *nl, enum nft_family family, const char *table
 {
 	static uint32_t id; /* within a transaction only */
 	char text[256];
-	struct nl_msg *msg = nft_message(nl, NFT_MSG_NEWSET, NLM_F_CREATE, family,
+	int flags = NLM_F_CREATE | (set->must_be_new ? NLM_F_EXCL : 0);
+	struct nl_msg *msg = nft_message(nl, NFT_MSG_NEWSET, flags, family,
 					 nft_label(text, "create set", family, table, set->name));
 	uint32_t size, type = fields_type(nft_set_family(family, set), set->key, &size);
 
@@ -184,8 +208,7 @@ void nft_queue_set(struct netlink *nl, enum nft_family family, const char *table
 		nla_put_u32(msg, NFTA_SET_DATA_LEN, htonl(size));
 	}
 	nla_put_u32(msg, NFTA_SET_ID, htonl(++id));
-	if (set->comment)
-		put_set_comment(msg, set->comment);
+	put_set_userdata(msg, set);
 }
 
 void nft_queue_del_set(struct netlink *nl, enum nft_family family, const char *table,
@@ -197,6 +220,26 @@ void nft_queue_del_set(struct netlink *nl, enum nft_family family, const char *t
 
 	nla_put_string(msg, NFTA_SET_TABLE, table);
 	nla_put_string(msg, NFTA_SET_NAME, set);
+}
+
+static int found_set(const struct nlmsghdr *reply unused, void *arg, struct error *err unused)
+{
+	*(bool *)arg = true;
+	return 0;
+}
+
+void nft_queue_find_set(struct netlink *nl, enum nft_family family, const char *table,
+			const char *set, bool *found)
+{
+	char text[256];
+	struct nl_msg *msg = nft_message(nl, NFT_MSG_GETSET, 0, family,
+					 nft_label(text, "look for set", family, table, set));
+
+	*found = false;
+	nla_put_string(msg, NFTA_SET_TABLE, table);
+	nla_put_string(msg, NFTA_SET_NAME, set);
+	netlink_tolerate(nl, ENOENT);
+	netlink_expect(nl, found_set, found);
 }
 
 /* A value of one field has that field's size, without what it was filled up with. */

@@ -33,6 +33,7 @@ struct nft_set {
 		addresses; /* in a table for inet: of the first field of its key; 0 = the table's */
 	uint8_t source_prefix; /* rules look at these bits of the source only; 0 = all */
 	const char *comment;
+	bool must_be_new; /* -EEXIST where it is there already */
 };
 
 /* Fields in order, built with nft_value_*(). */
@@ -66,6 +67,9 @@ size_t nft_field_room(enum nft_family family, enum nft_field field);
 /* Creating a set that is there already is fine when it has the same key and data, else -EEXIST. */
 void nft_queue_set(struct netlink *nl, enum nft_family family, const char *table,
 		   const struct nft_set *set);
+/* As nft_queue_find_chain() does. */
+void nft_queue_find_set(struct netlink *nl, enum nft_family family, const char *table,
+			const char *set, bool *found);
 void nft_queue_del_set(struct netlink *nl, enum nft_family family, const char *table,
 		       const char *set);
 /* exclusive: -EEXIST when the key is there; else only other data is refused, -EBUSY, and a comment is kept. */

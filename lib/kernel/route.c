@@ -420,5 +420,31 @@ int route_lookup(struct netlink *nl, const struct ip *to, struct route *route, s
 	*route = (struct route){ .oif = 0 };
 	put_ip(msg, RTA_DST, to);
 	netlink_expect(nl, read_lookup, route);
+}
+
+static int read_oif(const struct nlmsghdr *reply, void *arg, struct error *err)
+{
+	struct nlattr *attrs[RTA_MAX + 1];
+	int r = netlink_parse(reply, sizeof(struct rtmsg), attrs, RTA_MAX, err);
+
+	if (r == 0)
+		*(int *)arg = (int)attr_u32(attrs[RTA_OIF], 0);
+	return r;
+}
+
+int route_to(struct netlink *nl, const struct ip *ip, int *oif, struct error *err)
+{
+	struct rtmsg header = { .rtm_family = ip->family, .rtm_dst_len = (uint8_t)ip_bits(ip) };
+	char text[IP_TEXT_SIZE];
+	struct nl_msg *msg = netlink_queue(nl, RTM_GETROUTE, 0, &header, sizeof(header),
+					   "look up the route to %s", ip_format(ip, text));
+
+	*oif = 0;
+	put_ip(msg, RTA_DST, ip);
+	netlink_tolerate(nl, ENETUNREACH);
+	netlink_tolerate(nl, EHOSTUNREACH);
+	netlink_tolerate(nl, EACCES); /* an unreachable, prohibit or blackhole route */
+	netlink_tolerate(nl, EINVAL);
+	netlink_expect(nl, read_oif, oif);
 	return netlink_commit(nl, err);
 }

@@ -42,6 +42,10 @@ void route_queue_del(struct netlink *nl, const struct route *route);
  * hops, flags, time to live); and delete just this one. */
 void route_queue_again(struct netlink *nl, const struct route *route, enum route_add how);
 void route_queue_remove(struct netlink *nl, const struct route *route);
+}
+
+/* The link that leads to the address: its index, 0 = there is no way. */
+int route_to(struct netlink *nl, const struct ip *ip, int *oif, struct error *err) must_check;
 /* Routes of a family (0 = both), through one link (0 = all), of one table (0 = all); filtered in the kernel. */
 int route_list(struct netlink *nl, int family, int oif, uint32_t table, struct arena *arena,
 	       routes_t *routes, struct error *err) must_check;

@@ -204,11 +204,13 @@ snapshot_filters() {
 }
 
 # Leases count with their content; locks, counters, our index of leases and the runtime's cache do not.
+# Leases count with their content; locks, counters, our index of leases, our notes on who was admitted, and the runtime's
+# cache do not.
 snapshot_files() {
 	local file text
 
 	find /var/lib/cni /run/cni -type f ! -name lock ! -name 'last_reserved_ip.*' \
-		! -path '/var/lib/cni/results/*' ! -path '*/.cnibox/*' 2>/dev/null |
+		! -path '/var/lib/cni/results/*' ! -path '*/.cnibox/*' ! -path '/run/cni/firewall/*' 2>/dev/null |
 		sort | while read -r file; do
 		text=$(<"$file")
 		printf '%s: %s\n' "$file" "${text//[$'\r\n']/|}"
