@@ -269,8 +269,11 @@ static int check_conf(const struct cni_request *request, struct portmap_conf *co
 	if (conf->mark_masq_bit < 0 || conf->mark_masq_bit > 31)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
 				 "MasqMarkBit must be between 0 and 31");
-	if (choose_backend(request->arena, conf, err))
+	if (choose_backend(request->arena, conf, err)) {
+		if (request->command == CNI_STATUS && !err->code)
+			err->code = CNI_NOT_AVAILABLE;
 		return -err->errnum;
+	}
 	nft = conf->map.backend == FIREWALL_NFTABLES;
 	if (check_words(&conf->conditions[PORTMAP_V4], "conditionsV4", nft, err) ||
 	    check_words(&conf->conditions[PORTMAP_V6], "conditionsV6", nft, err))

@@ -104,26 +104,34 @@ static int look_at_masquerade(struct netlink *nl, struct family *family, struct 
 	return r;
 }
 
-/* Rules of the reference in this form: the container's own are replaced, and those to our address. */
+static const struct port_entry *entry_of(const struct portmap *map, int family,
+					 const struct nft_rule_info *rule)
+{
+	list_each(entry, &map->entries)
+		if (port_entry_overlaps(entry, family, rule->protocol, rule->ports[0],
+					&rule->destination.cidr.ip))
+			return entry;
+	return NULL;
+}
+
+/* Rules of the reference in this form: those to our address are replaced, and the container's own for our ports. */
 static int judge_reference(const struct portmap *map, struct family *family, const char *chain,
 			   const nft_rules_t *rules, struct arena *arena, struct error *err)
 {
 	size_t i = family->maps.i;
 
 	list_each(rule, rules) {
+		const struct port_entry *entry;
+
 		if (!rule->to.family || !rule->n_ports)
 			continue;
-		if (streq(rule->comment, map->owner.container) ||
-		    ip_equal(&rule->to, &map->addresses[i].ip)) {
+		entry = entry_of(map, portmap_family(i), rule);
+		if (ip_equal(&rule->to, &map->addresses[i].ip) ||
+		    (entry && streq(rule->comment, map->owner.container)))
 			*list_add(arena, &family->rules) =
 				(struct rule_removal){ chain, rule->handle };
-			continue;
-		}
-		list_each(entry, &map->entries)
-			if (port_entry_overlaps(entry, portmap_family(i), rule->protocol,
-						rule->ports[0], &rule->destination.cidr.ip))
-				return port_taken(entry, port_owner_text(arena, rule->comment),
-						  err);
+		else if (entry)
+			return port_taken(entry, port_owner_text(arena, rule->comment), err);
 	}
 	return 0;
 }

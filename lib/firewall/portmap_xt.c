@@ -376,9 +376,11 @@ static int look(const struct xt_view *view, struct arena *arena, struct xt_chang
 	return portmap_xt_conflict(view, map, i, &entries, arena, remove_stale, &looking, err);
 }
 
+/* One after the other: between the look at who has a port and what the program does nobody of us may take it. */
 int portmap_xt_add(const struct portmap *map, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
+	auto_close int turn unused = nftables_turn();
 	struct ruleset sets[PORTMAP_FAMILIES];
 
 	for (size_t i = 0; i < PORTMAP_FAMILIES; i++)

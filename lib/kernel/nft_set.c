@@ -104,6 +104,7 @@ void nft_value_interface(struct nft_value *value, const char *name)
 
 void nft_value_number(struct nft_value *value, uint32_t number)
 {
+	number = htonl(number);
 	value_add(value, &number, sizeof(number));
 }
 
@@ -144,7 +145,7 @@ uint32_t nft_value_get_number(const struct nft_value *value, size_t *at)
 	uint32_t number;
 
 	value_get(value, at, &number, sizeof(number));
-	return number;
+	return ntohl(number);
 }
 
 const char *nft_value_get_interface(const struct nft_value *value, struct arena *arena, size_t *at)
