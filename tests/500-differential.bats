@@ -61,6 +61,16 @@ has_reason() {
 	each same bridge- '(.reference | not) and (.conf.ipMasq or .fails or .args or .conf.cniVersion != "1.0.0")'
 }
 
+@test "same: static" {
+	need_reference static
+	each same static- '.reference | not'
+}
+
+@test "same: sbr" {
+	need_reference sbr static
+	each same sbr- '.reference | not'
+}
+
 @test "same: every listed difference has a reason" {
 	each has_reason
 	assert "the common ones, too" jq -e 'all(.why | length > 10)' "$CNIBOX_TESTS/lib/differences.json"
