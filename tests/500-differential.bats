@@ -79,6 +79,16 @@ has_reason() {
 	each same firewall- '.reference | not'
 }
 
+@test "same: static" {
+	need_reference static
+	each same static- '.reference | not'
+}
+
+@test "same: sbr" {
+	need_reference sbr static
+	each same sbr- '.reference | not'
+}
+
 @test "same: every listed difference has a reason" {
 	each has_reason
 	assert "the common ones, too" jq -e 'all(.why | length > 10)' "$CNIBOX_TESTS/lib/differences.json"

@@ -47,6 +47,12 @@ alone() {
 	each mixed firewall- '(.reference or .fails) | not'
 }
 
+@test "mixed: static and sbr" {
+	need_reference bridge static sbr
+	each mixed static- '(.reference or .fails) | not'
+	each mixed sbr- '(.reference or .fails) | not'
+}
+
 @test "what is newer than the reference works by itself" {
 	each alone '' '.reference and (.fails | not)'
 }

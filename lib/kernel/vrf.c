@@ -120,6 +120,19 @@ static void queue_master(const struct member *member, int master, const char *la
 			  label);
 }
 
+/* An IPv4 address of a member is local in the VRF's table only, and the kernel accepts it as source of routes in no other;
+ * there it is chosen for being the member's. */
+static struct route restored(const struct route *route, uint32_t main_table)
+{
+	struct route again = *route;
+
+	if (route->table == ROUTE_TABLE_MAIN)
+		again.table = main_table;
+	else if (main_table != ROUTE_TABLE_MAIN && route->dst.ip.family == AF_INET)
+		again.src = (struct ip){ 0 };
+	return again;
+}
+
 /* Addresses first, then what gateways are reached by, then what goes through them. main_table is where those of the main
  * table go. */
 static int restore(const struct member *member, uint32_t main_table, struct error *err)
@@ -128,14 +141,12 @@ static int restore(const struct member *member, uint32_t main_table, struct erro
 		addr_queue_again(member->nl, addr, member->link->name, false);
 	for (int gateways = 0; gateways < 2; gateways++)
 		list_each(route, &member->routes) {
-			struct route restored = *route;
+			struct route again = restored(route, main_table);
 
 			if (is_restored_by_kernel(route) || route->shared ||
 			    !!route->gw.family != gateways)
 				continue;
-			if (route->table == ROUTE_TABLE_MAIN)
-				restored.table = main_table;
-			route_queue_again(member->nl, &restored, ROUTE_APPEND);
+			route_queue_again(member->nl, &again, ROUTE_APPEND);
 		}
 	return netlink_commit(member->nl, err);
 }

@@ -45,6 +45,9 @@ conf() {
 	host-local)
 		base='{"cniVersion": "1.0.0", "name": "tnet",
 		       "ipam": {"type": "host-local", "subnet": "10.77.0.0/24"}}' ;;
+	static)
+		base='{"cniVersion": "1.0.0", "name": "tnet",
+		       "ipam": {"type": "static", "addresses": [{"address": "10.77.0.5/24", "gateway": "10.77.0.1"}]}}' ;;
 	flannel)
 		base='{"cniVersion": "1.0.0", "name": "tnet", "subnetFile": "'$CNIBOX_TESTS'/fixtures/subnet.env"}' ;;
 	esac
