@@ -85,7 +85,6 @@ setup() {
 	assert_match "udhcpd's range" "$address" '^10.77.0.1[0-2][0-9]/24'
 	wait_for "udhcpd renews" 10 logged srv2 "sending ACK to ${address%/24}" 2
 	cni_del "$(dhcp_conf)" @ctr2
-	wait_for "and takes back" 5 logged srv2 "received RELEASE"
 }
 
 @test "rebinding: when the server is gone, another one may go on with the lease" {

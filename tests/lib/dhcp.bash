@@ -13,6 +13,7 @@
 
 lan() {
 	ip link add lan0 type bridge
+	echo 0 >/proc/sys/net/ipv6/conf/lan0/accept_ra # as the plugin has it
 	ip link set lan0 up
 }
 
