@@ -234,7 +234,7 @@ static int run_plugin(const struct applet_entry *entry, int argc, char **argv)
 		verb = verb_find(entry->applet, argv[0]);
 		if (verb)
 			return run_verb(entry, verb, argc - 1, argv + 1);
-		if (entry->applet->verbs)
+		if (entry->applet->verbs && argv[0][0] != '-')
 			return unknown_verb(entry, argv[0]);
 		return usage_error(
 			entry->name,

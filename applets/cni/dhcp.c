@@ -202,7 +202,11 @@ static int ask(const struct cni_request *request, const struct dhcp_conf *conf,
 	}
 	if (call_dial(conf->ipam.socket, &fd, err))
 		return -err->errnum;
-	return call_ask(fd, call, netns, request->arena, answer, err);
+	if (call_ask(fd, call, netns, request->arena, answer, err) == 0)
+		return 0;
+	if (call->verb == CALL_ALLOCATE || call->verb == CALL_CHECK)
+		return wrap(err, "error calling DHCP.Allocate"); /* the reference's words */
+	return wrap(err, "error calling the DHCP daemon");
 }
 
 static void add_routes(const struct dhcp_lease *lease, uint32_t priority, struct cni_result *result,
@@ -345,7 +349,7 @@ static int dhcp_status(struct cni_request *request, void *data, struct error *er
 	struct dhcp_call call = { .verb = CALL_STATUS };
 	struct dhcp_answer answer;
 
-	if (ask(request, data, &call, &answer, err)) {
+	if (ask(request, data, &call, &answer, err) < 0) {
 		err->code = CNI_NOT_AVAILABLE;
 		return -err->errnum;
 	}
@@ -513,26 +517,24 @@ static int run_leases(struct invocation *call, void *data, struct error *err)
 	return 0;
 }
 
-static const struct verb verbs[] = {
-	{
-		.name = "daemon",
-		.summary = "ask for leases, renew and release them, for the plugin",
-		.fields = daemon_fields,
-		.size = sizeof(struct daemon_options),
-		.defaults = &daemon_defaults,
-		.needs = NEEDS_SYS_ADMIN | NEEDS_NET_ADMIN,
-		.run = run_daemon,
-	},
-	{
-		.name = "leases",
-		.summary = "what the daemon has leased",
-		.fields = leases_fields,
-		.size = sizeof(struct leases_options),
-		.defaults = &leases_defaults,
-		.run = run_leases,
-	},
-	{ 0 }
-};
+static const struct verb verbs[] = { {
+					     .name = "daemon",
+					     .summary = "ask for leases, renew and release them",
+					     .fields = daemon_fields,
+					     .size = sizeof(struct daemon_options),
+					     .defaults = &daemon_defaults,
+					     .needs = NEEDS_SYS_ADMIN | NEEDS_NET_ADMIN,
+					     .run = run_daemon,
+				     },
+				     {
+					     .name = "leases",
+					     .summary = "what the daemon has leased",
+					     .fields = leases_fields,
+					     .size = sizeof(struct leases_options),
+					     .defaults = &leases_defaults,
+					     .run = run_leases,
+				     },
+				     { 0 } };
 
 const struct applet applet_dhcp = {
 	.summary = "addresses from a DHCP server, kept by a daemon",
@@ -548,7 +550,8 @@ const struct applet applet_dhcp = {
 		"same address is asked for until it is given again or the container is removed.",
 	.example =
 		"{ \"cniVersion\": \"1.0.0\", \"name\": \"lan\", \"type\": \"macvlan\", \"master\": \"eth0\",\n"
-		"  \"ipam\": { \"type\": \"dhcp\", \"provide\": [ { \"option\": \"host-name\", \"fromArg\": \"K8S_POD_NAME\" } ] } }\n"
+		"  \"ipam\": { \"type\": \"dhcp\",\n"
+		"    \"provide\": [ { \"option\": \"host-name\", \"fromArg\": \"K8S_POD_NAME\" } ] } }\n"
 		"\n"
 		"cnibox dhcp daemon -pidfile /run/cni/dhcp.pid\n"
 		"cnibox dhcp leases",

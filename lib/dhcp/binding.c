@@ -19,6 +19,8 @@
 #include "kernel/netns.h"
 #include "kernel/packet.h"
 
+enum { LOOK_MS = 2000 };
+
 #define PROTOCOL_KERNEL 2 /* RTPROT_KERNEL: routes that come with an address by themselves */
 
 struct owner binding_owner(const struct binding *b)
@@ -72,15 +74,16 @@ static void refresh_mac(struct binding *b)
 		b->client.mac = b->record.mac = link.mac;
 }
 
-/* The interface still exists; that it cannot be told counts as yes. */
-static bool link_exists(const struct binding *b)
+/* That it cannot be told counts as being there. */
+static enum { LINK_IS_UP, LINK_IS_DOWN, LINK_IS_GONE } link_state(const struct binding *b)
 {
 	auto_netlink struct netlink *nl = NULL;
 	struct link link = { 0 };
 	struct error err = { 0 };
 
-	return session(b, &nl, &err) || link_get_index(nl, b->record.index, &link, &err) == 0 ||
-	       err.errnum != ENODEV;
+	if (session(b, &nl, &err) || link_get_index(nl, b->record.index, &link, &err))
+		return err.errnum == ENODEV ? LINK_IS_GONE : LINK_IS_DOWN;
+	return link.flags & LINK_UP ? LINK_IS_UP : LINK_IS_DOWN;
 }
 
 /* Routes through the interface that others made: with the address they go, and they must come back with it. */
@@ -293,6 +296,20 @@ static void link_gone(struct binding *b)
 	b->env->changed(b->env->arg, b, DHCP_FAILED, &err);
 }
 
+/* A packet socket tells when its link goes down, or goes while it is up; nothing tells when one goes that is down. */
+static void look_at_link(struct loop *loop unused, void *arg)
+{
+	struct binding *b = arg;
+	int state = link_state(b);
+
+	loop_cancel(b->env->loop, b->look);
+	b->look = 0;
+	if (state == LINK_IS_GONE)
+		link_gone(b);
+	else if (state == LINK_IS_DOWN)
+		b->look = loop_after(b->env->loop, LOOK_MS, look_at_link, b, NULL);
+}
+
 /* One packet, or the link's state; what is left comes in the next round. */
 static void on_packet(struct loop *loop unused, void *arg)
 {
@@ -306,8 +323,8 @@ static void on_packet(struct loop *loop unused, void *arg)
 	ssize_t n = packet_receive(b->packet, packet, sizeof(packet), &from, &whole);
 
 	if (n < 0) {
-		if (n != -EAGAIN && n != -EINTR && n != -EMSGSIZE && !link_exists(b))
-			link_gone(b);
+		if (n != -EAGAIN && n != -EINTR && n != -EMSGSIZE)
+			look_at_link(NULL, b);
 		return;
 	}
 	payload = datagram_unwrap(packet, (size_t)n, whole, &size);
@@ -364,6 +381,7 @@ void binding_close(struct binding *b)
 	if (b->packet >= 0)
 		loop_unwatch(b->env->loop, b->packet);
 	loop_cancel(b->env->loop, b->timer);
+	loop_cancel(b->env->loop, b->look);
 	close_fd(&b->packet);
 	close_fd(&b->mute);
 	close_fd(&b->netns);

@@ -156,6 +156,8 @@ static int send_line(int fd, const char *text, size_t size, int netns, struct er
 			netns = -1;
 			text += n;
 			size -= (size_t)n;
+		} else if (errno == EPIPE || errno == ECONNRESET) {
+			return 0; /* it has heard enough; maybe it says why */
 		} else if (errno != EAGAIN && errno != EINTR) {
 			return fail_errno(err, errno, "ask the DHCP daemon");
 		} else if (wait_until(fd, POLLOUT, deadline, err)) {

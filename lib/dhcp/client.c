@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 /* The reference's pace: four quick tries, then from 4 s doubling, each give or take a second. */
-enum { FAST_TRIES = 4, FAST_MS = 2000, SLOW_MS = 4000, JITTER_MS = 1000 };
+enum { FAST_TRIES = 4, FAST_MS = 2000, SLOW_MS = 4000, JITTER_MS = 1000, WAKE_MS = 500 };
 enum { LOOK_MS = 24 * 60 * 60 * 1000 }; /* a timer is never set further ahead */
 
 const char *const dhcp_state_names[] = {
@@ -239,6 +239,17 @@ static void refused(struct dhcp_client *client, int64_t now, struct dhcp_output 
 	enter(client, DHCP_SELECTING, now, out);
 }
 
+/* The interface comes up with this; the message follows when it has had a moment for that. */
+static void wake(struct dhcp_client *client, int64_t now, struct dhcp_output *out)
+{
+	want_back(client, now);
+	client->state = DHCP_SELECTING;
+	client->sent = 0;
+	client->xid = (uint32_t)random_next(client);
+	client->next = now + earlier(WAKE_MS, client->timings->timeout_ms / 2);
+	out->event = DHCP_AWAKE;
+}
+
 /* ---- receiving ---- */
 
 static bool is_ours(const struct dhcp_client *client, const struct dhcp_message *message)
@@ -440,11 +451,7 @@ void dhcp_client_timer(struct dhcp_client *client, int64_t now, struct dhcp_outp
 	case DHCP_BOUND:
 	case DHCP_RENEWING:
 	case DHCP_REBINDING: bound_timer(client, now, out); break;
-	case DHCP_DORMANT:
-		want_back(client, now);
-		enter(client, DHCP_SELECTING, now, out);
-		out->event = DHCP_AWAKE;
-		break;
+	case DHCP_DORMANT: wake(client, now, out); break;
 	case DHCP_INIT:
 	default: client->next = INT64_MAX; break;
 	}

@@ -206,6 +206,9 @@ static bool gateway_is_ours_alone(struct netlink *nl, struct bridge_use *use, in
 }
 
 static int take_gateway_back(struct netlink *nl, struct bridge_use *use, struct error *err)
+}
+
+static int undo_gateway(struct netlink *nl, struct bridge_use *use, struct error *err)
 {
 	if (use->gateway_created) {
 		link_queue_del_index(nl, use->gateway.index, "delete the gateway just made");
@@ -233,6 +236,19 @@ int bridge_undo_gateway(struct netlink *nl, struct bridge_use *use, int own_port
 		r = take_gateway_back(nl, use, err);
 	if (use->lock >= 0)
 		(void)!flock(use->lock, LOCK_SH);
+}
+
+/* What is undone next may take long (an IPAM plugin that releases through the port): others need not wait for it. */
+int bridge_undo_gateway(struct netlink *nl, struct bridge_use *use, int own_port, struct error *err)
+{
+	int r = 0;
+
+	if (!use->gateway_created && !use->n_added && !use->n_removed)
+		return 0;
+	if (gateway_is_ours_alone(nl, use, own_port))
+		r = undo_gateway(nl, use, err);
+	if (use->lock >= 0)
+		flock(use->lock, LOCK_SH | LOCK_NB);
 	return r;
 }
 
