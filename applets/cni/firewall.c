@@ -94,9 +94,6 @@ static int read_prev(const struct cni_request *request, struct cni_result *prev,
 	if (!request->common.prev_result)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
 				 "missing prevResult from earlier plugin");
-	if (request_prev_result(request, prev, err))
-		return wrap(err, "could not parse prevResult");
-	return 0;
 	return request_prev_result(request, prev, err);
 }
 

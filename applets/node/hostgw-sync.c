@@ -20,7 +20,7 @@ static const struct verb run = {
 };
 
 const struct applet applet_hostgw_sync = {
-	.summary = "reach the pods of other nodes by routes, as flannel's host-gw",
+	.summary = "reach other nodes' pods by routes, as flannel's host-gw",
 	.about =
 		"Takes a subnet of the network for this node and keeps it, and keeps a route for each other node's"
 		" lease through that node's address. Only peers on a network that both nodes are in can be reached"

@@ -95,12 +95,16 @@ static int find_by_names(const struct search *search, const struct link **found,
 
 static int find_by_reach(const struct search *search, const struct link **found, struct error *err)
 {
-	struct route route;
+	const struct ip *reach = &search->choice->reach;
+	char text[IP_TEXT_SIZE];
+	int oif;
 
-	if (route_lookup(search->nl, &search->choice->reach, &route, err))
+	if (route_to(search->nl, reach, &oif, err))
 		return wrap(err, "--iface-can-reach");
-	*found = by_index(search, route.oif);
-	return *found ? 0 : fail(err, ENODEV, "--iface-can-reach: the route has no interface");
+	*found = by_index(search, oif);
+	return *found ? 0
+		      : fail(err, ENETUNREACH, "--iface-can-reach %s: there is no route",
+			     ip_format(reach, text));
 }
 
 static int find_by_public_ip(const struct search *search, const struct link **found,

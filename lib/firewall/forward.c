@@ -197,14 +197,6 @@ static void doom_records(struct doomed *doomed)
 	list_each(record, &doomed->records) {
 		if (!record->mine)
 			continue;
-		*list_add(&doomed->arena, &doomed->rules.owned) = cidr_host(&record->address);
-		if (record_taken(&doomed->records, &record->address))
-			continue;
-		if (*record->zone)
-			doom_source(doomed, record->zone, &record->address);
-		else
-			*list_add(&doomed->arena, &doomed->rules.addresses) =
-				cidr_host(&record->address);
 		if (doomed->rules.owner)
 			*list_add(&doomed->arena, &doomed->rules.owned) =
 				cidr_host(&record->address);

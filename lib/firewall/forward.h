@@ -19,9 +19,6 @@ enum forward_policy {
 	FORWARD_ISOLATED,    /* nor may who is on the same bridge */
 };
 
-}
-
-typedef LIST(struct cidr) cidrs_t;
 
 struct forward {
 	struct owner owner;

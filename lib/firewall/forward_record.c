@@ -97,20 +97,11 @@ static int list_records(const struct question *question, struct arena *arena, re
 	return errno ? fail_errno(err, errno, "read %s", FOLDER) : 0;
 }
 
-}
-
 /* Where it was a source before stays written down, since it may still be one. */
 int record_write(const struct owner *owner, const struct ip *address, const char *zone,
 		 struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
-	struct content content = { owner->network, owner->container, owner->ifname,
-				   *zone ? zone : NULL };
-	auto_json struct json *json = json_encode(fields, &content);
-	const char *text = json_text(json, JSON_STYLE_COMPACT, &arena), *file;
-	char hash[OWNER_HASH_SIZE], ip[IP_TEXT_SIZE];
-	bool there;
-	int r;
 	struct content content = { owner->network, owner->container, owner->ifname, zone };
 	auto_json struct json *json = NULL;
 	char hash[OWNER_HASH_SIZE], ip[IP_TEXT_SIZE];
@@ -121,9 +112,6 @@ int record_write(const struct owner *owner, const struct ip *address, const char
 	owner_hash(owner, hash);
 	file = arena_printf(&arena, FOLDER "/%s-%s", hash, ip_format(address, ip));
 	there = access(file, F_OK) == 0;
-	r = there ? 0 : dir_make(FOLDER, 0700, err);
-	if (r == 0)
-		r = file_replace(file, 0600, text, strlen(text), false, err);
 	if (there && !*zone)
 		content.zone = read_zone(file, &arena);
 	if (!there)

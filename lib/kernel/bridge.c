@@ -205,9 +205,6 @@ static bool gateway_is_ours_alone(struct netlink *nl, struct bridge_use *use, in
 	       bridge_vlan_in_use(nl, use, own_port, &in_use, NULL) == 0 && !in_use;
 }
 
-static int take_gateway_back(struct netlink *nl, struct bridge_use *use, struct error *err)
-}
-
 static int undo_gateway(struct netlink *nl, struct bridge_use *use, struct error *err)
 {
 	if (use->gateway_created) {
@@ -224,18 +221,6 @@ static int undo_gateway(struct netlink *nl, struct bridge_use *use, struct error
 		netlink_tolerate(nl, EEXIST);
 	}
 	return netlink_commit(nl, err);
-}
-
-/* What is undone between this and the bridge may take long (an IPAM plugin that releases): others go on meanwhile. */
-int bridge_undo_gateway(struct netlink *nl, struct bridge_use *use, int own_port, struct error *err)
-{
-	bool changed = use->gateway_created || use->n_added || use->n_removed;
-	int r = 0;
-
-	if (changed && gateway_is_ours_alone(nl, use, own_port))
-		r = take_gateway_back(nl, use, err);
-	if (use->lock >= 0)
-		(void)!flock(use->lock, LOCK_SH);
 }
 
 /* What is undone next may take long (an IPAM plugin that releases through the port): others need not wait for it. */

@@ -397,31 +397,6 @@ bool route_is_unicast(const struct route *route)
 	return !route->type || route->type == RTN_UNICAST;
 }
 
-static int read_lookup(const struct nlmsghdr *reply, void *route, struct error *err)
-{
-	const struct rtmsg *header = NLMSG_DATA(reply);
-	struct nlattr *attrs[RTA_MAX + 1];
-
-	if (reply->nlmsg_type != RTM_NEWROUTE)
-		return 0;
-	if (netlink_parse(reply, sizeof(*header), attrs, RTA_MAX, err) < 0)
-		return -err->errnum;
-	*(struct route *)route = make_route(header, attrs);
-	return 0;
-}
-
-int route_lookup(struct netlink *nl, const struct ip *to, struct route *route, struct error *err)
-{
-	struct rtmsg header = { .rtm_family = to->family, .rtm_dst_len = (uint8_t)ip_bits(to) };
-	char text[IP_TEXT_SIZE];
-	struct nl_msg *msg = netlink_queue(nl, RTM_GETROUTE, 0, &header, sizeof(header),
-					   "look up the route to %s", ip_format(to, text));
-
-	*route = (struct route){ .oif = 0 };
-	put_ip(msg, RTA_DST, to);
-	netlink_expect(nl, read_lookup, route);
-}
-
 static int read_oif(const struct nlmsghdr *reply, void *arg, struct error *err)
 {
 	struct nlattr *attrs[RTA_MAX + 1];

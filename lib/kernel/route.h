@@ -42,7 +42,6 @@ void route_queue_del(struct netlink *nl, const struct route *route);
  * hops, flags, time to live); and delete just this one. */
 void route_queue_again(struct netlink *nl, const struct route *route, enum route_add how);
 void route_queue_remove(struct netlink *nl, const struct route *route);
-}
 
 /* The link that leads to the address: its index, 0 = there is no way. */
 int route_to(struct netlink *nl, const struct ip *ip, int *oif, struct error *err) must_check;
@@ -58,15 +57,5 @@ int route_list_protocol(struct netlink *nl, uint8_t protocol, struct arena *aren
 			struct error *err) must_check;
 /* Not a blackhole, a local or a broadcast route. */
 bool route_is_unicast(const struct route *route);
-
-/* Both families' routes of the main table that have this protocol number, filtered in the kernel. */
-int route_list_protocol(struct netlink *nl, uint8_t protocol, struct arena *arena, routes_t *routes,
-			struct error *err) must_check;
-/* Not a blackhole, a local or a broadcast route. */
-bool route_is_unicast(const struct route *route);
-
-/* The route that the kernel takes to an address now; -ENETUNREACH and its like: none. */
-int route_lookup(struct netlink *nl, const struct ip *to, struct route *route,
-		 struct error *err) must_check;
 
 #endif
