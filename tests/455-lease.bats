@@ -25,7 +25,7 @@ lease_fails() {
 }
 
 @test "list and show: subnet, node, way, and how long" {
-	assert_match "the first" "$(lease list)" '10\.5\.1\.0/24 +- +192\.0\.2\.1 +vxlan +02:00:00:00:00:01 +[0-9]+h'
+	assert_match "the first" "$(lease list)" '10\.5\.1\.0/24 +- +192\.0\.2\.1 +vxlan +02:00:00:00:00:01 +[0-9]+d'
 	assert_match "a reservation" "$(lease list)" '10\.5\.2\.0/24 +- +192\.0\.2\.2 +host-gw +- +reserved'
 	assert_json "JSON" "$(lease list --json)" '[.[] | .node]' '["192.0.2.1", "192.0.2.2"]'
 	for word in 10.5.1.77 10.5.1.0/24 192.0.2.1; do
