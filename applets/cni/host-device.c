@@ -323,7 +323,7 @@ static int rename_returned(const struct cni_request *request, const struct host_
 	struct netlink *host auto_netlink = NULL;
 	const char *ifname = request->command == CNI_GC ? NULL : request->ifname;
 	struct error why = { 0 };
-	struct link link;
+	struct link link = { 0 };
 
 	if (conf->by == BY_NOTHING)
 		return 0;
