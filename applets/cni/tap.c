@@ -41,7 +41,7 @@ static const struct field fields[] = {
 	{ "multiQueue", FIELD_BOOL, CONF(multi_queue),
 	  .help = "several queues, for as many processors; who opens it must ask for them" },
 	{ "mtu", FIELD_INT, CONF(mtu), .max = 65535, .help = "MTU; 0 = the kernel's default" },
-	{ "mac", FIELD_MAC, CONF(mac), .help = "MAC address; unset: random" },
+	{ "mac", FIELD_MAC, CONF(mac), .help = "of the tap; unset: random" },
 	{ "owner", FIELD_UINT32, CONF(owner), .seen = FIELD_SEEN(struct tap_conf, has_owner),
 	  .help = "id of the user who may open it without being root" },
 	{ "group", FIELD_UINT32, CONF(group), .seen = FIELD_SEEN(struct tap_conf, has_group),
