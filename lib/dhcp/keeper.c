@@ -250,6 +250,7 @@ static void handle_call(void *arg, struct peer *peer, const struct dhcp_call *ca
 }
 
 /* Nobody will hear of the lease: what is being asked for is not wanted any more. */
+/* cppcheck-suppress constParameter; the type is peer_handler's */
 static void handle_gone(void *arg, struct peer *peer)
 {
 	struct keeper *k = arg;

@@ -304,8 +304,10 @@ void peers_close(struct peers *peers)
 {
 	if (!peers)
 		return;
-	while (peers->first)
-		peer_end(peers->first);
+	for (struct peer *peer = peers->first, *next; peer; peer = next) {
+		next = peer->next;
+		peer_end(peer);
+	}
 	loop_unwatch(peers->loop, peers->listening);
 	close(peers->listening);
 	free(peers);
