@@ -83,6 +83,11 @@ static void save(struct binding *b)
 	struct error err = { 0 };
 
 	record.lease = b->client.lease;
+	if (!b->client
+		     .usable) { /* whoever takes it up again must not use it, whatever the server once said */
+		record.lease.begin_ms = clock_boot_ms() - 1000;
+		record.lease.seconds = record.lease.t1 = record.lease.t2 = 1;
+	}
 	if (store_write(b->env->folder, &record, &err))
 		binding_note(b, "the lease will not survive a restart: %s", err.message);
 }
@@ -116,10 +121,12 @@ static void have_effect(struct binding *b, const struct dhcp_output *out)
 		note_lease(b, "renewed");
 		break;
 	case DHCP_LOST:
-		if (!b->down)
+		if (!b->down) {
 			binding_note(b,
 				     "lost %s: the interface goes down, the address is asked for",
 				     cidr_format(&b->client.lease.address, address));
+			save(b);
+		}
 		binding_take_down(b);
 		break;
 	case DHCP_AWAKE: (void)!binding_set_link(b, true, &(struct error){ 0 }); break;
