@@ -61,6 +61,17 @@ has_reason() {
 	each same bridge- '(.reference | not) and (.conf.ipMasq or .fails or .args or .conf.cniVersion != "1.0.0")'
 }
 
+@test "same: bandwidth" {
+	need tc
+	need_reference bandwidth
+	each same bandwidth- '.reference | not'
+}
+
+@test "same: tuning" {
+	need_reference tuning
+	each same tuning- '.reference | not'
+}
+
 @test "same: every listed difference has a reason" {
 	each has_reason
 	assert "the common ones, too" jq -e 'all(.why | length > 10)' "$CNIBOX_TESTS/lib/differences.json"
