@@ -222,14 +222,20 @@ static int run_tool(const struct applet_entry *entry, int argc, char **argv)
 	return run_verb(entry, verb, argc - 1, argv + 1);
 }
 
-/* A person who runs a plugin by hand and asks for help gets it; a runtime never passes words. */
+/* Words come from a person, or start a daemon: a runtime never passes any. */
 static int run_plugin(const struct applet_entry *entry, int argc, char **argv)
 {
 	struct arena arena on_leave(arena_free) = { 0 };
+	const struct verb *verb;
 
 	if (argc > 0 && !getenv("CNI_COMMAND")) {
 		if (streq(argv[0], "-h") || streq(argv[0], "--help"))
 			return finish_output(show_help(entry, NULL, &arena));
+		verb = verb_find(entry->applet, argv[0]);
+		if (verb)
+			return run_verb(entry, verb, argc - 1, argv + 1);
+		if (entry->applet->verbs && argv[0][0] != '-')
+			return unknown_verb(entry, argv[0]);
 		return usage_error(
 			entry->name,
 			"unexpected word \"%s\": a CNI plugin reads its environment and stdin"

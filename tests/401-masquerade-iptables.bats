@@ -160,7 +160,7 @@ listings() {
 @test "the legacy variant is always left to its program" {
 	use_legacy
 	firewall add iptables tnet ctr1 eth0 10.1.0.5/24
-	assert_eq "the second" "$(programs add iptables tnet ctr2 eth0 10.1.0.6/24)" "iptables-restore"
+	assert_eq "the second" "$(programs add iptables tnet ctr2 eth0 10.1.0.6/24)" $'iptables-legacy-save\niptables-restore'
 	assert_eq "nf_tables has nothing" "$(nft list ruleset)" ""
 	firewall check tnet ctr2 eth0 10.1.0.6/24
 }

@@ -8,7 +8,7 @@ sandbox
 
 setup() {
 	need iptables nft
-	need_reference bridge host-local loopback
+	need_reference bridge host-local loopback ptp macvlan
 }
 
 same() {
@@ -70,6 +70,34 @@ has_reason() {
 @test "same: tuning" {
 	need_reference tuning
 	each same tuning- '.reference | not'
+}
+
+@test "same: ptp" {
+	each same ptp- '.reference | not'
+}
+
+@test "same: macvlan" {
+	each same macvlan- '.reference | not'
+}
+
+@test "same: host-device" {
+	need_reference host-device
+	each same host-device- '.reference | not'
+}
+
+@test "same: firewall" {
+	need_reference firewall
+	each same firewall- '.reference | not'
+}
+
+@test "same: static" {
+	need_reference static
+	each same static- '.reference | not'
+}
+
+@test "same: sbr" {
+	need_reference sbr static
+	each same sbr- '.reference | not'
 }
 
 @test "same: every listed difference has a reason" {

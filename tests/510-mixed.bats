@@ -36,6 +36,34 @@ alone() {
 	each mixed tuning- '(.reference or .fails) | not'
 }
 
+@test "mixed: ptp" {
+	need iptables nft
+	need_reference ptp host-local
+	each mixed ptp- '(.reference or .fails) | not'
+}
+
+@test "mixed: macvlan" {
+	need_reference macvlan host-local
+	each mixed macvlan- '(.reference or .fails) | not'
+}
+
+@test "mixed: host-device" {
+	need_reference host-device host-local
+	each mixed host-device- '(.reference or .fails) | not'
+}
+
+@test "mixed: firewall" {
+	need iptables nft
+	need_reference firewall bridge host-local
+	each mixed firewall- '(.reference or .fails) | not'
+}
+
+@test "mixed: static and sbr" {
+	need_reference bridge static sbr
+	each mixed static- '(.reference or .fails) | not'
+	each mixed sbr- '(.reference or .fails) | not'
+}
+
 @test "what is newer than the reference works by itself" {
 	each alone '' '.reference and (.fails | not)'
 }

@@ -125,3 +125,60 @@ podman_fetch() {
 	run_log deadline podman rm -f c1 c2 c3 c4 c5
 	no_attachments
 }
+
+# ---- the chain of a node: bridge, portmap, firewall, bandwidth, tuning ----
+
+reaches() { # FROM ADDRESS PORT TEXT
+	[[ $(fetch "$1" "$2" "$3") == "$4" ]]
+}
+
+@test "podman -p: a port is reached from outside, on localhost, from another container and from itself; then it is closed" {
+	local before
+	need_chain
+	whole_chain pods >/etc/cni/net.d/pods.conflist
+	outside_world
+	podman_run first -p 8080:8000
+	deadline podman rm -f first
+	before=$(snapshot)
+
+	podman_run web --hostname web -p 8080:8000 -p 192.0.2.1:9000-9002:8000-8002
+	podman_run other
+	wait_for "from outside" 5 reaches world 192.0.2.1 8080 "I am web"
+	wait_for "from outside, over IPv6" 5 reaches world 2001:db8::1 8080 "I am web"
+	reaches host 127.0.0.1 8080 "I am web" || flunk "NOT: from the node, over localhost"
+	reaches world 192.0.2.1 9000 "I am web" || flunk "NOT: a range of ports on one address"
+	refute "the range is on another address" fetch host 10.88.0.1 9000
+	run_log podman_port other 192.0.2.1 8080 "I am web"
+	run_log podman_port web 192.0.2.1 8080 "I am web"
+	assert_eq "the sysctl" "$(deadline podman exec web cat /proc/sys/net/core/somaxconn)" 500
+	run_log deadline podman exec web reach 192.0.2.2
+
+	run_log deadline podman restart web 3>&-
+	wait_for "after a restart" 5 reaches world 192.0.2.1 8080 "I am web"
+	run_log deadline podman rm -f web other
+	refute "the port is still open" fetch world 192.0.2.1 8080
+	left "$before"
+	no_attachments
+}
+
+podman_port() { # CONTAINER ADDRESS PORT TEXT
+	[[ $(deadline podman exec "$1" nc -w 2 "$2" "$3") == "$4" ]]
+}
+
+@test "podman: after somebody flushed all rules, cni restore opens the ports again" {
+	need_chain
+	[[ $PLUGINS != "$REFERENCE" ]] || missing "the verb restore in the reference plugins"
+	whole_chain pods >/etc/cni/net.d/pods.conflist
+	outside_world
+	podman_run web --hostname web -p 8080:8000
+	wait_for "from outside" 5 reaches world 192.0.2.1 8080 "I am web"
+	nft flush ruleset
+	refute "the port is open" fetch world 192.0.2.1 8080
+	refute "the world answers" deadline podman exec web ping -c 1 -W 1 192.0.2.2
+	run_log "$CNIBOX" cni restore --path "$PLUGINS" -v
+	wait_for "from outside" 5 reaches world 192.0.2.1 8080 "I am web"
+	run_log deadline podman exec web reach 192.0.2.2
+	reaches host 127.0.0.1 8080 "I am web" || flunk "NOT: from the node, over localhost"
+	run_log deadline podman rm -f web
+	no_attachments
+}

@@ -83,3 +83,25 @@ task_stopped() {
 gc_conf() {
 	network_list pods '.plugins[0] + {name, cniVersion: "1.1.0", "cni.dev/valid-attachments": '"$1"'}'
 }
+
+@test "ctr: the whole chain, and what a forgotten container leaves of it" {
+	local before
+	need_chain
+	whole_chain pods '.cniVersion = "1.0.0"' >/etc/cni/net.d/10-pods.conflist
+	outside_world
+	ctr_run first true
+	before=$(snapshot)
+	ctr_run one 'reach 192.0.2.2 && reach 2001:db8::2 && cat /proc/sys/net/core/somaxconn'
+	no_attachments
+	[[ $PLUGINS != "$REFERENCE" ]] || return 0
+	left "$before"
+	CTR_OPTIONS=-d ctr_run lost 'exec tail -f /dev/null'
+	run_log ctr task kill -s KILL lost
+	wait_for "it stops" 10 task_stopped lost
+	run_log ctr task rm lost
+	run_log ctr container rm lost
+	refute "all of it is gone by itself" left "$before"
+	run_log "$CNIBOX" cni gc --all pods
+	left "$before"
+	no_attachments
+}

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031 # each test exports capabilities of its own
 # The real libcni as caller: it finds plugins and keeps results as runtimes do, and is the only one that calls CHECK.
 
 load lib/all
@@ -21,7 +22,7 @@ setup() {
 	LIST=/etc/cni/net.d/pods.conflist
 }
 
-# libcni VERB [CONTAINER [ARGS ...]]
+# libcni VERB [CONTAINER [ARGS ...]]: with $CAPABILITIES
 libcni() {
 	run_log deadline env CNI_PATH="$PLUGINS" "$LIBCNI" "$1" "$LIST" "${2:-ctr}" "${NETNS-/run/netns/${2:-ctr}}" eth0 "${@:3}"
 }
@@ -115,6 +116,63 @@ warm_up() {
 	libcni add
 	assert_match "the reason" "$(libcni add ctr2 2>&1 || :)" 'no IP addresses available in range set'
 	libcni del ctr2
+	libcni del
+	no_attachments
+}
+
+@test "libcni: the whole chain with port maps and limits: ADD, CHECK, DEL, DEL again; a failing member takes back all" {
+	local version before
+	need_chain
+	outside_world
+	serve ctr 8000 "I am ctr"
+	export CAPABILITIES='{"portMappings": [{"hostPort": 8080, "containerPort": 8000, "protocol": "tcp"}],
+		"bandwidth": {"ingressRate": 80000000, "ingressBurst": 8000000, "egressRate": 40000000, "egressBurst": 4000000}}'
+	for version in 0.4.0 1.0.0; do
+		whole_chain pods '.cniVersion = "'$version'"' >"$LIST"
+		assert_match "what the list can do" "$(libcni validate)" 'bandwidth portMappings|portMappings bandwidth'
+		warm_up
+		before=$(snapshot)
+		libcni add
+		# The reference's portmap looks for the IPv4 rules among the IPv6 ones, too.
+		[[ $PLUGINS == "$REFERENCE" ]] || libcni check
+		[[ $(fetch world 192.0.2.1 8080) == "I am ctr" ]] || flunk "NOT: the port is reached from outside"
+		assert_eq "both directions are limited" "$(tc qdisc show | grep -c '^qdisc tbf')" 2
+		libcni del
+		libcni del
+		refute "the port is open" fetch world 192.0.2.1 8080
+		left "$before"
+		no_attachments
+		whole_chain pods '.cniVersion = "'$version'" | .plugins[4].sysctl = {"net.core.no_such": "1"}' >"$LIST"
+		refute "ADD" libcni add
+		libcni del
+		# A failed ADD has no result, without which the reference's firewall removes nothing.
+		[[ $PLUGINS == "$REFERENCE" ]] || left "$before"
+		no_attachments
+		[[ $PLUGINS != "$REFERENCE" ]] || return 0
+	done
+}
+
+@test "libcni: CHECK of the whole chain notices each member's loss" {
+	[[ $PLUGINS != "$REFERENCE" ]] || missing "a CHECK of the reference's portmap that finds its own rules"
+	need_chain
+	outside_world
+	export CAPABILITIES='{"portMappings": [{"hostPort": 8080, "containerPort": 8000, "protocol": "tcp"}],
+		"bandwidth": {"ingressRate": 80000000, "ingressBurst": 8000000}}'
+	whole_chain pods '.plugins[0].ipam.ranges |= .[:1]' >"$LIST"
+	libcni add
+	libcni check
+	run_in ctr sh -c 'echo 99 >/proc/sys/net/core/somaxconn'
+	refute "the sysctl" libcni check
+	run_in ctr sh -c 'echo 500 >/proc/sys/net/core/somaxconn'
+	libcni check
+	tc qdisc del dev "$(tc qdisc show | sed -n 's/^qdisc tbf .* dev \(veth[^ ]*\) .*/\1/p')" root
+	refute "the limit" libcni check
+	libcni del
+	libcni add
+	iptables -t nat -F
+	nft flush table ip nat 2>/dev/null || :
+	nft delete table inet cni_hostport 2>/dev/null || :
+	refute "the port map" libcni check
 	libcni del
 	no_attachments
 }

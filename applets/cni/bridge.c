@@ -9,14 +9,13 @@
 #include "base/undo.h"
 #include "cni/attachment.h"
 #include "cni/ipam.h"
+#include "cni/masq.h"
 #include "cni/plugin.h"
 #include "cni/trunk.h"
 #include "cni/veth.h"
 #include "describe/applet.h"
-#include "firewall/firewall.h"
 #include "kernel/addr.h"
 #include "kernel/bridge.h"
-#include "kernel/sysctl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,8 +25,7 @@ enum { PORT_UP_TIMEOUT_MS = 2550, BRIDGE_ATTEMPTS = 3 };
 struct bridge_conf {
 	char bridge[16];
 	bool is_gateway, is_default_gateway, force_address;
-	bool ip_masq;
-	const char *ip_masq_backend;
+	struct masq_conf masq;
 	int mtu;
 	bool hairpin_mode, promisc_mode;
 	int vlan;
@@ -45,7 +43,6 @@ struct bridge_conf {
 	/* settled by validate: */
 	struct mac mac;
 	uint8_t trunk[VLAN_MAP_SIZE];
-	enum firewall_backend masq_backend;
 };
 
 #define MTU_MIN      68 /* the least of an Ethernet device, and of IPv4 (RFC 791) */
@@ -72,10 +69,7 @@ static const struct field fields[] = {
 	  .help = "the same, and add default routes through it" },
 	{ "forceAddress", FIELD_BOOL, CONF(force_address),
 	  .help = "replace a conflicting address of the bridge instead of failing" },
-	{ "ipMasq", FIELD_BOOL, CONF(ip_masq),
-	  .help = "masquerade what leaves the container's subnet" },
-	{ "ipMasqBackend", FIELD_STRING, CONF(ip_masq_backend),
-	  .help = "iptables or nftables; unset: iptables where it is usable" },
+	MASQ_FIELDS(struct bridge_conf, masq),
 	{ "mtu", FIELD_INT, CONF(mtu), .max = 65535,
 	  .help = "MTU of bridge and veth pair; 0 = the kernel's default" },
 	{ "hairpinMode", FIELD_BOOL, CONF(hairpin_mode),
@@ -103,7 +97,7 @@ static const struct field fields[] = {
 };
 
 /* What DEL and GC need to know: a mistake elsewhere must not keep an attachment from being removed. */
-static const struct field del_fields[] = { { "ipMasq", FIELD_BOOL, CONF(ip_masq) },
+static const struct field del_fields[] = { MASQ_DEL_FIELDS(struct bridge_conf, masq),
 					   { "macspoofchk", FIELD_BOOL, CONF(mac_spoof_check) },
 					   FIELDS_END };
 
@@ -114,24 +108,12 @@ static const struct bridge_conf defaults = {
 
 /* ---- validation: pure ---- */
 
-struct bridge_args {
-	struct mac mac;
-};
-static const struct field bridge_args_fields[] = {
-	{ "MAC", FIELD_MAC, offsetof(struct bridge_args, mac),
-	  .help = "MAC address of the container's interface" },
-	FIELDS_END
-};
-
 /* CNI_ARGS MAC, then args.cni.mac, then runtimeConfig.mac: the later wins. */
 static int settle_mac(const struct cni_request *request, struct bridge_conf *conf,
 		      struct error *err)
 {
-	struct bridge_args args = { 0 };
-
-	if (request_args(request, bridge_args_fields, &args, err))
+	if (request_mac_arg(request, &conf->mac, err))
 		return -err->errnum;
-	conf->mac = args.mac;
 	if (conf->args.cni.mac.set)
 		conf->mac = conf->args.cni.mac;
 	if (conf->runtime_config.mac.set)
@@ -164,7 +146,7 @@ static int bridge_validate(const struct cni_request *request, void *data, struct
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
 				 "cannot set hairpin mode and promiscuous mode at the same time");
 	conf->is_gateway |= conf->is_default_gateway;
-	if (conf->ip_masq && firewall_choose(conf->ip_masq_backend, &conf->masq_backend, err))
+	if (masq_validate(&conf->masq, err))
 		return -err->errnum;
 	return settle_mac(request, conf, err);
 }
@@ -200,13 +182,6 @@ static int undo_spoof_check(void *arg, struct error *err)
 	struct bridge_add *add = arg;
 
 	return spoof_check_del(&add->a.owner, err);
-}
-
-static int undo_masquerade(void *arg, struct error *err)
-{
-	struct bridge_add *add = arg;
-
-	return masquerade_del(&add->a.owner, err);
 }
 
 static int undo_bridge(void *arg, struct error *err)
@@ -277,12 +252,9 @@ static int port_options(struct bridge_add *add, struct error *err)
 	struct link_port options = { .hairpin = conf->hairpin_mode,
 				     .isolated = conf->port_isolation };
 	struct bridge_vlans vlans = port_vlans(conf);
-	char sysctl[64];
 
 	if (bridge_settle_mac(add->a.host, &add->use, err))
 		return -err->errnum;
-	snprintf(sysctl, sizeof(sysctl), "net/ipv6/conf/%s/accept_ra", add->port.name);
-	sysctl_try(sysctl, "0");
 	if (options.hairpin || options.isolated) {
 		link_queue_port(add->a.host, add->port.name, &options);
 		if (netlink_commit(add->a.host, err))
@@ -326,26 +298,13 @@ static int add_container(struct bridge_add *add, struct error *err)
 		return 0;
 	if (ipam_has(add->request)) {
 		attachment_settle(result, 2, conf->is_gateway, conf->is_default_gateway, arena);
-		return attachment_configure(&add->a, add->port.peer, result, conf->enable_dad, err);
+		return attachment_configure(&add->a, add->port.peer, result,
+					    conf->enable_dad ? ATTACHMENT_DAD : 0, err);
 	}
 	link_queue_change(add->a.container, add->port.peer, NULL,
 			  &(struct link_change){ .what = LINK_SET_UP, .up = true },
 			  "set the container's interface up");
 	return netlink_commit(add->a.container, err);
-}
-
-static int add_masquerade(struct bridge_add *add, struct error *err)
-{
-	struct cidr *addresses;
-	size_t n = 0;
-
-	if (!add->conf->ip_masq || !ipam_has(add->request))
-		return 0;
-	addresses = arena_alloc(add->request->arena, add->result->ips.n * sizeof(*addresses));
-	list_each(ip, &add->result->ips)
-		addresses[n++] = ip->address;
-	undo_push(&add->undo, undo_masquerade, add, "remove the masquerade rules");
-	return masquerade_add(add->conf->masq_backend, &add->a.owner, addresses, n, err);
 }
 
 /* With a VLAN the bridge itself is not in it: its gateway is an interface of its own. */
@@ -416,9 +375,23 @@ static int add_finish(struct bridge_add *add, struct error *err)
 	return 0;
 }
 
+/* An IPAM plugin that asks the network (dhcp) does so through the container's interface. */
+static int reserve_through_port(struct bridge_add *add, struct error *err)
+{
+	link_queue_change(add->a.container, add->port.peer, NULL,
+			  &(struct link_change){ .what = LINK_SET_UP, .up = true },
+			  "set the container's interface up");
+	if (netlink_commit(add->a.container, err))
+		return -err->errnum;
+	if (veth_up(&add->a, &add->port, PORT_UP_TIMEOUT_MS, err))
+		return wrap(err, "bridge port in error state: %s", add->port.name);
+	return ipam_reserve(add->request, &add->undo, add->result, err);
+}
+
 static int bridge_add(struct cni_request *request, void *conf, struct cni_result *result,
 		      struct error *err)
 {
+	bool last = ipam_needs_link(request);
 	struct bridge_add add on_leave(bridge_add_leave) = {
 		.a = { .netns = -1 },
 		.request = request,
@@ -430,14 +403,16 @@ static int bridge_add(struct cni_request *request, void *conf, struct cni_result
 	if (!add.conf->mac.set)
 		add.conf->mac = mac_random();
 	if (attachment_open(&add.a, request, err) || bridge_use_begin(&add.use, err) ||
-	    ipam_reserve(request, &add.undo, result, err))
+	    (!last && ipam_reserve(request, &add.undo, result, err)))
 		return -err->errnum;
 	undo_push(&add.undo, undo_bridge, &add, "remove the bridge");
 	if (add_port(&add, err))
 		return -err->errnum;
 	undo_push(&add.undo, undo_port, &add, "remove the veth pair");
-	if (port_options(&add, err) || add_spoof_check(&add, err) || add_container(&add, err) ||
-	    add_masquerade(&add, err) || add_gateway(&add, err) || add_finish(&add, err))
+	if (port_options(&add, err) || add_spoof_check(&add, err) ||
+	    (last && reserve_through_port(&add, err)) || add_container(&add, err) ||
+	    masq_add(&add.conf->masq, request, result, &add.undo, err) || add_gateway(&add, err) ||
+	    add_finish(&add, err))
 		return -err->errnum;
 	if (!cni_dns_empty(&request->common.dns))
 		result->dns = request->common.dns;
@@ -447,26 +422,30 @@ static int bridge_add(struct cni_request *request, void *conf, struct cni_result
 
 /* ---- DEL, CHECK, GC, STATUS ---- */
 
-/* Everything is tried, whatever fails; the link goes first, so that a released address is not used twice. */
+/* Everything is tried, whatever fails; the link goes first, so that a released address is not used twice, unless the
+ * IPAM plugin needs it to release. */
 static int bridge_del(struct cni_request *request, void *data, struct error *err)
 {
 	struct bridge_conf *conf = data;
 	struct owner owner = request_owner(request);
+	bool found = false, last = ipam_needs_link(request);
 	struct error one = { 0 };
-	bool found = false;
 
+	if (last)
+		(void)!ipam_release(request, &one);
+	error_move(err, &one);
 	(void)!attachment_remove(request, &found, &one);
 	error_move(err, &one);
 	if (!found)
 		(void)!veth_delete_derived(&owner, &one);
 	error_move(err, &one);
-	(void)!ipam_release(request, &one);
+	if (!last)
+		(void)!ipam_release(request, &one);
 	error_move(err, &one);
 	if (conf->mac_spoof_check)
 		(void)!spoof_check_del(&owner, &one);
 	error_move(err, &one);
-	if (conf->ip_masq)
-		(void)!masquerade_del(&owner, &one);
+	(void)!masq_del(&conf->masq, request, &one);
 	error_move(err, &one);
 	return -err->errnum;
 }
@@ -488,13 +467,8 @@ static int check_rules(struct cni_request *request, const struct bridge_conf *co
 		       const struct cni_result *prev, struct error *err)
 {
 	struct owner owner = request_owner(request);
-	struct cidr addresses[BRIDGE_ADDRESSES_MAX];
-	size_t n = 0;
 
-	list_each(ip, &prev->ips)
-		if (n < ARRAY_SIZE(addresses))
-			addresses[n++] = ip->address;
-	if (conf->ip_masq && ipam_has(request) && masquerade_check(&owner, addresses, n, err))
+	if (masq_check(&conf->masq, request, prev, err))
 		return -err->errnum;
 	return conf->mac_spoof_check ? spoof_check_check(&owner, err) : 0;
 }
@@ -528,8 +502,7 @@ static int bridge_gc(struct cni_request *request, void *data, struct error *err)
 
 	(void)!ipam_gc(request, &one);
 	error_move(err, &one);
-	if (conf->ip_masq)
-		(void)!masquerade_gc(request->common.name, &request->common.attachments, &one);
+	(void)!masq_gc(&conf->masq, request, &one);
 	error_move(err, &one);
 	if (conf->mac_spoof_check)
 		(void)!spoof_check_gc(&request->common.attachments, &one);
@@ -540,6 +513,40 @@ static int bridge_gc(struct cni_request *request, void *data, struct error *err)
 static int bridge_status(struct cni_request *request, void *conf unused, struct error *err)
 {
 	return ipam_status(request, err);
+}
+
+/* Half of the rules may be there: they go first. The MAC is what the chain settled on, not what the container has made
+ * of it since. */
+static int restore_spoof_check(struct attachment *a, const struct cni_result *prev,
+			       struct error *err)
+{
+	const struct cni_interface *made = attachment_interface(prev, a->request->ifname, true);
+	struct link container, port;
+
+	if (spoof_check_check(&a->owner, NULL) == 0)
+		return 0;
+	if (link_get(a->container, a->request->ifname, &container, err) ||
+	    link_get_index(a->host, container.peer, &port, err))
+		return wrap(err, "host end of %s", a->request->ifname);
+	if (spoof_check_del(&a->owner, err))
+		return -err->errnum;
+	return spoof_check_add(&a->owner, port.name,
+			       made && made->mac.set ? &made->mac : &container.mac, err);
+}
+
+static int bridge_restore(struct cni_request *request, void *data, struct error *err)
+{
+	struct bridge_conf *conf = data;
+	struct attachment a auto_attachment = { .netns = -1 };
+	struct cni_result prev = { 0 };
+
+	if (!request->common.prev_result)
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "Required prevResult missing");
+	if (request_prev_result(request, &prev, err) || attachment_open(&a, request, err))
+		return -err->errnum;
+	if (masq_restore(&conf->masq, request, err))
+		return -err->errnum;
+	return conf->mac_spoof_check ? restore_spoof_check(&a, &prev, err) : 0;
 }
 
 static const struct cni_plugin plugin = {
@@ -554,6 +561,7 @@ static const struct cni_plugin plugin = {
 	.check = bridge_check,
 	.gc = bridge_gc,
 	.status = bridge_status,
+	.restore = bridge_restore,
 };
 
 const struct applet applet_bridge = {

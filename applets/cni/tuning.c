@@ -542,7 +542,7 @@ static const struct cni_plugin plugin = {
 };
 
 const struct applet applet_tuning = {
-	.summary = "set sysctls of the container and attributes of its interface",
+	.summary = "set sysctls and attributes of the container's interface",
 	.about =
 		"CNI plugin, chained behind one that makes the interface. Sysctls below net. are set in the order of the"
 		" configuration; DEL puts them and the attributes back. Where " ALLOWLIST

@@ -4,10 +4,11 @@
  * other made. Plugins are found in the plugin path; one that is not there is served by this binary
  * itself.
  */
-#include "base/text.h"
 #include "cni/chain.h"
 #include "cni/listing.h"
 #include "cni/netlint.h"
+#include "cni/remembered.h"
+#include "cni/restore.h"
 #include "describe/applet.h"
 #include "kernel/link.h"
 #include "kernel/netns.h"
@@ -73,6 +74,10 @@ static const struct field gc_fields[] = {
 static const struct field status_fields[] = {
 	ROW_NETWORK, ROWS_WHERE, ROW_VERBOSE, ROW_JSON, FIELDS_END
 };
+static const struct field restore_fields[] = {
+	ROW("network", FIELD_STRING, network, "name of the network (default: all)", .flags = FIELD_POSITIONAL),
+	ROWS_WHERE, ROW_VERBOSE, ROW_JSON, FIELDS_END
+};
 static const struct field list_fields[] = { ROWS_WHERE, ROW_JSON, FIELDS_END };
 /* clang-format on */
 
@@ -106,7 +111,7 @@ static void print_step(void *arg, const struct chain_step *step)
 
 	if (!session->options->verbose)
 		return;
-	fprintf(stderr, "%s %s: %s%s%s, %.1f ms", cni_command_names[step->command], step->type,
+	fprintf(stderr, "%s %s: %s%s%s, %.1f ms", step->command, step->type,
 		step->file ? step->file : "", step->file && *step->file ? " " : "", how, ms);
 	fprintf(stderr, step->error ? ": %s\n" : "\n",
 		step->error ? error_line(step->error, line, sizeof(line)) : "");
@@ -177,15 +182,6 @@ static int find_network(struct session *session, struct error *err)
 				     &session->network, err);
 }
 
-/* cnitool's: the namespace's path, hashed. */
-static const char *default_container(const char *path, struct arena *arena)
-{
-	char hex[21];
-
-	sha512_hex(hex, 20, path, NULL);
-	return arena_printf(arena, "cnitool-%s", hex);
-}
-
 /* Where a namespace that has gone must have been. */
 static const char *gone_netns(const char *word, struct arena *arena)
 {
@@ -194,37 +190,6 @@ static const char *gone_netns(const char *word, struct arena *arena)
 	if (word[strspn(word, "0123456789")] == '\0')
 		return arena_printf(arena, "/proc/%s/ns/net", word);
 	return arena_printf(arena, "%s/%s", NETNS_RUN_DIR, word);
-}
-
-static bool is_remembered(const struct session *session)
-{
-	const struct owner owner = { session->options->network, session->chain.container,
-				     session->chain.ifname };
-	auto_cached struct cached cached = { 0 };
-
-	return cache_read(session->options->cache_dir, &owner, session->call->arena, &cached,
-			  NULL) != -ENOENT;
-}
-
-/* The one attachment of this namespace and interface that somebody else made, under a container id
- * of theirs. */
-static const char *container_by_netns(const struct session *session)
-{
-	auto_cached_list cached_list_t list = { 0 };
-	const char *found = NULL;
-
-	if (cache_list(session->options->cache_dir, false, session->call->arena, &list, NULL) < 0)
-		return NULL;
-	list_each(cached, &list) {
-		if (!cached->netns || !streq(cached->netns, session->chain.netns) ||
-		    !streq(cached->network, session->options->network) ||
-		    !streq(cached->ifname, session->chain.ifname))
-			continue;
-		if (found)
-			return NULL;
-		found = cached->container;
-	}
-	return found;
 }
 
 /* Which attachment DEL and CHECK are about. The namespace may have gone, if the attachment is
@@ -246,10 +211,12 @@ static int find_attachment(struct session *session, struct error *err)
 		session->chain.netns = r < 0 ? gone_netns(options->netns, arena) : path;
 	session->chain.container = options->container_id;
 	if (!session->chain.container)
-		session->chain.container = default_container(session->chain.netns, arena);
-	if (is_remembered(session))
+		session->chain.container = remembered_default_id(session->chain.netns, arena);
+	if (remembered_has(&session->chain, options->network))
 		return 0;
-	other = options->container_id || !session->chain.netns ? NULL : container_by_netns(session);
+	other = options->container_id || !session->chain.netns
+			? NULL
+			: remembered_by_netns(&session->chain, options->network);
 	if (other)
 		session->chain.container = other;
 	return other ? 0 : r;
@@ -262,7 +229,8 @@ static int refuse_attached(const struct session *session, struct error *err)
 	auto_close int fd = -1;
 	struct link link;
 
-	if (!is_remembered(session) || netns_open(session->chain.netns, &fd, NULL) < 0 ||
+	if (!remembered_has(&session->chain, session->options->network) ||
+	    netns_open(session->chain.netns, &fd, NULL) < 0 ||
 	    netlink_open(&nl, NETLINK_SESSION_ROUTE, fd, NULL) < 0 ||
 	    link_get(nl, session->chain.ifname, &link, NULL) < 0)
 		return 0;
@@ -287,7 +255,7 @@ static int run_add(struct invocation *call, void *opaque, struct error *err)
 		return r;
 	session.chain.netns = path;
 	session.chain.container = options->container_id ? options->container_id
-							: default_container(path, call->arena);
+							: remembered_default_id(path, call->arena);
 	r = refuse_attached(&session, err);
 	if (r >= 0)
 		r = chain_add(&session.chain, session.network, &result, err);
@@ -355,29 +323,6 @@ static int add_valid(const char *word, struct arena *arena, owners_t *valid, str
 	return 0;
 }
 
-static int add_alive(const struct session *session, owners_t *valid, struct error *err)
-{
-	auto_cached_list cached_list_t list = { 0 };
-	int r = cache_list(session->options->cache_dir, true, session->call->arena, &list, err);
-
-	if (r < 0)
-		return r;
-	list_each(cached, &list) {
-		auto_close int fd = -1;
-
-		if (!streq(cached->network, session->options->network))
-			continue;
-		/* Where nobody noted the namespace, nobody knows that it has gone. */
-		if (cached->netns && netns_open(cached->netns, &fd, NULL) < 0)
-			continue;
-		*list_add(session->call->arena, valid) = (struct owner){
-			.container = cached->container,
-			.ifname = cached->ifname,
-		};
-	}
-	return 0;
-}
-
 static int run_gc(struct invocation *call, void *opaque, struct error *err)
 {
 	const struct options *options = opaque;
@@ -400,7 +345,7 @@ static int run_gc(struct invocation *call, void *opaque, struct error *err)
 			return r;
 	r = find_network(&session, err);
 	if (r >= 0 && options->alive)
-		r = add_alive(&session, &valid, err);
+		r = remembered_alive(&session.chain, options->network, &valid, err);
 	if (r >= 0)
 		r = chain_gc(&session.chain, session.network, &valid, &n, err);
 	if (options->verbose)
@@ -439,6 +384,36 @@ static int run_status(struct invocation *call, void *opaque, struct error *err)
 	return r;
 }
 
+/* A name without attachments is right when there is such a network. */
+static int check_name(struct session *session, struct error *err)
+{
+	networks_release(&session->networks);
+	session->networks = (struct networks){ .arena = session->call->arena };
+	return find_network(session, err);
+}
+
+/* Attachments bring their networks along; those in the folder are for what an old runtime left. */
+static int run_restore(struct invocation *call, void *opaque, struct error *err)
+{
+	const struct options *options = opaque;
+	auto_session struct session session;
+	restore_rows_t rows = { 0 };
+	bool failed = false;
+	int r = session_start(&session, call, options, err);
+
+	if (r < 0)
+		return r;
+	if (load_networks(&session, NULL) < 0)
+		session.networks.folder = options->conf_dir;
+	r = restore_attachments(&session.chain, &session.networks, options->network, &rows, &failed,
+				err);
+	if (r >= 0 && options->network && !rows.n)
+		r = check_name(&session, err);
+	if (r >= 0 || rows.n)
+		restore_print(&rows, call->out, options->json);
+	return r < 0 ? r : failed;
+}
+
 static int run_list(struct invocation *call, void *opaque, struct error *err)
 {
 	const struct options *options = opaque;
@@ -474,6 +449,7 @@ static const struct verb verbs[] = {
 	VERB("check",  "is the attachment still as it was made",     detach_fields, SYS_ADMIN,  run_check),
 	VERB("gc",     "remove what attachments left that are gone", gc_fields,     SYS_ADMIN,  run_gc),
 	VERB("status", "can the network take more attachments",      status_fields, NOTHING,    run_status),
+	VERB("restore", "put back rules that somebody flushed",      restore_fields, SYS_ADMIN, run_restore),
 	VERB("list",   "networks with their problems, attachments",  list_fields,   NOTHING,    run_list),
 	{ 0 }
 };
@@ -487,6 +463,10 @@ const struct applet applet_cni = {
 		"remove what the other made.\n\n"
 		"Plugins are looked for in the plugin path; one that is not there but part of this "
 		"binary runs from it, so that no plugin folder is needed. --verbose tells which.\n\n"
+		"restore is for after `nft flush ruleset`, `iptables -F` or `firewall-cmd --reload`: each "
+		"plugin of each remembered attachment puts back the rules of its own that are missing; "
+		"what is there is left alone. It exits with status 1 when one could not, and names "
+		"plugins that are not part of this binary, as they cannot be asked.\n\n"
 		"list exits with status 1 when a network is unusable.",
 	.example = "ip netns add blue\n"
 		   "cnibox cni add mynet blue\n"

@@ -112,7 +112,7 @@ static const struct verb run = {
 };
 
 const struct applet applet_install = {
-	.summary = "turn a CNI plugin folder over to cnibox in one step, and back",
+	.summary = "turn a CNI plugin folder over in one step, and back",
 	.about =
 		"Each plugin that this program has becomes a link in the folder. All of them change hands in one"
 		" rename, while runtimes use the folder: a call finds the old plugins or the new ones, never a mixture"

@@ -1,4 +1,5 @@
-/* The clock of deadlines: milliseconds that only go forward. */
+/* Clocks that only go forward, in milliseconds: one of deadlines, and one of leases, which goes on while the machine
+ * sleeps and is the same for all processes until it boots again. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
@@ -10,6 +11,14 @@ static inline int64_t clock_ms(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static inline int64_t clock_boot_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 

@@ -285,6 +285,11 @@ static int lock_try(const char *path, mode_t mode, int64_t deadline, int *fd)
 	return 0;
 }
 
+int lock_hold(int fd, unsigned timeout_ms)
+{
+	return flock_or_wait(fd, LOCK_EX, clock_ms() + timeout_ms);
+}
+
 int lock_share(int fd, unsigned timeout_ms)
 {
 	return flock_or_wait(fd, LOCK_SH, clock_ms() + timeout_ms);

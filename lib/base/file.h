@@ -30,6 +30,8 @@ int dir_make(const char *path, mode_t mode, struct error *err) must_check; /* wi
  */
 int lock_take(const char *path, mode_t mode, unsigned timeout_ms, int *fd,
 	      struct error *err) must_check;
+/* An exclusive flock on an open file, waiting at most timeout_ms: 0, or -errno (-ETIMEDOUT). */
+int lock_hold(int fd, unsigned timeout_ms) must_check;
 /* A shared flock on an open file, waiting at most timeout_ms: 0, or -errno (-ETIMEDOUT). */
 int lock_share(int fd, unsigned timeout_ms) must_check;
 

@@ -6,7 +6,7 @@
 #ifndef BASE_IP_H
 #define BASE_IP_H
 
-#include "base/base.h"
+#include "base/arena.h"
 
 #define IP_TEXT_SIZE   46
 #define CIDR_TEXT_SIZE 50
@@ -21,6 +21,13 @@ struct cidr {
 	struct ip ip;
 	uint8_t prefix;
 };
+
+/* Ports first to last; one port is both. */
+struct ports {
+	uint16_t first, last;
+};
+
+typedef LIST(struct cidr) cidrs_t;
 
 struct mac {
 	bool set;

@@ -136,13 +136,20 @@ static struct ip gateway_of(const struct cni_result *result, int family)
 	return (struct ip){ 0 };
 }
 
+/* A route that says it is on the link has no gateway. */
+static struct ip next_hop(const struct cni_result *result, const struct cni_route *route)
+{
+	if (route->gw.family || (route->has_scope && route->scope >= ROUTE_SCOPE_LINK))
+		return route->gw;
+	return gateway_of(result, route->dst.ip.family);
+}
+
 static void queue_routes(struct attachment *a, int index, const struct cni_result *result)
 {
 	list_each(route, &result->routes) {
 		struct route wanted = {
 			.dst = cidr_network(&route->dst),
-			.gw = route->gw.family ? route->gw
-					       : gateway_of(result, route->dst.ip.family),
+			.gw = next_hop(result, route),
 			.oif = index,
 			.scope = route->has_scope ? route->scope : -1,
 			.table = route->has_table ? route->table : 0,
@@ -155,9 +162,34 @@ static void queue_routes(struct attachment *a, int index, const struct cni_resul
 	}
 }
 
-static int queue_addresses(struct attachment *a, int index, const struct cni_result *result,
-			   bool dad, struct error *err)
+/* As the reference has them: both with the address as source, so that it is used for what lies beyond, too. */
+static void queue_gateways(struct attachment *a, int index, const struct cni_result *result)
 {
+	list_each(ip, &result->ips) {
+		const struct route gateway = {
+			.dst = cidr_host(&ip->gateway),
+			.src = ip->address.ip,
+			.oif = index,
+			.scope = ROUTE_SCOPE_LINK,
+		};
+		const struct route subnet = {
+			.dst = cidr_network(&ip->address),
+			.gw = ip->gateway,
+			.src = ip->address.ip,
+			.oif = index,
+			.scope = ROUTE_SCOPE_GLOBAL,
+		};
+
+		route_queue_add(a->container, &gateway, ROUTE_APPEND);
+		if (subnet.dst.prefix < ip_bits(&ip->gateway)) /* a single address has no subnet */
+			route_queue_add(a->container, &subnet, ROUTE_APPEND);
+	}
+}
+
+static int queue_addresses(struct attachment *a, int index, const struct cni_result *result,
+			   unsigned how, struct error *err)
+{
+	struct link_change up = { .up = true };
 	const char *ifname = a->request->ifname;
 	char text[CIDR_TEXT_SIZE];
 
@@ -169,12 +201,13 @@ static int queue_addresses(struct attachment *a, int index, const struct cni_res
 			return fail(err, EINVAL,
 				    "failed to add IP addr %s to \"%s\": invalid interface index",
 				    cidr_format(&ip->address, text), ifname);
-		addr_queue_add(a->container, index, ifname, &ip->address, dad);
+		addr_queue_add(a->container, index, ifname, &ip->address,
+			       (how & ATTACHMENT_DAD ? ADDR_QUEUE_DAD : 0) |
+				       (how & ATTACHMENT_POINT_TO_POINT ? ADDR_QUEUE_NO_ROUTE : 0));
 	}
-	link_queue_change(
-		a->container, index, NULL,
-		&(struct link_change){ .what = LINK_SET_UP | LINK_SET_ARP_NOTIFY, .up = true },
-		"set the container's interface up");
+	/* Where the wire has two ends the other one is as new: nobody needs to be notified. */
+	up.what = how & ATTACHMENT_POINT_TO_POINT ? LINK_SET_UP : LINK_SET_UP | LINK_SET_ARP_NOTIFY;
+	link_queue_change(a->container, index, NULL, &up, "set the container's interface up");
 	return 0;
 }
 
@@ -225,16 +258,17 @@ static int wait_for_dad(struct attachment *a, int index, struct error *err)
 		    a->request->ifname);
 }
 
-int attachment_configure(struct attachment *a, int index, const struct cni_result *result, bool dad,
-			 struct error *err)
+int attachment_configure(struct attachment *a, int index, const struct cni_result *result,
+			 unsigned how, struct error *err)
 {
 	unsigned families = result_families(result);
+	bool dad = how & ATTACHMENT_DAD;
 
 	if (result->interfaces.n == 0)
 		return fail(err, EINVAL, "no interfaces to configure");
 	if (apply_sysctls(a, families, dad, err))
 		return -err->errnum;
-	if (queue_addresses(a, index, result, dad, err)) {
+	if (queue_addresses(a, index, result, how, err)) {
 		netlink_discard(a->container);
 		return -err->errnum;
 	}
@@ -242,6 +276,8 @@ int attachment_configure(struct attachment *a, int index, const struct cni_resul
 		if (netlink_commit(a->container, err) || wait_for_dad(a, index, err))
 			return -err->errnum;
 	}
+	if (how & ATTACHMENT_POINT_TO_POINT)
+		queue_gateways(a, index, result);
 	queue_routes(a, index, result);
 	return netlink_commit(a->container, err);
 }

@@ -32,10 +32,16 @@ void attachment_veth_name(const struct owner *owner, unsigned attempt, char name
 void attachment_settle(struct cni_result *result, int interface, bool want_gateway,
 		       bool want_default, struct arena *arena);
 
-/* Sysctls, addresses, link up, routes, in one batch (two when dad makes the routes wait for the addresses). index is
- * the container's link. Addresses without interface index are left alone. */
+enum attachment_how {
+	ATTACHMENT_DAD = 1 << 0, /* keep IPv6 duplicate address detection, and wait for it */
+	/* The other end is the gateway, through which all else of the subnet is reached, too: a route to the gateway alone
+	 * and one to the subnet through it, in place of the subnet route that addresses bring. Each must have a gateway. */
+	ATTACHMENT_POINT_TO_POINT = 1 << 1,
+};
+/* Sysctls, addresses, link up, routes, in one batch (two when the routes wait for the addresses). index is the container's
+ * link. Addresses without interface index are left alone. */
 int attachment_configure(struct attachment *attachment, int index, const struct cni_result *result,
-			 bool dad, struct error *err) must_check;
+			 unsigned how, struct error *err) must_check;
 /* Make neighbours learn the new address now: the kernel announces it when the MAC is set again. Best effort. */
 void attachment_announce(struct attachment *attachment, int index, const struct mac *mac);
 /* Forwarding sysctls of the families in use, in the caller's namespace. */
@@ -51,6 +57,8 @@ int attachment_check_bridge(struct attachment *attachment, const struct cni_resu
 int attachment_check_port(struct attachment *attachment, const struct cni_result *prev,
 			  const struct link *container, const struct link *bridge,
 			  struct error *err) must_check;
+/* prevResult is the final result of the chain: whether an address is the interface's. */
+bool attachment_owns(const struct cni_result *prev, const struct cni_ip *ip, const char *ifname);
 /* The interface of prevResult with that name, in the container or on the host; NULL = none. */
 const struct cni_interface *attachment_interface(const struct cni_result *result, const char *name,
 						 bool in_container);

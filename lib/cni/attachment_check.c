@@ -18,13 +18,20 @@ const struct cni_interface *attachment_interface(const struct cni_result *result
 	return NULL;
 }
 
-/* prevResult is the final result of the chain: addresses of other interfaces are not ours to check. */
-static bool is_ours(const struct cni_result *prev, const struct cni_ip *ip, const char *ifname)
+/* An interface of the host may have the same name; but not every plugin says which of them are in the container. */
+bool attachment_owns(const struct cni_result *prev, const struct cni_ip *ip, const char *ifname)
 {
+	const struct cni_interface *interface;
+
 	if (!ip->has_interface)
 		return true;
-	return ip->interface >= 0 && (size_t)ip->interface < prev->interfaces.n &&
-	       streq(prev->interfaces.items[ip->interface].name, ifname);
+	if (ip->interface < 0 || (size_t)ip->interface >= prev->interfaces.n)
+		return false;
+	interface = &prev->interfaces.items[ip->interface];
+	if (!streq(interface->name, ifname))
+		return false;
+	return (interface->sandbox && *interface->sandbox) ||
+	       !attachment_interface(prev, ifname, true);
 }
 
 static bool addrs_have(const addrs_t *addrs, const struct cidr *wanted)
@@ -42,7 +49,7 @@ static const struct route *routes_find(const routes_t *routes, const struct cidr
 	list_each(route, routes) {
 		if (!cidr_equal(&route->dst, dst) || (table && route->table != table))
 			continue;
-		if (dst->prefix == 0 || !gw->family || ip_equal(&route->gw, gw))
+		if (dst->prefix == 0 || ip_is_unspecified(gw) || ip_equal(&route->gw, gw))
 			return route;
 	}
 	return NULL;
@@ -56,7 +63,7 @@ static int check_addresses(const struct cni_result *prev, const char *ifname, co
 	list_each(ip, &prev->ips) {
 		struct cidr network = cidr_network(&ip->address);
 
-		if (!is_ours(prev, ip, ifname))
+		if (!attachment_owns(prev, ip, ifname))
 			continue;
 		if (!addrs_have(addrs, &ip->address))
 			return fail(err, ENOENT, "Failed to match addr %s on interface %s",

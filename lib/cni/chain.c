@@ -9,10 +9,28 @@
 #include <stdio.h>
 #include <time.h>
 
-static const char *const step_words[CNI_N_COMMANDS] = {
-	[CNI_ADD] = "add", [CNI_DEL] = "delete",    [CNI_CHECK] = "check",
-	[CNI_GC] = "gc",   [CNI_STATUS] = "status",
+/* What is asked of each plugin: the words for steps and for errors, and how it is asked. */
+struct chain_verb {
+	enum cni_command command;
+	const char *name, *word;
+	int (*run)(struct cni_request *request, const char *type, struct json **reply,
+		   struct error *err);
 };
+
+static int run_restore(struct cni_request *request, const char *type, struct json **reply unused,
+		       struct error *err)
+{
+	return delegate_restore(request, type, err);
+}
+
+/* clang-format off */
+static const struct chain_verb verb_add     = { CNI_ADD,    "ADD",     "add",     delegate_request },
+			 verb_del     = { CNI_DEL,    "DEL",     "delete",  delegate_request },
+			 verb_check   = { CNI_CHECK,  "CHECK",   "check",   delegate_request },
+			 verb_gc      = { CNI_GC,     "GC",      "gc",      delegate_request },
+			 verb_status  = { CNI_STATUS, "STATUS",  "status",  delegate_request },
+			 verb_restore = { CNI_CHECK,  "RESTORE", "restore", run_restore };
+/* clang-format on */
 
 static int64_t now_microseconds(void)
 {
@@ -70,19 +88,20 @@ static struct json *plugin_config(const struct chain *chain, const struct networ
 }
 
 /* Which plugin of the list failed at what: `plugin type="bridge" name="x" failed (add): ...`. */
-static int blame(const struct json *plugin, enum cni_command command, struct error *err)
+static int blame(const struct json *plugin, const struct chain_verb *verb, struct error *err)
 {
 	const char *type = json_string(json_member(plugin, "type")),
 		   *name = json_string(json_member(plugin, "name"));
 
 	if (name)
 		return wrap(err, "plugin type=\"%s\" name=\"%s\" failed (%s)", type, name,
-			    step_words[command]);
-	return wrap(err, "plugin type=\"%s\" failed (%s)", type, step_words[command]);
+			    verb->word);
+	return wrap(err, "plugin type=\"%s\" failed (%s)", type, verb->word);
 }
 
-static void tell(const struct chain *chain, const struct cni_request *request, const char *type,
-		 int64_t start, const struct error *error)
+static void tell(const struct chain *chain, const struct chain_verb *verb,
+		 const struct cni_request *request, const char *type, int64_t start,
+		 const struct error *error)
 {
 	struct delegate delegate;
 	bool found;
@@ -91,7 +110,7 @@ static void tell(const struct chain *chain, const struct cni_request *request, c
 		return;
 	found = delegate_locate(request, type, &delegate, NULL) >= 0;
 	chain->step(chain->arg, &(struct chain_step){
-					.command = request->command,
+					.command = verb->name,
 					.type = type,
 					.file = found ? delegate.path : NULL,
 					.in_process = found && delegate.plugin,
@@ -119,14 +138,14 @@ static struct cni_request request_make(const struct chain *chain, enum cni_comma
 }
 
 static int call_plugin(const struct chain *chain, const struct network *network,
-		       enum cni_command command, const struct json *plugin,
+		       const struct chain_verb *verb, const struct json *plugin,
 		       struct json *prev_result, struct json *attachments, struct json **reply,
 		       struct error *err)
 {
 	auto_json struct json *config =
 		plugin_config(chain, network, plugin, prev_result, attachments);
 	const char *type = json_string(json_member(plugin, "type"));
-	struct cni_request request = request_make(chain, command);
+	struct cni_request request = request_make(chain, verb->command);
 	int64_t start = now_microseconds();
 	int r;
 
@@ -134,10 +153,10 @@ static int call_plugin(const struct chain *chain, const struct network *network,
 	request.config_size = strlen(request.config_text);
 	r = request_decode(&request, err);
 	if (r >= 0)
-		r = delegate_request(&request, type, reply, err);
-	tell(chain, &request, type, start, r < 0 ? err : NULL);
+		r = verb->run(&request, type, reply, err);
+	tell(chain, verb, &request, type, start, r < 0 ? err : NULL);
 	request_release(&request);
-	return r < 0 ? blame(plugin, command, err) : 0;
+	return r < 0 ? blame(plugin, verb, err) : 0;
 }
 
 /* What stands behind "failed (add): "; NULL when it is somebody else's message. */
@@ -160,7 +179,7 @@ static int del_all(const struct chain *chain, const struct network *network, siz
 	while (n-- > 0) {
 		struct error one = { 0 };
 
-		if (call_plugin(chain, network, CNI_DEL, network->plugins.items[n], prev_result,
+		if (call_plugin(chain, network, &verb_del, network->plugins.items[n], prev_result,
 				NULL, NULL, &one) >= 0)
 			continue;
 		if (cause(known) && cause(&one) && streq(cause(known), cause(&one)))
@@ -241,7 +260,7 @@ int chain_add(struct chain *chain, const struct network *network, struct json **
 	while (n < network->plugins.n && r >= 0) {
 		struct json *reply = NULL;
 
-		r = call_plugin(chain, network, CNI_ADD, network->plugins.items[n++],
+		r = call_plugin(chain, network, &verb_add, network->plugins.items[n++],
 				at_least(network, "0.3.0") ? prev : NULL, NULL, &reply, err);
 		if (r < 0)
 			break;
@@ -306,7 +325,7 @@ int chain_check(struct chain *chain, const struct network *network, struct error
 		r = previous_result(&own, network, &cached, &prev, err);
 	recall(&own, &cached);
 	for (size_t i = 0; i < network->plugins.n && r >= 0; i++)
-		r = call_plugin(&own, network, CNI_CHECK, network->plugins.items[i], prev, NULL,
+		r = call_plugin(&own, network, &verb_check, network->plugins.items[i], prev, NULL,
 				NULL, err);
 	return r;
 }
@@ -325,9 +344,8 @@ static struct json *attachments_json(const owners_t *valid)
 	return list;
 }
 
-/* DEL of one remembered attachment, with everything that ADD was told. */
-static int del_cached(const struct chain *chain, const struct network *network,
-		      const struct cached *cached, struct error *err)
+/* The chain for a remembered attachment, with everything that ADD was told. */
+static struct chain chain_of(const struct chain *chain, const struct cached *cached)
 {
 	struct chain own = *chain;
 
@@ -336,7 +354,32 @@ static int del_cached(const struct chain *chain, const struct network *network,
 	own.netns = cached->netns;
 	own.args = cached->args;
 	own.capability_args = cached->capability_args;
-	return chain_del(&own, network, err);
+	return own;
+}
+
+int chain_restore(struct chain *chain, const struct network *network, const struct cached *cached,
+		  struct error *err)
+{
+	struct chain own = chain_of(chain, cached);
+	auto_json struct json *prev = NULL;
+	struct error all = { 0 };
+	int r = check_attachment(&own, err);
+
+	if (r >= 0)
+		r = previous_result(&own, network, cached, &prev, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < network->plugins.n; i++) {
+		struct error one = { 0 };
+
+		if (call_plugin(&own, network, &verb_restore, network->plugins.items[i], prev, NULL,
+				NULL, &one) < 0 &&
+		    one.errnum != ENOTSUP)
+			error_join(&all, &one);
+	}
+	if (all.errnum && err)
+		*err = all;
+	return -all.errnum;
 }
 
 int chain_gc(struct chain *chain, const struct network *network, const owners_t *valid, unsigned *n,
@@ -355,11 +398,13 @@ int chain_gc(struct chain *chain, const struct network *network, const owners_t 
 		return r;
 	list_each(cached, &remembered) {
 		struct error one = { 0 };
+		struct chain own;
 
 		if (!streq(cached->network, network->name) ||
 		    owners_have(valid, cached->container, cached->ifname))
 			continue;
-		if (del_cached(chain, network, cached, &one) < 0)
+		own = chain_of(chain, cached);
+		if (chain_del(&own, network, &one) < 0)
 			error_join(&all, &one);
 		else
 			++*n;
@@ -367,7 +412,7 @@ int chain_gc(struct chain *chain, const struct network *network, const owners_t 
 	for (size_t i = 0; i < network->plugins.n && at_least(network, "1.1.0"); i++) {
 		struct error one = { 0 };
 
-		if (call_plugin(chain, network, CNI_GC, network->plugins.items[i], NULL,
+		if (call_plugin(chain, network, &verb_gc, network->plugins.items[i], NULL,
 				attachments, NULL, &one) < 0)
 			error_join(&all, &one);
 	}
@@ -387,7 +432,7 @@ int chain_status(struct chain *chain, const struct network *network, struct erro
 	for (size_t i = 0; i < network->plugins.n; i++) {
 		struct error one = { 0 };
 
-		if (call_plugin(chain, network, CNI_STATUS, network->plugins.items[i], NULL, NULL,
+		if (call_plugin(chain, network, &verb_status, network->plugins.items[i], NULL, NULL,
 				NULL, &one) < 0)
 			error_join(&all, &one);
 	}

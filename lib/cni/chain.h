@@ -11,7 +11,7 @@
 
 /* One plugin called. */
 struct chain_step {
-	enum cni_command command;
+	const char *command; /* "ADD", ..., "RESTORE" */
 	const char *type;
 	const char *file; /* NULL: not found */
 	bool in_process;
@@ -37,6 +37,10 @@ int chain_add(struct chain *chain, const struct network *network, struct json **
  * when all is well. */
 int chain_del(struct chain *chain, const struct network *network, struct error *err) must_check;
 int chain_check(struct chain *chain, const struct network *network, struct error *err) must_check;
+/* The verb restore of every plugin, for a remembered attachment with what ADD was told; goes on after a failure and
+ * reports all. Plugins that are not ours have no such verb: the step's error is ENOTSUP, and it is no failure. */
+int chain_restore(struct chain *chain, const struct network *network, const struct cached *cached,
+		  struct error *err) must_check;
 /* DEL for the network's remembered attachments that are not valid, then GC to each plugin; *n: how
  * many went. */
 int chain_gc(struct chain *chain, const struct network *network, const owners_t *valid, unsigned *n,

@@ -59,22 +59,37 @@ static int remove_device(const struct device *device, const struct cni_request *
 	return device->remove ? device->remove(request, conf, err) : remove_link(request, err);
 }
 
-/* One message makes it in the container; -EEXIST: its name is taken, in the container or (see below) here. */
+/* -EBUSY: the container has the name, as opposed to -EEXIST, which is the kernel's word. */
+static int refuse_taken(struct device_call *call, const char *name, struct error *err)
+{
+	struct link there = { 0 };
+
+	link_queue_get(call->a.container, name, &there);
+	netlink_tolerate(call->a.container, ENODEV);
+	if (netlink_commit(call->a.container, err))
+		return -err->errnum;
+	if (!there.index)
+		return 0;
+	return fail(err, EBUSY, "the container has an interface %s already", name);
+}
+
+/* One message makes it in the container, and nothing is left on failure: the name was free, so that what bears it then
+ * is ours, though the kernel's answer be lost. */
 static int create_as(struct device_call *call, struct netlink *parent, const struct link_spec *spec,
 		     const char *name, struct error *err)
 {
 	struct link_spec named = *spec;
 
+	if (refuse_taken(call, name, err))
+		return -err->errnum;
 	named.name = name;
 	named.netns = parent == call->a.container ? 0 : call->a.netns;
 	link_queue_create(parent, &named);
-	if (netlink_commit(parent, err))
-		return -err->errnum;
-	if (link_get(call->a.container, name, &call->link, err)) {
-		(void)!remove_link(call->request, NULL);
-		return -err->errnum;
-	}
-	return 0;
+	if (netlink_commit(parent, err) == 0 &&
+	    link_get(call->a.container, name, &call->link, err) == 0)
+		return 0;
+	(void)!remove_link(call->request, NULL);
+	return -err->errnum;
 }
 
 static int create_renamed(struct device_call *call, struct netlink *parent,
@@ -97,46 +112,23 @@ static int create_renamed(struct device_call *call, struct netlink *parent,
 	return 0;
 }
 
-static int container_has(struct device_call *call, bool *has, struct error *err)
-{
-	struct link there = { 0 };
-
-	link_queue_get(call->a.container, call->request->ifname, &there);
-	netlink_tolerate(call->a.container, ENODEV);
-	if (netlink_commit(call->a.container, err))
-		return -err->errnum;
-	*has = there.index != 0;
-	return 0;
-}
-
 /*
- * The final name at once. Before Linux 6.15 the kernel looks for it in the sender's namespace, too, and refuses "eth0"
- * on a host that has one; only then a detour by another name is taken.
+ * The final name at once. Before Linux 6.15 the kernel looks for it in the sender's namespace, too, and refuses "eth0" on
+ * a host that has one: then, and only then, a detour by another name helps. What is refused again is refused for
+ * something else, such as a VLAN that the master has already.
  */
 int device_create_link(struct device_call *call, struct netlink *parent,
 		       const struct link_spec *spec, struct error *err)
 {
-	const char *ifname = call->request->ifname;
-	struct error why = { 0 };
-	bool taken;
-	int r = create_as(call, parent, spec, ifname, &why);
+	int r = create_as(call, parent, spec, call->request->ifname, err);
 
+	if (r == -EEXIST) {
+		*err = (struct error){ 0 };
+		r = create_renamed(call, parent, spec, err);
+	}
 	if (r == -EOPNOTSUPP && link_kind_probe(parent, spec->kind, err))
 		return -err->errnum;
-	if (r != -EEXIST) {
-		if (r && err)
-			*err = why;
-		return r ? wrap(err, "failed to create %s", spec->kind) : 0;
-	}
-	if (container_has(call, &taken, err))
-		return -err->errnum;
-	if (taken)
-		return fail(err, EEXIST,
-			    "failed to create %s: the container has an interface %s already",
-			    spec->kind, ifname);
-	if (create_renamed(call, parent, spec, err))
-		return wrap(err, "failed to create %s", spec->kind);
-	return 0;
+	return r ? wrap(err, "failed to create %s", spec->kind) : 0;
 }
 
 /* ---- ADD ---- */
@@ -163,7 +155,9 @@ static int find_addresses(const struct device *device, const struct cni_request 
 		result->routes = prev.routes;
 	}
 	if (device->needs_ipam && result->ips.n == 0)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s", device->needs_ipam);
+		return cni_fail(err, CNI_INVALID_CONFIG,
+				"ipam.type names the plugin that gives out addresses", "%s",
+				device->needs_ipam);
 	return 0;
 }
 
@@ -177,12 +171,14 @@ static int configure(struct adding *adding, const struct cni_result *result, str
 
 	if (!call->link.index)
 		return 0;
-	link_queue_change(call->a.container, call->link.index, NULL,
-			  &(struct link_change){ .what = LINK_SET_ARP_NOTIFY },
-			  "announce the container's addresses");
-	if (result->ips.n)
-		return attachment_configure(&call->a, call->link.index, result,
-					    dad && *(const bool *)(conf + dad - 1), err);
+	if (result->ips.n) {
+		link_queue_change(call->a.container, call->link.index, NULL,
+				  &(struct link_change){ .what = LINK_SET_ARP_NOTIFY },
+				  "announce the container's addresses");
+		return attachment_configure(
+			&call->a, call->link.index, result,
+			dad && *(const bool *)(conf + dad - 1) ? ATTACHMENT_DAD : 0, err);
+	}
 	link_queue_change(call->a.container, call->link.index, NULL,
 			  &(struct link_change){ .what = LINK_SET_UP, .up = true },
 			  "set the container's interface up");

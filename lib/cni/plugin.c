@@ -66,18 +66,25 @@ static int check_command_version(const char *version, enum cni_command command, 
 	return 0;
 }
 
-static int check_versions(const struct cni_plugin *plugin, const struct cni_request *request,
-			  struct error *err)
+static int check_supported(const struct cni_plugin *plugin, const struct cni_request *request,
+			   struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	const char *version = request_version(request), *details;
-	int r = check_command_version(version, request->command, err);
 
-	if (r < 0 || supports(plugin, version))
-		return r;
+	if (supports(plugin, version))
+		return 0;
 	details = arena_printf(&arena, "config is \"%s\", plugin supports [%s]", version,
 			       versions_text(plugin, "\"", " ", &arena));
 	return cni_fail(err, CNI_INCOMPATIBLE_VERSION, details, "incompatible CNI versions");
+}
+
+static int check_versions(const struct cni_plugin *plugin, const struct cni_request *request,
+			  struct error *err)
+{
+	int r = check_command_version(request_version(request), request->command, err);
+
+	return r < 0 ? r : check_supported(plugin, request, err);
 }
 
 /*
@@ -282,14 +289,14 @@ int plugin_reply(const struct cni_plugin *plugin, struct cni_request *request, s
 	return encode_or_undo(plugin, request, conf, &result, reply, err);
 }
 
-/* The configuration is held to what CHECK holds it to: it has been accepted before. */
+/* The configuration is held to what CHECK holds it to: it has been accepted before. Unlike CHECK, no version lacks it. */
 int plugin_restore(const struct cni_plugin *plugin, struct cni_request *request, struct error *err)
 {
 	void *conf;
 	int r;
 
 	request->command = CNI_CHECK;
-	r = check_versions(plugin, request, err);
+	r = check_supported(plugin, request, err);
 	if (r >= 0 && plugin->restore)
 		r = load_config(plugin, request, &conf, err);
 	return r < 0 || !plugin->restore ? r : plugin->restore(request, conf, err);

@@ -296,6 +296,18 @@ int request_decode(struct cni_request *request, struct error *err)
 	return check_network_name(request->common.name, err);
 }
 
+int request_derive(const struct cni_request *parent, struct json *take, struct cni_request *request,
+		   struct error *err)
+{
+	*request = *parent;
+	request->config = take;
+	request->config_text = json_text(take, JSON_STYLE_COMPACT, parent->arena);
+	request->config_size = strlen(request->config_text);
+	if (decode_common(request, err) < 0)
+		return -err->errnum;
+	return check_network_name(request->common.name, err);
+}
+
 void request_release(struct cni_request *request)
 {
 	json_release(take_ptr(request->config));
@@ -360,6 +372,16 @@ int request_args(const struct cni_request *request, const struct field *fields, 
 		return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL, "ARGS: unknown args [%s]",
 				 unknown);
 	return 0;
+}
+
+int request_mac_arg(const struct cni_request *request, struct mac *mac, struct error *err)
+{
+	static const struct field mac_fields[] = {
+		{ "MAC", FIELD_MAC, 0, .help = "MAC address of the container's interface" },
+		FIELDS_END
+	};
+
+	return request_args(request, mac_fields, mac, err);
 }
 
 int request_prev_result(const struct cni_request *request, struct cni_result *result,

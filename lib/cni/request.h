@@ -59,6 +59,10 @@ int request_from_environment(struct cni_request *request, bool *unset,
 			     struct error *err) must_check;
 /* Checks 3 and 4: parse config_text, decode the common keys, check the network's name. */
 int request_decode(struct cni_request *request, struct error *err) must_check;
+/* The parent's environment and arena with a configuration made by us, which is taken (a delegate's); release it, error
+ * or not. */
+int request_derive(const struct cni_request *parent, struct json *take, struct cni_request *request,
+		   struct error *err) must_check;
 void request_release(
 	struct cni_request *request); /* the JSON document; the arena is the caller's */
 
@@ -75,6 +79,9 @@ struct owner request_owner(const struct cni_request *request);
  * defaults. */
 int request_args(const struct cni_request *request, const struct field *fields, void *out,
 		 struct error *err) must_check;
+/* The same for plugins whose only argument is MAC; *mac stays when it is not given. */
+int request_mac_arg(const struct cni_request *request, struct mac *mac,
+		    struct error *err) must_check;
 /* prevResult decoded; -ENOENT without error text when absent. */
 int request_prev_result(const struct cni_request *request, struct cni_result *result,
 			struct error *err) must_check;

@@ -7,7 +7,7 @@
 #include "kernel/addr.h"
 #include "kernel/route.h"
 
-enum { ROUTE_TABLE_LOCAL = 255, ROUTE_BY_KERNEL = 2 };
+enum { ROUTE_BY_KERNEL = 2 };
 
 static int commit_change(struct netlink *nl, const struct link *link,
 			 const struct link_change *change, struct error *err)

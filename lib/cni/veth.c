@@ -1,7 +1,10 @@
 /* veth pairs: created in one message from the host's session, named after their owner (attachment_veth_name). */
 #include "cni/veth.h"
 
+#include "kernel/sysctl.h"
+
 #include <errno.h>
+#include <stdio.h>
 
 enum { NAME_ATTEMPTS = 10 };
 
@@ -68,6 +71,15 @@ static int try_name(struct attachment *a, const struct veth_spec *spec, const ch
 	return 0;
 }
 
+/* What a container sends must not change the host's routes (CVE-2020-10749). */
+static void ignore_advertisements(const char *name)
+{
+	char sysctl[64];
+
+	snprintf(sysctl, sizeof(sysctl), "net/ipv6/conf/%s/accept_ra", name);
+	sysctl_try(sysctl, "0");
+}
+
 /* EEXIST does not say which of the two names is taken: look whether it is the container's. */
 static int refuse_ifname(struct attachment *a, const char *name, struct error *err)
 {
@@ -95,8 +107,10 @@ int veth_create(struct attachment *a, const struct veth_spec *spec, struct link 
 		attachment_veth_name(&a->owner, attempt, name);
 		if (try_name(a, spec, name, host_end, &taken, err))
 			return wrap(err, "failed to make veth pair");
-		if (!taken)
+		if (!taken) {
+			ignore_advertisements(name);
 			return 0;
+		}
 		if (refuse_ifname(a, name, err))
 			return -err->errnum;
 	}

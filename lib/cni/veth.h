@@ -13,7 +13,7 @@ struct veth_spec {
 
 /*
  * One message makes the pair: host end in our namespace, a port of master; the other end, named CNI_IFNAME and down,
- * in the container. *host_end is read back (its peer is the container's link index). Nothing is left on
+ * in the container. The host ignores router advertisements from it. *host_end is read back (its peer is the container's link index). Nothing is left on
  * failure. -ENODEV: the master is gone. Taken names: `container veth name ("eth0") peer provided ("veth…") already
  * exists`, or `failed to find a unique veth name`.
  */

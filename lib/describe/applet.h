@@ -54,7 +54,7 @@ struct applet {
 	const char *summary;
 	const char *about;        /* paragraphs separated by empty lines; NULL = none */
 	const char *example;      /* shell lines for help and man page; NULL = none */
-	const struct verb *verbs; /* tool with sub-commands: array ending in { 0 } */
+	const struct verb *verbs; /* sub-commands, of a plugin, too: array ending in { 0 } */
 	const struct verb *run;   /* tool or agent without: its name and summary are ignored */
 	const struct cni_plugin *plugin; /* kind cni */
 };

@@ -45,6 +45,7 @@ enum field_flags {
 		1 << 5, /* positional list: everything after it is taken, options too (exec) */
 	FIELD_LOOSE_BOOL =
 		1 << 6, /* also accepts the strings "true" and "false" (libcni's booleans) */
+	FIELD_ONE_DASH = 1 << 7, /* option: -name is --name, as Go's programs have it */
 };
 
 struct field {

@@ -188,14 +188,19 @@ static void verb_rows(struct printer *printer, const struct applet *applet)
 		row(printer, usage_text(verb->name, verb->fields, printer->arena), verb->summary);
 }
 
+static void print_verbs(struct printer *printer, const struct applet_entry *entry)
+{
+	fprintf(printer->out, "verbs:\n");
+	two_passes(printer, verb_rows(printer, entry->applet));
+	fprintf(printer->out, "\n`cnibox help %s VERB` tells the options of one.\n", entry->name);
+}
+
 static void help_verbs(struct printer *printer, const struct applet_entry *entry)
 {
 	fprintf(printer->out, "usage: cnibox %s VERB [WORD...]\n\n%s\n\n", entry->name,
 		entry->applet->summary);
 	print_text(printer, entry->applet->about);
-	fprintf(printer->out, "verbs:\n");
-	two_passes(printer, verb_rows(printer, entry->applet));
-	fprintf(printer->out, "\n`cnibox help %s VERB` tells the options of one.\n", entry->name);
+	print_verbs(printer, entry);
 	print_example(printer, entry->applet->example);
 }
 
@@ -245,6 +250,10 @@ static void help_plugin(struct printer *printer, const struct applet_entry *entr
 	}
 	if (plugin->versions)
 		fprintf(printer->out, "\nCNI versions: %s\n", plugin->versions);
+	if (entry->applet->verbs) {
+		fputc('\n', printer->out);
+		print_verbs(printer, entry);
+	}
 	print_example(printer, entry->applet->example);
 }
 
@@ -254,7 +263,7 @@ void help_applet(FILE *out, const struct applet_entry *entry, const struct verb 
 	auto_arena struct arena arena = { 0 };
 	struct printer printer = { .out = out, .arena = &arena, .width = terminal_width(out) };
 
-	if (plugin)
+	if (plugin && !verb)
 		help_plugin(&printer, entry, plugin);
 	else if (verb || entry->applet->run)
 		help_verb(&printer, entry, verb ? verb : entry->applet->run);
@@ -264,18 +273,17 @@ void help_applet(FILE *out, const struct applet_entry *entry, const struct verb 
 
 /* ---- JSON Schema ---- */
 
-static struct json *verbs_schema(const struct applet_entry *entry)
+/* Each verb's options, under $defs. */
+static void add_verbs(struct json *schema, const struct applet_entry *entry)
 {
-	struct json *schema = json_new_object(), *verbs = json_new_object();
+	struct json *verbs = json_new_object();
 	static const struct field none = FIELDS_END;
 
-	json_set(schema, "title", json_new_string(entry->name));
 	for (const struct verb *verb = entry->applet->verbs; verb->name; verb++)
 		json_set(verbs, verb->name,
 			 json_schema(verb->fields ? verb->fields : &none, verb->defaults,
 				     verb->summary));
 	json_set(schema, "$defs", verbs);
-	return schema;
 }
 
 void help_schema(FILE *out, const struct applet_entry *entry, const struct plugin_text *plugin)
@@ -291,6 +299,8 @@ void help_schema(FILE *out, const struct applet_entry *entry, const struct plugi
 	else if (run)
 		schema = json_schema(run->fields ? run->fields : &none, run->defaults, entry->name);
 	else
-		schema = verbs_schema(entry);
+		json_set(schema = json_new_object(), "title", json_new_string(entry->name));
+	if (entry->applet->verbs)
+		add_verbs(schema, entry);
 	fprintf(out, "%s\n", json_text(schema, JSON_STYLE_INDENT, &arena));
 }

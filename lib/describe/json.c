@@ -237,6 +237,11 @@ struct json *json_new_string(const char *text)
 	return json_outside(json_stringn(clean, strlen(clean)));
 }
 
+struct json *json_new_null(void)
+{
+	return json_outside(json_null());
+}
+
 struct json *json_new_bool(bool value)
 {
 	return json_outside(json_from_bool(value));

@@ -46,6 +46,7 @@ struct json *json_new_object(void);
 struct json *json_new_array(void);
 struct json *json_new_string(const char *text);
 struct json *json_new_bool(bool value);
+struct json *json_new_null(void);
 struct json *json_new_int(int64_t value);
 struct json *json_copy(const struct json *json);  /* deep */
 struct json *json_share(const struct json *json); /* one more reference */

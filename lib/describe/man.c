@@ -123,6 +123,31 @@ static void options(FILE *out, const struct verb *verb, struct arena *arena)
 	}
 }
 
+/* One line each, behind what is there by now. */
+static void verbs_synopsis(FILE *out, const struct applet_entry *entry, bool first,
+			   struct arena *arena)
+{
+	for (const struct verb *verb = entry->applet->verbs; verb && verb->name; verb++) {
+		fputs(first ? "" : ".br\n", out);
+		first = false;
+		synopsis(out, arena_printf(arena, "cnibox %s %s", entry->name, verb->name),
+			 verb->fields, arena);
+	}
+}
+
+static void verbs_section(FILE *out, const struct applet *applet, struct arena *arena)
+{
+	if (!applet->verbs)
+		return;
+	fputs(".SH VERBS\n", out);
+	for (const struct verb *verb = applet->verbs; verb->name; verb++) {
+		fputs(".SS ", out);
+		roff_line(out, verb->name);
+		roff_line(out, verb->summary);
+		options(out, verb, arena);
+	}
+}
+
 static void man_tool(FILE *out, const struct applet_entry *entry, struct arena *arena)
 {
 	const struct applet *applet = entry->applet;
@@ -131,11 +156,7 @@ static void man_tool(FILE *out, const struct applet_entry *entry, struct arena *
 	if (applet->run)
 		synopsis(out, arena_printf(arena, "cnibox %s", entry->name), applet->run->fields,
 			 arena);
-	for (const struct verb *verb = applet->verbs; verb && verb->name; verb++) {
-		fputs(verb > applet->verbs ? ".br\n" : "", out);
-		synopsis(out, arena_printf(arena, "cnibox %s %s", entry->name, verb->name),
-			 verb->fields, arena);
-	}
+	verbs_synopsis(out, entry, true, arena);
 	if (applet->about)
 		fputs(".SH DESCRIPTION\n", out);
 	paragraphs(out, applet->about, true);
@@ -145,13 +166,7 @@ static void man_tool(FILE *out, const struct applet_entry *entry, struct arena *
 		tagged(out, "-h, --help", "show a summary of this page");
 		return;
 	}
-	fputs(".SH VERBS\n", out);
-	for (const struct verb *verb = applet->verbs; verb && verb->name; verb++) {
-		fputs(".SS ", out);
-		roff_line(out, verb->name);
-		roff_line(out, verb->summary);
-		options(out, verb, arena);
-	}
+	verbs_section(out, applet, arena);
 }
 
 struct key_printer {
@@ -178,7 +193,9 @@ static void man_plugin(FILE *out, const struct applet_entry *entry,
 
 	fprintf(out, ".SH SYNOPSIS\n\\fBCNI_COMMAND\\fR=\\fIcommand\\fR ... \\fB");
 	roff(out, entry->name, strlen(entry->name));
-	fputs("\\fR < \\fIconfiguration\\fR\n.SH DESCRIPTION\n", out);
+	fputs("\\fR < \\fIconfiguration\\fR\n", out);
+	verbs_synopsis(out, entry, false, arena);
+	fputs(".SH DESCRIPTION\n", out);
 	fputs("A CNI plugin: a container runtime runs it with the request in its environment and the\n"
 	      "network configuration on standard input.\n",
 	      out);
@@ -188,6 +205,7 @@ static void man_plugin(FILE *out, const struct applet_entry *entry,
 		      out);
 		rows_walk(plugin->fields, plugin->defaults, "", arena, man_key, &printer);
 	}
+	verbs_section(out, entry->applet, arena);
 	if (plugin->versions) {
 		fputs(".SH STANDARDS\nCNI specification, versions ", out);
 		roff_line(out, plugin->versions);

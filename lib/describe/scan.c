@@ -80,9 +80,10 @@ static enum scan_kind take_value(struct scan *scan)
 	return SCAN_OPTION;
 }
 
-static enum scan_kind scan_long(struct scan *scan)
+/* name: the word without its dashes. */
+static enum scan_kind scan_long(struct scan *scan, const char *name)
 {
-	const char *name = scan->word + 2, *equals = strchr(name, '=');
+	const char *equals = strchr(name, '=');
 	size_t len = equals ? (size_t)(equals - name) : strlen(name);
 
 	scan->field = find_name(scan->fields, name, len);
@@ -99,6 +100,13 @@ static enum scan_kind scan_long(struct scan *scan)
 	if (equals || scan->field->type == FIELD_BOOL)
 		return SCAN_OPTION;
 	return take_value(scan);
+}
+
+static bool is_one_dash(const struct field *fields, const char *name)
+{
+	const struct field *field = find_name(fields, name, strcspn(name, "="));
+
+	return field && (field->flags & FIELD_ONE_DASH);
 }
 
 /* One letter of "-abc"; the value of the last may follow at once ("-n5", "-n=5") or as the next
@@ -151,7 +159,9 @@ enum scan_kind scan_next(struct scan *scan)
 		return scan_next(scan);
 	}
 	if (scan->word[1] == '-')
-		return scan_long(scan);
+		return scan_long(scan, scan->word + 2);
+	if (is_one_dash(scan->fields, scan->word + 1))
+		return scan_long(scan, scan->word + 1);
 	scan->bundle = scan->word + 1;
 	return scan_letter(scan);
 }

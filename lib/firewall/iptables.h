@@ -8,6 +8,8 @@
  * are not listed in it and keep what they have. -EINVAL: a name or comment holds a control character. */
 int iptables_render(const struct ruleset *set, struct arena *arena, const char **text,
 		    struct error *err) must_check;
+/* A rule in words, as the save programs print it: "-A CNI-FORWARD -s 10.1.0.5/32 -j ACCEPT". */
+const char *iptables_rule_text(const struct rule *rule, struct arena *arena);
 /* May its names and comments stand in rules of iptables? See iptables_render(). */
 bool iptables_clean(const struct ruleset *set);
 /* Render and run. A refusal carries what the program said. */

@@ -1,6 +1,6 @@
 /*
- * Legacy iptables: the table as iptables-legacy-save prints it is read line by line, and what has to go is written
- * as one iptables-legacy-restore input: empty our chains, delete the jumps just as they were printed, delete the chains.
+ * Legacy iptables: a table as iptables-legacy-save prints it is read line by line, and what has to go is written
+ * as one iptables-legacy-restore input: empty the chains, delete the rules just as they were printed, delete the chains.
  */
 #include "firewall/legacy.h"
 
@@ -12,23 +12,12 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "firewall/iptables.h"
+#include "firewall/saved.h"
 
 #define SAVE_MAX        (64 << 20)
 #define SAVE_TIMEOUT_MS 60000
 
-struct rule_line {
-	const char *text; /* behind "-A " */
-	const char *chain, *target, *comment;
-};
-
-struct table {
-	LIST(const char *) chains;
-	LIST(struct rule_line) rules;
-};
-
-typedef LIST(const char *) names_t;
-
-bool legacy_active(enum rule_family family)
+bool legacy_active(enum rule_family family, const char *table)
 {
 	auto_arena struct arena arena = { 0 };
 	char *names, *rest;
@@ -39,7 +28,7 @@ bool legacy_active(enum rule_family family)
 		      4096, &arena, &names, &size, NULL) < 0)
 		return false;
 	for (char *name = strtok_r(names, "\n", &rest); name; name = strtok_r(NULL, "\n", &rest))
-		if (streq(name, "nat"))
+		if (streq(name, table))
 			return true;
 	return false;
 }
@@ -60,64 +49,30 @@ static const char *legacy_program(struct arena *arena, enum rule_family family, 
 	return name;
 }
 
-/* One word of a saved line: bare, or quoted with backslashes. *rest moves behind it. */
-static const char *next_word(struct arena *arena, const char **rest)
-{
-	const char *p = *rest + strspn(*rest, " ");
-	char *word = arena_alloc(arena, strlen(p) + 1), *out = word;
-	bool quoted = false;
-
-	for (; *p && (quoted || *p != ' '); p++) {
-		if (*p == '"')
-			quoted = !quoted;
-		else if (*p == '\\' && p[1])
-			*out++ = *++p;
-		else
-			*out++ = *p;
-	}
-	*rest = p;
-	return word;
-}
-
-/* Only the words that matter are copied. */
-static struct rule_line read_rule(struct arena *arena, const char *text)
-{
-	const char *rest = text, *p;
-	struct rule_line rule = { .text = text, .target = "", .comment = "" };
-
-	rule.chain = next_word(arena, &rest);
-	p = strstr(rest, " --comment ");
-	if (p) {
-		p += strlen(" --comment ");
-		rule.comment = next_word(arena, &p);
-	}
-	p = strstr(p ? p : rest, " -j ");
-	if (p) {
-		p += strlen(" -j ");
-		rule.target = next_word(arena, &p);
-	}
-	return rule;
-}
-
-static void read_table(struct arena *arena, char *text, struct table *table)
+static void read_table(struct arena *arena, char *text, struct legacy_table *table)
 {
 	char *rest;
 
 	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		if (*line == ':')
-			*list_add(arena, &table->chains) =
-				(line[strcspn(line, " ")] = '\0', line + 1);
-		else if (has_prefix(line, "-A "))
-			*list_add(arena, &table->rules) = read_rule(arena, line + 3);
+		struct legacy_rule *rule;
+
+		if (*line == ':') {
+			line[strcspn(line, " ")] = '\0';
+			*list_add(arena, &table->chains) = line + 1;
+		} else if (has_prefix(line, "-A ")) {
+			rule = list_add(arena, &table->rules);
+			rule->text = line + 3;
+			rule->chain = saved_rule(rule->text, arena, &rule->info);
+			rule->info.handle = table->rules.n - 1;
+		}
 	}
 }
 
-/* 0 with an empty table when there is no program to ask. */
-static int save(enum rule_family family, struct arena *arena, struct table *table,
-		struct error *err)
+int legacy_read(enum rule_family family, const char *name, struct arena *arena,
+		struct legacy_table *table, struct error *err)
 {
 	const char *program = legacy_program(arena, family, "save");
-	const char *const argv[] = { program, "-t", "nat", NULL };
+	const char *const argv[] = { program, "-t", name, NULL };
 	struct process process = { .path = program,
 				   .argv = argv,
 				   .output_max = SAVE_MAX,
@@ -127,6 +82,7 @@ static int save(enum rule_family family, struct arena *arena, struct table *tabl
 	char path[PATH_MAX];
 	int r;
 
+	*table = (struct legacy_table){ .name = name, .family = family };
 	if (!program || !process_find(program, path, sizeof(path)))
 		return 0;
 	process.path = path;
@@ -140,7 +96,24 @@ static int save(enum rule_family family, struct arena *arena, struct table *tabl
 	return 0;
 }
 
-static bool has_name(const names_t *names, const char *name)
+bool legacy_has_chain(const struct legacy_table *table, const char *chain)
+{
+	list_each(known, &table->chains)
+		if (streq(*known, chain))
+			return true;
+	return false;
+}
+
+void legacy_rules(const struct legacy_table *table, const char *chain, struct arena *arena,
+		  nft_rules_t *rules)
+{
+	rules->n = 0;
+	list_each(rule, &table->rules)
+		if (streq(rule->chain, chain))
+			*list_add(arena, rules) = rule->info;
+}
+
+static bool has_name(const legacy_names_t *names, const char *name)
 {
 	list_each(known, names)
 		if (streq(*known, name))
@@ -148,27 +121,8 @@ static bool has_name(const names_t *names, const char *name)
 	return false;
 }
 
-static void add_name(struct arena *arena, names_t *names, const char *name)
-{
-	if (!has_name(names, name))
-		*list_add(arena, names) = name;
-}
-
-static void find_doomed(struct arena *arena, const struct table *table, legacy_doomed_fn *doomed,
-			void *arg, names_t *names)
-{
-	list_each(chain, &table->chains)
-		if (doomed(*chain, "", arg))
-			add_name(arena, names, *chain);
-	list_each(rule, &table->rules) {
-		if (doomed(rule->chain, rule->comment, arg))
-			add_name(arena, names, rule->chain);
-		if (streq(rule->chain, "POSTROUTING") && doomed(rule->target, rule->comment, arg))
-			add_name(arena, names, rule->target);
-	}
-}
-
-static int render_removal(struct arena *arena, const struct table *table, const names_t *names,
+static int render_removal(struct arena *arena, const struct legacy_table *table,
+			  const legacy_handles_t *rules, const legacy_names_t *chains,
 			  const char **text, struct error *err)
 {
 	auto_free char *data = NULL;
@@ -177,13 +131,13 @@ static int render_removal(struct arena *arena, const struct table *table, const 
 
 	if (!out)
 		return fail_errno(err, errno, "prepare rules for iptables");
-	fputs("*nat\n", out);
-	list_each(name, names)
+	fprintf(out, "*%s\n", table->name);
+	list_each(name, chains)
 		fprintf(out, ":%s - [0:0]\n", *name);
-	list_each(rule, &table->rules)
-		if (streq(rule->chain, "POSTROUTING") && has_name(names, rule->target))
-			fprintf(out, "-D %s\n", rule->text);
-	list_each(name, names)
+	list_each(handle, rules)
+		if (!has_name(chains, table->rules.items[*handle].chain))
+			fprintf(out, "-D %s\n", table->rules.items[*handle].text);
+	list_each(name, chains)
 		fprintf(out, "-X %s\n", *name);
 	fputs("COMMIT\n", out);
 	if (fclose(out))
@@ -192,44 +146,15 @@ static int render_removal(struct arena *arena, const struct table *table, const 
 	return 0;
 }
 
-int legacy_remove(enum rule_family family, legacy_doomed_fn *doomed, void *arg, struct error *err)
+int legacy_remove(const struct legacy_table *table, const legacy_handles_t *rules,
+		  const legacy_names_t *chains, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
-	struct table table = { 0 };
-	names_t names = { 0 };
-	const char *text = "", *program;
-	int r = save(family, &arena, &table, err);
+	const char *text = "", *program = legacy_program(&arena, table->family, "restore");
+	int r;
 
-	if (r < 0)
-		return r;
-	find_doomed(&arena, &table, doomed, arg, &names);
-	program = legacy_program(&arena, family, "restore");
-	if (!names.n || !program)
+	if (!program || (!rules->n && !chains->n))
 		return 0;
-	r = render_removal(&arena, &table, &names, &text, err);
+	r = render_removal(&arena, table, rules, chains, &text, err);
 	return r < 0 ? r : iptables_restore(program, text, &arena, err);
-}
-
-/* What iptables_render() writes for a rule is what the save program prints for it. */
-int legacy_missing(const struct ruleset *set, struct error *err)
-{
-	auto_arena struct arena arena = { 0 };
-	struct table table = { 0 };
-	const char *text = "";
-	char *rest;
-	int missing = 0, r = save(set->family, &arena, &table, err);
-
-	if (r == 0)
-		r = iptables_render(set, &arena, &text, err);
-	if (r < 0)
-		return r;
-	for (char *line = strtok_r(arena_strdup(&arena, text), "\n", &rest); line;
-	     line = strtok_r(NULL, "\n", &rest)) {
-		bool found = !has_prefix(line, "-A ");
-
-		list_each(rule, &table.rules)
-			found = found || streq(rule->text, line + 3);
-		missing += !found;
-	}
-	return missing;
 }

@@ -1,20 +1,38 @@
 /*
  * The legacy iptables tables, which only the iptables-legacy programs can read and write. They are looked at only
- * when the kernel says that a nat table of theirs is in use in this namespace.
+ * when the kernel says that such a table is in use in this namespace.
  */
 #ifndef FIREWALL_LEGACY_H
 #define FIREWALL_LEGACY_H
 
 #include "firewall/ruleset.h"
+#include "kernel/nft_dump.h"
 
-bool legacy_active(enum rule_family family);
+/* A table as the save program prints it. A rule's handle is its place in it. */
+struct legacy_rule {
+	const char *text; /* behind "-A " */
+	const char *chain;
+	struct nft_rule_info info;
+};
+struct legacy_table {
+	const char *name;
+	enum rule_family family;
+	LIST(const char *) chains;
+	LIST(struct legacy_rule) rules;
+};
 
-/* Is this chain to go? Asked for its declaration (comment ""), and for each rule in it or jump to it. */
-typedef bool legacy_doomed_fn(const char *chain, const char *comment, void *arg);
-/* Remove the doomed chains and the jumps to them from POSTROUTING. No program to do so: nothing can be done, 0. */
-int legacy_remove(enum rule_family family, legacy_doomed_fn *doomed, void *arg,
-		  struct error *err) must_check;
-/* The rules of set that are not there: their number, or -errno. */
-int legacy_missing(const struct ruleset *set, struct error *err) must_check;
+bool legacy_active(enum rule_family family, const char *table);
+/* 0 with an empty table when there is no program to ask. */
+int legacy_read(enum rule_family family, const char *name, struct arena *arena,
+		struct legacy_table *table, struct error *err) must_check;
+bool legacy_has_chain(const struct legacy_table *table, const char *chain);
+void legacy_rules(const struct legacy_table *table, const char *chain, struct arena *arena,
+		  nft_rules_t *rules);
+
+/* Rules by their place, and chains with all that is in them. No program to do so: nothing can be done, 0. */
+typedef LIST(uint64_t) legacy_handles_t;
+typedef LIST(const char *) legacy_names_t;
+int legacy_remove(const struct legacy_table *table, const legacy_handles_t *rules,
+		  const legacy_names_t *chains, struct error *err) must_check;
 
 #endif

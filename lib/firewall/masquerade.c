@@ -3,11 +3,8 @@
  *
  * nftables form: one table for all; an attachment has one rule per address in masq_checks. An ADD looks only at
  * the three rules of the postrouting chain, whose number does not grow with the attachments, and appends.
- * iptables form: an attachment has a chain of its own and one jump per address. Where iptables is the nf_tables variant
- * and has made its table, the rules go there by netlink, byte for byte as iptables-restore would write them, and what an
- * ADD looks at is the attachment's own chain only: the program lists all chains, of all attachments. Everywhere else
- * (the legacy variant, the first ADD after boot, a table of another shape, a kernel that refuses) the program does it.
- * What still grows with the others is the kernel's commit: for a new jump it validates every rule of the table and copies
+ * iptables form: an attachment has a chain of its own and one jump per address (xt.h puts them in place). What an ADD
+ * looks at is the attachment's own chain only: the program lists all chains, of all attachments. What still grows with the others is the kernel's commit: for a new jump it validates every rule of the table and copies
  * POSTROUTING (6.18: 0.8 ms with 2000 others, 3 ms when nothing of it is in the CPU's cache).
  */
 #include "firewall/masquerade.h"
@@ -15,21 +12,16 @@
 #include <errno.h>
 #include <netinet/in.h>
 
-#include "base/log.h"
 #include "firewall/firewall.h"
-#include "firewall/iptables.h"
-#include "firewall/legacy.h"
 #include "firewall/names.h"
-#include "firewall/nftables.h"
+#include "firewall/xt.h"
 
 #define PRIORITY_SRCNAT 100
-#define XT_REFUSALS     4 /* lost races, after which it was none */
 
 static const int families[] = { AF_INET, AF_INET6 };
 
 struct addition {
 	struct ruleset base, rules; /* what all share, what is new */
-	unsigned refusals;
 };
 
 void masquerade_nft_base(struct arena *arena, struct ruleset *set)
@@ -162,15 +154,6 @@ static int add_nftables(const struct owner *owner, const struct cidr *addresses,
 	return nftables_retry(nl, try_add, &add, err);
 }
 
-static bool has_rule(const nft_rules_t *there, const struct rule *rule)
-{
-	list_each(info, there)
-		if (nftables_same(rule, info) &&
-		    (!rule->comment || streq(rule->comment, info->comment)))
-			return true;
-	return false;
-}
-
 /* Does one of the rules accept what goes to one of the subnets that ours do? */
 static bool shares_subnet(const struct ruleset *ours, const nft_rules_t *there)
 {
@@ -186,116 +169,51 @@ static bool shares_subnet(const struct ruleset *ours, const nft_rules_t *there)
  * fill it anew: keep the subnets that are in it, and do not add a jump again. POSTROUTING has the jumps of all, and is
  * listed only when ours may be among them: their address lies in a subnet of the chain.
  */
-static int merge_existing(struct netlink *nl, struct arena *arena, struct ruleset *set,
-			  struct error *err)
+static int merge_existing(const struct xt_view *view, struct arena *arena, struct xt_change *change,
+			  void *arg unused, struct error *err)
 {
-	const char *chain = set->chains.items[0].name, *comment = set->rules.items[0].comment;
-	enum nft_family family = nftables_family(set->family);
-	struct ruleset ours = *set;
+	const struct ruleset *ours = change->asked;
+	const char *chain = ours->chains.items[0].name, *comment = ours->rules.items[0].comment;
 	nft_rules_t there = { 0 }, jumps = { 0 };
-	int r = nft_rules(nl, family, set->table, chain, arena, &there, err);
+	int r = change->filled ? xt_rules(view, chain, arena, &there, err) : 0;
 
-	if (r == 0 && shares_subnet(&ours, &there))
-		r = nft_rules(nl, family, set->table, XT_POSTROUTING, arena, &jumps, err);
+	if (r == 0 && shares_subnet(ours, &there))
+		r = xt_rules(view, XT_POSTROUTING, arena, &jumps, err);
 	if (r < 0 || !there.n)
 		return r;
-	memset(&set->rules, 0, sizeof(set->rules));
+	memset(&change->set.rules, 0, sizeof(change->set.rules));
 	list_each(info, &there)
 		if (info->verdict == NFT_VERDICT_ACCEPT && info->destination.cidr.ip.family &&
-		    !seen_subnet(&ours, &info->destination.cidr))
-			ruleset_rule(arena, set, .chain = chain, .comment = comment,
+		    !seen_subnet(ours, &info->destination.cidr))
+			ruleset_rule(arena, &change->set, .chain = chain, .comment = comment,
 				     .verdict = RULE_ACCEPT,
 				     .matches = { match_destination(&info->destination.cidr) });
-	list_each(rule, &ours.rules)
-		if (rule->verdict != RULE_JUMP || !has_rule(&jumps, rule))
-			*list_add(arena, &set->rules) = *rule;
+	list_each(rule, &ours->rules)
+		if (rule->verdict != RULE_JUMP || !nftables_has(&jumps, rule))
+			*list_add(arena, &change->set.rules) = *rule;
 	return 0;
 }
 
-/* As iptables-nft makes it. */
-static bool is_xt_base(const struct nft_chain_info *chain)
-{
-	return chain->found && streq(chain->type, "nat") && chain->hook == NFT_POSTROUTING &&
-	       chain->priority == PRIORITY_SRCNAT;
-}
-
-/*
- * Without the program: one look at two chains, one transaction. -EOPNOTSUPP: the program is needed. A chain that is new
- * to us must be new to the kernel too, so that what another adds to it meanwhile is not lost.
- */
-static int try_xt(struct netlink *nl, void *arg, struct error *err)
+static int add_iptables(const struct owner *owner, const struct cidr *addresses, size_t n,
+			struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
-	struct addition *add = arg;
-	struct ruleset set = add->rules;
-	struct nft_chain chain = { .name = set.chains.items[0].name, .must_be_new = true };
-	enum nft_family family = nftables_family(set.family);
-	struct nft_chain_info base, own;
-	int r;
+	struct ruleset sets[ARRAY_SIZE(families)];
 
-	nft_queue_get_chain(nl, family, set.table, XT_POSTROUTING, &base);
-	nft_queue_get_chain(nl, family, set.table, chain.name, &own);
-	r = netlink_commit(nl, err);
-	if (r == 0 && !is_xt_base(&base))
-		return fail(err, EOPNOTSUPP, "table %s is not there", set.table);
-	if (r == 0 && own.found)
-		r = merge_existing(nl, &arena, &set, err);
-	if (r < 0)
-		return r;
-	if (own.found)
-		nft_queue_flush_chain(nl, family, set.table, chain.name);
-	else
-		nft_queue_chain(nl, family, set.table, &chain);
-	nftables_queue_xt(nl, &set);
-	r = netlink_commit(nl, err);
-	/* An extension that the kernel lacks is as much ENOENT as a chain that has just gone. */
-	return nftables_raced(r) && ++add->refusals == XT_REFUSALS ? -EOPNOTSUPP : r;
-}
-
-static int add_xt(struct netlink *nl, const struct ruleset *rules, struct arena *arena,
-		  struct error *err)
-{
-	struct addition add = { .rules = *rules };
-	struct ruleset merged = *rules;
-	struct error why = { 0 };
-	int r = nftables_retry(nl, try_xt, &add, &why);
-
-	if (r == 0)
-		return 0;
-	log_debug("firewall: iptables-restore is needed: %s", why.message);
-	r = merge_existing(nl, arena, &merged, err);
-	return r < 0 ? r : iptables_apply(&merged, err);
-}
-
-/* nl: for both families, opened by the first that needs it. */
-static int add_iptables(struct netlink **nl, int family, const struct owner *owner,
-			const struct cidr *addresses, size_t n, struct error *err)
-{
-	auto_arena struct arena arena = { 0 };
-	struct ruleset set;
-	int r;
-
-	masquerade_xt_rules(&arena, family, owner, addresses, n, &set);
-	if (!set.rules.n)
-		return 0;
-	if (!iptables_clean(&set) || iptables_kind(set.family) != IPTABLES_NFT)
-		return iptables_apply(&set, err);
-	r = *nl ? 0 : nft_open(nl, err);
-	return r < 0 ? r : add_xt(*nl, &set, &arena, err);
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		masquerade_xt_rules(&arena, families[i], owner, addresses, n, &sets[i]);
+	return xt_apply(sets, ARRAY_SIZE(sets), merge_existing, NULL, err);
 }
 
 int masquerade_add(enum firewall_backend backend, const struct owner *owner,
 		   const struct cidr *addresses, size_t n, struct error *err)
 {
-	auto_netlink struct netlink *nl = NULL;
-	int r = 0;
+	int r;
 
 	if (!n)
 		return 0;
-	if (backend == FIREWALL_NFTABLES)
-		r = add_nftables(owner, addresses, n, err);
-	for (size_t i = 0; i < ARRAY_SIZE(families) && r == 0 && backend == FIREWALL_IPTABLES; i++)
-		r = add_iptables(&nl, families[i], owner, addresses, n, err);
+	r = backend == FIREWALL_NFTABLES ? add_nftables(owner, addresses, n, err)
+					 : add_iptables(owner, addresses, n, err);
 	return r < 0 ? wrap(err, "masquerade %s", owner->ifname) : 0;
 }
 
@@ -314,7 +232,7 @@ static int set_is_there(struct netlink *nl, const struct ruleset *set, struct er
 				      chain = rule->chain, &arena, &there, err);
 		if (r < 0)
 			return r;
-		if (!has_rule(&there, rule))
+		if (!nftables_has(&there, rule))
 			return 0;
 	}
 	return 1;
@@ -335,20 +253,20 @@ static int check_nftables(struct netlink *nl, const struct owner *owner, const s
 }
 
 /* The iptables form, in the nf_tables variant or the legacy one. */
-static int check_iptables(struct netlink *nl, const struct owner *owner, const struct cidr *address,
-			  struct error *err)
+static int check_iptables(const struct owner *owner, const struct cidr *address, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
+	struct error missing = { 0 };
 	struct ruleset set;
-	int r = 0;
+	int r;
 
 	masquerade_xt_rules(&arena, address->ip.family, owner, address, 1, &set);
-	if (nl)
-		r = set_is_there(nl, &set, err);
-	if (r != 0 || !legacy_active(set.family))
-		return r;
-	r = legacy_missing(&set, err);
-	return r < 0 ? r : r == 0;
+	r = xt_check(&set, 1, &missing);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0 && err)
+		*err = missing;
+	return r < 0 ? r : 1;
 }
 
 int masquerade_check(const struct owner *owner, const struct cidr *addresses, size_t n,
@@ -363,7 +281,7 @@ int masquerade_check(const struct owner *owner, const struct cidr *addresses, si
 	for (const struct cidr *address = addresses; address < addresses + n; address++) {
 		r = nl ? check_nftables(nl, owner, address, err) : 0;
 		if (r == 0)
-			r = check_iptables(nl, owner, address, err);
+			r = check_iptables(owner, address, err);
 		if (r < 0)
 			return wrap(err, "check masquerade of %s", cidr_format(address, text));
 		if (r == 0)

@@ -78,6 +78,38 @@ const char *masquerade_nft_comment(struct arena *arena, const struct owner *owne
 	return comment;
 }
 
+static void port_chain(const struct owner *owner, const char *prefix, char name[CHAIN_NAME_SIZE])
+{
+	memcpy(name, prefix, strlen(prefix));
+	sha512_hex(name + strlen(prefix), CHAIN_NAME_SIZE - 1 - strlen(prefix), owner->network,
+		   owner->container, NULL);
+}
+
+void portmap_chain_name(const struct owner *owner, char name[CHAIN_NAME_SIZE])
+{
+	port_chain(owner, PORTMAP_CHAIN_PREFIX, name);
+}
+
+void portmap_old_chain_name(const struct owner *owner, char name[CHAIN_NAME_SIZE])
+{
+	port_chain(owner, "CNI-SN-", name);
+}
+
+const char *portmap_xt_comment(struct arena *arena, const struct owner *owner)
+{
+	char *comment = arena_printf(arena, "dnat name: \"%s\" id: \"%s\"", owner->network,
+				     owner->container);
+
+	if (strlen(comment) > XT_COMMENT_MAX)
+		memcpy(comment + XT_COMMENT_MAX - 3, "...", 4);
+	return comment;
+}
+
+const char *portmap_xt_prefix(struct arena *arena, const char *network)
+{
+	return arena_printf(arena, "dnat name: \"%s\" id: \"", network);
+}
+
 const char *spoof_chain_name(struct arena *arena, const struct owner *owner)
 {
 	return arena_printf(arena, SPOOF_CHAIN_PREFIX "%s-%s", owner->container, owner->ifname);

@@ -22,8 +22,16 @@ const char *masquerade_xt_prefix(struct arena *arena, const char *network);
 
 /* nftables form: H1-H2 of network and of interface:container; the first NETWORK_HASH_LEN alone for a network. */
 void owner_hash(const struct owner *owner, char hash[OWNER_HASH_SIZE]);
-/* `H1-H2, net: tnet, if: eth0, id: ctr1` */
+/* `H1-H2, net: tnet, if: eth0, id: ctr1`; elements of portmap have it, too. */
 const char *masquerade_nft_comment(struct arena *arena, const struct owner *owner);
+
+/* portmap: `CNI-DN-` and 21 digits of network and container, its predecessor with SN, and what its rules say. */
+#define PORTMAP_CHAIN_PREFIX "CNI-DN-"
+void portmap_chain_name(const struct owner *owner, char name[CHAIN_NAME_SIZE]);
+void portmap_old_chain_name(const struct owner *owner, char name[CHAIN_NAME_SIZE]);
+const char *portmap_xt_comment(struct arena *arena, const struct owner *owner);
+/* The beginning for a whole network. */
+const char *portmap_xt_prefix(struct arena *arena, const char *network);
 
 /* bridge's macspoofchk. */
 #define SPOOF_CHAIN_PREFIX "cni-br-iface-"

@@ -3,7 +3,8 @@
 #define FIREWALL_NFTABLES_H
 
 #include "firewall/ruleset.h"
-#include "kernel/nft.h"
+#include "kernel/nft_dump.h"
+#include "kernel/nft_set.h"
 
 #define NFTABLES_TRIES 32
 
@@ -12,6 +13,8 @@ enum nft_family nftables_family(enum rule_family family);
 void nftables_queue(struct netlink *nl, const struct ruleset *set);
 /* The set's rules, without its chains, in the form that iptables-restore gives them. */
 void nftables_queue_xt(struct netlink *nl, const struct ruleset *set);
+/* Can it be carried by that? Not when it has words for the program. */
+bool nftables_can_xt(const struct ruleset *set);
 /* Is this the errno of a lost race with another transaction, so that a fresh look may succeed? */
 bool nftables_raced(int r);
 /* Run attempt until it does not return the errno of a lost race, at most NFTABLES_TRIES times. */
@@ -24,7 +27,9 @@ int nftables_retry(struct netlink *nl, nftables_attempt_fn *attempt, void *arg,
  * to close in the end; only for speed, so that it gives up (-1) after a while.
  */
 int nftables_turn(void);
-/* Does a rule that is there have the same addresses and verdict as ours? Other matches are not read. */
+/* Is that what our rule says? Comments are compared, too. A rule that holds anything unknown is never ours. */
 bool nftables_same(const struct rule *rule, const struct nft_rule_info *there);
+/* Is it among them? */
+bool nftables_has(const nft_rules_t *there, const struct rule *rule);
 
 #endif

@@ -140,9 +140,9 @@ static int is_stale(struct arena *arena, const owners_t *valid, const struct nft
 	bool exists = true;
 	int r = 0;
 
-	if (has_prefix(jump->comment, "macspoofchk-") && *jump->in_interface &&
+	if (has_prefix(jump->comment, "macspoofchk-") && *jump->in.name &&
 	    has_prefix(jump->target, SPOOF_CHAIN_PREFIX) && !is_valid(arena, valid, jump->comment))
-		r = port_exists(jump->in_interface, &exists, err);
+		r = port_exists(jump->in.name, &exists, err);
 	*stale = r == 0 && !exists;
 	return r;
 }

@@ -169,7 +169,7 @@ int bridge_address(struct netlink *nl, struct bridge_use *use, const struct cidr
 		netlink_discard(nl);
 		return -err->errnum;
 	}
-	addr_queue_add(nl, device->index, device->name, address, false);
+	addr_queue_add(nl, device->index, device->name, address, 0);
 	netlink_tolerate(nl, EEXIST);
 	/* A bridge takes the lowest MAC of its ports unless it was given one: pin what neighbours are about to learn. */
 	link_queue_change(nl, device->index, NULL,
@@ -205,11 +205,8 @@ static bool gateway_is_ours_alone(struct netlink *nl, struct bridge_use *use, in
 	       bridge_vlan_in_use(nl, use, own_port, &in_use, NULL) == 0 && !in_use;
 }
 
-int bridge_undo_gateway(struct netlink *nl, struct bridge_use *use, int own_port, struct error *err)
+static int undo_gateway(struct netlink *nl, struct bridge_use *use, struct error *err)
 {
-	if ((!use->gateway_created && !use->n_added && !use->n_removed) ||
-	    !gateway_is_ours_alone(nl, use, own_port))
-		return 0;
 	if (use->gateway_created) {
 		link_queue_del_index(nl, use->gateway.index, "delete the gateway just made");
 		netlink_tolerate(nl, ENODEV);
@@ -220,10 +217,24 @@ int bridge_undo_gateway(struct netlink *nl, struct bridge_use *use, int own_port
 		netlink_tolerate(nl, EADDRNOTAVAIL);
 	}
 	for (size_t i = 0; i < use->n_removed; i++) {
-		addr_queue_add(nl, use->gateway.index, use->gateway.name, &use->removed[i], false);
+		addr_queue_add(nl, use->gateway.index, use->gateway.name, &use->removed[i], 0);
 		netlink_tolerate(nl, EEXIST);
 	}
 	return netlink_commit(nl, err);
+}
+
+/* What is undone next may take long (an IPAM plugin that releases through the port): others need not wait for it. */
+int bridge_undo_gateway(struct netlink *nl, struct bridge_use *use, int own_port, struct error *err)
+{
+	int r = 0;
+
+	if (!use->gateway_created && !use->n_added && !use->n_removed)
+		return 0;
+	if (gateway_is_ours_alone(nl, use, own_port))
+		r = undo_gateway(nl, use, err);
+	if (use->lock >= 0)
+		flock(use->lock, LOCK_SH | LOCK_NB);
+	return r;
 }
 
 int bridge_undo(struct netlink *nl, struct bridge_use *use, int own_port, struct error *err)

@@ -158,7 +158,8 @@ void link_queue_get(struct netlink *nl, const char *name, struct link *link)
 		netlink_queue(nl, RTM_GETLINK, 0, &header, sizeof(header), "look up link %s", name);
 
 	*link = (struct link){ .peer_netns = -1 };
-	nla_put_string(msg, IFLA_IFNAME, name);
+	/* One that is too long for a name can only be an alternative one (Linux 5.5). */
+	nla_put_string(msg, strlen(name) < IFNAMSIZ ? IFLA_IFNAME : IFLA_ALT_IFNAME, name);
 	put_mask(msg);
 	netlink_expect(nl, read_link, link);
 }
@@ -238,6 +239,8 @@ void link_queue_change(struct netlink *nl, int index, const char *name,
 		nla_put_u32(msg, IFLA_MASTER, (uint32_t)change->master);
 	if (change->what & LINK_SET_NETNS)
 		nla_put_u32(msg, IFLA_NET_NS_FD, (uint32_t)change->netns);
+	if (change->what & LINK_SET_INDEX)
+		nla_put_u32(msg, IFLA_NEW_IFINDEX, (uint32_t)change->new_index);
 	if (change->what & LINK_SET_ALIAS)
 		nla_put(msg, IFLA_IFALIAS, (int)strlen(change->alias), change->alias);
 	if (change->what & LINK_SET_ARP_NOTIFY)

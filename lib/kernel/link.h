@@ -9,6 +9,15 @@
 #include "base/ip.h"
 #include "kernel/netlink.h"
 
+/* What makes two VXLAN devices the same; link is the interface below, local its address (not set: any). */
+struct link_vxlan {
+	uint32_t vni;
+	int port; /* UDP; 0 = 8472, the kernel's own */
+	int link;
+	struct ip local;
+	bool learning, gbp;
+};
+
 struct link {
 	int index;
 	char name[16];
@@ -23,8 +32,14 @@ struct link {
 	int promiscuity;
 	int txqlen;
 	char alias[256];
-	int mode;     /* of macvlan (MACVLAN_MODE_*) and ipvlan (IPVLAN_MODE_*) */
-	int vlan;     /* id of a vlan link */
+	int mode; /* of macvlan (MACVLAN_MODE_*), ipvlan (IPVLAN_MODE_*) and tun (LINK_TUN_*) */
+	int vlan; /* id of a vlan link */
+	uint32_t table; /* of a vrf link */
+	struct link_vxlan vxlan;
+	struct {
+		bool multi_queue, has_owner, has_group;
+		uint32_t owner, group;
+	} tun;
 	bool is_port; /* of a bridge: the members below are valid */
 	bool hairpin;
 	bool isolated;
@@ -61,6 +76,8 @@ struct link_spec {
 	int mode; /* macvlan, ipvlan: LINK_MACVLAN_*, LINK_IPVLAN_* */
 	uint32_t queue_len; /* macvlan: broadcast queue, 0 = the kernel's default (1000) */
 	int vlan;           /* vlan: its id */
+	uint32_t table;     /* vrf: its routing table */
+	struct link_vxlan vxlan;
 };
 
 /* Modes, the kernel's numbers. */
@@ -70,6 +87,7 @@ enum link_macvlan {
 	LINK_MACVLAN_BRIDGE = 4,
 	LINK_MACVLAN_PASSTHRU = 8
 };
+enum link_tun { LINK_TUN_TUN = 1, LINK_TUN_TAP = 2 };
 enum link_ipvlan { LINK_IPVLAN_L2, LINK_IPVLAN_L3, LINK_IPVLAN_L3S };
 
 /* Queue the exclusive creation (tolerate EEXIST yourself where that is fine). */
@@ -97,11 +115,14 @@ enum link_what {
 	LINK_SET_ARP_NOTIFY = 1 << 8, /* sysctl net.ipv4.conf.<link>.arp_notify = 1, on the way */
 	LINK_SET_ALLMULTI = 1 << 9,
 	LINK_SET_TXQLEN = 1 << 10,
+	LINK_SET_INDEX =
+		1
+		<< 11, /* with LINK_SET_NETNS (Linux 5.13): its index there; -EBUSY when it is taken */
 };
 struct link_change {
 	unsigned what;
 	bool up, promisc, allmulti;
-	int mtu, master, netns, txqlen;
+	int mtu, master, netns, txqlen, new_index;
 	struct mac mac;
 	const char *new_name, *alias;
 };

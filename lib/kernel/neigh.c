@@ -100,6 +100,11 @@ static int read_neigh(const struct nlmsghdr *reply, void *arg, struct error *err
 	return 0;
 }
 
+bool neigh_is_permanent(const struct neigh *neigh)
+{
+	return !neigh->state || neigh->state & NUD_PERMANENT;
+}
+
 int neigh_list(struct netlink *nl, int index, bool fdb, struct arena *arena, neighs_t *neighs,
 	       struct error *err)
 {

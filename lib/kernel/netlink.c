@@ -250,7 +250,13 @@ void netlink_expect(struct netlink *nl, netlink_reply_fn *fn, void *arg)
 void netlink_discard(struct netlink *nl)
 {
 	nl->building = nl->too_long = false;
+	nl->generation = 0;
 	nl->messages.size = nl->labels.size = nl->requests.size = 0;
+}
+
+void netlink_expect_generation(struct netlink *nl, uint32_t generation)
+{
+	nl->generation = generation;
 }
 
 int netlink_fd(const struct netlink *nl)

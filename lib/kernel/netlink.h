@@ -58,6 +58,9 @@ void netlink_expect(struct netlink *nl, netlink_reply_fn *fn, void *arg);
 /* Send all, read all replies, forget the queue. First refusal that is not tolerated; 0 when the queue is empty. */
 int netlink_commit(struct netlink *nl, struct error *err) must_check;
 void netlink_discard(struct netlink *nl);
+/* The nftables batch of the next commit is refused with -ERESTART unless the rules are still of this generation, which
+ * nft_queue_get_generation() tells; 0 = any. */
+void netlink_expect_generation(struct netlink *nl, uint32_t generation);
 
 /* Dump: the one message queued last is sent with NLM_F_DUMP; fn sees every record of a complete, uninterrupted
  * dump (an interrupted one is repeated, at most 8 times). */

@@ -8,6 +8,7 @@
  */
 #include "kernel/netlink_session.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -82,17 +83,22 @@ static int exchange_send(struct exchange *ex, bool batch, struct error *err)
 	struct {
 		struct nlmsghdr header;
 		struct nfgenmsg body;
+		struct nlattr attr;
+		uint32_t generation;
 	} begin = {
-		.header = { .nlmsg_len = sizeof(begin), .nlmsg_type = NFNL_MSG_BATCH_BEGIN,
-			    .nlmsg_flags = NLM_F_REQUEST },
+		.header = { .nlmsg_len = NLMSG_LENGTH(sizeof(begin.body)),
+			    .nlmsg_type = NFNL_MSG_BATCH_BEGIN, .nlmsg_flags = NLM_F_REQUEST },
 		.body   = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0,
-			    .res_id = __builtin_bswap16(NFNL_SUBSYS_NFTABLES) },
+			    .res_id = htons(NFNL_SUBSYS_NFTABLES) },
+		.attr   = { .nla_len = NLA_HDRLEN + sizeof(begin.generation),
+			    .nla_type = NFNL_BATCH_GENID },
+		.generation = htonl(nl->generation),
 	}, end = begin;
 	size_t start = netlink_start(nl, ex->first), size = netlink_start(nl, ex->last) - start;
 	struct iovec iov[] = {
-		{ .iov_base = &begin, .iov_len = sizeof(begin) },
+		{ .iov_base = &begin, .iov_len = begin.header.nlmsg_len },
 		{ .iov_base = nl->messages.data + start, .iov_len = size },
-		{ .iov_base = &end, .iov_len = sizeof(end) },
+		{ .iov_base = &end, .iov_len = end.header.nlmsg_len },
 	};
 
 	for (size_t n = ex->first; n < ex->last; n++)
@@ -100,6 +106,8 @@ static int exchange_send(struct exchange *ex, bool batch, struct error *err)
 	netlink_message(nl, ex->last - 1)->nlmsg_flags |= NLM_F_ACK;
 	if (!batch)
 		return netlink_send(nl, &iov[1], 1, err);
+	if (nl->generation)
+		iov[0].iov_len = begin.header.nlmsg_len = sizeof(begin);
 	begin.header.nlmsg_seq = ex->batch_seq = ++nl->seq;
 	end.header.nlmsg_type = NFNL_MSG_BATCH_END;
 	end.header.nlmsg_seq = ++nl->seq;

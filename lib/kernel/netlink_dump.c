@@ -136,7 +136,7 @@ int netlink_dump(struct netlink *nl, netlink_reply_fn *fn, void *arg, struct err
 /* The port is needed from now on to tell replies from events, which carry the numbers of others' requests. */
 int netlink_subscribe(struct netlink *nl, unsigned group, struct error *err)
 {
-	struct sockaddr_nl self = { .nl_family = AF_NETLINK };
+	struct sockaddr_nl self = { .nl_family = AF_NETLINK, .nl_pid = nl->port };
 	socklen_t size = sizeof(self);
 
 	if (!nl->port && !nl->sends && bind(nl->fd, (struct sockaddr *)&self, sizeof(self)) < 0)

@@ -33,6 +33,15 @@ struct nft_chain {
 	bool must_be_new;   /* -EEXIST where it is there already */
 };
 
+/* Bits of connection states, as nf_tables and xtables have them. */
+enum nft_state {
+	NFT_STATE_INVALID = 1 << 0,
+	NFT_STATE_ESTABLISHED = 1 << 1,
+	NFT_STATE_RELATED = 1 << 2,
+	NFT_STATE_NEW = 1 << 3
+};
+struct nft_set; /* kernel/nft_set.h */
+
 /* Creating what exists already is fine; deleting a chain takes its rules along. */
 void nft_queue_table(struct netlink *nl, enum nft_family family, const char *table,
 		     const char *comment);
@@ -45,54 +54,48 @@ void nft_queue_del_chain(struct netlink *nl, enum nft_family family, const char 
 void nft_queue_del_rule(struct netlink *nl, enum nft_family family, const char *table,
 			const char *chain, uint64_t handle);
 
-/* nft_rule_begin() .. expressions in order .. nft_rule_end() queue one rule appended to the chain. */
+/* nft_rule_begin() .. expressions in order .. nft_rule_end() queue one rule appended to the chain, or put before all
+ * others (insert). */
 struct nft_rule;
 struct nft_rule *nft_rule_begin(struct netlink *nl, enum nft_family family, const char *table,
 				const char *chain, const char *comment);
+struct nft_rule *nft_rule_insert(struct netlink *nl, enum nft_family family, const char *table,
+				 const char *chain, const char *comment);
 void nft_match_addr(struct nft_rule *rule, bool source, enum nft_op op, const struct cidr *cidr);
-void nft_match_iifname(struct nft_rule *rule, enum nft_op op, const char *name);
+void nft_match_interface(struct nft_rule *rule, bool in, enum nft_op op, const char *name);
 void nft_match_ether_source(struct nft_rule *rule, enum nft_op op, const struct mac *mac);
+void nft_match_protocol(struct nft_rule *rule, enum nft_op op, uint8_t protocol);
+void nft_match_port(struct nft_rule *rule,
+		    const struct ports *ports); /* destination; behind a protocol */
+void nft_match_local(struct nft_rule *rule);    /* the destination is an address of this host */
+void nft_match_state(struct nft_rule *rule, unsigned states); /* one of NFT_STATE_* */
+void nft_match_translated(struct nft_rule *rule); /* of a connection whose destination was */
+void nft_match_mark(struct nft_rule *rule, uint32_t value, uint32_t bits);
+void nft_match_set(struct nft_rule *rule, enum nft_op op, const struct nft_set *set);
 void nft_verdict(struct nft_rule *rule, enum nft_verdict verdict,
 		 const char *chain); /* chain: of JUMP, GOTO */
+void nft_verdict_map(struct nft_rule *rule, const struct nft_set *map);
 void nft_masquerade(struct nft_rule *rule);
-/* As the iptables-nft programs write it: xtables extensions wrapped in expressions. Comment: cut at 255 bytes. */
-void nft_xt_comment(struct nft_rule *rule, const char *comment);
-void nft_xt_masquerade(struct nft_rule *rule);
+/* ports 0 = kept. A packet's protocol must have been matched when a port is given, or be part of the map's key. */
+void nft_dnat(struct nft_rule *rule, const struct ip *to, const struct ports *ports);
+void nft_dnat_map(struct nft_rule *rule, const struct nft_set *map);
+void nft_set_mark(struct nft_rule *rule, uint32_t value, uint32_t bits);
 void nft_counter(struct nft_rule *rule);
+/* As the iptables-nft programs write it: xtables extensions wrapped in expressions. Comment: cut at 255 bytes.
+ * base: the port that the first of ports stands for, 0 = none. */
+void nft_xt_rule(struct nft_rule *rule); /* one of these; say so first */
+void nft_xt_interface(struct nft_rule *rule, bool in, enum nft_op op, const char *name);
+void nft_xt_comment(struct nft_rule *rule, const char *comment);
+void nft_xt_port(struct nft_rule *rule, const struct ports *ports);
+void nft_xt_multiport(struct nft_rule *rule, const struct ports *ports, size_t n);
+void nft_xt_local(struct nft_rule *rule);
+void nft_xt_state(struct nft_rule *rule, unsigned states);
+void nft_xt_set_mark(struct nft_rule *rule, uint32_t value, uint32_t bits);
+void nft_xt_masquerade(struct nft_rule *rule);
+void nft_xt_dnat(struct nft_rule *rule, const struct ip *to, const struct ports *ports,
+		 uint16_t base);
 void nft_rule_end(struct nft_rule *rule);
 
-/* A rule that is there, as far as we understand it; rules that the iptables-nft programs made are read alike. */
-struct nft_addr_match {
-	struct cidr cidr;
-	enum nft_op op;
-}; /* cidr.ip not set = no such match */
-struct nft_rule_info {
-	uint64_t handle;
-	const char *comment; /* "" = none */
-	const char *target;  /* chain of its jump or goto, "" = none */
-	int verdict;         /* enum nft_verdict, INT_MAX = none */
-	bool masquerade;
-	struct nft_addr_match source, destination;
-	char in_interface[16]; /* "" = no such match */
-};
-typedef LIST(struct nft_rule_info) nft_rules_t;
-/* A missing table or chain has no rules (the kernel's dump does not tell the difference). */
-int nft_rules(struct netlink *nl, enum nft_family family, const char *table, const char *chain,
-	      struct arena *arena, nft_rules_t *rules, struct error *err) must_check;
-/* Queue a look-up: *found is set to whether the chain is there when committed (look-ups only in that commit). */
-void nft_queue_find_chain(struct netlink *nl, enum nft_family family, const char *table,
-			  const char *chain, bool *found);
-/* The same, and where the chain is hooked in. */
-struct nft_chain_info {
-	bool found;
-	char type[16]; /* "" = not a base chain */
-	int hook, priority;
-};
-void nft_queue_get_chain(struct netlink *nl, enum nft_family family, const char *table,
-			 const char *chain, struct nft_chain_info *info);
-typedef LIST(const char *) nft_names_t;
-int nft_chains(struct netlink *nl, enum nft_family family, const char *table, struct arena *arena,
-	       nft_names_t *names, struct error *err) must_check;
 /* A session in the current namespace; -EOPNOTSUPP when this kernel has no nf_tables. */
 int nft_open(struct netlink **nl, struct error *err) must_check;
 

@@ -11,6 +11,14 @@ struct listing {
 	routes_t *routes;
 	int family, oif;
 	uint32_t table;
+	uint8_t protocol; /* 0 = any */
+	bool records;
+};
+
+static const int add_flags[] = {
+	[ROUTE_EXCLUSIVE] = NLM_F_EXCL,
+	[ROUTE_REPLACE] = NLM_F_REPLACE,
+	[ROUTE_APPEND] = 0,
 };
 
 static void put_ip(struct nl_msg *msg, int type, const struct ip *ip)
@@ -103,9 +111,6 @@ static struct nl_msg *start(struct netlink *nl, int type, int flags, const struc
  * fine, and so is the very same route (the kernel says EEXIST for IPv4). */
 void route_queue_add(struct netlink *nl, const struct route *route, enum route_add how)
 {
-	static const int flags[] = {
-		[ROUTE_EXCLUSIVE] = NLM_F_EXCL, [ROUTE_REPLACE] = NLM_F_REPLACE, [ROUTE_APPEND] = 0
-	};
 	struct rtmsg header = route_header(route);
 
 	header.rtm_scope = choose_scope(route);
@@ -113,7 +118,7 @@ void route_queue_add(struct netlink *nl, const struct route *route, enum route_a
 		header.rtm_protocol = RTPROT_BOOT;
 	if (!header.rtm_type)
 		header.rtm_type = RTN_UNICAST;
-	put_metrics(start(nl, RTM_NEWROUTE, NLM_F_CREATE | flags[how], &header, route, "add"),
+	put_metrics(start(nl, RTM_NEWROUTE, NLM_F_CREATE | add_flags[how], &header, route, "add"),
 		    route);
 	if (how == ROUTE_APPEND)
 		netlink_tolerate(nl, EEXIST);
@@ -150,22 +155,15 @@ static struct ip read_gateway(int family, struct nlattr **attrs)
 	return ip_make(rtvia->rtvia_family, rtvia->rtvia_addr);
 }
 
-/* Of several next hops the first one stands for the route. */
-static void read_first_hop(const struct nlattr *multipath, struct route *route)
+/* The attributes behind a hop, given the header that a nest has. */
+static void read_hop(const struct rtnexthop *hop, struct route *route)
 {
-	const struct rtnexthop *hop;
 	struct nlattr *attrs[RTA_MAX + 1];
-	struct nlattr *nest;
 	char copy[256] __attribute__((aligned(NLA_ALIGNTO)));
+	struct nlattr *nest = (struct nlattr *)copy;
 
-	if (!multipath || nla_len(multipath) < (int)sizeof(*hop))
+	if (hop->rtnh_len > sizeof(copy))
 		return;
-	hop = nla_data(multipath);
-	if (hop->rtnh_len < sizeof(*hop) || hop->rtnh_len > nla_len(multipath) ||
-	    hop->rtnh_len > sizeof(copy))
-		return;
-	/* The attributes behind the hop, given the header that a nest has. */
-	nest = (struct nlattr *)copy;
 	nest->nla_type = RTA_MULTIPATH;
 	nest->nla_len = (uint16_t)(NLA_HDRLEN + hop->rtnh_len - sizeof(*hop));
 	memcpy(nla_data(nest), hop + 1, hop->rtnh_len - sizeof(*hop));
@@ -173,6 +171,30 @@ static void read_first_hop(const struct nlattr *multipath, struct route *route)
 	route->oif = hop->rtnh_ifindex;
 	route->onlink = hop->rtnh_flags & RTNH_F_ONLINK;
 	route->gw = read_gateway(route->dst.ip.family, attrs);
+}
+
+/* The hop at offset in a list of them; NULL behind the last, or where the list is broken. */
+static struct rtnexthop *hop_at(const struct nlattr *multipath, size_t offset)
+{
+	size_t size = multipath ? (size_t)nla_len(multipath) : 0;
+	struct rtnexthop *hop;
+
+	if (offset + sizeof(*hop) > size)
+		return NULL;
+	hop = (void *)((char *)nla_data(multipath) + offset);
+	return hop->rtnh_len < sizeof(*hop) || hop->rtnh_len > size - offset ? NULL : hop;
+}
+
+/* Of several next hops the first one stands for the route. */
+static void read_hops(const struct nlattr *multipath, struct route *route)
+{
+	const struct rtnexthop *hop;
+
+	for (size_t at = 0; (hop = hop_at(multipath, at)); at += NLMSG_ALIGN(hop->rtnh_len)) {
+		if (at == 0)
+			read_hop(hop, route);
+		route->shared |= hop->rtnh_ifindex != route->oif;
+	}
 }
 
 static struct route make_route(const struct rtmsg *header, struct nlattr **attrs)
@@ -198,7 +220,7 @@ static struct route make_route(const struct rtmsg *header, struct nlattr **attrs
 		.type = header->rtm_type,
 		.onlink = header->rtm_flags & RTNH_F_ONLINK,
 	};
-	read_first_hop(attrs[RTA_MULTIPATH], &route);
+	read_hops(attrs[RTA_MULTIPATH], &route);
 	return route;
 }
 
@@ -220,8 +242,11 @@ static int read_route(const struct nlmsghdr *reply, void *arg, struct error *err
 		return 0;
 	route = make_route(header, attrs);
 	if ((listing->table && route.table != listing->table) ||
+	    (listing->protocol && route.protocol != listing->protocol) ||
 	    (listing->oif && route.oif != listing->oif && !attrs[RTA_MULTIPATH]))
 		return 0;
+	if (listing->records)
+		route.record = (void *)arena_memdup(listing->arena, reply, reply->nlmsg_len);
 	*list_add(listing->arena, listing->routes) = route;
 	return 0;
 }
@@ -231,6 +256,7 @@ static int list_family(struct netlink *nl, struct listing *listing, struct error
 	struct rtmsg header = {
 		.rtm_family = (uint8_t)listing->family,
 		.rtm_table = listing->table < 256 ? (uint8_t)listing->table : RT_TABLE_UNSPEC,
+		.rtm_protocol = listing->protocol,
 	};
 	struct nl_msg *msg =
 		netlink_queue(nl, RTM_GETROUTE, 0, &header, sizeof(header), "list routes");
@@ -243,17 +269,157 @@ static int list_family(struct netlink *nl, struct listing *listing, struct error
 	return netlink_dump(nl, read_route, listing, err);
 }
 
+/* What a record says of the moment, or what is said anew. A next hop object stands for all that describes next hops. */
+static bool is_carried(int type, bool by_id)
+{
+	switch (type) {
+	case RTA_TABLE:
+	case RTA_PREFSRC:
+	case RTA_IIF:
+	case RTA_CACHEINFO: return false;
+	case RTA_OIF:
+	case RTA_GATEWAY:
+	case RTA_VIA:
+	case RTA_MULTIPATH:
+	case RTA_ENCAP:
+	case RTA_ENCAP_TYPE: return !by_id;
+	default: return true;
+	}
+}
+
+/* What the kernel takes back of the flags that it reports. */
+enum { KEPT_FLAGS = RTNH_F_ONLINK | RTNH_F_PERVASIVE };
+
+static void carry(struct nl_msg *msg, const struct nlattr *attr)
+{
+	struct rtnexthop *hop;
+	struct nlattr *copy;
+
+	copy = nla_reserve(msg, attr->nla_type, nla_len(attr));
+	if (!copy) /* no room: the session notices, too */
+		return;
+	memcpy(nla_data(copy), nla_data(attr), (size_t)nla_len(attr));
+	if (nla_type(attr) == RTA_MULTIPATH)
+		for (size_t at = 0; (hop = hop_at(copy, at)); at += NLMSG_ALIGN(hop->rtnh_len))
+			hop->rtnh_flags &= KEPT_FLAGS;
+}
+
+/* Seconds that are left; the kernel reports them in ticks, and 0 = forever. */
+static uint32_t time_left(const struct nlattr *cacheinfo)
+{
+	const struct rta_cacheinfo *info;
+	long ticks = sysconf(_SC_CLK_TCK);
+
+	if (!cacheinfo || nla_len(cacheinfo) < (int)sizeof(*info) || ticks <= 0)
+		return 0;
+	info = nla_data(cacheinfo);
+	return info->rta_expires > 0 ? (uint32_t)(info->rta_expires / ticks) + 1 : 0;
+}
+
+static void queue_record(struct netlink *nl, int type, int flags, const struct route *route)
+{
+	struct rtmsg header = *(const struct rtmsg *)NLMSG_DATA(route->record);
+	struct nlattr *attr, *first = nlmsg_attrdata(route->record, sizeof(header));
+	int left, size = nlmsg_attrlen(route->record, sizeof(header));
+	bool by_id = nla_find(first, size, RTA_NH_ID);
+	struct nlattr *cacheinfo = nla_find(first, size, RTA_CACHEINFO);
+	uint32_t seconds = header.rtm_family == AF_INET6 ? time_left(cacheinfo) : 0;
+	char dst[CIDR_TEXT_SIZE];
+	struct nl_msg *msg;
+
+	header.rtm_table = route->table < 256 ? (uint8_t)route->table : RT_TABLE_UNSPEC;
+	header.rtm_flags &= KEPT_FLAGS;
+	msg = netlink_queue(nl, type, flags, &header, sizeof(header), "%s route %s in table %u",
+			    type == RTM_NEWROUTE ? "add" : "delete", cidr_format(&route->dst, dst),
+			    route->table);
+	netlink_room(nl, (size_t)size);
+	nla_for_each_attr(attr, first, size, left)
+		if (is_carried(nla_type(attr), by_id))
+			carry(msg, attr);
+	if (route->src.family)
+		put_ip(msg, RTA_PREFSRC, &route->src);
+	nla_put_u32(msg, RTA_TABLE, route->table);
+	if (type == RTM_NEWROUTE && seconds)
+		nla_put_u32(msg, RTA_EXPIRES, seconds);
+}
+
+void route_queue_again(struct netlink *nl, const struct route *route, enum route_add how)
+{
+	queue_record(nl, RTM_NEWROUTE, NLM_F_CREATE | add_flags[how], route);
+	if (how == ROUTE_APPEND)
+		netlink_tolerate(nl, EEXIST);
+}
+
+void route_queue_remove(struct netlink *nl, const struct route *route)
+{
+	queue_record(nl, RTM_DELROUTE, 0, route);
+}
+
+static int list_families(struct netlink *nl, int family, struct listing listing, struct error *err)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families) && r >= 0; i++) {
+		listing.family = families[i];
+		if (!family || family == families[i])
+			r = list_family(nl, &listing, err);
+	}
+	return r < 0 ? r : 0;
+}
+
 int route_list(struct netlink *nl, int family, int oif, uint32_t table, struct arena *arena,
 	       routes_t *routes, struct error *err)
 {
-	static const int families[] = { AF_INET, AF_INET6 };
+	struct listing listing = { arena, routes, .oif = oif, .table = table };
 
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		struct listing listing = { arena, routes, families[i], oif, table };
-		int r = !family || family == families[i] ? list_family(nl, &listing, err) : 0;
+	return list_families(nl, family, listing, err);
+}
 
-		if (r < 0)
-			return r;
-	}
-	return 0;
+int route_records(struct netlink *nl, int family, int oif, uint32_t table, struct arena *arena,
+		  routes_t *routes, struct error *err)
+{
+	struct listing listing = { arena, routes, .oif = oif, .table = table, .records = true };
+
+	return list_families(nl, family, listing, err);
+}
+
+int route_list_protocol(struct netlink *nl, uint8_t protocol, struct arena *arena, routes_t *routes,
+			struct error *err)
+{
+	struct listing listing = { arena, routes, .table = ROUTE_TABLE_MAIN, .protocol = protocol };
+
+	return list_families(nl, 0, listing, err);
+}
+
+bool route_is_unicast(const struct route *route)
+{
+	return !route->type || route->type == RTN_UNICAST;
+}
+
+static int read_oif(const struct nlmsghdr *reply, void *arg, struct error *err)
+{
+	struct nlattr *attrs[RTA_MAX + 1];
+	int r = netlink_parse(reply, sizeof(struct rtmsg), attrs, RTA_MAX, err);
+
+	if (r == 0)
+		*(int *)arg = (int)attr_u32(attrs[RTA_OIF], 0);
+	return r;
+}
+
+int route_to(struct netlink *nl, const struct ip *ip, int *oif, struct error *err)
+{
+	struct rtmsg header = { .rtm_family = ip->family, .rtm_dst_len = (uint8_t)ip_bits(ip) };
+	char text[IP_TEXT_SIZE];
+	struct nl_msg *msg = netlink_queue(nl, RTM_GETROUTE, 0, &header, sizeof(header),
+					   "look up the route to %s", ip_format(ip, text));
+
+	*oif = 0;
+	put_ip(msg, RTA_DST, ip);
+	netlink_tolerate(nl, ENETUNREACH);
+	netlink_tolerate(nl, EHOSTUNREACH);
+	netlink_tolerate(nl, EACCES); /* an unreachable, prohibit or blackhole route */
+	netlink_tolerate(nl, EINVAL);
+	netlink_expect(nl, read_oif, oif);
+	return netlink_commit(nl, err);
 }

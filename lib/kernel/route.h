@@ -5,10 +5,13 @@
 #include "base/ip.h"
 #include "kernel/netlink.h"
 
-#define ROUTE_TABLE_MAIN   254
-#define ROUTE_SCOPE_GLOBAL 0
-#define ROUTE_SCOPE_LINK   253
-#define ROUTE_SCOPE_HOST   254
+#define ROUTE_TABLE_DEFAULT 253 /* the three that the kernel's own rules look into */
+#define ROUTE_TABLE_MAIN    254
+#define ROUTE_TABLE_LOCAL   255
+#define ROUTE_UNICAST       1 /* type */
+#define ROUTE_SCOPE_GLOBAL  0
+#define ROUTE_SCOPE_LINK    253
+#define ROUTE_SCOPE_HOST    254
 
 struct route {
 	struct cidr dst;      /* prefix 0 = default route; family is always set */
@@ -22,6 +25,9 @@ struct route {
 	uint8_t protocol;     /* 0 = boot */
 	uint8_t type;         /* RTN_*, 0 = unicast */
 	bool onlink;
+	bool shared; /* several next hops, not all of them through oif */
+	/* The kernel's own words, by route_records() (in its arena): whatever we know of the route, and the rest. */
+	const struct nlmsghdr *record;
 };
 typedef LIST(struct route) routes_t;
 
@@ -32,8 +38,24 @@ enum route_add {
 }; /* append: as the reference, duplicates are fine */
 void route_queue_add(struct netlink *nl, const struct route *route, enum route_add how);
 void route_queue_del(struct netlink *nl, const struct route *route);
+/* By its record: add the route again, with table and src as they are in *route now, all the rest as it was (metrics, next
+ * hops, flags, time to live); and delete just this one. */
+void route_queue_again(struct netlink *nl, const struct route *route, enum route_add how);
+void route_queue_remove(struct netlink *nl, const struct route *route);
+
+/* The link that leads to the address: its index, 0 = there is no way. */
+int route_to(struct netlink *nl, const struct ip *ip, int *oif, struct error *err) must_check;
 /* Routes of a family (0 = both), through one link (0 = all), of one table (0 = all); filtered in the kernel. */
 int route_list(struct netlink *nl, int family, int oif, uint32_t table, struct arena *arena,
 	       routes_t *routes, struct error *err) must_check;
+/* The same with their records. */
+int route_records(struct netlink *nl, int family, int oif, uint32_t table, struct arena *arena,
+		  routes_t *routes, struct error *err) must_check;
+
+/* Both families' routes of the main table that have this protocol number, filtered in the kernel. */
+int route_list_protocol(struct netlink *nl, uint8_t protocol, struct arena *arena, routes_t *routes,
+			struct error *err) must_check;
+/* Not a blackhole, a local or a broadcast route. */
+bool route_is_unicast(const struct route *route);
 
 #endif

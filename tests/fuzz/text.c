@@ -7,6 +7,7 @@
 #include "base/ip.h"
 #include "base/text.h"
 #include "cni/request.h"
+#include "kernel/sysfs.h"
 
 static void addresses(const char *text)
 {
@@ -45,6 +46,20 @@ static void hardware_address(const char *text)
 	if (mac_parse(text, &mac))
 		fuzz_check(mac_parse(mac_format(&mac, mac_text), &again) && mac_equal(&mac, &again),
 			   "%s", text);
+}
+
+/* What may become a part of a path below /sys leads nowhere else. */
+static void hardware(const char *text)
+{
+	char pci[SYSFS_PCI_SIZE], again[SYSFS_PCI_SIZE];
+
+	if (sysfs_pci_parse(text, pci))
+		fuzz_check(sysfs_pci_parse(pci, again) && streq(pci, again) && !strchr(pci, '/'),
+			   "%s as %s", text, pci);
+	if (sysfs_auxiliary_valid(text))
+		fuzz_check(*text && *text != '.' && !strchr(text, '/'), "%s", text);
+	if (sysfs_path_check(text, NULL) == 0)
+		fuzz_check(has_prefix(text, "/sys/devices/") && !strstr(text, "/../"), "%s", text);
 }
 
 static void encoded(const char *text, struct arena *arena)
@@ -96,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	addresses(text);
 	hardware_address(text);
+	hardware(text);
 	encoded(text, &arena);
 	fields(text, &arena);
 	nearest_word(text, words, ARRAY_SIZE(words));

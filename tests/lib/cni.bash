@@ -31,9 +31,25 @@ conf() {
 	bridge)
 		base='{"cniVersion": "1.0.0", "name": "tnet", "type": "bridge", "bridge": "cni0", "isGateway": true,
 		       "ipam": {"type": "host-local", "subnet": "10.77.0.0/24"}}' ;;
+	ptp | dummy | tap)
+		base='{"cniVersion": "1.0.0", "name": "tnet", "ipam": {"type": "host-local", "subnet": "10.77.0.0/24"}}' ;;
+	macvlan | ipvlan)
+		base='{"cniVersion": "1.0.0", "name": "tnet", "master": "lan0",
+		       "ipam": {"type": "host-local", "subnet": "10.77.0.0/24"}}' ;;
+	vlan)
+		base='{"cniVersion": "1.0.0", "name": "tnet", "master": "lan0", "vlanId": 5,
+		       "ipam": {"type": "host-local", "subnet": "10.77.0.0/24"}}' ;;
+	host-device)
+		base='{"cniVersion": "1.0.0", "name": "tnet", "device": "hd0",
+		       "ipam": {"type": "host-local", "subnet": "10.77.0.0/24"}}' ;;
 	host-local)
 		base='{"cniVersion": "1.0.0", "name": "tnet",
 		       "ipam": {"type": "host-local", "subnet": "10.77.0.0/24"}}' ;;
+	static)
+		base='{"cniVersion": "1.0.0", "name": "tnet",
+		       "ipam": {"type": "static", "addresses": [{"address": "10.77.0.5/24", "gateway": "10.77.0.1"}]}}' ;;
+	flannel)
+		base='{"cniVersion": "1.0.0", "name": "tnet", "subnetFile": "'$CNIBOX_TESTS'/fixtures/subnet.env"}' ;;
 	esac
 	jq -c --arg type "$1" '.type = $type | '"${2:-.}" <<<"$base"
 }
@@ -129,12 +145,13 @@ cni_call() {
 # ---- snapshots ----
 
 # Carrier, timers and statistics change by themselves; so do link-local addresses, and what the kernel makes of an
-# address (table local). Indices and handles mean nothing. Bridge MAC addresses follow the ports unless pinned.
+# address (table local). Indices and handles mean nothing, nor does an alias that repeats the name (host-device 1.1.1). Bridge MAC addresses follow the ports unless pinned.
 SNAPSHOT_FILTER='
 	def moving: test("timer|root_|bridge_id|topology|designated|^(gc_.*|state|id|no|cost|config_pending)$");
 	def details: (. // {}) | with_entries(select(.key | moving | not));
 	{
 		links: ($links | add // [] | map(select(.ifname)
+			| if .ifalias == .ifname then del(.ifalias) else . end
 			| .kind = .linkinfo.info_kind | .data = (.linkinfo.info_data | details)
 			| .port = (.linkinfo.info_slave_data | details)
 			| .flags -= ["LOWER_UP", "NO-CARRIER", "M-DOWN"]
@@ -190,11 +207,13 @@ snapshot_filters() {
 }
 
 # Leases count with their content; locks, counters, our index of leases and the runtime's cache do not.
+# Leases count with their content; locks, counters, our index of leases, our notes on who was admitted, and the runtime's
+# cache do not.
 snapshot_files() {
 	local file text
 
 	find /var/lib/cni /run/cni -type f ! -name lock ! -name 'last_reserved_ip.*' \
-		! -path '/var/lib/cni/results/*' ! -path '*/.cnibox/*' 2>/dev/null |
+		! -path '/var/lib/cni/results/*' ! -path '*/.cnibox/*' ! -path '/run/cni/firewall/*' 2>/dev/null |
 		sort | while read -r file; do
 		text=$(<"$file")
 		printf '%s: %s\n' "$file" "${text//[$'\r\n']/|}"

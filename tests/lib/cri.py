@@ -3,7 +3,10 @@
 
   version                       the runtime's name and version
   ready                         exit status 0 when the runtime says that the network is ready
-  run NAME [IMAGE COMMAND ...]  a pod, with one container when IMAGE is given: prints the pod's id, the container's behind
+  run [OPTION ...] NAME [IMAGE COMMAND ...]  a pod, with one container when IMAGE is given: prints the pod's id, the
+                                container's behind
+      --port HOST:CONTAINER[/PROTOCOL]   a host port (tcp, udp or sctp)
+      --annotation KEY=VALUE             as the API server hands them on, bandwidth limits among them
   ips POD                       its addresses, one a line
   exec CONTAINER COMMAND ...    run it there; output and exit status are its own
   stop POD | remove POD
@@ -15,17 +18,35 @@ import cri_pb2_grpc as services
 import grpc
 
 DEADLINE = 20
+PROTOCOLS = ["tcp", "udp", "sctp"]  # by their numbers in the interface
 
 
-def pod_config(name):
+def port_mapping(text):
+    ports, _, protocol = text.partition("/")
+    host, container = ports.split(":")
+    return messages.PortMapping(protocol=PROTOCOLS.index(protocol or "tcp"), container_port=int(container),
+                                host_port=int(host))
+
+
+def pod_config(name, ports, annotations):
     return messages.PodSandboxConfig(
         metadata=messages.PodSandboxMetadata(name=name, uid="uid-" + name, namespace="default"),
-        hostname=name, log_directory="/run/pods",
+        hostname=name, log_directory="/run/pods", annotations=annotations,
+        port_mappings=[port_mapping(port) for port in ports],
         linux=messages.LinuxPodSandboxConfig(cgroup_parent="/pods"))
 
 
-def run(runtime, name, *container):
-    config = pod_config(name)
+def run(runtime, *words):
+    words, ports, annotations = list(words), [], {}
+    while words[0] in ("--port", "--annotation"):
+        option, value = words.pop(0), words.pop(0)
+        if option == "--port":
+            ports.append(value)
+        else:
+            key, _, text = value.partition("=")
+            annotations[key] = text
+    name, *container = words
+    config = pod_config(name, ports, annotations)
     pod = runtime.RunPodSandbox(messages.RunPodSandboxRequest(config=config), timeout=DEADLINE).pod_sandbox_id
     print(pod)
     if container:

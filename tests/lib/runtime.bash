@@ -2,6 +2,8 @@
 #
 #   rootfs DIR            a root file system of busybox, and a program `reach ADDRESS`: ping with patience
 #   network_list NAME [JQ] a configuration list of the bridge plugin under test, for /etc/cni/net.d
+#   whole_chain NAME [JQ] the same with portmap, firewall, bandwidth and tuning behind it, as nodes have it
+#   need_chain            its plugins are there
 #   our_plugins           fail unless CNI_PATH's bridge is what is to be tested
 #   no_attachments        nothing of any container is left on this node: ports, namespaces, rules, leases, results
 # shellcheck shell=bash
@@ -36,6 +38,19 @@ network_list() {
 		type: "bridge", bridge: "cni0", isGateway: true, ipMasq: true, hairpinMode: true,
 		ipam: {type: "host-local", routes: [{dst: "0.0.0.0/0"}, {dst: "::/0"}],
 			ranges: [[{subnet: "10.88.0.0/24"}], [{subnet: "fd88::/64"}]]}}]} | '"${2:-.}"
+}
+
+whole_chain() {
+	network_list "$1" '.plugins[0].isDefaultGateway = true | del(.plugins[0].ipam.routes) | .plugins += [
+		{type: "portmap", capabilities: {portMappings: true}},
+		{type: "firewall"},
+		{type: "bandwidth", capabilities: {bandwidth: true}},
+		{type: "tuning", sysctl: {"net.core.somaxconn": "500"}}] | '"${2:-.}"
+}
+
+need_chain() {
+	need iptables tc
+	need_plugin bridge host-local loopback portmap firewall bandwidth tuning
 }
 
 our_plugins() {
@@ -75,7 +90,7 @@ no_attachments() {
 # One line for each container and address whose packets get masqueraded.
 masquerades() {
 	{
-		snapshot_iptables | grep -- '-A POSTROUTING .*-j CNI-' || :
+		snapshot_iptables | grep -E -- '-A POSTROUTING .*-j CNI-[0-9a-f]{24}$' || :
 		nft list table inet cni_plugins_masquerade 2>/dev/null | grep ' masquerade' || :
 	} | sort
 }

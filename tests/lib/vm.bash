@@ -6,11 +6,12 @@
 #     busybox's shell as root, prints what it printed and returns its status (125: the machine did not get there).
 #     FILE is a program, which gets the same path there and brings the libraries that it names, or PROGRAM:PATH; one
 #     that is given by its name alone is what the script gets under that name, in place of busybox's.
+#     VM_QEMU is an array of more words for qemu, such as devices: none of them may reach outside.
 #   vm_said OUTPUT NAME     what the command printed that the script recorded with `note NAME COMMAND` (vm-init.sh)
 #   vm_status OUTPUT NAME   its status
 #
 # The machine is emulated: no need for root or /dev/kvm (which need not be able to boot such a kernel even where it
-# is), no device of this one but two serial lines, and it ends with the caller. Nothing is installed. Kernel and modules
+# is), no device of this one but two serial lines (and VM_QEMU's), and it ends with the caller. Nothing is installed. Kernel and modules
 # are kept in build/vm (VM_CACHE); an image of 10 to 30 MB is made from them for every boot.
 # shellcheck shell=bash
 
@@ -129,7 +130,7 @@ vm_boot() {
 		qemu-system-x86_64 -accel tcg -cpu max -smp "${VM_CPUS:-1}" -m 512 -nodefaults -no-user-config -display none \
 		-no-reboot -kernel "$VM_CACHE/$1/vmlinuz" -initrd "$2/initrd" \
 		-append "console=ttyS0 quiet panic=-1 random.trust_cpu=on" \
-		-serial "file:$2/console" -serial "file:$2/output" </dev/null
+		-serial "file:$2/console" -serial "file:$2/output" "${VM_QEMU[@]}" </dev/null
 }
 
 vm_run() {

@@ -144,8 +144,10 @@ TEST(every_applet_says_what_it_does)
 
 		unit_check(good_text(applet->summary) && strlen(applet->summary) < 60, __FILE__,
 			   __LINE__, "summary of %s: \"%s\"", applets[i].name, applet->summary);
-		unit_check(!!applet->plugin + !!applet->run + !!applet->verbs == 1, __FILE__,
-			   __LINE__, "%s is a plugin, has verbs, or just runs", applets[i].name);
+		unit_check(applet->run ? !applet->plugin && !applet->verbs
+				       : applet->plugin || applet->verbs,
+			   __FILE__, __LINE__,
+			   "%s is a plugin, has verbs, or both; or it just runs", applets[i].name);
 		for (const struct verb *verb = applet->verbs; verb && verb->name; verb++)
 			unit_check(good_text(verb->summary), __FILE__, __LINE__, "summary of %s %s",
 				   applets[i].name, verb->name);

@@ -170,14 +170,14 @@ LIVE(attachment_in_four_sends)
 						     .peer = { "eth0", mac, 1400, netns } });
 	link_queue_port(host, "veth1", &(struct link_port){ .hairpin = true, .isolated = true });
 	link_queue_get(host, "veth1", &port);
-	addr_queue_add(host, bridge.index, "cni0", &gw, false);
+	addr_queue_add(host, bridge.index, "cni0", &gw, 0);
 	check_ok(netlink_commit(host, &err), err);
 
 	link_queue_get(container, "eth0", &eth0);
 	check_ok(netlink_commit(container, &err), err);
 
-	addr_queue_add(container, eth0.index, "eth0", &v4, false);
-	addr_queue_add(container, eth0.index, "eth0", &v6, false);
+	addr_queue_add(container, eth0.index, "eth0", &v4, 0);
+	addr_queue_add(container, eth0.index, "eth0", &v6, 0);
 	link_queue_change(container, eth0.index, NULL,
 			  &(struct link_change){ .what = LINK_SET_UP, .up = true }, "set eth0 up");
 	route.oif = eth0.index;
@@ -214,8 +214,8 @@ LIVE(refusals_of_the_real_kernel)
 	int outcome = 0;
 
 	check_ok(netlink_open(&nl, NETLINK_ROUTE, -1, &err), err);
-	addr_queue_add(nl, 1, "lo", &home, false);
-	addr_queue_add(nl, 1, "lo", &home, false);
+	addr_queue_add(nl, 1, "lo", &home, 0);
+	addr_queue_add(nl, 1, "lo", &home, 0);
 	link_queue_create(nl, &(struct link_spec){ .kind = "nokind", .name = "x0" });
 	netlink_outcome(nl, &outcome);
 	check_int(netlink_commit(nl, &err), -EEXIST);

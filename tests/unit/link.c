@@ -370,3 +370,47 @@ TEST(link_get_says_what_users_know)
 	check_int(link.index, 0);
 	check_int(link.peer_netns, -1);
 }
+
+/* A look-up by a name that is too long for one is for an alternative name. */
+TEST(link_get_by_alternative_name)
+{
+	auto_fake struct fake fake = fake_open(NETLINK_ROUTE);
+	struct nlattr *attrs[IFLA_MAX + 1];
+	struct link link;
+
+	link_queue_get(fake.nl, "fifteen-letters", &link);
+	read_back(&fake, 0, RTM_GETLINK, 0, attrs);
+	check_str(nla_get_string(attrs[IFLA_IFNAME]), "fifteen-letters");
+	check(attrs[IFLA_ALT_IFNAME] == NULL);
+	link_queue_get(fake.nl, "sixteen-letters-", &link);
+	read_back(&fake, 1, RTM_GETLINK, 0, attrs);
+	check(attrs[IFLA_IFNAME] == NULL);
+	check_str(nla_get_string(attrs[IFLA_ALT_IFNAME]), "sixteen-letters-");
+}
+
+/* One message moves, renames and marks. */
+TEST(link_change_that_moves)
+{
+	auto_fake struct fake fake = fake_open(NETLINK_ROUTE);
+	struct nlattr *attrs[IFLA_MAX + 1];
+	struct ifinfomsg header;
+
+	link_queue_change(fake.nl, 4, NULL,
+			  &(struct link_change){ .what = LINK_SET_UP | LINK_SET_NETNS |
+							 LINK_SET_NAME | LINK_SET_ALIAS |
+							 LINK_SET_INDEX,
+						 .netns = 5,
+						 .new_name = "eth1",
+						 .alias = "",
+						 .new_index = 9 },
+			  "move");
+	header = read_back(&fake, 0, RTM_NEWLINK, 0, attrs);
+	check_int(header.ifi_index, 4);
+	check_int(header.ifi_flags, 0);
+	check_int(header.ifi_change, LINK_UP);
+	check_int(attr_u32(attrs[IFLA_NET_NS_FD], 0), 5);
+	check_int(attr_u32(attrs[IFLA_NEW_IFINDEX], 0), 9);
+	check_str(nla_get_string(attrs[IFLA_IFNAME]), "eth1");
+	check_int(nla_len(attrs[IFLA_IFALIAS]), 0);
+	check_int(n_attrs(attrs, IFLA_MAX), 4);
+}

@@ -55,7 +55,7 @@ TEST(addr_add_ipv4)
 	struct nlattr *attrs[IFA_MAX + 1];
 	struct ifaddrmsg header;
 
-	addr_queue_add(fake.nl, 3, "eth0", &net, false);
+	addr_queue_add(fake.nl, 3, "eth0", &net, 0);
 	read_back(&fake, 0, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header), attrs,
 		  IFA_MAX);
 	check_int(header.ifa_family, AF_INET);
@@ -68,11 +68,11 @@ TEST(addr_add_ipv4)
 	check(attrs[IFA_FLAGS] == NULL);
 	check_str(netlink_label(fake.nl, 0), "add address 10.1.0.5/24 to eth0");
 
-	addr_queue_add(fake.nl, 3, "eth0", &pair, false);
+	addr_queue_add(fake.nl, 3, "eth0", &pair, 0);
 	read_back(&fake, 1, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header), attrs,
 		  IFA_MAX);
 	check(attrs[IFA_BROADCAST] == NULL);
-	addr_queue_add(fake.nl, 1, "lo", &home, false);
+	addr_queue_add(fake.nl, 1, "lo", &home, 0);
 	read_back(&fake, 2, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header), attrs,
 		  IFA_MAX);
 	check_int(header.ifa_scope, RT_SCOPE_HOST);
@@ -85,13 +85,13 @@ TEST(addr_add_ipv6_without_dad_unless_wanted)
 	struct nlattr *attrs[IFA_MAX + 1];
 	struct ifaddrmsg header;
 
-	addr_queue_add(fake.nl, 3, "eth0", &net, false);
+	addr_queue_add(fake.nl, 3, "eth0", &net, 0);
 	read_back(&fake, 0, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header), attrs,
 		  IFA_MAX);
 	check_ip(attrs[IFA_LOCAL], "fd00::5");
 	check_int(attr_u32(attrs[IFA_FLAGS], 0), IFA_F_NODAD);
 	check(attrs[IFA_BROADCAST] == NULL);
-	addr_queue_add(fake.nl, 3, "eth0", &net, true);
+	addr_queue_add(fake.nl, 3, "eth0", &net, ADDR_QUEUE_DAD);
 	read_back(&fake, 1, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header), attrs,
 		  IFA_MAX);
 	check(attrs[IFA_FLAGS] == NULL);

@@ -1,0 +1,241 @@
+/*
+ * The loop. Whatever happens asks for a pass: at once for what the store tells, a little later for what the kernel tells, so
+ * that many events of one cause are one pass, and after a pause for a pass that failed.
+ */
+#include "agent/agent_internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "kernel/monitor.h"
+
+enum { SOON_MS = 20, RETRY_MS = 1000 };
+
+static void run_pass(struct loop *loop, void *arg);
+
+/* The earlier of two wishes wins. */
+static void ask_for_pass(struct agent *agent, unsigned delay_ms)
+{
+	int64_t due_ms = clock_ms() + delay_ms;
+
+	if (agent->pass_timer > 0 && agent->pass_due_ms <= due_ms)
+		return;
+	if (agent->pass_timer > 0)
+		loop_cancel(agent->loop, agent->pass_timer);
+	agent->pass_due_ms = due_ms;
+	agent->pass_timer = loop_after(agent->loop, delay_ms, run_pass, agent, NULL);
+}
+
+static void end_with(struct agent *agent, const struct error *why)
+{
+	agent->fatal = *why;
+	loop_stop(agent->loop, why->errnum ? -why->errnum : 0);
+}
+
+static void run_pass(struct loop *loop, void *arg)
+{
+	struct agent *agent = arg;
+	struct error err = { 0 };
+
+	agent->pass_timer = 0;
+	if (agent_pass(agent, &err) < 0) {
+		if (agent->options->once && agent->have_leases)
+			end_with(agent, &err);
+		log_warning("%s", err.message);
+		agent->fine = false;
+		ask_for_pass(agent, RETRY_MS);
+		return;
+	}
+	if (!agent->have_own || !agent->have_leases)
+		return;
+	if (!agent->fine)
+		log_info("%zu leases; everything is in place", agent->leases.n);
+	agent->fine = true;
+	if (agent->options->once)
+		loop_stop(loop, 0);
+}
+
+/* ---- the store ---- */
+
+/* A network that changes under running pods is a matter for people: it is told, and taken at the next start. */
+static void on_network(void *arg, const char *text, size_t size)
+{
+	struct agent *agent = arg;
+	struct error err = { 0 };
+	const char *type = agent->options->type;
+
+	if (agent->have_network) {
+		log_warning("the network's configuration has changed: restart to use it");
+		return;
+	}
+	if (network_config_decode(text, size, true, &agent->network_arena, &agent->config, &err)) {
+		log_warning("%s", err.message);
+		return;
+	}
+	if (type && !streq(type, agent->config.backend.type))
+		fail(&err, EINVAL, "the network's backend is \"%s\", not \"%s\"",
+		     agent->config.backend.type, type);
+	else if (!streq(agent->config.backend.type, "vxlan") &&
+		 !streq(agent->config.backend.type, "host-gw"))
+		fail(&err, EINVAL, "backend \"%s\" is not served here; vxlan and host-gw are",
+		     agent->config.backend.type);
+	if (err.errnum) {
+		end_with(agent, &err);
+		return;
+	}
+	agent->have_network = true;
+	ask_for_pass(agent, 0);
+}
+
+static struct subnet_lease copy_lease(const struct subnet_lease *lease, struct arena *arena)
+{
+	struct subnet_lease copy = *lease;
+
+	copy.type = arena_strdup(arena, lease->type);
+	return copy;
+}
+
+static void on_leases(void *arg, const subnet_leases_t *leases, unsigned n_bad)
+{
+	struct agent *agent = arg;
+
+	arena_free(&agent->leases_arena);
+	agent->leases = (subnet_leases_t){ 0 };
+	list_each(lease, leases)
+		*list_add(&agent->leases_arena, &agent->leases) =
+			copy_lease(lease, &agent->leases_arena);
+	if (n_bad && n_bad != agent->n_bad)
+		log_warning("%u entries of the store are no leases, and are passed over", n_bad);
+	agent->n_bad = n_bad;
+	agent->have_leases = true;
+	ask_for_pass(agent, 0);
+}
+
+/* Pods have addresses of the subnet that was: another one is no way on. */
+static void on_own(void *arg, const struct subnet_lease *own)
+{
+	struct agent *agent = arg;
+	char was[SUBNET_KEY_SIZE], is[SUBNET_KEY_SIZE];
+	struct error err = { 0 };
+
+	if (agent->have_own && !subnet_same(own, &agent->own)) {
+		fail(&err, EXDEV, "another node has %s by now; this one would get %s",
+		     subnet_key(&agent->own, was), subnet_key(own, is));
+		end_with(agent, &err);
+		return;
+	}
+	log_info("this node has %s", subnet_key(own, is));
+	arena_free(&agent->own_arena);
+	agent->env = NULL;
+	agent->own = copy_lease(own, &agent->own_arena);
+	agent->have_own = true;
+	ask_for_pass(agent, 0);
+}
+
+static void on_trouble(void *arg, const char *why)
+{
+	struct agent *agent = arg;
+
+	if (why)
+		log_warning("%s", why);
+	else if (agent->in_trouble)
+		log_info("the store is well again");
+	agent->in_trouble = why != NULL;
+}
+
+/* ---- the kernel ---- */
+
+static bool is_on_ours(const struct agent *agent, int index)
+{
+	return index && (index == agent->external.index || index == agent->vtep.index ||
+			 index == agent->vtep6.index);
+}
+
+/* What others do to what is ours. Routes of ours that appear are our own doing. */
+static void on_event(void *arg, const struct monitor_event *event)
+{
+	struct agent *agent = arg;
+	bool concerns = is_on_ours(agent, event->index);
+
+	if (event->kind == MONITOR_ROUTE)
+		concerns = event->gone && event->protocol == ROUTE_PROTOCOL_CNIBOX;
+	if (event->kind == MONITOR_NEIGH)
+		concerns = event->index && (event->index == agent->vtep.index ||
+					    event->index == agent->vtep6.index);
+	if (event->kind == MONITOR_LINK && !agent->fine)
+		concerns = true; /* perhaps the interface that is missing */
+	if (concerns)
+		ask_for_pass(agent, SOON_MS);
+}
+
+static void on_events(struct loop *loop unused, void *arg)
+{
+	struct agent *agent = arg;
+	struct error err = { 0 };
+
+	if (monitor_read(agent->monitor, on_event, agent, &err) < 0)
+		ask_for_pass(agent, SOON_MS); /* some were lost: look at everything */
+}
+
+static void on_resync(struct loop *loop, void *arg)
+{
+	struct agent *agent = arg;
+
+	agent->resync_timer = loop_after(loop, agent->options->resync_ms, on_resync, agent, NULL);
+	ask_for_pass(agent, SOON_MS);
+}
+
+static void on_signal(struct loop *loop, void *arg unused)
+{
+	loop_stop(loop, 0);
+}
+
+/* ---- life ---- */
+
+static void agent_end(struct agent *agent)
+{
+	lease_store_close(agent->store);
+	netlink_close(agent->monitor);
+	netlink_close(agent->nl);
+	loop_close(agent->loop);
+	arena_free(&agent->network_arena);
+	arena_free(&agent->leases_arena);
+	arena_free(&agent->own_arena);
+	arena_free(&agent->recalled_arena);
+	arena_free(&agent->external_arena);
+}
+
+static int listen_to_all(struct agent *agent, struct error *err)
+{
+	const struct lease_store_client client = {
+		agent, on_network, on_leases, on_own, on_trouble,
+	};
+
+	if (loop_open(&agent->loop, err) ||
+	    loop_signal(agent->loop, SIGTERM, on_signal, agent, err) ||
+	    loop_signal(agent->loop, SIGINT, on_signal, agent, err) ||
+	    netlink_open(&agent->nl, NETLINK_SESSION_ROUTE, -1, err) ||
+	    monitor_open(&agent->monitor, err) ||
+	    loop_watch(agent->loop, netlink_fd(agent->monitor), EPOLLIN, on_events, agent, err))
+		return -err->errnum;
+	if (agent->options->resync_ms)
+		on_resync(agent->loop, agent);
+	return lease_store_open(&agent->store, agent->loop, &agent->options->store, &client, err);
+}
+
+int agent_run(const struct agent_options *options, struct error *err)
+{
+	struct agent agent on_leave(agent_end) = { .options = options };
+	int r = listen_to_all(&agent, err);
+
+	if (r < 0)
+		return r;
+	agent_recall(&agent);
+	r = loop_run(agent.loop, err);
+	if (r < 0 && agent.fatal.errnum && err)
+		*err = agent.fatal;
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,26 @@
+/*
+ * An agent: keeps this node's lease and, from all leases, the way to the other nodes' pods. One loop: the store tells of
+ * leases, the kernel of what others did to its state, a timer looks now and then; each leads to the same pass, which brings
+ * everything to where it should be (flannel.md, sections 4 to 8, without the defects of 8.1).
+ */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include "agent/external.h"
+#include "lease/store.h"
+
+struct agent_options {
+	struct external_choice external; /* families are the network's */
+	struct lease_store_program store;
+	const char *subnet_file; /* subnet.env; beside it this node's lease is remembered */
+	const char *
+		type; /* the way that it must be, "vxlan" or "host-gw"; NULL = what the network says */
+	bool masquerade;    /* FLANNEL_IPMASQ: this agent does it, not the plugins */
+	unsigned resync_ms; /* a pass without an event; 0 = none */
+	bool once;          /* end when the first pass has succeeded */
+};
+
+/* Until SIGTERM or SIGINT (0): the data plane stays. -EXDEV: the node's subnet belongs to another node by now. */
+int agent_run(const struct agent_options *options, struct error *err) must_check;
+
+#endif

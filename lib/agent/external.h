@@ -1,0 +1,35 @@
+/*
+ * The interface that leads to the other nodes, and this node's addresses on it: chosen as flannel chooses (flannel.md,
+ * section 4): names and addresses given, patterns, the way to an address, a public address that is local, the default route.
+ */
+#ifndef AGENT_EXTERNAL_H
+#define AGENT_EXTERNAL_H
+
+#include "kernel/netlink.h"
+#include "base/ip.h"
+
+typedef LIST(const char *) words_t;
+
+struct external_choice {
+	words_t names;    /* --iface: a name or an address; the first that fits */
+	words_t patterns; /* --iface-regex: tried on addresses first, then on names */
+	struct ip reach;  /* --iface-can-reach */
+	struct ip public_ip,
+		public_ip6; /* --public-ip: published; need not be on the node when an interface is named */
+	bool v4, v6; /* families that are needed */
+};
+
+struct external {
+	int index;
+	char name[16];
+	int mtu;
+	struct ip ip, ip6;               /* on the interface */
+	struct ip public_ip, public_ip6; /* as others reach the node */
+	cidrs_t near;                    /* that the interface is in, with its address */
+};
+
+/* `unable to find default route` and the like: what was looked for, and where. Lists go to the arena. */
+int external_find(struct netlink *nl, const struct external_choice *choice, struct arena *arena,
+		  struct external *external, struct error *err) must_check;
+
+#endif

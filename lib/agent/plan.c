@@ -1,0 +1,144 @@
+/* From leases to routes, neighbours and forwarding entries. No input or output. */
+#include "agent/plan.h"
+
+#include <sys/socket.h>
+
+struct planning {
+	const struct plan_node *node;
+	struct arena *arena;
+	struct plan *plan;
+};
+
+/* One family of one peer. */
+struct leg {
+	struct cidr subnet;
+	struct ip public_ip;
+	struct subnet_vtep vtep;
+	int device; /* our VXLAN device of that family */
+};
+
+static bool is_near(const struct plan_node *node, const struct ip *ip)
+{
+	list_each(network, &node->near)
+		if (cidr_contains(network, ip))
+			return true;
+	return false;
+}
+
+static void add_route(struct planning *planning, const struct leg *leg, const struct ip *gw,
+		      int device, bool onlink)
+{
+	*list_add(planning->arena, &planning->plan->routes) = (struct route){
+		.dst = leg->subnet,
+		.gw = *gw,
+		.oif = device,
+		.onlink = onlink,
+		.table = ROUTE_TABLE_MAIN,
+		.protocol = ROUTE_PROTOCOL_CNIBOX,
+	};
+}
+
+static void add_neigh(struct planning *planning, const struct leg *leg, const struct ip *ip,
+		      bool fdb)
+{
+	*list_add(planning->arena, &planning->plan->neighs) = (struct neigh){
+		.index = leg->device,
+		.ip = *ip,
+		.mac = leg->vtep.mac,
+		.fdb = fdb,
+	};
+}
+
+static enum plan_trouble plan_vxlan(struct planning *planning, const struct leg *leg)
+{
+	const struct plan_node *node = planning->node;
+
+	if (node->config->backend.direct_routing && is_near(node, &leg->public_ip)) {
+		add_route(planning, leg, &leg->public_ip, node->external, false);
+		return PLAN_FINE;
+	}
+	if (!leg->device || !leg->vtep.set)
+		return PLAN_OTHER_TYPE;
+	/* The peer's device has the subnet's own address. */
+	add_neigh(planning, leg, &leg->subnet.ip, false);
+	add_neigh(planning, leg, &leg->public_ip, true);
+	add_route(planning, leg, &leg->subnet.ip, leg->device, true);
+	return PLAN_FINE;
+}
+
+static enum plan_trouble plan_leg(struct planning *planning, const struct subnet_lease *lease,
+				  const struct leg *leg)
+{
+	const struct plan_node *node = planning->node;
+
+	if (!leg->public_ip.family || ip_is_unspecified(&leg->public_ip))
+		return PLAN_NO_ADDRESS;
+	if (streq(lease->type, "vxlan"))
+		return plan_vxlan(planning, leg);
+	if (!streq(lease->type, "host-gw"))
+		return PLAN_OTHER_TYPE;
+	if (!is_near(node, &leg->public_ip))
+		return PLAN_FAR;
+	add_route(planning, leg, &leg->public_ip, node->external, false);
+	return PLAN_FINE;
+}
+
+static bool overlaps(const struct cidr *a, const struct cidr *b)
+{
+	return a->ip.family && a->ip.family == b->ip.family && cidr_overlaps(a, b);
+}
+
+static enum plan_trouble plan_lease(struct planning *planning, const struct subnet_lease *lease)
+{
+	const struct plan_node *node = planning->node;
+	const struct leg v4 = { lease->subnet, lease->public_ip, lease->vtep, node->vtep },
+			 v6 = { lease->subnet6, lease->public_ip6, lease->vtep6, node->vtep6 };
+	enum plan_trouble trouble = PLAN_FINE, trouble6 = PLAN_FINE;
+
+	if (overlaps(&lease->subnet, &node->own->subnet) ||
+	    overlaps(&lease->subnet6, &node->own->subnet6))
+		return PLAN_OVERLAPS_OURS;
+	if (node->config->v4.enabled && v4.subnet.ip.family)
+		trouble = plan_leg(planning, lease, &v4);
+	if (node->config->v6.enabled && v6.subnet.ip.family)
+		trouble6 = plan_leg(planning, lease, &v6);
+	return trouble ? trouble : trouble6;
+}
+
+int plan_compare_routes(const void *a_, const void *b_)
+{
+	const struct route *a = a_, *b = b_;
+	int order = ip_compare(&a->dst.ip, &b->dst.ip);
+
+	return order ? order : (a->dst.prefix > b->dst.prefix) - (a->dst.prefix < b->dst.prefix);
+}
+
+void plan_make(const struct plan_node *node, const subnet_leases_t *leases, struct arena *arena,
+	       struct plan *plan)
+{
+	struct planning planning = { node, arena, plan };
+
+	*plan = (struct plan){ 0 };
+	list_each(lease, leases) {
+		if (subnet_same(lease, node->own) || subnet_same_node(lease, node->own))
+			continue;
+		*list_add(arena, &plan->peers) =
+			(struct plan_peer){ lease, plan_lease(&planning, lease) };
+	}
+	if (plan->routes.n)
+		qsort(plan->routes.items, plan->routes.n, sizeof(*plan->routes.items),
+		      plan_compare_routes);
+}
+
+const char *plan_trouble_text(enum plan_trouble trouble)
+{
+	static const char *const texts[] = {
+		[PLAN_FINE] = "",
+		[PLAN_NO_ADDRESS] = "its lease has no public address for one of its subnets",
+		[PLAN_FAR] = "host-gw needs it on a network that both nodes are in",
+		[PLAN_OTHER_TYPE] = "it is reached in a way that this node does not have",
+		[PLAN_OVERLAPS_OURS] = "its subnet overlaps this node's own",
+	};
+
+	return texts[trouble];
+}

@@ -1,0 +1,57 @@
+/*
+ * What this node's kernel should hold so that its pods reach the other nodes' pods: a pure function of the network, the
+ * leases and the node's links. First start, every event and every repair compute it anew; reconcile.h makes it so.
+ *
+ * The state is flannel's (flannel.md, section 4): for a VXLAN peer a neighbour, a forwarding entry and an onlink route, for a
+ * host-gw peer a route through its address. Which way a peer is reached is its own lease's business, so that nodes of both
+ * kinds live in one network while one is replaced by the other.
+ */
+#ifndef AGENT_PLAN_H
+#define AGENT_PLAN_H
+
+#include "kernel/neigh.h"
+#include "kernel/route.h"
+#include "lease/network.h"
+#include "lease/subnet.h"
+
+/* Proof that a route is ours: nobody else uses this number (/etc/iproute2/rt_protos; bird 12, Calico 80, FRR 186-192). */
+enum { ROUTE_PROTOCOL_CNIBOX = 118 };
+
+/* What is known of the node. */
+struct plan_node {
+	const struct network_config *config;
+	const struct subnet_lease *own;
+	int external;    /* index of the interface that leads to the others */
+	int vtep, vtep6; /* indices of the VXLAN devices, 0 = none */
+	cidrs_t near;    /* networks that the external interface is in */
+};
+
+/* Why a peer is not reached, or not in the way it asks for. */
+enum plan_trouble {
+	PLAN_FINE,
+	PLAN_NO_ADDRESS,    /* no public address in a family in which it has a subnet */
+	PLAN_FAR,           /* host-gw, and not on a network that we share */
+	PLAN_OTHER_TYPE,    /* a way that we do not have, or have no device for */
+	PLAN_OVERLAPS_OURS, /* its subnet is, or is part of, our own */
+};
+
+struct plan_peer {
+	const struct subnet_lease *lease;
+	enum plan_trouble trouble;
+};
+
+struct plan {
+	routes_t routes; /* sorted: by destination */
+	neighs_t neighs; /* of VXLAN devices: neighbours and forwarding entries */
+	LIST(struct plan_peer) peers;
+};
+
+/* Everything lives in the arena and borrows from the leases. */
+void plan_make(const struct plan_node *node, const subnet_leases_t *leases, struct arena *arena,
+	       struct plan *plan);
+const char *plan_trouble_text(enum plan_trouble trouble);
+
+/* Order of routes: by destination; each has one at most. */
+int plan_compare_routes(const void *a, const void *b);
+
+#endif

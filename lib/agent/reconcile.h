@@ -1,0 +1,24 @@
+/*
+ * Make the kernel hold what the plan says: dumps of what is there, the difference in one batch. What is ours is known by
+ * proof: routes by their protocol number, neighbours and forwarding entries by being on a VXLAN device of ours. Everything else
+ * is left alone.
+ */
+#ifndef AGENT_RECONCILE_H
+#define AGENT_RECONCILE_H
+
+#include "agent/plan.h"
+
+struct reconciled {
+	unsigned added, removed; /* what was not as it should be */
+	unsigned failed;         /* additions that the kernel refused */
+	struct error first;      /* of them */
+};
+
+/*
+ * adopt: also take over what flannel left on the VXLAN devices (routes of protocol boot): wanted ones become ours without
+ * a moment in which they are missing, others go. A refusal of one entry does not keep the others from being made.
+ */
+int reconcile(struct netlink *nl, const struct plan_node *node, const struct plan *plan, bool adopt,
+	      struct reconciled *done, struct error *err) must_check;
+
+#endif

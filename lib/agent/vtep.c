@@ -1,0 +1,138 @@
+/* The VXLAN device; see vtep.h. One look and one batch of changes where there are any. */
+#include "agent/vtep.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "kernel/addr.h"
+#include "kernel/sysctl.h"
+
+static bool same_device(const struct link_vxlan *wanted, const struct link_vxlan *there)
+{
+	return wanted->vni == there->vni && wanted->port == there->port &&
+	       wanted->link == there->link && ip_equal(&wanted->local, &there->local) &&
+	       wanted->gbp == there->gbp;
+}
+
+static int look(struct netlink *nl, const char *name, struct link *link, struct error *err)
+{
+	link_queue_get(nl, name, link);
+	netlink_tolerate(nl, ENODEV);
+	return netlink_commit(nl, err);
+}
+
+/* Another device of that name is in the way, unless it is no VXLAN device: then it is somebody's, and stays. */
+static int clear_way(struct netlink *nl, const struct vtep_spec *spec, const struct link *there,
+		     struct error *err)
+{
+	if (!streq(there->kind, "vxlan"))
+		return fail(err, EEXIST, "there is an interface %s that is no VXLAN device",
+			    spec->name);
+	link_queue_del_index(nl, there->index, "delete the VXLAN device of another shape");
+	netlink_tolerate(nl, ENODEV);
+	return netlink_commit(nl, err);
+}
+
+static int create(struct netlink *nl, const struct vtep_spec *spec, const struct mac *mac,
+		  struct link *link, struct error *err)
+{
+	struct link_spec wanted = {
+		.kind = "vxlan",
+		.name = spec->name,
+		.mtu = spec->mtu,
+		.mac = mac->set ? *mac : mac_random(),
+		.vxlan = spec->vxlan,
+	};
+	char sysctl[64];
+
+	link_queue_create(nl, &wanted);
+	link_queue_get(nl, spec->name, link);
+	if (netlink_commit(nl, err))
+		return -err->errnum;
+	snprintf(sysctl, sizeof(sysctl), "net/ipv6/conf/%s/accept_ra", spec->name);
+	sysctl_try(sysctl, "0");
+	return 0;
+}
+
+/* Adopt, or make anew. A MAC that somebody else changed meanwhile (systemd's MACAddressPolicy) is put right. */
+static int ensure_device(struct netlink *nl, const struct vtep_spec *spec, struct link *link,
+			 bool *changed, struct error *err)
+{
+	struct mac mac = spec->mac;
+
+	if (look(nl, spec->name, link, err))
+		return -err->errnum;
+	if (link->index && streq(link->kind, "vxlan") && same_device(&spec->vxlan, &link->vxlan))
+		return 0;
+	*changed = true;
+	if (link->index && streq(link->kind, "vxlan") && !mac.set)
+		mac = link->mac;
+	if (link->index && clear_way(nl, spec, link, err))
+		return -err->errnum;
+	return create(nl, spec, &mac, link, err);
+}
+
+static void queue_attributes(struct netlink *nl, const struct vtep_spec *spec,
+			     const struct link *link, bool *changed)
+{
+	struct link_change change = { .mtu = spec->mtu, .mac = spec->mac, .up = true };
+
+	/* The kernel lowers an MTU that does not fit below (IPv6 takes 20 bytes more). */
+	if (spec->mtu && link->mtu > spec->mtu)
+		change.what |= LINK_SET_MTU;
+	if (spec->mac.set && !mac_equal(&spec->mac, &link->mac))
+		change.what |= LINK_SET_MAC;
+	if (!(link->flags & LINK_UP))
+		change.what |= LINK_SET_UP;
+	if (!change.what)
+		return;
+	*changed = true;
+	link_queue_change(nl, link->index, NULL, &change, "set the VXLAN device up");
+}
+
+/* The look comes before anything is queued: a dump travels alone. */
+static int list_addresses(struct netlink *nl, const struct vtep_spec *spec, const struct link *link,
+			  struct arena *arena, addrs_t *addrs, struct error *err)
+{
+	int family = spec->address.ip.family;
+
+	return family ? addr_list(nl, family, link->index, arena, addrs, err) : 0;
+}
+
+static void queue_address(struct netlink *nl, const struct vtep_spec *spec, const struct link *link,
+			  const addrs_t *addrs, bool *changed)
+{
+	bool there = !spec->address.ip.family;
+
+	list_each(addr, addrs) {
+		if (cidr_equal(&addr->cidr, &spec->address)) {
+			there = true;
+		} else if (cidr_contains(&spec->network, &addr->cidr.ip)) {
+			addr_queue_del(nl, link->index, spec->name, &addr->cidr);
+			netlink_tolerate(nl, EADDRNOTAVAIL);
+			*changed = true;
+		}
+	}
+	if (there)
+		return;
+	addr_queue_add(nl, link->index, spec->name, &spec->address, 0);
+	netlink_tolerate(nl, EEXIST);
+	*changed = true;
+}
+
+int vtep_ensure(struct netlink *nl, const struct vtep_spec *spec, struct link *link, bool *changed,
+		struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	addrs_t addrs = { 0 };
+
+	*changed = false;
+	if (ensure_device(nl, spec, link, changed, err) ||
+	    list_addresses(nl, spec, link, &arena, &addrs, err))
+		return wrap(err, "VXLAN device %s", spec->name);
+	queue_attributes(nl, spec, link, changed);
+	queue_address(nl, spec, link, &addrs, changed);
+	if (netlink_commit(nl, err))
+		return wrap(err, "VXLAN device %s", spec->name);
+	return *changed ? look(nl, spec->name, link, err) : 0;
+}

@@ -1,0 +1,50 @@
+/* A rule while it is read: shared by nft_read.c and, for the extensions of xtables, nft_read_xt.c. */
+#ifndef KERNEL_NFT_READER_H
+#define KERNEL_NFT_READER_H
+
+#include "kernel/nft_dump.h"
+
+#include <netlink/attr.h>
+
+#define READER_REGISTERS 16 /* of 4 bytes */
+
+/* A register as the expressions so far left it. */
+struct load {
+	enum {
+		LOAD_OTHER,
+		LOAD_NFPROTO,
+		LOAD_NETWORK, /* offset and size in the header */
+		LOAD_IIFNAME,
+		LOAD_OIFNAME,
+		LOAD_PROTOCOL,
+		LOAD_PORT,
+		LOAD_ADDRTYPE,
+		LOAD_STATE,
+		LOAD_MARK,
+		LOAD_VALUE /* value and size */
+	} what;
+	uint32_t offset, size;
+	uint8_t mask[16], value[16];
+};
+
+struct operand {
+	uint32_t op; /* NFT_CMP_* */
+	size_t size;
+	uint8_t value[16];
+};
+
+struct rule_reader {
+	struct arena *arena;
+	struct nft_rule_info *info;
+	struct load loads[READER_REGISTERS];
+	int nfproto;
+	uint16_t first_port;
+};
+
+/* false: it has ports already. */
+bool reader_add_ports(struct rule_reader *reader, uint16_t first, uint16_t last);
+/* The expressions "match" and "target". */
+void reader_match(struct rule_reader *reader, struct nlattr *data);
+void reader_target(struct rule_reader *reader, struct nlattr *data);
+
+#endif

@@ -1,0 +1,25 @@
+/* Policy routing rules: which routing table is asked for whom. */
+#ifndef KERNEL_RULE_H
+#define KERNEL_RULE_H
+
+#include "base/ip.h"
+#include "kernel/netlink.h"
+
+struct rule {
+	struct cidr src; /* prefix 0 = from anywhere; family is always set */
+	struct cidr dst; /* prefix 0 or no family = to anywhere */
+	uint32_t table;
+	uint32_t priority; /* 0 = the kernel chooses: in front of the last that it chose */
+	bool special; /* of one that is there: looks at more than addresses, or does not ask a table */
+};
+typedef LIST(struct rule) rules_t;
+
+/* Queue an exclusive addition (-EEXIST: there is the same one, of any priority when none is chosen). */
+void rule_queue_add(struct netlink *nl, const struct rule *rule);
+/* Queue the deletion of the first that is so; priority 0: of any. */
+void rule_queue_del(struct netlink *nl, const struct rule *rule);
+/* Rules of a family (0 = both); the kernel has no other filter. -EOPNOTSUPP: it is built without rules. */
+int rule_list(struct netlink *nl, int family, struct arena *arena, rules_t *rules,
+	      struct error *err) must_check;
+
+#endif

@@ -1,0 +1,178 @@
+/* The life of this node's lease, over any engine. */
+#include "lease/acquire.h"
+
+#include <errno.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/text.h"
+
+enum { ATTEMPTS = 64 };
+
+static size_t random_below(size_t n)
+{
+	uint64_t bits = 0;
+
+	if (getrandom(&bits, sizeof(bits), 0) != sizeof(bits))
+		bits = (uint64_t)time(NULL) ^ (uint64_t)getpid() << 20;
+	return (size_t)(bits % n);
+}
+
+int lease_config(struct kv *kv, struct arena *arena, struct network_config *config,
+		 struct error *err)
+{
+	struct kv_entry entry;
+	int r = kv->engine->get(kv, LEASE_CONFIG, arena, &entry, err);
+
+	if (r == -ENOENT)
+		return fail(err, ENOENT, "the store has no network configuration (key %s)",
+			    LEASE_CONFIG);
+	if (r < 0)
+		return r;
+	if (network_config_decode(entry.value, entry.size, true, arena, config, err))
+		return wrap(err, "network configuration");
+	return 0;
+}
+
+static int parse_entry(const struct kv_entry *entry, struct arena *arena,
+		       struct subnet_lease *lease, struct error *err)
+{
+	*lease = (struct subnet_lease){ .revision = entry->revision, .left_ms = entry->left_ms };
+	if (subnet_key_parse(entry->key + strlen(LEASE_SUBNETS), lease))
+		return fail(err, EINVAL, "no key of a lease");
+	return subnet_value_parse(entry->value, entry->size, arena, lease, err);
+}
+
+int lease_list(struct kv *kv, struct arena *arena, subnet_leases_t *leases, lease_bad_fn *bad,
+	       void *arg, struct error *err)
+{
+	kv_entries_t entries = { 0 };
+	int r = kv->engine->list(kv, LEASE_SUBNETS, arena, &entries, err);
+
+	list_each(entry, &entries) {
+		struct subnet_lease lease;
+		struct error why = { 0 };
+
+		if (parse_entry(entry, arena, &lease, &why) == 0)
+			*list_add(arena, leases) = lease;
+		else if (bad)
+			bad(arg, entry->key, &why);
+	}
+	return r;
+}
+
+static const char *key_of(const struct subnet_lease *lease, struct arena *arena)
+{
+	char key[SUBNET_KEY_SIZE];
+
+	return arena_printf(arena, LEASE_SUBNETS "%s", subnet_key(lease, key));
+}
+
+/* The node's lease among them: by its address, or by what it wrote. */
+static struct subnet_lease *find_own(const subnet_leases_t *leases, const struct subnet_lease *own,
+				     const char *written, struct arena *arena)
+{
+	list_each(lease, leases)
+		if (subnet_same_node(lease, own))
+			return lease;
+	list_each(lease, leases)
+		if (written && subnet_same(lease, own) &&
+		    streq(subnet_value(lease, arena), written))
+			return lease;
+	return NULL;
+}
+
+/* -EEXIST: look again. */
+static int take_over(struct kv *kv, const struct subnet_lease *there, struct subnet_lease *own,
+		     struct arena *arena, struct error *err)
+{
+	struct kv_put put = {
+		.key = key_of(there, arena),
+		.when = KV_REVISION,
+		.revision = there->revision,
+		.ttl_ms = there->left_ms < 0 ? 0 : LEASE_TTL_MS,
+	};
+
+	own->subnet = there->subnet;
+	own->subnet6 = there->subnet6;
+	own->left_ms = there->left_ms < 0 ? -1 : LEASE_TTL_MS;
+	put.value = subnet_value(own, arena);
+	return kv->engine->put(kv, &put, &own->revision, err);
+}
+
+static int take_new(struct kv *kv, const struct network_config *config,
+		    const subnet_leases_t *leases, struct subnet_lease *own, struct arena *arena,
+		    struct error *err)
+{
+	struct kv_put put = { .when = KV_ABSENT, .ttl_ms = LEASE_TTL_MS };
+	int r = subnet_allocate(config, leases, own, random_below, err);
+
+	if (r < 0)
+		return r;
+	own->left_ms = LEASE_TTL_MS;
+	put.key = key_of(own, arena);
+	put.value = subnet_value(own, arena);
+	return kv->engine->put(kv, &put, &own->revision, err);
+}
+
+static int try_acquire(struct kv *kv, const struct network_config *config, const char *written,
+		       struct subnet_lease *own, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	subnet_leases_t leases = { 0 };
+	struct subnet_lease *there;
+	int r = lease_list(kv, &arena, &leases, NULL, NULL, err);
+
+	if (r < 0)
+		return r;
+	there = find_own(&leases, own, written, &arena);
+	if (!there)
+		return take_new(kv, config, &leases, own, &arena, err);
+	if (subnet_fits(config, there))
+		return take_over(kv, there, own, &arena, err);
+	/* The network has been cut otherwise since: this one goes, and the next look finds none. */
+	r = kv->engine->del(kv, key_of(there, &arena), there->revision, err);
+	return r == 0 || r == -ENOENT ? -EEXIST : r;
+}
+
+int lease_acquire(struct kv *kv, const struct network_config *config, const char *written,
+		  struct subnet_lease *own, struct error *err)
+{
+	const struct subnet_lease before = *own;
+	int r = -EEXIST;
+
+	if (!own->public_ip.family && !own->public_ip6.family)
+		return fail(err, EINVAL, "a node without a public address cannot have a lease");
+	for (int i = 0; i < ATTEMPTS && r == -EEXIST; i++) {
+		*own = before;
+		r = try_acquire(kv, config, written, own, err);
+	}
+	if (r == -EEXIST)
+		return fail_code(err, CNI_TRY_AGAIN_LATER, EAGAIN,
+				 "others took every subnet that was tried, %d times", ATTEMPTS);
+	return r < 0 ? wrap(err, "acquire a lease") : 0;
+}
+
+int lease_keep(struct kv *kv, const struct subnet_lease *own, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+
+	return own->left_ms < 0 ? 0 : kv->engine->keep(kv, key_of(own, &arena), LEASE_TTL_MS, err);
+}
+
+int lease_release(struct kv *kv, const struct subnet_lease *own, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	subnet_leases_t leases = { 0 };
+	int r = lease_list(kv, &arena, &leases, NULL, NULL, err);
+
+	list_each(lease, &leases) {
+		if (r < 0 || !subnet_same(lease, own) || !subnet_same_node(lease, own) ||
+		    lease->left_ms < 0)
+			continue;
+		r = kv->engine->del(kv, key_of(lease, &arena), lease->revision, err);
+		if (r == -ENOENT || r == -EEXIST)
+			r = 0;
+	}
+	return r;
+}

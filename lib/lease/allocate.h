@@ -1,0 +1,21 @@
+/* Which subnet a node gets: flannel's rules (flannel.md, section 2.3) without its accidents. Pure. */
+#ifndef LEASE_ALLOCATE_H
+#define LEASE_ALLOCATE_H
+
+#include "lease/network.h"
+#include "lease/subnet.h"
+
+/* Are the subnets among those that the network gives out? */
+bool subnet_fits(const struct network_config *config, const struct subnet_lease *lease);
+
+/*
+ * Fill in wanted->subnet and subnet6, which say what the node had before (from subnet.env; family 0 = nothing): kept
+ * when it fits and nobody has it, else one of the first hundred free ones, by `random` (a number in [0, n)). -ENOSPC: `out of
+ * subnets: ...`.
+ */
+typedef size_t subnet_random_fn(size_t n);
+int subnet_allocate(const struct network_config *config, const subnet_leases_t *leases,
+		    struct subnet_lease *wanted, subnet_random_fn *random,
+		    struct error *err) must_check;
+
+#endif

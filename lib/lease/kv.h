@@ -1,0 +1,74 @@
+/*
+ * A store of keys and values, as far as leases need one: what differs between engines. Keys are relative to the network's
+ * prefix: "config", "subnets/10.5.1.0-24". Every call is one exchange with a deadline of its own; it blocks, so a store
+ * runs in a process of its own beside an agent (see store.h), never in the loop that keeps routes.
+ */
+#ifndef LEASE_KV_H
+#define LEASE_KV_H
+
+#include "base/arena.h"
+#include "base/error.h"
+
+struct kv_entry {
+	const char *key;
+	const char *value; /* NUL behind */
+	size_t size;
+	uint64_t revision; /* changes with the entry, for preconditions */
+	int64_t left_ms;   /* of its life; -1 = it has no end: a reservation */
+};
+typedef LIST(struct kv_entry) kv_entries_t;
+
+enum kv_when {
+	KV_ABSENT,   /* there is no such key (an expired one is none) */
+	KV_REVISION, /* the entry still has this revision */
+};
+
+struct kv_put {
+	const char *key, *value;
+	enum kv_when when;
+	uint64_t revision;
+	int64_t ttl_ms; /* 0 = without end */
+};
+
+struct kv;
+struct kv_engine {
+	/* -ENOENT without text: no such key. */
+	int (*get)(struct kv *kv, const char *key, struct arena *arena, struct kv_entry *entry,
+		   struct error *err);
+	/* All keys that begin with `prefix`, ascending. */
+	int (*list)(struct kv *kv, const char *prefix, struct arena *arena, kv_entries_t *entries,
+		    struct error *err);
+	/* -EEXIST without text: the precondition does not hold. *revision: the entry's new one. */
+	int (*put)(struct kv *kv, const struct kv_put *put, uint64_t *revision, struct error *err);
+	/* The same precondition; -ENOENT without text: not there. */
+	int (*del)(struct kv *kv, const char *key, uint64_t revision, struct error *err);
+	/* Begin its life anew, the value untouched: -ENOENT without text when it has ended or the entry is gone. */
+	int (*keep)(struct kv *kv, const char *key, int64_t ttl_ms, struct error *err);
+	/*
+	 * Wait until something may have changed since the last list() (1), fd is readable (2; -1 = none), or the time is up (0;
+	 * -1 = for ever). The connection broke: a negative errno; the next call tries again.
+	 */
+	int (*wait)(struct kv *kv, int fd, int timeout_ms, struct error *err);
+	void (*close)(struct kv *kv);
+};
+
+struct kv {
+	const struct kv_engine *engine;
+};
+
+static inline void kv_closep(struct kv **kv)
+{
+	if (*kv)
+		(*kv)->engine->close(*kv);
+	*kv = NULL;
+}
+#define auto_kv on_leave(kv_closep)
+
+/*
+ * A folder of files, which may be shared between nodes: `<dir>/config`, `<dir>/subnets/<key>`. A file that an agent made has
+ * one JSON key more than flannel's value, "Expires"; one that a person put there without it is a reservation. Writers hold
+ * `<dir>/lock`; every file appears whole.
+ */
+int kv_file_open(struct kv **kv, const char *dir, struct error *err) must_check;
+
+#endif

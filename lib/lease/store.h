@@ -1,0 +1,62 @@
+/*
+ * The store as an agent sees it: a process of its own, which may wait for a network that is gone, parses what strangers wrote,
+ * and needs no right over this node's; and a loop that is told of the network, its leases and the node's own. What comes is
+ * always the whole state, so that nothing is lost when either side is late.
+ *
+ * Both ends of the socket are here: lease_store_open() starts the process and is told by it, lease_store_serve() is what runs in it,
+ * over any engine. A process that ends is started again, after a while.
+ */
+#ifndef LEASE_STORE_H
+#define LEASE_STORE_H
+
+#include "base/loop.h"
+#include "lease/acquire.h"
+
+/* What an agent is told, on its loop. Everything is borrowed for the call. */
+struct lease_store_client {
+	void *arg;
+	/* The network's configuration: at first, and when it changes. */
+	void (*network)(void *arg, const char *text, size_t size);
+	/* Every lease but broken ones, this node's own included; n_bad of those. */
+	void (*leases)(void *arg, const subnet_leases_t *leases, unsigned n_bad);
+	/* This node has this lease now. */
+	void (*own)(void *arg, const struct subnet_lease *own);
+	/* The store cannot be reached, or does not do what was asked for: why. NULL = it is well again. */
+	void (*trouble)(void *arg, const char *why);
+};
+
+/* What runs in the store's process, on its end of the socket; its return value is the exit status. */
+struct lease_store_program {
+	int (*run)(void *arg, int fd);
+	void *arg;
+};
+
+struct lease_store;
+int lease_store_open(struct lease_store **store, struct loop *loop,
+		     const struct lease_store_program *program,
+		     const struct lease_store_client *client, struct error *err) must_check;
+void lease_store_close(struct lease_store *store); /* ends the process; the lease stays */
+void lease_store_closep(struct lease_store **store);
+#define auto_lease_store on_leave(lease_store_closep)
+
+int lease_store_pid(const struct lease_store *store); /* 0 = it is not running right now */
+
+/* Ask for a lease with these addresses, type and data, now and whenever they change. before: the subnets that the node had
+ * (family 0 = none); written: the value that it last wrote for them, NULL = unknown. */
+void lease_store_want(struct lease_store *store, const struct subnet_lease *own,
+		      const char *written);
+/* Give the lease back; wait for it at most timeout_ms. For the end of an agent only. */
+int lease_store_release(struct lease_store *store, unsigned timeout_ms,
+			struct error *err) must_check;
+
+/* The other end: until fd is closed (0), or the engine fails in a way that does not pass (-errno). */
+int lease_store_serve(struct kv *kv, int fd, struct error *err) must_check;
+
+/* One message of the socket: a length of four bytes, then JSON. For both ends, and for what checks them. */
+enum { STORE_MESSAGE_MAX = 64 << 20 };
+int lease_store_send(int fd, const char *text) must_check;
+/* *text is whole, in the arena; 0 with *text NULL: the other side has closed. */
+int lease_store_receive(int fd, struct arena *arena, char **text, size_t *size,
+			struct error *err) must_check;
+
+#endif

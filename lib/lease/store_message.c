@@ -1,0 +1,116 @@
+/* The store's messages. Strangers' words are inside, but both ends are ours. */
+#include "lease/store_message.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "lease/store.h"
+
+#define WORDS(member)   offsetof(struct lease_words, member)
+#define MESSAGE(member) offsetof(struct lease_store_message, member)
+
+static const struct field words_fields[] = { { "key", FIELD_STRING, WORDS(key) },
+					     { "value", FIELD_STRING, WORDS(value) },
+					     { "leftMs", FIELD_INT64, WORDS(left_ms) },
+					     FIELDS_END };
+
+static const struct field fields[] = {
+	{ "network", FIELD_STRING, MESSAGE(network) },
+	{ "own", FIELD_OBJECT, MESSAGE(own), .fields = words_fields },
+	{ "leases", FIELD_LIST, MESSAGE(leases), .element = FIELD_OBJECT,
+	  .size = sizeof(struct lease_words), .fields = words_fields },
+	{ "hasLeases", FIELD_BOOL, MESSAGE(has_leases) },
+	{ "bad", FIELD_UINT32, MESSAGE(n_bad) },
+	{ "hasTrouble", FIELD_BOOL, MESSAGE(has_trouble) },
+	{ "trouble", FIELD_STRING, MESSAGE(trouble) },
+	{ "released", FIELD_BOOL, MESSAGE(released) },
+	{ "want", FIELD_OBJECT, MESSAGE(want), .fields = words_fields },
+	{ "written", FIELD_STRING, MESSAGE(written) },
+	{ "release", FIELD_BOOL, MESSAGE(release) },
+	FIELDS_END
+};
+
+const char *lease_store_message_text(const struct lease_store_message *message, struct arena *arena)
+{
+	auto_json struct json *json = json_encode(fields, message);
+
+	return json_text(json, JSON_STYLE_COMPACT, arena);
+}
+
+int lease_store_message_parse(const char *text, size_t size, struct arena *arena,
+			      struct lease_store_message *message, struct error *err)
+{
+	auto_json struct json *json = json_parse(text, size, err);
+
+	*message = (struct lease_store_message){ 0 };
+	return json ? json_decode(json, fields, message, arena, err) : -err->errnum;
+}
+
+struct lease_words lease_words_of(const struct subnet_lease *lease, struct arena *arena)
+{
+	char key[SUBNET_KEY_SIZE];
+	bool any = lease->subnet.ip.family || lease->subnet6.ip.family;
+
+	return (struct lease_words){
+		.key = any ? arena_strdup(arena, subnet_key(lease, key)) : "",
+		.value = subnet_value(lease, arena),
+		.left_ms = lease->left_ms,
+	};
+}
+
+int lease_words_read(const struct lease_words *words, struct arena *arena,
+		     struct subnet_lease *lease, struct error *err)
+{
+	*lease = (struct subnet_lease){ .left_ms = words->left_ms };
+	if (words->key && *words->key && subnet_key_parse(words->key, lease))
+		return fail(err, EPROTO, "\"%s\" is no key of a lease", words->key);
+	if (!words->value)
+		return fail(err, EPROTO, "a lease without a value");
+	return subnet_value_parse(words->value, strlen(words->value), arena, lease, err);
+}
+
+int lease_store_send(int fd, const char *text)
+{
+	size_t size = strlen(text);
+	uint32_t header = htonl((uint32_t)size);
+	int r = fd_write_all(fd, &header, sizeof(header));
+
+	return r < 0 ? r : fd_write_all(fd, text, size);
+}
+
+/* 0 with *n less than size: the end came before. */
+static int read_exactly(int fd, void *data, size_t size, size_t *n, struct error *err)
+{
+	for (*n = 0; *n < size;) {
+		ssize_t got = read(fd, (char *)data + *n, size - *n);
+
+		if (got == 0)
+			return 0;
+		if (got < 0 && errno != EINTR)
+			return fail_errno(err, errno, "read from the store's socket");
+		*n += got > 0 ? (size_t)got : 0;
+	}
+	return 0;
+}
+
+int lease_store_receive(int fd, struct arena *arena, char **text, size_t *size, struct error *err)
+{
+	uint32_t header;
+	size_t n;
+	int r = read_exactly(fd, &header, sizeof(header), &n, err);
+
+	*text = NULL;
+	if (r < 0 || n < sizeof(header))
+		return r;
+	*size = ntohl(header);
+	if (*size > STORE_MESSAGE_MAX)
+		return fail(err, EPROTO, "a message of %zu bytes from the store's socket", *size);
+	*text = arena_alloc(arena, *size + 1);
+	r = read_exactly(fd, *text, *size, &n, err);
+	if (r == 0 && n < *size)
+		*text = NULL;
+	return r;
+}

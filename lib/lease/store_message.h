@@ -1,0 +1,39 @@
+/* The messages between an agent and its store's process, as structs and JSON; inside lib/lease only. */
+#ifndef LEASE_STORE_MESSAGE_H
+#define LEASE_STORE_MESSAGE_H
+
+#include "describe/json.h"
+#include "lease/subnet.h"
+
+/* A lease as it travels: the store's own words, so that nothing is said in two ways. */
+struct lease_words {
+	const char *key, *value;
+	int64_t left_ms;
+};
+
+struct lease_store_message {
+	/* to the agent; what is not said is absent */
+	const char *network;
+	struct lease_words own;
+	bool has_leases;
+	LIST(struct lease_words) leases;
+	uint32_t n_bad;
+	bool has_trouble;
+	const char *trouble; /* NULL = well again */
+	bool released;
+	/* to the store */
+	struct lease_words want; /* key: what the node had before, "" = nothing */
+	const char *written;
+	bool release;
+};
+
+const char *lease_store_message_text(const struct lease_store_message *message,
+				     struct arena *arena);
+int lease_store_message_parse(const char *text, size_t size, struct arena *arena,
+			      struct lease_store_message *message, struct error *err) must_check;
+
+struct lease_words lease_words_of(const struct subnet_lease *lease, struct arena *arena);
+int lease_words_read(const struct lease_words *words, struct arena *arena,
+		     struct subnet_lease *lease, struct error *err) must_check;
+
+#endif

@@ -1,0 +1,293 @@
+/*
+ * The store's side: one thread, which waits for the engine and for the agent at once. What cannot be done now is tried again,
+ * with a pause that grows to RETRY_MAX_MS and differs between nodes; meanwhile the agent goes on with what it knows.
+ */
+#include "lease/store.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "lease/store_message.h"
+
+enum { RETRY_MIN_MS = 100, RETRY_MAX_MS = 1000, KEEP_MS = LEASE_TTL_MS / 4 };
+
+struct serving {
+	struct kv *kv;
+	int fd;
+	struct arena state; /* of what was told last */
+	char *network;      /* NULL = nothing was told yet */
+	subnet_leases_t leases;
+	bool told_leases, in_trouble, closed;
+	unsigned n_bad, told_bad;
+	/* the node's own lease */
+	struct arena wish;
+	bool wanted, have;
+	struct subnet_lease own;
+	const char *written;
+	int64_t keep_at_ms;
+	unsigned pause_ms; /* before the next try; 0 = all is well */
+};
+
+static int tell(struct serving *serving, const struct lease_store_message *message)
+{
+	auto_arena struct arena arena = { 0 };
+
+	if (lease_store_send(serving->fd, lease_store_message_text(message, &arena)) < 0)
+		serving->closed = true;
+	return serving->closed ? -EPIPE : 0;
+}
+
+static void trouble(struct serving *serving, const struct error *why)
+{
+	struct lease_store_message message = { .has_trouble = true, .trouble = why->message };
+
+	serving->in_trouble = true;
+	(void)!tell(serving, &message);
+}
+
+static void well(struct serving *serving)
+{
+	struct lease_store_message message = { .has_trouble = true };
+
+	serving->pause_ms = 0;
+	if (serving->in_trouble)
+		(void)!tell(serving, &message);
+	serving->in_trouble = false;
+}
+
+/* ---- the network and its leases ---- */
+
+static int look_at_network(struct serving *serving, struct network_config *config,
+			   struct arena *arena, struct error *err)
+{
+	struct kv_entry entry;
+	int r = serving->kv->engine->get(serving->kv, LEASE_CONFIG, arena, &entry, err);
+
+	if (r == -ENOENT)
+		return fail(err, ENOENT, "the store has no network configuration (key %s)",
+			    LEASE_CONFIG);
+	if (r < 0)
+		return r;
+	if (network_config_decode(entry.value, entry.size, true, arena, config, err))
+		return wrap(err, "network configuration");
+	if (serving->network && streq(serving->network, entry.value))
+		return 0;
+	free(serving->network);
+	serving->network = strdup(entry.value);
+	return tell(serving, &(struct lease_store_message){ .network = entry.value });
+}
+
+static void log_bad(void *arg, const char *key, const struct error *why)
+{
+	struct serving *serving = arg;
+
+	serving->n_bad++;
+	log_debug("store: %s is passed over: %s", key, why->message);
+}
+
+static bool same_leases(const subnet_leases_t *a, const subnet_leases_t *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!subnet_lease_equal(&a->items[i], &b->items[i]))
+			return false;
+	return true;
+}
+
+static int look_at_leases(struct serving *serving, struct error *err)
+{
+	struct arena arena = { 0 };
+	subnet_leases_t leases = { 0 };
+	struct lease_store_message message = { .has_leases = true };
+	int r;
+
+	serving->n_bad = 0;
+	r = lease_list(serving->kv, &arena, &leases, log_bad, serving, err);
+	if (r < 0 || (serving->told_leases && serving->n_bad == serving->told_bad &&
+		      same_leases(&leases, &serving->leases))) {
+		arena_free(&arena);
+		return r;
+	}
+	list_each(lease, &leases)
+		*list_add(&arena, &message.leases) = lease_words_of(lease, &arena);
+	message.n_bad = serving->told_bad = serving->n_bad;
+	arena_free(&serving->state);
+	serving->state = arena;
+	serving->leases = leases;
+	serving->told_leases = true;
+	return tell(serving, &message);
+}
+
+/* ---- the node's own ---- */
+
+static const struct subnet_lease *find_own(const struct serving *serving)
+{
+	list_each(lease, &serving->leases)
+		if (subnet_same(lease, &serving->own))
+			return lease;
+	return NULL;
+}
+
+static int tell_own(struct serving *serving)
+{
+	auto_arena struct arena arena = { 0 };
+	struct lease_store_message message = { .own = lease_words_of(&serving->own, &arena) };
+
+	return tell(serving, &message);
+}
+
+/* Taken at first, and again when it is gone or changed (D10). */
+static int hold_own(struct serving *serving, const struct network_config *config, struct error *err)
+{
+	const struct subnet_lease *there = find_own(serving);
+	struct subnet_lease own = serving->own;
+	int r;
+
+	if (!serving->wanted ||
+	    (serving->have && there && subnet_lease_equal(there, &serving->own)))
+		return 0;
+	r = lease_acquire(serving->kv, config, serving->written, &own, err);
+	if (r < 0)
+		return r;
+	serving->own = own;
+	serving->written = arena_strdup(&serving->wish, subnet_value(&own, &serving->wish));
+	serving->have = true;
+	serving->keep_at_ms = clock_ms() + KEEP_MS;
+	return tell_own(serving);
+}
+
+static int keep_own(struct serving *serving, struct error *err)
+{
+	int r;
+
+	if (!serving->have || clock_ms() < serving->keep_at_ms)
+		return 0;
+	r = lease_keep(serving->kv, &serving->own, err);
+	if (r == -ENOENT)
+		serving->have = false; /* hold_own() comes next */
+	else if (r < 0)
+		return r;
+	serving->keep_at_ms = clock_ms() + KEEP_MS;
+	return 0;
+}
+
+/* Everything once: the state is told where it changed. */
+static int look(struct serving *serving, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	struct network_config config;
+
+	if (look_at_network(serving, &config, &arena, err) || keep_own(serving, err) ||
+	    look_at_leases(serving, err) || hold_own(serving, &config, err))
+		return -err->errnum;
+	return look_at_leases(serving, err); /* with our own in it */
+}
+
+/* ---- the agent ---- */
+
+static int take_wish(struct serving *serving, const struct lease_store_message *message,
+		     struct error *err)
+{
+	struct subnet_lease own;
+
+	arena_free(&serving->wish);
+	if (lease_words_read(&message->want, &serving->wish, &own, err))
+		return -err->errnum;
+	serving->own = own;
+	serving->written = message->written && *message->written
+				   ? arena_strdup(&serving->wish, message->written)
+				   : NULL;
+	serving->wanted = true;
+	serving->have = false;
+	return 0;
+}
+
+static int give_back(struct serving *serving, struct error *err)
+{
+	int r = serving->have ? lease_release(serving->kv, &serving->own, err) : 0;
+
+	serving->wanted = serving->have = false;
+	return r < 0 ? r : tell(serving, &(struct lease_store_message){ .released = true });
+}
+
+static int hear(struct serving *serving, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	struct lease_store_message message;
+	char *text;
+	size_t size;
+
+	if (lease_store_receive(serving->fd, &arena, &text, &size, err) < 0 || !text) {
+		serving->closed = true;
+		return 0;
+	}
+	if (lease_store_message_parse(text, size, &arena, &message, err))
+		return -err->errnum;
+	if (message.want.value && take_wish(serving, &message, err))
+		return -err->errnum;
+	return message.release ? give_back(serving, err) : 0;
+}
+
+/* Until the next try, or the next renewal. */
+static int patience(const struct serving *serving)
+{
+	int64_t left = serving->have ? serving->keep_at_ms - clock_ms() : INT_MAX;
+
+	if (serving->pause_ms)
+		return (int)serving->pause_ms;
+	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+static void fall_back(struct serving *serving, const struct error *why)
+{
+	unsigned pause = serving->pause_ms ? serving->pause_ms * 2 : RETRY_MIN_MS;
+
+	trouble(serving, why);
+	if (pause > RETRY_MAX_MS)
+		pause = RETRY_MAX_MS;
+	serving->pause_ms = pause - (unsigned)(random() % (pause / 4 + 1));
+}
+
+/* While the store is in trouble only the agent is heard; the engine is asked again after the pause. */
+static int wait_for_something(struct serving *serving, struct error *err)
+{
+	struct pollfd fd = { serving->fd, POLLIN, 0 };
+
+	if (!serving->pause_ms)
+		return serving->kv->engine->wait(serving->kv, serving->fd, patience(serving), err);
+	return poll(&fd, 1, patience(serving)) > 0 ? 2 : 0;
+}
+
+static void serving_end(struct serving *serving)
+{
+	arena_free(&serving->state);
+	arena_free(&serving->wish);
+	free(serving->network);
+}
+
+int lease_store_serve(struct kv *kv, int fd, struct error *err)
+{
+	struct serving serving on_leave(serving_end) = { .kv = kv, .fd = fd };
+	int r = 1;
+
+	srandom((unsigned)getpid());
+	while (!serving.closed) {
+		struct error why = { 0 };
+
+		r = r == 2 ? hear(&serving, &why) : 0;
+		if (r == 0)
+			r = look(&serving, &why);
+		if (r < 0 && !serving.closed)
+			fall_back(&serving, &why);
+		else
+			well(&serving);
+		if (!serving.closed)
+			r = wait_for_something(&serving, err);
+	}
+	return 0;
+}

@@ -1,0 +1,68 @@
+/*
+ * What a message bus sends: messages one behind the other, read as a connection reads them. Their values must lie
+ * inside of them. Input that begins with '@' is the address of a bus instead.
+ */
+#include "fuzz.h"
+
+#include "base/dbus_wire.h"
+
+#include <errno.h>
+
+static void address(const char *text)
+{
+	char name[108];
+	ssize_t len = dbus_address_parse(text, name, sizeof(name));
+
+	fuzz_check(len == -EINVAL || (len > 0 && (size_t)len < sizeof(name) && !name[len]),
+		   "length %zd", len);
+}
+
+static bool within(const void *inner, size_t inner_size, const void *outer, size_t outer_size)
+{
+	const uint8_t *a = inner, *b = outer;
+
+	return a >= b && inner_size <= outer_size && (size_t)(a - b) <= outer_size - inner_size;
+}
+
+static void values(const struct dbus_message *message, const uint8_t *data, size_t size)
+{
+	const char *text;
+	bool value;
+
+	fuzz_check(within(message->body, message->body_size, data, size), "body");
+	fuzz_check(!*message->error ||
+			   within(message->error, strlen(message->error) + 1, data, size),
+		   "name of the error");
+	fuzz_check(!*message->signature ||
+			   within(message->signature, strlen(message->signature) + 1, data, size),
+		   "signature");
+	if (dbus_message_text(message, &text))
+		fuzz_check(within(text, strlen(text) + 1, message->body, message->body_size),
+			   "text");
+	else
+		fuzz_check(!*text, "text that is none");
+	if (!dbus_message_bool(message, &value))
+		fuzz_check(!value, "value that is none");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	auto_arena struct arena arena = { 0 };
+	struct dbus_message message;
+	ssize_t n;
+
+	if (size && *data == '@') {
+		address(arena_memdup(&arena, data + 1, size - 1));
+		return 0;
+	}
+	/* In a block of its own, so that a read beyond its end is seen. */
+	for (const uint8_t *rest = arena_memdup(&arena, data, size); size;
+	     rest += n, size -= (size_t)n) {
+		n = dbus_message_read(rest, size, &message);
+		if (n <= 0)
+			break;
+		fuzz_check((size_t)n <= size, "size %zd of %zu", n, size);
+		values(&message, rest, (size_t)n);
+	}
+	return 0;
+}

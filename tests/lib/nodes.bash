@@ -1,0 +1,80 @@
+# Nodes that share a network: namespaces joined by a bridge, an agent of ours on each, a store that all of them see.
+# shellcheck disable=SC2086,SC2012 # paths of our own, without blanks
+#
+#   nodes N [TYPE [JQ]]      n1..nN at 192.0.2.1..N (and fd77::1..N) on one link; the network's configuration, changed by jq
+#   agent NODE [OPTION ...]  start the agent of $AGENT there; its log is $STORE/NODE.log
+#   agent_kill NODE [SIGNAL] end it
+#   subnet NODE              its subnet, from its subnet.env: 10.5.7.0/24
+#   pod NODE                 give the node an address of its subnet, as a pod's bridge would have
+#   has TEXT COMMAND ...     what the command prints has it; lacks: has it not (for wait_for, which asks again and again)
+#   reach FROM TO            a ping between two nodes' pods
+# shellcheck shell=bash
+
+STORE=/run/store AGENT=vxlan
+
+nodes() {
+	local n=$1 type=${2:-vxlan} i
+
+	mkdir -p $STORE
+	jq -n -c --arg type "$type" '{Network: "10.5.0.0/16", Backend: {Type: $type}} | '"${3:-.}" >$STORE/config
+	ip link add under type bridge
+	ip link set under up
+	for ((i = 1; i <= n; i++)); do
+		node_add "n$i" "$i"
+	done
+}
+
+node_add() { # NAME NUMBER
+	container "$1"
+	ip link add "u$2" type veth peer name eth0 netns "$1"
+	ip link set "u$2" master under up
+	ip -n "$1" addr add "192.0.2.$2/24" dev eth0
+	ip -n "$1" addr add "fd77::$2/64" dev eth0 nodad
+	ip -n "$1" link set eth0 up
+}
+
+agent() {
+	local node=$1
+
+	shift
+	CNIBOX_LOG=info nsenter --net="/run/netns/$node" "$CNIBOX" "$AGENT" --store $STORE --iface eth0 \
+		--subnet-file "/run/$node/subnet.env" "$@" >>"$STORE/$node.log" 2>&1 3>&- &
+	echo $! >"$STORE/$node.pid"
+}
+
+agent_pid() { cat "$STORE/$1.pid"; }
+
+agent_kill() {
+	local pid
+
+	pid=$(agent_pid "$1")
+	kill "-${2:-TERM}" "$pid"
+	wait "$pid" 2>/dev/null || :
+}
+
+subnet() {
+	sed -n 's/^FLANNEL_SUBNET=//p' "/run/$1/subnet.env" | sed 's/\.1\//.0\//'
+}
+
+ready() { # NODE ...
+	local node
+
+	for node; do
+		wait_for "$node has its subnet" 5 grep -q FLANNEL_MTU "/run/$node/subnet.env"
+	done
+}
+
+pod() {
+	ip -n "$1" addr add "$(subnet "$1" | sed 's/\.0\//.1\//')" dev lo
+}
+
+pod_ip() {
+	subnet "$1" | sed 's/\.0\/.*/.1/'
+}
+
+has()   { "${@:2}" | grep -qF -- "$1"; }
+lacks() { ! has "$@"; }
+
+reach() {
+	nsenter --net="/run/netns/$1" ping -q -c 1 -W 1 -I "$(pod_ip "$1")" "$(pod_ip "$2")" >/dev/null
+}
