@@ -2,6 +2,8 @@
 # The bandwidth plugin, behind bridge as a runtime calls it: what it puts on the links, what that does to traffic, and
 # that nothing of it is left.
 
+# Every test is a process of its own.
+# shellcheck disable=SC2030,SC2031
 load lib/all
 load lib/runtime
 sandbox forward

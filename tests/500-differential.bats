@@ -61,6 +61,17 @@ has_reason() {
 	each same bridge- '(.reference | not) and (.conf.ipMasq or .fails or .args or .conf.cniVersion != "1.0.0")'
 }
 
+@test "same: bandwidth" {
+	need tc
+	need_reference bandwidth
+	each same bandwidth- '.reference | not'
+}
+
+@test "same: tuning" {
+	need_reference tuning
+	each same tuning- '.reference | not'
+}
+
 @test "same: ptp" {
 	each same ptp- '.reference | not'
 }

@@ -25,6 +25,17 @@ alone() {
 	each mixed bridge- '(.reference or .fails) | not'
 }
 
+@test "mixed: bandwidth" {
+	need tc
+	need_reference bandwidth
+	each mixed bandwidth- '(.reference or .fails) | not'
+}
+
+@test "mixed: tuning" {
+	need_reference tuning
+	each mixed tuning- '(.reference or .fails) | not'
+}
+
 @test "mixed: ptp" {
 	need iptables nft
 	need_reference ptp host-local

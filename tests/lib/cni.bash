@@ -173,7 +173,7 @@ SNAPSHOT_FILTER='
 			 | select(($seen == "nf_tables" and (.[].family | IN("ip", "ip6")) and
 				   (.[].table | IN("nat", "filter", "mangle", "raw"))) | not)
 			 | walk(if type == "object" then del(.packets, .bytes) else . end) | tojson)]),
-		shaping: [($qdiscs | add // [] | map(select(.handle != "0:")) | sort_by(.dev, .handle)),
+		shaping: [($qdiscs | add // [] | map(select(.handle != "0:") | del(.refcnt)) | sort_by(.dev, .handle)),
 			($filters | map(add // [] | map(del(.options.actions[]?.index))))],
 		files: ($files | split("\n") | map(select(. != ""))),
 	}'
