@@ -30,6 +30,7 @@ struct attempt {
 	bool *by_program; /* which of them netlink cannot carry */
 	xt_look_fn *look;
 	void *arg;
+	bool in_turn; /* the caller has it already */
 	unsigned refusals;
 };
 
@@ -367,6 +368,7 @@ static int run_programs(struct netlink *nl, struct attempt *attempt, struct erro
 	auto_arena struct arena arena = { 0 };
 	struct ruleset *rest = arena_alloc(&arena, attempt->n * sizeof(*rest) + 1);
 	struct attempt again = { .sets = rest, .look = attempt->look, .arg = attempt->arg };
+	bool need_turn = !attempt->in_turn;
 	auto_close int turn = -1;
 	int r = 0;
 
@@ -377,7 +379,7 @@ static int run_programs(struct netlink *nl, struct attempt *attempt, struct erro
 		again.by_program[again.n] = !suits_netlink(&attempt->sets[i]);
 		rest[again.n++] = attempt->sets[i];
 	}
-	for (unsigned i = 0; turn < 0 && again.n && i < TURN_TRIES; i++)
+	for (unsigned i = 0; need_turn && turn < 0 && again.n && i < TURN_TRIES; i++)
 		turn = nftables_turn();
 	if (nl && again.n)
 		r = run_netlink(nl, &again, err);
@@ -416,12 +418,13 @@ static bool is_empty(const struct ruleset *set)
 	return !set->rules.n && !set->chains.n;
 }
 
-int xt_apply(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg, struct error *err)
+static int apply(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg, bool in_turn,
+		 struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	auto_netlink struct netlink *nl = NULL;
 	struct ruleset *filled = arena_alloc(&arena, n * sizeof(*filled) + 1);
-	struct attempt attempt = { .sets = filled, .look = look, .arg = arg };
+	struct attempt attempt = { .sets = filled, .look = look, .arg = arg, .in_turn = in_turn };
 	bool any_nft = false;
 	int r = 0;
 
@@ -438,6 +441,17 @@ int xt_apply(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg, 
 	if (r == 0 && nl)
 		r = run_netlink(nl, &attempt, err);
 	return r < 0 ? r : run_programs(nl, &attempt, err);
+}
+
+int xt_apply(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg, struct error *err)
+{
+	return apply(sets, n, look, arg, false, err);
+}
+
+int xt_apply_in_turn(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg,
+		     struct error *err)
+{
+	return apply(sets, n, look, arg, true, err);
 }
 
 /* The first rule that is not there, NULL = all are. */
