@@ -32,6 +32,7 @@ struct attempt {
 	void *arg;
 	bool in_turn; /* the caller has it already */
 	unsigned refusals;
+	bool in_turn; /* the caller has it already: it is the same lock, and would wait for itself */
 };
 
 /* One set within one attempt. */
@@ -379,7 +380,7 @@ static int run_programs(struct netlink *nl, struct attempt *attempt, struct erro
 		again.by_program[again.n] = !suits_netlink(&attempt->sets[i]);
 		rest[again.n++] = attempt->sets[i];
 	}
-	for (unsigned i = 0; need_turn && turn < 0 && again.n && i < TURN_TRIES; i++)
+	for (unsigned i = 0; turn < 0 && again.n && !attempt->in_turn && i < TURN_TRIES; i++)
 		turn = nftables_turn();
 	if (nl && again.n)
 		r = run_netlink(nl, &again, err);
@@ -418,16 +419,16 @@ static bool is_empty(const struct ruleset *set)
 	return !set->rules.n && !set->chains.n;
 }
 
-static int apply(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg, bool in_turn,
-		 struct error *err)
+static int apply(const struct ruleset *sets, size_t n, const struct attempt *how, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	auto_netlink struct netlink *nl = NULL;
 	struct ruleset *filled = arena_alloc(&arena, n * sizeof(*filled) + 1);
-	struct attempt attempt = { .sets = filled, .look = look, .arg = arg, .in_turn = in_turn };
+	struct attempt attempt = *how;
 	bool any_nft = false;
 	int r = 0;
 
+	attempt.sets = filled;
 	attempt.by_program = arena_alloc(&arena, n + 1);
 	for (size_t i = 0; i < n; i++) {
 		if (is_empty(&sets[i]))
@@ -445,13 +446,13 @@ static int apply(const struct ruleset *sets, size_t n, xt_look_fn *look, void *a
 
 int xt_apply(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg, struct error *err)
 {
-	return apply(sets, n, look, arg, false, err);
+	return apply(sets, n, &(struct attempt){ .look = look, .arg = arg }, err);
 }
 
 int xt_apply_in_turn(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg,
 		     struct error *err)
 {
-	return apply(sets, n, look, arg, true, err);
+	return apply(sets, n, &(struct attempt){ .look = look, .arg = arg, .in_turn = true }, err);
 }
 
 /* The first rule that is not there, NULL = all are. */

@@ -48,7 +48,7 @@ void xt_delete_chain(struct arena *arena, struct xt_change *change, const char *
  */
 int xt_apply(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg,
 	     struct error *err) must_check;
-/* The same for a caller that holds nftables_turn(), which does not let the same process in twice. */
+/* The same for who has a turn already (nftables_turn). */
 int xt_apply_in_turn(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg,
 		     struct error *err) must_check;
 /* Are all rules of the set there, in nf_tables or in a legacy table? 0, or -ENOENT naming the first that is missing in
