@@ -30,7 +30,6 @@ struct attempt {
 	bool *by_program; /* which of them netlink cannot carry */
 	xt_look_fn *look;
 	void *arg;
-	bool in_turn; /* the caller has it already */
 	unsigned refusals;
 	bool in_turn; /* the caller has it already: it is the same lock, and would wait for itself */
 };
@@ -369,7 +368,6 @@ static int run_programs(struct netlink *nl, struct attempt *attempt, struct erro
 	auto_arena struct arena arena = { 0 };
 	struct ruleset *rest = arena_alloc(&arena, attempt->n * sizeof(*rest) + 1);
 	struct attempt again = { .sets = rest, .look = attempt->look, .arg = attempt->arg };
-	bool need_turn = !attempt->in_turn;
 	auto_close int turn = -1;
 	int r = 0;
 
