@@ -10,7 +10,7 @@ system() {
 
 	shift 2
 	mkdir -p "$bin"
-	for tool in sh cat tr sed awk find head sleep; do
+	for tool in sh cat tr sed awk find head sleep ln; do
 		ln -s "$(type -P "$tool")" "$bin/$tool"
 	done
 	printf '%s\n' "$@" >"$bin/installed"
@@ -39,7 +39,7 @@ stub() {
 }
 
 deps() {
-	PATH=$BATS_TEST_TMPDIR/bin "${SHELL_UNDER_TEST:-/bin/sh}" "$CNIBOX_TESTS/deps" "$@"
+	PATH=$BATS_TEST_TMPDIR/bin SYSTEMD_UNITS=$BATS_TEST_TMPDIR/units "${SHELL_UNDER_TEST:-/bin/sh}" "$CNIBOX_TESTS/deps" "$@"
 }
 
 installs() {
@@ -135,4 +135,18 @@ installs() {
 	chmod +x "$BATS_TEST_TMPDIR/ash"
 	SHELL_UNDER_TEST=$BATS_TEST_TMPDIR/ash deps lint
 	assert_match "ash" "$(installs)" cppcheck
+}
+
+@test "a service that comes with a test's package does not start on this machine" {
+	local units=$BATS_TEST_TMPDIR/units
+
+	mkdir -p "$units"
+	system apt-get 0
+	run_log deps build
+	refute "nothing is masked for building" test -L "$units/firewalld.service"
+	run_log deps check
+	assert_eq "firewalld is masked" "$(readlink "$units/firewalld.service")" /dev/null
+	rm "$units/firewalld.service"
+	run_log deps check
+	refute "but not where it was already" test -L "$units/firewalld.service"
 }

@@ -100,6 +100,11 @@ has_reason() {
 	each same sbr- '.reference | not'
 }
 
+@test "same: portmap" {
+	need_reference portmap
+	each same portmap- '.reference | not'
+}
+
 @test "same: every listed difference has a reason" {
 	each has_reason
 	assert "the common ones, too" jq -e 'all(.why | length > 10)' "$CNIBOX_TESTS/lib/differences.json"

@@ -64,6 +64,12 @@ alone() {
 	each mixed sbr- '(.reference or .fails) | not'
 }
 
+@test "mixed: portmap" {
+	need iptables nft
+	need_reference bridge host-local portmap
+	each mixed portmap- '(.reference or .fails) | not'
+}
+
 @test "what is newer than the reference works by itself" {
 	each alone '' '.reference and (.fails | not)'
 }

@@ -197,6 +197,7 @@ static void doom_records(struct doomed *doomed)
 	list_each(record, &doomed->records) {
 		if (!record->mine)
 			continue;
+		doomed->rules.recorded = true;
 		if (doomed->rules.owner)
 			*list_add(&doomed->arena, &doomed->rules.owned) =
 				cidr_host(&record->address);

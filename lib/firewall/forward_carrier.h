@@ -37,6 +37,7 @@ int forward_frames_check(const struct forward *forward, struct error *err) must_
 struct forward_removal {
 	cidrs_t addresses;
 	const struct owner *owner; /* DEL; NULL = GC */
+	bool recorded;             /* something was written down, so that it is not in our table */
 	cidrs_t owned; /* DEL: addresses that the owner is known to have; none = look for them */
 	const char *network; /* GC */
 	const owners_t *valid;

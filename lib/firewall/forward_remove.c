@@ -34,6 +34,18 @@ static void queue(struct netlink *nl, void *arg)
 	forward_nftables_queue_removal(nl, arg);
 }
 
+/* Are all addresses of the owner in our table? Then the long chains of iptables need not be listed. Elements that are
+ * found are looked for once more in the transaction that deletes them. */
+static bool is_in_table(struct forward_removal *removal)
+{
+	auto_arena struct arena arena = { 0 };
+	auto_netlink struct netlink *nl = NULL;
+
+	return removal->owner && removal->owned.n && nft_open(&nl, NULL) == 0 &&
+	       forward_nftables_find(nl, &arena, removal, NULL) == 0 &&
+	       removal->found.n == removal->owned.n;
+}
+
 int forward_remove(struct forward_removal *removal, struct error *err)
 {
 	static const struct sweep_place places[] = {
@@ -42,13 +54,15 @@ int forward_remove(struct forward_removal *removal, struct error *err)
 	};
 	struct sweep sweep = {
 		.places = places,
-		.n_places = removal->addresses.n ? ARRAY_SIZE(places) : 0,
+		.n_places = ARRAY_SIZE(places),
 		.rule = judge,
 		.look = find,
 		.queue = queue,
 		.arg = removal,
 	};
 
+	if (!removal->addresses.n || (!removal->recorded && is_in_table(removal)))
+		sweep.n_places = 0;
 	if (removal->addresses.n)
 		qsort(removal->addresses.items, removal->addresses.n,
 		      sizeof(*removal->addresses.items), compare_addresses);

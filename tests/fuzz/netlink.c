@@ -11,8 +11,9 @@
 #include "kernel/link.h"
 #include "kernel/neigh.h"
 #include "kernel/netlink_internal.h"
-#include "kernel/nft.h"
+#include "kernel/nft_dump.h"
 #include "kernel/route.h"
+#include "kernel/rule.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -36,21 +37,36 @@ static void read_link(struct netlink *nl, unused struct arena *arena, struct err
 static void read_addrs(struct netlink *nl, struct arena *arena, struct error *err)
 {
 	addrs_t addrs = { 0 };
-	int r = addr_list(nl, 0, 0, arena, &addrs, err);
+	int r = addr_records(nl, 0, 0, arena, &addrs, err);
 
-	for (size_t i = 0; r >= 0 && i < addrs.n; i++)
+	for (size_t i = 0; r >= 0 && i < addrs.n; i++) {
 		fuzz_check(addrs.items[i].cidr.prefix <= 128, "prefix %u",
 			   addrs.items[i].cidr.prefix);
+		addr_queue_again(nl, &addrs.items[i], "eth0", false);
+	}
+	netlink_discard(nl);
 }
 
 static void read_routes(struct netlink *nl, struct arena *arena, struct error *err)
 {
 	routes_t routes = { 0 };
-	char text[CIDR_TEXT_SIZE];
-	int r = route_list(nl, 0, 0, 0, arena, &routes, err);
+	int r = route_records(nl, 0, 0, 0, arena, &routes, err);
 
-	for (size_t i = 0; r >= 0 && i < routes.n; i++)
-		cidr_format(&routes.items[i].dst, text);
+	for (size_t i = 0; r >= 0 && i < routes.n; i++) {
+		route_queue_again(nl, &routes.items[i], ROUTE_REPLACE);
+		route_queue_remove(nl, &routes.items[i]);
+	}
+	netlink_discard(nl);
+}
+
+static void read_routing_rules(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	rules_t rules = { 0 };
+	int r = rule_list(nl, 0, arena, &rules, err);
+
+	for (size_t i = 0; r >= 0 && i < rules.n; i++)
+		rule_queue_del(nl, &rules.items[i]);
+	netlink_discard(nl);
 }
 
 static void read_neighs(struct netlink *nl, struct arena *arena, struct error *err)
@@ -103,11 +119,11 @@ static const struct {
 	uint32_t sequence; /* dumps count once more */
 	void (*read)(struct netlink *nl, struct arena *arena, struct error *err);
 } readers[] = {
-	{ 'A', NETLINK_ROUTE, 1, read_ack },        { 'l', NETLINK_ROUTE, 1, read_link },
-	{ 'L', NETLINK_ROUTE, 2, read_links },      { 'a', NETLINK_ROUTE, 2, read_addrs },
-	{ 'r', NETLINK_ROUTE, 2, read_routes },     { 'n', NETLINK_ROUTE, 2, read_neighs },
-	{ 'v', NETLINK_ROUTE, 2, read_vlans },      { 'R', NETLINK_NETFILTER, 2, read_rules },
-	{ 'C', NETLINK_NETFILTER, 2, read_chains },
+	{ 'A', NETLINK_ROUTE, 1, read_ack },           { 'l', NETLINK_ROUTE, 1, read_link },
+	{ 'L', NETLINK_ROUTE, 2, read_links },         { 'a', NETLINK_ROUTE, 2, read_addrs },
+	{ 'r', NETLINK_ROUTE, 2, read_routes },        { 'n', NETLINK_ROUTE, 2, read_neighs },
+	{ 'p', NETLINK_ROUTE, 2, read_routing_rules }, { 'v', NETLINK_ROUTE, 2, read_vlans },
+	{ 'R', NETLINK_NETFILTER, 2, read_rules },     { 'C', NETLINK_NETFILTER, 2, read_chains },
 };
 
 static void fit_sequence(char *data, size_t size, uint32_t sequence)

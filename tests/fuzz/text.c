@@ -52,6 +52,12 @@ static void hardware_address(const char *text)
 static void hardware(const char *text)
 {
 	char pci[SYSFS_PCI_SIZE], again[SYSFS_PCI_SIZE];
+	char address[SYSFS_ADDRESS_SIZE], address_again[SYSFS_ADDRESS_SIZE];
+
+	if (sysfs_address_parse(text, address))
+		fuzz_check(sysfs_address_parse(address, address_again) &&
+				   streq(address, address_again),
+			   "%s as %s", text, address);
 
 	if (sysfs_pci_parse(text, pci))
 		fuzz_check(sysfs_pci_parse(pci, again) && streq(pci, again) && !strchr(pci, '/'),

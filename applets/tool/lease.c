@@ -1,0 +1,372 @@
+/*
+ * lease: the leases of a network in its store: who has which subnet, how it is reached, for how long; reservations; what
+ * changes. It reads and writes what agents do (lib/lease), under the same conditions.
+ */
+#include "describe/applet.h"
+#include "describe/duration.h"
+#include "describe/json.h"
+#include "describe/table.h"
+#include "lease/acquire.h"
+
+#include <errno.h>
+
+struct options {
+	const char *store, *what;
+	struct cidr subnet;
+	struct ip node;
+	bool json;
+};
+
+static const struct options defaults = { .store = "/var/lib/cnibox/network" };
+
+#define ROW(key_, kind, member, help_, ...)                                                \
+	{                                                                                  \
+		.key = (key_), .type = (kind), .offset = offsetof(struct options, member), \
+		.help = (help_), ##__VA_ARGS__                                             \
+	}
+#define ROW_STORE ROW("store", FIELD_PATH, store, "folder that the nodes share")
+#define ROW_JSON  ROW("json", FIELD_BOOL, json, "JSON instead of text", .letter = 'j')
+
+static const struct field list_fields[] = { ROW_STORE, ROW_JSON, FIELDS_END };
+static const struct field show_fields[] = {
+	ROW("what", FIELD_STRING, what, "subnet, an address in it, or the address of its node",
+	    .flags = FIELD_POSITIONAL | FIELD_REQUIRED),
+	ROW_STORE, ROW_JSON, FIELDS_END
+};
+static const struct field reserve_fields[] = {
+	ROW("subnet", FIELD_CIDR, subnet, "subnet of the network",
+	    .flags = FIELD_POSITIONAL | FIELD_REQUIRED),
+	ROW("node", FIELD_IP, node, "address of the node that is to have it",
+	    .flags = FIELD_POSITIONAL | FIELD_REQUIRED),
+	ROW_STORE, FIELDS_END
+};
+static const struct field release_fields[] = { ROW("subnet", FIELD_CIDR, subnet,
+						   "subnet whose lease or reservation is to go",
+						   .flags = FIELD_POSITIONAL | FIELD_REQUIRED),
+					       ROW_STORE, FIELDS_END };
+
+/* A lease as a person sees it. */
+struct row {
+	const char *subnet, *subnet6, *node, *type, *mac, *left;
+};
+
+static const struct field row_fields[] = { { "subnet", FIELD_STRING, offsetof(struct row, subnet) },
+					   { "subnet6", FIELD_STRING,
+					     offsetof(struct row, subnet6) },
+					   { "node", FIELD_STRING, offsetof(struct row, node) },
+					   { "type", FIELD_STRING, offsetof(struct row, type) },
+					   { "mac", FIELD_STRING, offsetof(struct row, mac) },
+					   { "left", FIELD_STRING, offsetof(struct row, left) },
+					   FIELDS_END };
+
+static const char *cidr_word(const struct cidr *cidr, struct arena *arena)
+{
+	char text[CIDR_TEXT_SIZE];
+
+	return cidr->ip.family ? arena_strdup(arena, cidr_format(cidr, text)) : "";
+}
+
+/* To the minute: seconds would differ with every look. */
+static const char *life_word(int64_t left_ms, struct arena *arena)
+{
+	char text[DURATION_TEXT_SIZE];
+	const int64_t minute = 60000;
+
+	if (left_ms < 0)
+		return "reserved";
+	left_ms = (left_ms + minute - 1) / minute * minute;
+	return arena_strdup(arena, duration_format(left_ms, text));
+}
+
+static struct row row_of(const struct subnet_lease *lease, struct arena *arena)
+{
+	const struct ip *node = lease->public_ip.family ? &lease->public_ip : &lease->public_ip6;
+	const struct subnet_vtep *vtep = lease->vtep.set ? &lease->vtep : &lease->vtep6;
+	char ip[IP_TEXT_SIZE], mac[MAC_TEXT_SIZE];
+
+	return (struct row){
+		.subnet = cidr_word(&lease->subnet, arena),
+		.subnet6 = cidr_word(&lease->subnet6, arena),
+		.node = arena_strdup(arena, ip_format(node, ip)),
+		.type = *lease->type ? lease->type : "udp",
+		.mac = vtep->set ? arena_strdup(arena, mac_format(&vtep->mac, mac)) : "",
+		.left = life_word(lease->left_ms, arena),
+	};
+}
+
+static void print_leases(struct invocation *call, const subnet_leases_t *leases, bool json)
+{
+	LIST(struct row) rows = { 0 };
+
+	list_each(lease, leases)
+		*list_add(call->arena, &rows) = row_of(lease, call->arena);
+	table_print(call->out, row_fields, rows.items, rows.n, sizeof(struct row), json);
+}
+
+/* A store that is not there is not made by looking at it. */
+static int open_store(const struct options *options, struct kv **kv, struct error *err)
+{
+	if (access(options->store, F_OK))
+		return fail_errno(err, errno, "store %s", options->store);
+	return kv_file_open(kv, options->store, err);
+}
+
+static void say_bad(void *arg, const char *key, const struct error *why)
+{
+	(void)arg;
+	fprintf(stderr, "%s is no lease: %s\n", key, why->message);
+}
+
+static int lease_list_run(struct invocation *call, void *options_, struct error *err)
+{
+	const struct options *options = options_;
+	struct kv *kv auto_kv = NULL;
+	subnet_leases_t leases = { 0 };
+
+	if (open_store(options, &kv, err) ||
+	    lease_list(kv, call->arena, &leases, say_bad, NULL, err))
+		return -err->errnum;
+	print_leases(call, &leases, options->json);
+	return 0;
+}
+
+/* ---- show ---- */
+
+static bool is_meant(const struct subnet_lease *lease, const struct ip *ip)
+{
+	const struct cidr *subnets[] = { &lease->subnet, &lease->subnet6 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(subnets); i++)
+		if (subnets[i]->ip.family == ip->family && cidr_contains(subnets[i], ip))
+			return true;
+	return ip_equal(&lease->public_ip, ip) || ip_equal(&lease->public_ip6, ip);
+}
+
+static int lease_show_run(struct invocation *call, void *options_, struct error *err)
+{
+	const struct options *options = options_;
+	struct kv *kv auto_kv = NULL;
+	subnet_leases_t leases = { 0 }, found = { 0 };
+	struct cidr cidr = { 0 };
+
+	if (!cidr_parse(options->what, &cidr) && !ip_parse(options->what, &cidr.ip))
+		return fail(err, USAGE_ERROR, "\"%s\": an address or a subnet is expected",
+			    options->what);
+	if (open_store(options, &kv, err) || lease_list(kv, call->arena, &leases, NULL, NULL, err))
+		return -err->errnum;
+	list_each(lease, &leases)
+		if (is_meant(lease, &cidr.ip))
+			*list_add(call->arena, &found) = *lease;
+	if (!found.n)
+		return fail(err, ENOENT, "no lease of %zu has to do with %s", leases.n,
+			    options->what);
+	print_leases(call, &found, options->json);
+	return 0;
+}
+
+/* ---- reserve and release ---- */
+
+/* What is to be changed: all leases, and the one of these subnets. */
+struct change {
+	struct kv *kv;
+	struct network_config config;
+	subnet_leases_t leases;
+	struct subnet_lease wanted;
+	const struct subnet_lease *there; /* NULL = nobody has them */
+};
+
+static void change_end(struct change *change)
+{
+	kv_closep(&change->kv);
+}
+
+static const char *key_of(const struct subnet_lease *lease, struct arena *arena)
+{
+	char key[SUBNET_KEY_SIZE];
+
+	return arena_printf(arena, LEASE_SUBNETS "%s", subnet_key(lease, key));
+}
+
+static bool is_v6(const struct ip *ip)
+{
+	return ip_size(ip) == 16;
+}
+
+static bool same(const struct cidr *a, const struct cidr *b)
+{
+	return a->ip.family && cidr_equal(a, b);
+}
+
+static int change_begin(struct change *change, const struct options *options, struct arena *arena,
+			struct error *err)
+{
+	struct cidr subnet = cidr_network(&options->subnet);
+
+	change->wanted = (struct subnet_lease){ .type = "", .left_ms = -1 };
+	*(is_v6(&subnet.ip) ? &change->wanted.subnet6 : &change->wanted.subnet) = subnet;
+	if (open_store(options, &change->kv, err) ||
+	    lease_config(change->kv, arena, &change->config, err) ||
+	    lease_list(change->kv, arena, &change->leases, NULL, NULL, err))
+		return -err->errnum;
+	list_each(lease, &change->leases)
+		if (same(&lease->subnet, &subnet) || same(&lease->subnet6, &subnet))
+			change->there = lease;
+	return 0;
+}
+
+/* Of another node, or in the way of one. */
+static int refuse_taken(const struct change *change, struct error *err)
+{
+	char node[IP_TEXT_SIZE], subnet[CIDR_TEXT_SIZE];
+
+	list_each(lease, &change->leases) {
+		bool overlap = (lease->subnet.ip.family && change->wanted.subnet.ip.family &&
+				cidr_overlaps(&lease->subnet, &change->wanted.subnet)) ||
+			       (lease->subnet6.ip.family && change->wanted.subnet6.ip.family &&
+				cidr_overlaps(&lease->subnet6, &change->wanted.subnet6));
+
+		if (overlap &&
+		    (lease != change->there || !subnet_same_node(lease, &change->wanted)))
+			return fail(err, EEXIST, "%s belongs to %s",
+				    cidr_format(&lease->subnet, subnet),
+				    ip_format(&lease->public_ip, node));
+	}
+	return 0;
+}
+
+/* The lease that the node has already loses its end; else a new entry, without type: the node's agent adds it. */
+static int lease_reserve_run(struct invocation *call, void *options_, struct error *err)
+{
+	const struct options *options = options_;
+	struct change change on_leave(change_end) = { .kv = NULL };
+	struct kv_put put = { .when = KV_ABSENT };
+	struct subnet_lease *wanted = &change.wanted;
+	uint64_t revision;
+	int r = change_begin(&change, options, call->arena, err);
+
+	if (r < 0)
+		return r;
+	*(is_v6(&options->node) ? &wanted->public_ip6 : &wanted->public_ip) = options->node;
+	if (!subnet_fits(&change.config, wanted))
+		return fail(err, EINVAL, "the network gives out no such subnet (see its config)");
+	if (refuse_taken(&change, err))
+		return -err->errnum;
+	if (change.there) {
+		*wanted = *change.there;
+		put.when = KV_REVISION;
+		put.revision = change.there->revision;
+	}
+	put.key = key_of(wanted, call->arena);
+	put.value = subnet_value(wanted, call->arena);
+	r = change.kv->engine->put(change.kv, &put, &revision, err);
+	return r == -EEXIST ? fail(err, EAGAIN, "somebody else changed it meanwhile") : r;
+}
+
+static int lease_release_run(struct invocation *call, void *options_, struct error *err)
+{
+	struct change change on_leave(change_end) = { .kv = NULL };
+	int r = change_begin(&change, options_, call->arena, err);
+
+	if (r < 0)
+		return r;
+	if (!change.there)
+		return fail(err, ENOENT, "nobody has this subnet");
+	r = change.kv->engine->del(change.kv, key_of(change.there, call->arena),
+				   change.there->revision, err);
+	if (r == -EEXIST)
+		return fail(err, EAGAIN, "somebody else changed it meanwhile");
+	return r == -ENOENT ? 0 : r;
+}
+
+/* ---- watch ---- */
+
+static const struct subnet_lease *counterpart(const subnet_leases_t *leases,
+					      const struct subnet_lease *lease)
+{
+	list_each(other, leases)
+		if (subnet_same(other, lease))
+			return other;
+	return NULL;
+}
+
+static void print_change(struct invocation *call, const char *change,
+			 const struct subnet_lease *lease, bool as_json)
+{
+	auto_arena struct arena arena = { 0 };
+	struct row row = row_of(lease, &arena);
+	auto_json struct json *json = json_encode(row_fields, &row);
+
+	json_set(json, "change", json_new_string(change));
+	if (as_json)
+		fprintf(call->out, "%s\n", json_text(json, JSON_STYLE_COMPACT, &arena));
+	else
+		fprintf(call->out, "%-8s %s%s%s  %s  %s %s\n", change, row.subnet,
+			*row.subnet && *row.subnet6 ? " " : "", row.subnet6, row.node, row.type,
+			row.mac);
+}
+
+static void print_difference(struct invocation *call, const subnet_leases_t *was,
+			     const subnet_leases_t *is, bool json)
+{
+	list_each(lease, is) {
+		const struct subnet_lease *before = counterpart(was, lease);
+
+		if (!before || !subnet_lease_equal(before, lease))
+			print_change(call, before ? "changed" : "added", lease, json);
+	}
+	list_each(lease, was)
+		if (!counterpart(is, lease))
+			print_change(call, "removed", lease, json);
+	fflush(call->out);
+}
+
+/* What is there comes first, as additions; then what happens, until somebody ends it. */
+static int lease_watch_run(struct invocation *call, void *options_, struct error *err)
+{
+	const struct options *options = options_;
+	struct kv *kv auto_kv = NULL;
+	struct arena arenas[2] = { { 0 }, { 0 } };
+	subnet_leases_t leases[2] = { { 0 }, { 0 } };
+	int r = open_store(options, &kv, err);
+
+	for (unsigned i = 1; r >= 0 && !ferror(call->out); i = 1 - i) {
+		arena_free(&arenas[i]);
+		leases[i] = (subnet_leases_t){ 0 };
+		r = lease_list(kv, &arenas[i], &leases[i], NULL, NULL, err);
+		if (r == 0)
+			print_difference(call, &leases[1 - i], &leases[i], options->json);
+		if (r == 0)
+			r = kv->engine->wait(kv, -1, -1, err);
+	}
+	arena_free(&arenas[0]);
+	arena_free(&arenas[1]);
+	return r < 0 ? r : 0;
+}
+
+#define VERB(name_, summary_)                                                                     \
+	{                                                                                         \
+		.name = #name_, .summary = (summary_), .fields = name_##_fields,                  \
+		.size = sizeof(struct options), .defaults = &defaults, .run = lease_##name_##_run \
+	}
+#define watch_fields list_fields
+
+static const struct verb verbs[] = {
+	VERB(list, "who has which subnet, and for how long"),
+	VERB(show, "the lease of a subnet, an address or a node"),
+	VERB(reserve, "keep a subnet for a node, without end"),
+	VERB(release, "remove a lease or a reservation"),
+	VERB(watch, "the leases, and what happens to them"),
+	{ 0 },
+};
+
+const struct applet applet_lease = {
+	.summary = "the subnets that nodes have leased, and reservations",
+	.about =
+		"A store is a folder that the nodes of a network share: the file `config` describes the network as"
+		" for flannel, each file in `subnets/` is a lease. A lease has an end, which its node's agent keeps"
+		" moving; a reservation has none, and stays its node's.",
+	.example = "cnibox lease list\n"
+		   "cnibox lease show 10.5.7.12        # which node is that pod on?\n"
+		   "cnibox lease reserve 10.5.7.0/24 192.0.2.7",
+	.verbs = verbs,
+};

@@ -1,0 +1,82 @@
+#!/usr/bin/env bats
+# `cnibox lease`: what is in the store, for a person and for scripts.
+
+load lib/all
+load lib/nodes
+sandbox
+
+setup() {
+	mkdir -p "$STORE/subnets"
+	echo '{"Network": "10.5.0.0/16"}' >"$STORE/config"
+	echo '{"PublicIP":"192.0.2.1","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:01"},"Expires":"2999-01-01T00:00:00Z"}' \
+		>"$STORE/subnets/10.5.1.0-24"
+	echo '{"PublicIP":"192.0.2.2","BackendType":"host-gw"}' >"$STORE/subnets/10.5.2.0-24"
+}
+
+lease() { "$CNIBOX" lease "$@" --store "$STORE"; }
+
+# lease_fails MESSAGE WORD ...
+lease_fails() {
+	local said code=0
+
+	said=$(lease "${@:2}" 2>&1) || code=$?
+	assert_eq "status of: ${*:2}" "$code" 1
+	assert_eq "what it says" "$said" "lease $2: $1"
+}
+
+@test "list and show: subnet, node, way, and how long" {
+	assert_match "the first" "$(lease list)" '10\.5\.1\.0/24 +- +192\.0\.2\.1 +vxlan +02:00:00:00:00:01 +[0-9]+d'
+	assert_match "a reservation" "$(lease list)" '10\.5\.2\.0/24 +- +192\.0\.2\.2 +host-gw +- +reserved'
+	assert_json "JSON" "$(lease list --json)" '[.[] | .node]' '["192.0.2.1", "192.0.2.2"]'
+	for word in 10.5.1.77 10.5.1.0/24 192.0.2.1; do
+		assert_json "by $word" "$(lease show $word --json)" '[.[] | .subnet]' '["10.5.1.0/24"]'
+	done
+	lease_fails "no lease of 2 has to do with 10.6.0.1" show 10.6.0.1
+}
+
+@test "a broken entry is named, and hides nobody" {
+	echo junk >"$STORE/subnets/hello"
+	lease list >/run/out 2>/run/err
+	assert_eq "named" "$(</run/err)" "subnets/hello is no lease: no key of a lease"
+	assert_eq "rows" "$(wc -l </run/out)" 3
+}
+
+@test "reserve: new ones, and one that the node has; what is another's is refused, and nothing changes" {
+	lease reserve 10.5.7.0/24 192.0.2.7
+	assert_eq "the entry" "$(<"$STORE/subnets/10.5.7.0-24")" '{"PublicIP":"192.0.2.7","PublicIPv6":null}'
+	lease reserve 10.5.1.0/24 192.0.2.1
+	assert_eq "the node's own loses its end, and keeps its data" "$(<"$STORE/subnets/10.5.1.0-24")" \
+		'{"PublicIP":"192.0.2.1","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:01"}}'
+	before=$(cd "$STORE/subnets" && grep . ./*)
+	lease_fails "10.5.2.0/24 belongs to 192.0.2.2" reserve 10.5.2.0/24 192.0.2.3
+	lease_fails "the network gives out no such subnet (see its config)" reserve 10.6.0.0/24 192.0.2.3
+	lease_fails "the network gives out no such subnet (see its config)" reserve 10.5.8.0/23 192.0.2.3
+	assert_eq "the store" "$(cd "$STORE/subnets" && grep . ./*)" "$before"
+}
+
+@test "release removes a lease; an agent that still wants it takes it again" {
+	lease release 10.5.2.0/24
+	refute "it is there" test -e "$STORE/subnets/10.5.2.0-24"
+	lease_fails "nobody has this subnet" release 10.5.2.0/24
+}
+
+@test "watch tells what is there and what happens" {
+	"$CNIBOX" lease watch --store "$STORE" >/run/watch 3>&- &
+	watch=$!
+	wait_for "what is there" 3 has "added    10.5.2.0/24  192.0.2.2  host-gw" cat /run/watch
+	lease reserve 10.5.7.0/24 192.0.2.7
+	wait_for "an addition" 3 has "added    10.5.7.0/24  192.0.2.7  udp" cat /run/watch
+	echo '{"PublicIP":"192.0.2.77","BackendType":"host-gw"}' >"$STORE/subnets/10.5.2.0-24"
+	wait_for "a change" 3 has "changed  10.5.2.0/24  192.0.2.77  host-gw" cat /run/watch
+	lease release 10.5.7.0/24
+	wait_for "a removal" 3 has "removed  10.5.7.0/24  192.0.2.7  udp" cat /run/watch
+	kill "$watch"
+}
+
+@test "a store that is not there is not made by looking at it" {
+	status=0
+	said=$("$CNIBOX" lease list --store /run/none 2>&1) || status=$?
+	assert_eq "status" "$status" 1
+	assert_eq "what it says" "$said" "lease list: store /run/none: No such file or directory"
+	refute "it was made" test -e /run/none
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env bats
+# firewall on a node without iptables whose bridges do not ask anybody (no br_netfilter): the policies hold all the same.
+# A kernel that can look at frames of a bridge is needed, which not every one is.
+
+load lib/all
+load lib/vm
+
+KERNELS=(6.12 6.1)
+
+setup_file() {
+	local kernel failed=()
+	local -A machines
+
+	VM_LACKS=$(vm_lacks "${KERNELS[@]}" | paste -sd' ')
+	type -P nft >/dev/null || VM_LACKS+=" nft"
+	export VM_LACKS
+	[[ -z $VM_LACKS ]] || return 0
+	for kernel in "${KERNELS[@]}"; do
+		vm_run "$kernel" ip nft "$CNIBOX:/bin/cnibox" -- "$CNIBOX_TESTS/fixtures/firewall-vm.sh" \
+			>"$BATS_FILE_TMPDIR/$kernel" 2>"$BATS_FILE_TMPDIR/$kernel.err" &
+		machines[$kernel]=$!
+	done
+	for kernel in "${KERNELS[@]}"; do
+		wait "${machines[$kernel]}" || failed+=("kernel $kernel:" "$(<"$BATS_FILE_TMPDIR/$kernel.err")")
+	done
+	[[ ${#failed[@]} == 0 ]] || flunk "${failed[@]}"
+}
+
+# bats cannot skip from setup_file.
+setup() {
+	[[ -z $VM_LACKS ]] || missing "$VM_LACKS"
+}
+
+said() { vm_said "$BATS_FILE_TMPDIR/$kernel" "$1"; }
+
+@test "what should fail in the machine fails, and nothing else" {
+	for kernel in "${KERNELS[@]}"; do
+		assert_match "it is that kernel" "$(said kernel)" "^${kernel//./\\.}\.[0-9]"
+		assert_eq "$kernel: records that failed" \
+			"$(awk '/^@begin / { name = $2 } /^@end [^0]/ { print name }' "$BATS_FILE_TMPDIR/$kernel" | sort | xargs)" \
+			"again/neighbour flushed isolated/neighbour-4 isolated/neighbour-6 isolated/other-4 isolated/other-6 same-bridge/other-4 same-bridge/other-6"
+	done
+}
+
+@test "nothing but the policies blocks, and a bridge that is flushed is told and isolated again" {
+	for kernel in "${KERNELS[@]}"; do
+		assert_json "CHECK says what is missing" "$(said flushed)" '.msg | test("rules that isolate the ports of bridge br3a not found")'
+		assert_match "frames" "$(said rules)" 'meta ibrname @isolated drop comment "between ports of an isolated bridge"'
+		assert_match "whose ports" "$(said rules)" 'elements = \{ "br3[ab]",\s*"br3[ab]" \}'
+		assert_match "it stays" "$(said shared)" 'br3a'
+	done
+}
