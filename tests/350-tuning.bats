@@ -334,7 +334,7 @@ gc() { # NETWORK [ID ...]
 
 call() { # COMMAND
 	status=0
-	output=$(deadline env CNI_COMMAND="$1" CNI_CONTAINERID=ctr CNI_NETNS=/run/netns/ctr CNI_IFNAME=eth0 CNI_PATH="$PLUGINS" \
+	output=$(deadline env CNI_COMMAND="$1" CNI_CONTAINERID=ctr CNI_NETNS=/run/netns/ctr CNI_IFNAME=eth0 CNI_PATH="$PLUGINS" ${CNI_WRAP:+ASAN_OPTIONS=detect_leaks=0} \
 		"${CNI_WRAP[@]}" "$PLUGINS/tuning" <<<"$ALONE" 2>"$BATS_TEST_TMPDIR/stderr") || status=$?
 	echo "+ $1 $output: $status"
 }
