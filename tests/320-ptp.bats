@@ -268,6 +268,27 @@ ipam_saying() {
 	FORMS
 }
 
+@test "flushed masquerade rules come back with cni restore, in the form they had" {
+	local backend before
+	outside_world
+	need nft iptables
+	for backend in nftables iptables; do
+		jq -n --argjson ptp "$(dual ".ipMasq = true | .ipMasqBackend = \"$backend\"")" \
+			'{cniVersion: "1.0.0", name: "pods", plugins: [$ptp]}' >/etc/cni/net.d/pods.conflist
+		run_log env CNI_PATH="$PLUGINS" "$CNIBOX" cni add pods ctr
+		before=$(masquerades)
+		nft flush ruleset
+		refute "the world answers" pings ctr 192.0.2.2
+		run_log env CNI_PATH="$PLUGINS" "$CNIBOX" cni restore pods
+		assert_eq "$backend: the rules" "$(masquerades)" "$before"
+		assert "the world answers" pings ctr 192.0.2.2
+		run_log env CNI_PATH="$PLUGINS" "$CNIBOX" cni restore pods
+		assert_eq "$backend: none twice" "$(masquerades)" "$before"
+		run_log env CNI_PATH="$PLUGINS" "$CNIBOX" cni del pods ctr
+		nft flush ruleset
+	done
+}
+
 @test "GC: an absent list deletes nothing, a list exactly the stale, an empty one all" {
 	need iptables
 	gc=$(conf ptp '.cniVersion = "1.1.0" | .ipMasq = true')

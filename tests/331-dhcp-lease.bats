@@ -142,6 +142,10 @@ setup() {
 	script srv '.nak = ["request"] | .address = "10.77.0.60"'
 	wait_for "the old one is lost" 10 lease_is usable false
 	assert_eq "which address" "$(lease address)" 10.77.0.50/24
+	kill -9 "$DAEMON"
+	wait_for "it is dead" 5 gone "$DAEMON"
+	daemon -timeout 1s -resendmax 1s
+	assert_eq "a new daemon knows that it is lost, though its time is not up" "$(lease usable)" false
 	assert_json "none in the container" "$(eth0 '[.addr_info[] | select(.family == "inet")]')" . '[]'
 	refute "no REQUEST for the other" has_seen srv 'any(.options."50" == "0a4d003c")'
 	cni_del "$(dhcp_conf)"
@@ -151,7 +155,7 @@ setup() {
 @test "what a hostile server may send: broken options, wrong lengths, an address that is none" {
 	server_place srv 10.77.0.1
 	scripted_in srv '{address: "10.77.0.50", server: "10.77.0.1", raw: "79ff0011"}'
-	daemon -timeout 1s -resendmax 1s -resendtimeout 3s
+	daemon -timeout 1s -resendmax 1s -resendtimeout 2s
 	while read -r change; do
 		script srv "$change"
 		EXPECT=1 cni_add "$(dhcp_conf)"

@@ -2,6 +2,8 @@
 # The bandwidth plugin, behind bridge as a runtime calls it: what it puts on the links, what that does to traffic, and
 # that nothing of it is left.
 
+# Every test is a process of its own.
+# shellcheck disable=SC2030,SC2031
 load lib/all
 load lib/runtime
 sandbox forward
@@ -457,7 +459,7 @@ only_one_veth() {
 
 call() { # COMMAND
 	status=0
-	output=$(deadline env CNI_COMMAND="$1" CNI_CONTAINERID=ctr CNI_NETNS=/run/netns/ctr CNI_IFNAME=eth0 CNI_PATH="$PLUGINS" \
+	output=$(deadline env CNI_COMMAND="$1" CNI_CONTAINERID=ctr CNI_NETNS=/run/netns/ctr CNI_IFNAME=eth0 CNI_PATH="$PLUGINS" ${CNI_WRAP:+ASAN_OPTIONS=detect_leaks=0} \
 		"${CNI_WRAP[@]}" "$PLUGINS/bandwidth" <<<"$ALONE" 2>"$BATS_TEST_TMPDIR/stderr") || status=$?
 	echo "+ $1 $output: $status"
 }

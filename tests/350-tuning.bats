@@ -2,6 +2,8 @@
 # The tuning plugin, behind bridge as a runtime calls it: what it sets, what it writes down, and that DEL puts all of it
 # back.
 
+# Every test is a process of its own.
+# shellcheck disable=SC2030,SC2031
 load lib/all
 load lib/runtime
 sandbox
@@ -104,7 +106,7 @@ link() {
 @test "sysctls are set in the order of the configuration, and put back in reverse" {
 	need strace
 	add_bridge
-	CNI_WRAP=(strace -qq -e trace=open,openat -o "$BATS_TEST_TMPDIR/trace")
+	CNI_WRAP=(strace -qq -e "trace=open,openat" -o "$BATS_TEST_TMPDIR/trace")
 	cni_add "$(alone '.sysctl = {"net.ipv4.conf.all.forwarding": "1", "net.ipv4.conf.all.arp_filter": "1",
 		"net.core.somaxconn": "7", "net.ipv4.conf.IFNAME.log_martians": "1"}')"
 	assert_eq "order" "$(sed -nE 's|.*"/proc/sys/net/([^"]*)", O_WRONLY.*|\1|p' "$BATS_TEST_TMPDIR/trace" | paste -sd' ')" \
@@ -332,7 +334,7 @@ gc() { # NETWORK [ID ...]
 
 call() { # COMMAND
 	status=0
-	output=$(deadline env CNI_COMMAND="$1" CNI_CONTAINERID=ctr CNI_NETNS=/run/netns/ctr CNI_IFNAME=eth0 CNI_PATH="$PLUGINS" \
+	output=$(deadline env CNI_COMMAND="$1" CNI_CONTAINERID=ctr CNI_NETNS=/run/netns/ctr CNI_IFNAME=eth0 CNI_PATH="$PLUGINS" ${CNI_WRAP:+ASAN_OPTIONS=detect_leaks=0} \
 		"${CNI_WRAP[@]}" "$PLUGINS/tuning" <<<"$ALONE" 2>"$BATS_TEST_TMPDIR/stderr") || status=$?
 	echo "+ $1 $output: $status"
 }

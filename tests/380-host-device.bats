@@ -98,6 +98,22 @@ fake_auxiliary() {
 	assert_eq "home again" "$(on_host hd0)" '["hd0",null,false]'
 }
 
+@test "hwaddr of InfiniBand, which has 20 bytes" {
+	mount -t tmpfs tmpfs /sys/class/net
+	mkdir /sys/class/net/{hd0,lan0}
+	long=80:00:00:48:fe:80:00:00:00:00:00:00:f4:52:14:03:00:7b:cb:a1
+	echo $long >/sys/class/net/hd0/address
+	echo ${long/80:/81:} >/sys/class/net/lan0/address
+	infiniband=$(conf host-device "del(.device) | .hwaddr = \"${long^^}\"")
+	cni_add "$infiniband"
+	refute "it is not on the host" ip link show hd0
+	cni_check "$infiniband"
+	cni_del "$infiniband"
+	assert_eq "home again" "$(on_host hd0)" '["hd0",null,false]'
+	EXPECT=1 cni_add "$(jq -c '.hwaddr |= sub("80"; "82")' <<<"$infiniband")"
+	assert_json "another" "$output" .msg "failed to find host device: failed to find physical interface"
+}
+
 @test "kernelpath, pciBusID and runtimeConfig.deviceID, on the buses PCI and auxiliary, of virtio too" {
 	fake_sysfs
 	fake_pci 0000:03:00.1 mlx5_core hd0

@@ -2,6 +2,9 @@
 # portmap: ports of the host lead to a container, in both layouts of the reference; whoever made the rules can be
 # removed by either; a port that somebody has is told. Real packets are in 411.
 
+# Every test has a RUNTIME of its own, which is what it should be.
+# shellcheck disable=SC2030,SC2031
+
 load lib/all
 load lib/portmap
 sandbox forward
@@ -56,8 +59,8 @@ external_chains() {
 		RUNTIME=$(ports 8080:80 8081:81/udp 8082:82/tcp@192.0.2.1 8083:83/udp@::1 8084:84/tcp@0.0.0.0)
 		id=ctr1
 		# The comment is cut, and there are two entry rules.
-		[[ $change != . ]] || { RUNTIME=$(ports {8000..8016}:80 8000:80/udp); id=$(printf 'x%.0s' {1..260}); }
-		conf=$(portmap "" 1 "$change")
+		[[ $change != . ]] || { RUNTIME=$(ports {8000..8016}:80 8000:80/udp); id=$(printf 'x%.0s' {1..140}); }
+		conf=$(portmap "" 1 "$change | if \"$id\" != \"ctr1\" then .name = \"n\" * 100 else . end")
 		external_chains
 		PLUGINS=$REFERENCE cni_add "$conf" @ctr1 CNI_CONTAINERID="$id"
 		theirs=$(xt_rules)

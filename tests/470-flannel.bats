@@ -2,6 +2,7 @@
 # The flannel plugin: the delegate's configuration as the reference builds and keeps it, what it does with delegates of
 # ours and of others, and what it does when its files are missing or damaged.
 
+# shellcheck disable=SC2030,SC2031 # each test is a subshell, with a status of its own
 load lib/all
 load lib/runtime
 sandbox
@@ -367,6 +368,7 @@ gc() { # NETWORK ATTACHMENTS
 	pings ctr2 10.1.17.1
 	rm /run/flannel/subnet.env
 	: >$DATA/dead
+	: >$DATA/.dead:eth0
 	gc cbr0 '[]'
 	assert_eq "the files, a damaged one among them" "$(kept)" $DATA/other
 	gc cbr1 '[]'
@@ -409,4 +411,75 @@ gc() { # NETWORK ATTACHMENTS
 		"DataDir": "/run/kept", "Delegate": {"ISDEFAULTGATEWAY": true}, "RuntimeConfig": {"MAC": "02:00:00:00:00:09"}}'
 	assert_json "all of them" "$output" '.interfaces[2].mac == "02:00:00:00:00:09" and ([.routes[].dst] | index("0.0.0.0/0"))'
 	assert_eq "the folder" "$(ls /run/kept)" ctr
+}
+
+# ---- what the reference's flannel left, and what it finds of ours ----
+
+# Its DEL: the kept text goes to the delegate as it is, then the file goes.
+reference_del() {
+	cni_exec bridge "$(<$DATA/ctr)" CNI_COMMAND=DEL CNI_PATH="$REFERENCE" CNI_CONTAINERID=ctr CNI_NETNS=/run/netns/ctr CNI_IFNAME=eth0
+	assert_eq "its status" "$status" 0
+	rm $DATA/ctr
+}
+
+@test "the reference removes what we made, and we what it made" {
+	need_reference bridge host-local
+	lease_v4 false
+	cni_add "$(flannel)"
+	reference_del
+	no_attachments
+	cni_del "$(flannel)"
+	# Its ADD: the text in a file of its own, with no more about it than its name.
+	mkdir -p $DATA
+	echo '{"cniVersion":"0.3.1","ipMasq":true,"ipam":{"ranges":[[{"subnet":"10.1.17.0/24"}]],"routes":[{"dst":"10.1.0.0/16"}],"type":"host-local"},"isGateway":true,"mtu":1472,"name":"cbr0","type":"bridge"}' >$DATA/ctr
+	cni_exec bridge "$(<$DATA/ctr)" CNI_COMMAND=ADD CNI_PATH="$REFERENCE" CNI_CONTAINERID=ctr CNI_NETNS=/run/netns/ctr CNI_IFNAME=eth0
+	assert_eq "its status" "$status" 0
+	cni_check "$(flannel ".prevResult = $(jq -c '.cniVersion = "1.0.0" | del(.ips[].version)' <<<"$output")")"
+	cni_del "$(flannel)"
+	no_attachments
+	assert_eq "nothing is kept" "$(kept)" ""
+}
+
+# ---- failures at each step ----
+
+# The system calls that are flannel's own, each `NAME N`, and the delegate's first ones; its others are in 600-failures.
+steps() {
+	CNI_WRAP=(strace -f -qq -o "$BATS_TEST_TMPDIR/trace")
+	cni_add "$1" >&2
+	CNI_WRAP=()
+	NO_PREV=1 cni_del "$1" >&2
+	awk '{ sub(/^[0-9]+ +/, "") } !/^[a-z]/ { next }
+		{ name = $0; sub(/\(.*/, "", name); n[name]++; if (/^read\(0,/) begun = 1 }
+		begun && name ~ /^(openat|read|write|fsync|rename|mkdir|access|fsetxattr|getxattr|setns|socket|sendmsg)$/ { print name, n[name] }
+		name == "sendmsg" { exit }' "$BATS_TEST_TMPDIR/trace"
+}
+
+@test "each step of an ADD fails once, or is its last: an error is told, the file goes with it, DEL leaves nothing" {
+	local c before name n how
+	local -a all
+	need strace
+	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "a tracer and the leak checker exclude each other"
+	lease_v4 false
+	c=$(flannel '.delegate = {ipMasqBackend: "nftables"}')
+	mapfile -t all < <(steps "$c" 2>/dev/null)
+	[[ ${#all[@]} -gt 20 ]] || flunk "only ${#all[@]} steps" "${all[*]}"
+	before=$(snapshot)
+	for step in "${all[@]}"; do
+		read -r name n <<<"$step"
+		for how in error=EIO signal=KILL; do
+			CNI_WRAP=(strace -f -qq -o /dev/null -e "inject=$name:$how:when=$n")
+			EXPECT=any cni_add "$c" >"$BATS_TEST_TMPDIR/log" 2>&1
+			CNI_WRAP=()
+			# Who cannot go back to the namespace it came from, ends at once: as if killed.
+			if [[ $how == error=EIO && $status == 1 ]]; then
+				assert_eq "$step $how: the kept file" "$(kept)" ""
+				assert "$step $how: one error" jq -e .msg <<<"$output"
+			fi
+			NO_PREV=1 cni_del "$c" >>"$BATS_TEST_TMPDIR/log" || { cat "$BATS_TEST_TMPDIR/log"; flunk "$step $how: DEL"; }
+			assert_eq "$step $how: links, kept files, leases, rules" \
+				"$(ip -br link | grep -c veth) $(kept) $(find /var/lib/cni/networks -name '10.*') $(masquerades)" "0   "
+		done
+	done
+	rm -f /var/lib/cni/networks/cbr0/new # host-local's draft of a lease, which the next one overwrites
+	left "$before"
 }

@@ -61,6 +61,17 @@ has_reason() {
 	each same bridge- '(.reference | not) and (.conf.ipMasq or .fails or .args or .conf.cniVersion != "1.0.0")'
 }
 
+@test "same: bandwidth" {
+	need tc
+	need_reference bandwidth
+	each same bandwidth- '.reference | not'
+}
+
+@test "same: tuning" {
+	need_reference tuning
+	each same tuning- '.reference | not'
+}
+
 @test "same: ptp" {
 	each same ptp- '.reference | not'
 }
@@ -87,6 +98,11 @@ has_reason() {
 @test "same: sbr" {
 	need_reference sbr static
 	each same sbr- '.reference | not'
+}
+
+@test "same: portmap" {
+	need_reference portmap
+	each same portmap- '.reference | not'
 }
 
 @test "same: every listed difference has a reason" {

@@ -25,6 +25,17 @@ alone() {
 	each mixed bridge- '(.reference or .fails) | not'
 }
 
+@test "mixed: bandwidth" {
+	need tc
+	need_reference bandwidth
+	each mixed bandwidth- '(.reference or .fails) | not'
+}
+
+@test "mixed: tuning" {
+	need_reference tuning
+	each mixed tuning- '(.reference or .fails) | not'
+}
+
 @test "mixed: ptp" {
 	need iptables nft
 	need_reference ptp host-local
@@ -51,6 +62,12 @@ alone() {
 	need_reference bridge static sbr
 	each mixed static- '(.reference or .fails) | not'
 	each mixed sbr- '(.reference or .fails) | not'
+}
+
+@test "mixed: portmap" {
+	need iptables nft
+	need_reference bridge host-local portmap
+	each mixed portmap- '(.reference or .fails) | not'
 }
 
 @test "what is newer than the reference works by itself" {

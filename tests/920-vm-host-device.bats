@@ -12,6 +12,9 @@ KERNELS=(6.12 6.1)
 VM_QEMU=(-netdev "hubport,id=a,hubid=1" -device "virtio-net-pci,netdev=a,mac=02:00:00:00:00:0a,addr=0x10,romfile="
 	-netdev "hubport,id=b,hubid=1" -device "virtio-net-pci,netdev=b,mac=02:00:00:00:00:0b,addr=0x11,romfile=")
 
+VM_DEADLINE=400
+VM_APPEND="security=selinux selinux=1"
+
 setup_file() {
 	local kernel failed=()
 	local -A machines
@@ -53,7 +56,7 @@ no_lease() { assert_eq "$kernel: $1: the address is free" "$(said "$1" | tr -d '
 	for kernel in "${KERNELS[@]}"; do
 		assert_eq "$kernel: records that failed" \
 			"$(awk '/^@begin / { name = $2 } /^@end [^0]/ { print name }' "$BATS_FILE_TMPDIR/$kernel" | sort | paste -sd' ')" \
-			"status/lent taken/add unbound/add unplug/add unplug/status"
+			"selinux/taken selinux/without status/lent taken/add unbound/add unplug/add unplug/status"
 		assert_match "it is that kernel" "$(said kernel)" "^${kernel//./\\.}\.[0-9]"
 		assert_eq "$kernel: the card is where it should be" "$(said pci | tr -d '\n')" eth0
 	done
@@ -153,5 +156,19 @@ no_lease() { assert_eq "$kernel: $1: the address is free" "$(said "$1" | tr -d '
 			| .type, .multi_queue, .persist, .pi, .vnet_hdr, .user, .group)]' \
 			'[1400, "02:00:00:00:00:0c", "tap", true, true, false, true, 107, 108]'
 		assert_json "$kernel: nothing is left" "$(said tap/links)" 'map(.ifname)' '["lo"]'
+	done
+}
+
+@test "selinuxContext: the tap is made by a program of that context, ours" {
+	for kernel in "${KERNELS[@]}"; do
+		assert_json "$kernel: where it is not mounted" "$(said selinux/without)" .msg \
+			"failed to create tap: failed set socket label: SELinux is not enabled on this node"
+		for step in mount add check del; do
+			succeeds selinux/$step
+		done
+		assert_json "$kernel: what it is" "$(said selinux/link)" '.[0].linkinfo.info_data
+			| [.type, .multi_queue, .persist, .user, .group]' '["tap", true, true, 0, 108]'
+		assert_json "$kernel: the words of the program that made it" "$(said selinux/taken)" .msg \
+			'failed to create tap: as "system_u:system_r:container_t:s0": tun add: there is an interface lo already'
 	done
 }

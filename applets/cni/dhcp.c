@@ -198,7 +198,7 @@ static int ask(const struct cni_request *request, const struct dhcp_conf *conf,
 			return error_code(err, CNI_INVALID_NETNS);
 		}
 		if (*request->netns != '/' && realpath(request->netns, path))
-			call->netns = path;
+			call->netns = arena_strdup(request->arena, path);
 	}
 	if (call_dial(conf->ipam.socket, &fd, err))
 		return -err->errnum;
@@ -227,7 +227,7 @@ static int dhcp_add(struct cni_request *request, void *data, struct cni_result *
 {
 	struct dhcp_conf *conf = data;
 	struct dhcp_call call = { .verb = CALL_ALLOCATE };
-	struct dhcp_answer answer;
+	struct dhcp_answer answer = { 0 };
 	struct arena *arena = request->arena;
 	char text[IP_TEXT_SIZE];
 
@@ -259,7 +259,7 @@ static int dhcp_del(struct cni_request *request, void *data, struct error *err)
 	struct dhcp_conf *conf = data;
 	const struct owner owner = request_owner(request);
 	struct dhcp_call call = { .verb = CALL_RELEASE };
-	struct dhcp_answer answer;
+	struct dhcp_answer answer = { 0 };
 	struct error why = { 0 };
 
 	if (ask(request, conf, &call, &answer, &why) == 0)
@@ -295,7 +295,7 @@ static int dhcp_check(struct cni_request *request, void *data, struct error *err
 {
 	struct dhcp_conf *conf = data;
 	struct dhcp_call call = { .verb = CALL_CHECK };
-	struct dhcp_answer answer;
+	struct dhcp_answer answer = { 0 };
 	struct cni_result prev = { 0 };
 	char leased[IP_TEXT_SIZE], known[IP_TEXT_SIZE];
 	int r = request_prev_result(request, &prev, err);
@@ -333,7 +333,7 @@ static int gc_store(struct cni_request *request, const struct dhcp_conf *conf, s
 static int dhcp_gc(struct cni_request *request, void *data, struct error *err)
 {
 	struct dhcp_call call = { .verb = CALL_GC, .attachments = request->common.attachments };
-	struct dhcp_answer answer;
+	struct dhcp_answer answer = { 0 };
 	struct error why = { 0 };
 
 	if (ask(request, data, &call, &answer, &why) == 0)
@@ -347,7 +347,7 @@ static int dhcp_gc(struct cni_request *request, void *data, struct error *err)
 static int dhcp_status(struct cni_request *request, void *data, struct error *err)
 {
 	struct dhcp_call call = { .verb = CALL_STATUS };
-	struct dhcp_answer answer;
+	struct dhcp_answer answer = { 0 };
 
 	if (ask(request, data, &call, &answer, err) < 0) {
 		err->code = CNI_NOT_AVAILABLE;
@@ -388,7 +388,7 @@ static const struct daemon_options daemon_defaults = {
 
 /* clang-format off */
 #define DAEMON(member) .offset = offsetof(struct daemon_options, member), .flags = FIELD_ONE_DASH
-#define AT_LEAST_A_SECOND .min = 1000, .max = 24 * 3600 * 1000
+#define AT_LEAST_A_SECOND .min = 1000, .max = (int64_t)24 * 3600 * 1000
 static const struct field daemon_fields[] = {
 	{ "pidfile",       FIELD_PATH,     DAEMON(pidfile),       .help = "file for the process id" },
 	{ "hostprefix",    FIELD_PATH,     DAEMON(hostprefix),    .metavar = "DIR",
@@ -503,7 +503,7 @@ static int run_leases(struct invocation *call, void *data, struct error *err)
 {
 	const struct leases_options *options = data;
 	const struct dhcp_call list = { .protocol = CALL_PROTOCOL, .verb = CALL_LIST };
-	struct dhcp_answer answer;
+	struct dhcp_answer answer = { 0 };
 	auto_close int fd = -1;
 
 	if (call_dial(options->socketpath, &fd, err) ||

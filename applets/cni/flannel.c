@@ -315,6 +315,7 @@ static int flannel_del(struct cni_request *request, void *data, struct error *er
 	struct saved saved auto_saved = { 0 };
 	bool found = saved_find(conf->data_dir, &owner, request->arena, &saved);
 
+	saved_sweep(conf->data_dir, &owner, request->arena);
 	if (found && saved.config)
 		return del_kept(request, &saved, err);
 	del_unknown(request, conf);

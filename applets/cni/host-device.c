@@ -17,7 +17,8 @@
 
 #include <errno.h>
 
-enum chosen { BY_NOTHING, BY_NAME, BY_MAC, BY_PATH, BY_PCI, BY_AUXILIARY };
+/* BY_ADDRESS is hwaddr, too: one that is longer than Ethernet's. */
+enum chosen { BY_NOTHING, BY_NAME, BY_MAC, BY_ADDRESS, BY_PATH, BY_PCI, BY_AUXILIARY };
 
 struct host_device_conf {
 	const char *device, *hwaddr, *kernelpath, *pci_bus_id;
@@ -44,7 +45,8 @@ static const struct field runtime_fields[] = {
 
 static const struct field fields[] = {
 	{ "device", FIELD_STRING, CONF(device), .help = "name of the device on the host" },
-	{ "hwaddr", FIELD_STRING, CONF(hwaddr), .help = "its MAC address" },
+	{ "hwaddr", FIELD_STRING, CONF(hwaddr),
+	  .help = "its hardware address, also that of InfiniBand" },
 	{ "kernelpath", FIELD_STRING, CONF(kernelpath),
 	  .help = "its folder in sysfs, such as /sys/devices/pci0000:00/0000:00:19.0" },
 	{ "pciBusID", FIELD_STRING, CONF(pci_bus_id), .help = "its PCI address: 0000:03:00.1" },
@@ -81,10 +83,12 @@ static int settle_device_id(struct host_device_conf *conf, struct error *err)
 
 static enum chosen choose(const struct host_device_conf *conf)
 {
+	char address[SYSFS_ADDRESS_SIZE];
+
 	if (given(conf->device))
 		return BY_NAME;
 	if (given(conf->hwaddr))
-		return BY_MAC;
+		return sysfs_address_parse(conf->hwaddr, address) ? BY_ADDRESS : BY_MAC;
 	if (given(conf->kernelpath))
 		return BY_PATH;
 	if (given(conf->pci))
@@ -109,6 +113,7 @@ static int check_form(struct host_device_conf *conf, struct error *err)
 		return 0;
 	case BY_NOTHING:
 	case BY_NAME:
+	case BY_ADDRESS:
 	case BY_AUXILIARY:
 	default: return 0;
 	}
@@ -230,6 +235,8 @@ static int find_name(struct netlink *host, const char *name, struct arena *arena
 
 static int find_interface(const struct host_device_conf *conf, char name[16], struct error *err)
 {
+	if (conf->by == BY_ADDRESS)
+		return sysfs_address_interface(conf->hwaddr, name, err);
 	if (conf->by == BY_PATH)
 		return sysfs_path_interface(conf->kernelpath, name, err);
 	if (conf->by == BY_PCI)
@@ -246,6 +253,7 @@ static int find(struct netlink *host, const struct host_device_conf *conf, struc
 	switch (conf->by) {
 	case BY_NAME: return find_name(host, conf->device, arena, found, err);
 	case BY_MAC: return find_mac(host, &conf->mac, arena, found, err);
+	case BY_ADDRESS:
 	case BY_PATH:
 	case BY_PCI:
 	case BY_AUXILIARY:
@@ -323,7 +331,7 @@ static int rename_returned(const struct cni_request *request, const struct host_
 	struct netlink *host auto_netlink = NULL;
 	const char *ifname = request->command == CNI_GC ? NULL : request->ifname;
 	struct error why = { 0 };
-	struct link link;
+	struct link link = { 0 };
 
 	if (conf->by == BY_NOTHING)
 		return 0;

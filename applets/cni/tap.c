@@ -41,7 +41,7 @@ static const struct field fields[] = {
 	{ "multiQueue", FIELD_BOOL, CONF(multi_queue),
 	  .help = "several queues, for as many processors; who opens it must ask for them" },
 	{ "mtu", FIELD_INT, CONF(mtu), .max = 65535, .help = "MTU; 0 = the kernel's default" },
-	{ "mac", FIELD_MAC, CONF(mac), .help = "MAC address; unset: random" },
+	{ "mac", FIELD_MAC, CONF(mac), .help = "of the tap; unset: random" },
 	{ "owner", FIELD_UINT32, CONF(owner), .seen = FIELD_SEEN(struct tap_conf, has_owner),
 	  .help = "id of the user who may open it without being root" },
 	{ "group", FIELD_UINT32, CONF(group), .seen = FIELD_SEEN(struct tap_conf, has_group),
@@ -58,15 +58,10 @@ static const struct field fields[] = {
 /* DEL and GC go by names. */
 static const struct field del_fields[] = { FIELDS_END };
 
-static const struct field tap_args_fields[] = {
-	{ "MAC", FIELD_MAC, 0, .help = "MAC address of the tap" }, FIELDS_END
-};
-
 /* mac, then CNI_ARGS MAC, then runtimeConfig.mac: the later wins. */
 static int validate(const struct cni_request *request, void *data, struct error *err)
 {
 	struct tap_conf *conf = data;
-	struct mac args = { 0 };
 
 	if (request->command == CNI_DEL || request->command == CNI_GC ||
 	    request->command == CNI_STATUS)
@@ -75,10 +70,8 @@ static int validate(const struct cni_request *request, void *data, struct error 
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
 				 "invalid MTU %d (must be 0 or between %d and 65535)", conf->mtu,
 				 MTU_MIN);
-	if (request_args(request, tap_args_fields, &args, err))
+	if (request_mac_arg(request, &conf->mac, err))
 		return -err->errnum;
-	if (args.set)
-		conf->mac = args;
 	if (conf->runtime_config.mac.set)
 		conf->mac = conf->runtime_config.mac;
 	return 0;

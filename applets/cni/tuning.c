@@ -289,7 +289,8 @@ static int write_backup(struct tuning *tuning, struct error *err)
 
 	if (!tuning->change.what && !tuning->conf->settings.n)
 		return 0;
-	backup_read(&tuning->file, tuning->conf->data_dir, &owner, arena, &tuning->backup);
+	if (backup_read(&tuning->file, tuning->conf->data_dir, &owner, arena, &tuning->backup, err))
+		return -err->errnum;
 	sysctl = tuning->backup.sysctl ? json_copy(tuning->backup.sysctl) : json_new_object();
 	list_each(setting, &tuning->conf->settings)
 		if (setting->old && !json_member(sysctl, setting->path))
@@ -429,7 +430,8 @@ static int tuning_del(struct cni_request *request, void *conf, struct error *err
 	};
 	struct owner owner = request_owner(request);
 
-	backup_read(&tuning.file, tuning.conf->data_dir, &owner, request->arena, &tuning.backup);
+	(void)!backup_read(&tuning.file, tuning.conf->data_dir, &owner, request->arena,
+			   &tuning.backup, NULL);
 	if (tuning.file.content && *request->netns)
 		restore(&tuning);
 	return backup_remove(&tuning.file, err);

@@ -49,7 +49,8 @@ static const struct route *routes_find(const routes_t *routes, const struct cidr
 	list_each(route, routes) {
 		if (!cidr_equal(&route->dst, dst) || (table && route->table != table))
 			continue;
-		if (dst->prefix == 0 || ip_is_unspecified(gw) || ip_equal(&route->gw, gw))
+		if (dst->prefix == 0 || !gw->family || ip_is_unspecified(gw) ||
+		    ip_equal(&route->gw, gw))
 			return route;
 	}
 	return NULL;

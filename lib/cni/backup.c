@@ -39,29 +39,34 @@ static char *temp_path(const char *path, struct arena *arena)
 	return arena_printf(arena, "%.*s/.%s", (int)(slash - path), path, slash + 1);
 }
 
-static void load(struct backup_file *file, struct arena *arena, struct backup *backup)
+static int load(struct backup_file *file, struct arena *arena, struct backup *backup,
+		struct error *err)
 {
+	struct error why = { 0 };
 	size_t size;
 
 	*backup = (struct backup){ 0 };
-	if (file_read(file->path, FILE_MAX, arena, &file->text, &size, NULL) < 0) {
+	if (file_read(file->path, FILE_MAX, arena, &file->text, &size, &why)) {
 		file->text = NULL;
-		return;
+		return why.errnum == ENOENT || why.errnum == ENOTDIR
+			       ? 0
+			       : fail(err, why.errnum, "%s", why.message);
 	}
 	file->content = json_parse(file->text, size, NULL);
 	if (!file->content || json_decode(file->content, fields, backup, arena, NULL) < 0)
 		*backup = (struct backup){ 0 };
 	if (!json_is_object(backup->sysctl))
 		backup->sysctl = NULL;
+	return 0;
 }
 
-void backup_read(struct backup_file *file, const char *folder, const struct owner *owner,
-		 struct arena *arena, struct backup *backup)
+int backup_read(struct backup_file *file, const char *folder, const struct owner *owner,
+		struct arena *arena, struct backup *backup, struct error *err)
 {
 	*file = (struct backup_file){
 		.path = arena_printf(arena, "%s/%s", folder, file_name(owner, arena)),
 	};
-	load(file, arena, backup);
+	return load(file, arena, backup, err);
 }
 
 void backup_close(struct backup_file *file)
@@ -137,7 +142,8 @@ static int collect_one(const char *folder, const char *name, const char *network
 	};
 	struct backup backup;
 
-	load(&file, arena, &backup);
+	if (load(&file, arena, &backup, err))
+		return -err->errnum;
 	return backup.network && streq(backup.network, network) ? backup_remove(&file, err) : 0;
 }
 

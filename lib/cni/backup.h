@@ -27,9 +27,9 @@ struct backup_file {
 	struct json *content; /* its value, which the backup borrows from */
 };
 
-/* What the file holds; one that is not there or cannot be understood leaves *backup empty. */
-void backup_read(struct backup_file *file, const char *folder, const struct owner *owner,
-		 struct arena *arena, struct backup *backup);
+/* What the file holds; one that is not there or cannot be understood leaves *backup empty, without error. */
+int backup_read(struct backup_file *file, const char *folder, const struct owner *owner,
+		struct arena *arena, struct backup *backup, struct error *err) must_check;
 void backup_close(struct backup_file *file);
 /* In one step, readable for nobody else. */
 int backup_write(const struct backup_file *file, const struct backup *backup, struct arena *arena,

@@ -4,6 +4,7 @@
  */
 #include "cni/device.h"
 
+#include "base/log.h"
 #include "cni/ipam.h"
 
 #include <errno.h>
@@ -53,6 +54,15 @@ static int remove_link(const struct cni_request *request, struct error *err)
 	return netlink_commit(container, err);
 }
 
+/* What may have been made goes; the failure is told already. */
+static void give_up(const struct device_call *call)
+{
+	struct error later = { 0 };
+
+	if (remove_link(call->request, &later) < 0)
+		log_debug("undo: %s", later.message);
+}
+
 static int remove_device(const struct device *device, const struct cni_request *request, void *conf,
 			 struct error *err)
 {
@@ -88,7 +98,7 @@ static int create_as(struct device_call *call, struct netlink *parent, const str
 	if (netlink_commit(parent, err) == 0 &&
 	    link_get(call->a.container, name, &call->link, err) == 0)
 		return 0;
-	(void)!remove_link(call->request, NULL);
+	give_up(call);
 	return -err->errnum;
 }
 
@@ -106,7 +116,7 @@ static int create_renamed(struct device_call *call, struct netlink *parent,
 			  "rename the container's interface");
 	link_queue_get_index(call->a.container, call->link.index, &call->link);
 	if (netlink_commit(call->a.container, err)) {
-		(void)!remove_link(call->request, NULL);
+		give_up(call);
 		return -err->errnum;
 	}
 	return 0;

@@ -117,9 +117,10 @@ static int move_home(struct netlink *container, int index, struct link_change ch
 		     struct error *err)
 {
 	int home auto_close = -1;
+	int r = netns_open(HERE, &home, err);
 
-	if (netns_open(HERE, &home, err))
-		return -err->errnum;
+	if (r < 0)
+		return r;
 	change.what |= LINK_SET_UP | LINK_SET_NETNS | LINK_SET_NAME | LINK_SET_ALIAS;
 	change.netns = home;
 	link_queue_change(container, index, NULL, &change, "move the device to the host");

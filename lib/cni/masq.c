@@ -6,7 +6,6 @@
 
 #include <errno.h>
 
-
 static bool wanted(const struct masq_conf *conf, const struct cni_request *request)
 {
 	return conf->enabled && ipam_has(request);

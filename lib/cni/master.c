@@ -17,7 +17,7 @@ static int default_route(struct netlink *nl, struct arena *arena, int *index, st
 		if (route_list(nl, families[i], 0, ROUTE_TABLE_MAIN, arena, &routes, err))
 			return -err->errnum;
 		list_each(route, &routes) {
-			if (route->dst.prefix || route->type != ROUTE_UNICAST || !route->oif)
+			if (route->dst.prefix || !route_is_unicast(route) || !route->oif)
 				continue;
 			*index = route->oif;
 			return 0;
@@ -52,7 +52,7 @@ int master_create_link(struct device_call *call, const struct master_conf *conf,
 {
 	struct netlink *parent = session(call, conf);
 	struct link_spec whole = *spec;
-	struct link master;
+	struct link master = { 0 };
 
 	if (find(parent, conf, call->request->arena, &master, err))
 		return -err->errnum;
@@ -69,7 +69,7 @@ int master_check(struct device_call *call, const struct master_conf *conf, struc
 {
 	const struct link *link = &call->link;
 	bool in_container = link->peer_netns < 0;
-	struct link master;
+	struct link master = { 0 };
 
 	if (conf->mtu && conf->mtu != link->mtu)
 		return fail(err, EINVAL, "Interface %s has MTU %d, configured is %d", link->name,
@@ -89,7 +89,7 @@ int master_status(const struct cni_request *request, const struct master_conf *c
 		  const char *kind, struct error *err)
 {
 	struct netlink *host auto_netlink = NULL;
-	struct link master;
+	struct link master = { 0 };
 
 	if (netlink_open(&host, NETLINK_SESSION_ROUTE, -1, err) || link_kind_probe(host, kind, err))
 		return -err->errnum;

@@ -2,14 +2,18 @@
 #include "cni/saved.h"
 
 #include "base/file.h"
+#include "base/log.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/xattr.h>
 
 #define FILE_MAX  ((size_t)4 << 20)
 #define ATTRIBUTE "user.cnibox.ifname"
 #define SEPARATOR ':' /* in no container id and in no interface name */
+#define DRAFT     '.' /* no container id begins with it */
 
 static char *first_path(const char *folder, const struct owner *owner, struct arena *arena)
 {
@@ -67,18 +71,54 @@ static struct saved look(char *path, const struct owner *owner, const char *ifna
 	return saved;
 }
 
-static int write_file(const char *path, const char *text, const char *ifname, struct error *err)
+/* Where the text is written before it gets its name. Nobody else writes for this attachment at the same time, and DEL
+ * knows the name. */
+static char *draft_path(const char *folder, const struct owner *owner, struct arena *arena)
 {
-	int r = file_replace(path, 0600, text, strlen(text), true, err);
+	return arena_printf(arena, "%s/%c%s%c%s", folder, DRAFT, owner->container, SEPARATOR,
+			    owner->ifname);
+}
 
-	/* Without attributes a second interface finds a name that is taken: that does, too. */
-	return r < 0 || setxattr(path, ATTRIBUTE, ifname, strlen(ifname), 0) < 0 ? r : 0;
+/* Without attributes a second interface finds a name that is taken: that does, too. */
+static int write_draft(int fd, const char *text, const char *ifname)
+{
+	int r = fd_write_all(fd, text, strlen(text));
+
+	if (r < 0)
+		return r;
+	if (*ifname && fsetxattr(fd, ATTRIBUTE, ifname, strlen(ifname), 0) < 0)
+		log_debug("no attributes for kept configurations: %s", strerror(errno));
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+static int folder_sync(const char *folder)
+{
+	auto_close int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int write_file(const char *folder, const char *draft, const char *path, const char *text,
+		      const char *ifname)
+{
+	auto_close int fd =
+		open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r = fd < 0 ? -errno : write_draft(fd, text, ifname);
+
+	if (r == 0 && rename(draft, path) < 0)
+		r = -errno;
+	if (r == 0)
+		return folder_sync(folder);
+	if (fd >= 0)
+		unlink(draft);
+	return r;
 }
 
 int saved_write(const char *folder, const struct owner *owner, const char *text,
 		struct arena *arena, struct saved *before, struct error *err)
 {
 	char *path = first_path(folder, owner, arena);
+	int r;
 
 	*before = look(path, owner, noted_ifname(path, arena), arena);
 	if (!may_be_first(before, owner->ifname)) {
@@ -87,17 +127,25 @@ int saved_write(const char *folder, const struct owner *owner, const char *text,
 	}
 	if (dir_make(folder, 0700, err) < 0)
 		return -err->errnum;
-	return write_file(before->path, text, owner->ifname, err);
+	before->folder = folder;
+	before->draft = draft_path(folder, owner, arena);
+	r = write_file(folder, before->draft, before->path, text, owner->ifname);
+	if (r == 0)
+		return 0;
+	(void)!saved_undo(before, NULL);
+	return fail_errno(err, -r, "write %s", before->path);
 }
 
 int saved_undo(const struct saved *before, struct error *err)
 {
+	int r = 0;
+
 	if (before->text)
-		return write_file(before->path, before->text, before->ifname ? before->ifname : "",
-				  err);
-	return unlink(before->path) < 0 && errno != ENOENT
-		       ? fail_errno(err, errno, "remove %s", before->path)
-		       : 0;
+		r = write_file(before->folder, before->draft, before->path, before->text,
+			       before->ifname ? before->ifname : "");
+	else if (unlink(before->path) < 0 && errno != ENOENT)
+		r = -errno;
+	return r < 0 ? fail_errno(err, -r, "put back %s", before->path) : 0;
 }
 
 bool saved_find(const char *folder, const struct owner *owner, struct arena *arena,
@@ -117,6 +165,11 @@ bool saved_find(const char *folder, const struct owner *owner, struct arena *are
 	return true;
 }
 
+void saved_sweep(const char *folder, const struct owner *owner, struct arena *arena)
+{
+	unlink(draft_path(folder, owner, arena));
+}
+
 void saved_remove(const struct saved *saved)
 {
 	unlink(saved->path);
@@ -124,18 +177,19 @@ void saved_remove(const struct saved *saved)
 
 static void list_file(const char *folder, const char *name, struct arena *arena, saved_list_t *list)
 {
-	char *container = arena_strdup(arena, name), *ifname = strchr(container, SEPARATOR);
+	bool draft = *name == DRAFT;
+	char *container = arena_strdup(arena, name + draft), *ifname = strchr(container, SEPARATOR);
 	struct saved saved = { .path = arena_printf(arena, "%s/%s", folder, name),
 			       .container = container };
 
 	if (ifname)
 		*ifname++ = '\0';
 	saved.ifname = ifname ? ifname : noted_ifname(saved.path, arena);
-	read_config(&saved, arena);
+	if (!draft)
+		read_config(&saved, arena);
 	*list_add(arena, list) = saved;
 }
 
-/* No container id begins with a dot. */
 void saved_list(const char *folder, struct arena *arena, saved_list_t *list)
 {
 	DIR *dir = opendir(folder);
@@ -143,7 +197,7 @@ void saved_list(const char *folder, struct arena *arena, saved_list_t *list)
 	if (!dir)
 		return;
 	for (struct dirent *entry; (entry = readdir(dir));)
-		if (entry->d_name[0] != '.')
+		if (!streq(entry->d_name, ".") && !streq(entry->d_name, ".."))
 			list_file(folder, entry->d_name, arena, list);
 	closedir(dir);
 }

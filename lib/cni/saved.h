@@ -11,13 +11,11 @@
 #include "describe/json.h"
 
 struct saved {
-	const char *path;
-	const char *container;
-	const char *
-		ifname; /* NULL: nobody noted it (the reference, or a file system without attributes) */
-	const char *text; /* NULL: could not be read */
-	struct json
-		*config; /* NULL: no JSON object (a crash of the reference may leave it empty) */
+	const char *path, *container;
+	const char *ifname;         /* NULL: nobody noted it (the reference, no attributes here) */
+	const char *text;           /* NULL: could not be read */
+	struct json *config;        /* NULL: no JSON object; the reference may crash in between */
+	const char *folder, *draft; /* of saved_write(), for saved_undo() */
 };
 typedef LIST(struct saved) saved_list_t;
 
@@ -30,7 +28,9 @@ int saved_undo(const struct saved *before, struct error *err) must_check;
 bool saved_find(const char *folder, const struct owner *owner, struct arena *arena,
 		struct saved *saved);
 void saved_remove(const struct saved *saved); /* the file; not there is fine */
-/* All of the folder, of every network; no folder: none. */
+/* What a saved_write() that was killed left of this attachment. */
+void saved_sweep(const char *folder, const struct owner *owner, struct arena *arena);
+/* All of the folder, of every network, and what was left by killed ones, without config; no folder: none. */
 void saved_list(const char *folder, struct arena *arena, saved_list_t *list);
 
 void saved_release(struct saved *saved);

@@ -2,7 +2,7 @@
  * Effects in the order that matters: the interface first, then the message, then the file, then who waits. The packet
  * socket lives as long as the binding: while nothing is expected it lets nothing in, but tells when the link goes.
  */
-#include "dhcp/binding.h"
+#include "dhcp/binding_link.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -14,14 +14,11 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "dhcp/datagram.h"
-#include "kernel/addr.h"
 #include "kernel/link.h"
 #include "kernel/netns.h"
 #include "kernel/packet.h"
 
 enum { LOOK_MS = 2000 };
-
-#define PROTOCOL_KERNEL 2 /* RTPROT_KERNEL: routes that come with an address by themselves */
 
 struct owner binding_owner(const struct binding *b)
 {
@@ -40,123 +37,6 @@ void binding_note(const struct binding *b, const char *format, ...)
 	va_end(args);
 	text_mask(line);
 	b->env->note(line);
-}
-
-/* ---- the interface ---- */
-
-static int session(const struct binding *b, struct netlink **nl, struct error *err)
-{
-	return netlink_open(nl, NETLINK_SESSION_ROUTE, b->netns, err);
-}
-
-static int set_link(struct binding *b, bool up, struct error *err)
-{
-	auto_netlink struct netlink *nl = NULL;
-
-	if (session(b, &nl, err))
-		return -err->errnum;
-	link_queue_change(nl, b->record.index, NULL,
-			  &(struct link_change){ .what = LINK_SET_UP, .up = up },
-			  up ? "set the interface up" : "set the interface down");
-	return netlink_commit(nl, err);
-}
-
-/* A chained plugin (tuning) may have given the interface another hardware address since. */
-static void refresh_mac(struct binding *b)
-{
-	auto_netlink struct netlink *nl = NULL;
-	struct link link = { 0 };
-	struct error err = { 0 };
-
-	if (session(b, &nl, &err) || link_get_index(nl, b->record.index, &link, &err))
-		return;
-	if (link.mac.set)
-		b->client.mac = b->record.mac = link.mac;
-}
-
-/* That it cannot be told counts as being there. */
-static enum { LINK_IS_UP, LINK_IS_DOWN, LINK_IS_GONE } link_state(const struct binding *b)
-{
-	auto_netlink struct netlink *nl = NULL;
-	struct link link = { 0 };
-	struct error err = { 0 };
-
-	if (session(b, &nl, &err) || link_get_index(nl, b->record.index, &link, &err))
-		return err.errnum == ENODEV ? LINK_IS_GONE : LINK_IS_DOWN;
-	return link.flags & LINK_UP ? LINK_IS_UP : LINK_IS_DOWN;
-}
-
-/* Routes through the interface that others made: with the address they go, and they must come back with it. */
-static void save_routes(struct binding *b, struct netlink *nl)
-{
-	routes_t all = { 0 };
-	struct error err = { 0 };
-
-	arena_free(&b->routes_arena);
-	b->routes = (routes_t){ 0 };
-	if (route_list(nl, AF_INET, b->record.index, 0, &b->routes_arena, &all, &err))
-		return;
-	list_each(route, &all)
-		if (route->protocol != PROTOCOL_KERNEL)
-			*list_add(&b->routes_arena, &b->routes) = *route;
-}
-
-/*
- * The address belongs to somebody else from now on. The interface goes down, as the reference does it; the address is
- * removed as well, since whoever sets the interface up again would use it.
- */
-static void take_down(struct binding *b)
-{
-	auto_netlink struct netlink *nl = NULL;
-	struct error err = { 0 };
-
-	if (session(b, &nl, &err))
-		return;
-	if (!b->down) {
-		save_routes(b, nl);
-		addr_queue_del(nl, b->record.index, b->record.ifname, &b->client.lease.address);
-		netlink_tolerate(nl, EADDRNOTAVAIL);
-	}
-	b->down = true;
-	link_queue_change(nl, b->record.index, NULL, &(struct link_change){ .what = LINK_SET_UP },
-			  "set the interface down");
-	if (netlink_commit(nl, &err))
-		binding_note(b, "%s", err.message);
-}
-
-/* After a restart of the daemon nobody remembers: then the lease knows. */
-static void routes_of_lease(struct binding *b)
-{
-	list_each(route, &b->client.lease.routes)
-		*list_add(&b->routes_arena, &b->routes) = (struct route){
-			.dst = route->dst,
-			.gw = route->on_link ? (struct ip){ 0 } : route->gw,
-			.oif = b->record.index,
-			.scope = route->on_link ? ROUTE_SCOPE_LINK : -1,
-		};
-}
-
-static void bring_back(struct binding *b)
-{
-	auto_netlink struct netlink *nl = NULL;
-	struct error err = { 0 };
-
-	if (session(b, &nl, &err))
-		return;
-	if (!b->routes.n)
-		routes_of_lease(b);
-	link_queue_change(nl, b->record.index, NULL,
-			  &(struct link_change){ .what = LINK_SET_UP, .up = true },
-			  "set the interface up");
-	addr_queue_add(nl, b->record.index, b->record.ifname, &b->client.lease.address, false);
-	netlink_tolerate(nl, EEXIST);
-	list_each(route, &b->routes) {
-		route_queue_add(nl, route, ROUTE_EXCLUSIVE);
-		netlink_tolerate(nl, EEXIST);
-	}
-	b->down = false;
-	if (netlink_commit(nl, &err))
-		binding_note(b, "%s", err.message);
 }
 
 /* ---- messages ---- */
@@ -203,6 +83,11 @@ static void save(struct binding *b)
 	struct error err = { 0 };
 
 	record.lease = b->client.lease;
+	if (!b->client
+		     .usable) { /* whoever takes it up again must not use it, whatever the server once said */
+		record.lease.begin_ms = clock_boot_ms() - 1000;
+		record.lease.seconds = record.lease.t1 = record.lease.t2 = 1;
+	}
 	if (store_write(b->env->folder, &record, &err))
 		binding_note(b, "the lease will not survive a restart: %s", err.message);
 }
@@ -227,7 +112,7 @@ static void have_effect(struct binding *b, const struct dhcp_output *out)
 	switch (out->event) {
 	case DHCP_GRANTED:
 		if (b->down)
-			bring_back(b);
+			binding_bring_back(b);
 		save(b);
 		note_lease(b, "leased");
 		break;
@@ -236,13 +121,15 @@ static void have_effect(struct binding *b, const struct dhcp_output *out)
 		note_lease(b, "renewed");
 		break;
 	case DHCP_LOST:
-		if (!b->down)
+		if (!b->down) {
 			binding_note(b,
 				     "lost %s: the interface goes down, the address is asked for",
 				     cidr_format(&b->client.lease.address, address));
-		take_down(b);
+			save(b);
+		}
+		binding_take_down(b);
 		break;
-	case DHCP_AWAKE: (void)!set_link(b, true, &(struct error){ 0 }); break;
+	case DHCP_AWAKE: (void)!binding_set_link(b, true, &(struct error){ 0 }); break;
 	case DHCP_NO_NEWS:
 	case DHCP_FAILED:
 	default: break;
@@ -283,7 +170,7 @@ static void on_timer(struct loop *loop unused, void *arg)
 	struct dhcp_output out;
 
 	b->timer = 0;
-	refresh_mac(b);
+	binding_refresh_mac(b);
 	dhcp_client_timer(&b->client, clock_boot_ms(), &out);
 	act(b, &out);
 }
@@ -300,7 +187,7 @@ static void link_gone(struct binding *b)
 static void look_at_link(struct loop *loop unused, void *arg)
 {
 	struct binding *b = arg;
-	int state = link_state(b);
+	int state = binding_link_state(b);
 
 	loop_cancel(b->env->loop, b->look);
 	b->look = 0;
@@ -394,7 +281,7 @@ static int find_link(struct binding *b, struct link *link, struct error *err)
 {
 	auto_netlink struct netlink *nl = NULL;
 
-	if (session(b, &nl, err) || link_get(nl, b->record.ifname, link, err))
+	if (binding_session(b, &nl, err) || link_get(nl, b->record.ifname, link, err))
 		return -err->errnum;
 	if (!link->mac.set)
 		return fail(err, EOPNOTSUPP, "interface \"%s\" has no Ethernet address",
@@ -421,7 +308,7 @@ static int open_in(struct binding *b, struct error *err)
 		return -err->errnum;
 	b->record.device = device;
 	b->record.inode = inode;
-	if (!(link.flags & LINK_UP) && set_link(b, true, err))
+	if (!(link.flags & LINK_UP) && binding_set_link(b, true, err))
 		return -err->errnum;
 	return open_socket(b, err);
 }
@@ -534,6 +421,6 @@ bool binding_is_at(const struct binding *b, int netns, const char *ifname)
 	if (netns_identity(netns, &device, &inode, &err) || b->record.device != device ||
 	    b->record.inode != inode)
 		return false;
-	return session(b, &nl, &err) == 0 && link_get(nl, ifname, &link, &err) == 0 &&
+	return binding_session(b, &nl, &err) == 0 && link_get(nl, ifname, &link, &err) == 0 &&
 	       link.index == b->record.index;
 }

@@ -37,7 +37,7 @@ struct binding {
 	struct dhcp_client client;
 	struct peer *waiting; /* for the lease, NULL = nobody */
 	int netns, packet, mute, timer;
-	int look; /* timer: the interface is down, and its end would not be told */
+	int look;        /* timer: the interface is down, and its end would not be told */
 	bool down;       /* the lease was lost, the address taken away */
 	routes_t routes; /* what went with it, to be put back */
 	struct arena routes_arena;

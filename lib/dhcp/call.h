@@ -55,7 +55,7 @@ struct dhcp_answer {
 extern const struct field dhcp_answer_fields[];
 
 /* -errno, `error dialing DHCP daemon: ...`, code 11: nobody is there. */
-int call_dial(const char *socket, int *fd, struct error *err) must_check;
+int call_dial(const char *path, int *fd, struct error *err) must_check;
 /* netns: a descriptor, -1 = none. The daemon's error comes back as ours. */
 int call_ask(int fd, const struct dhcp_call *call, int netns, struct arena *arena,
 	     struct dhcp_answer *answer, struct error *err) must_check;

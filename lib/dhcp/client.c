@@ -2,7 +2,7 @@
  * The state machine. Each state has one message that it repeats (send_again), one pace for all of them (the
  * reference's), and a time when it gives way to the next (dhcp_client_timer).
  */
-#include "dhcp/client.h"
+#include "dhcp/client_write.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -28,9 +28,6 @@ const struct dhcp_timings dhcp_default_timings = {
 	.resend_max_ms = 62000,
 	.resend_total_ms = 208000,
 };
-
-static const struct ip nobody = { .family = AF_INET };
-static const struct ip everybody = { .family = AF_INET, .bytes = { 255, 255, 255, 255 } };
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -64,108 +61,11 @@ static int64_t pause_ms(struct dhcp_client *client)
 	return pause > 0 ? pause : max;
 }
 
-/* ---- messages ---- */
-
-/* The client id that the configuration provides, else ours, which begins with a zero: not a hardware address. */
-static void write_client_id(struct dhcp_writer *writer, const struct dhcp_options *options)
-{
-	char id[DHCP_VALUE_MAX] = "";
-	size_t len = strlen(options->client_id);
-
-	list_each(option, &options->provide)
-		if (option->code == DHCP_CLIENT_ID) {
-			dhcp_write(writer, DHCP_CLIENT_ID, option->value, strlen(option->value));
-			return;
-		}
-	len = len < sizeof(id) ? len : sizeof(id) - 1;
-	memcpy(id + 1, options->client_id, len);
-	dhcp_write(writer, DHCP_CLIENT_ID, id, 1 + len);
-}
-
-static void write_provided(struct dhcp_writer *writer, const struct dhcp_options *options)
-{
-	list_each(option, &options->provide)
-		if (option->code != DHCP_CLIENT_ID)
-			dhcp_write(writer, option->code, option->value, strlen(option->value));
-}
-
-static void write_parameters(struct dhcp_writer *writer, const struct dhcp_options *options)
-{
-	const uint8_t size[2] = { (DHCP_SEND_MAX + 28) >> 8, (DHCP_SEND_MAX + 28) & 0xff };
-	uint8_t codes[256];
-	size_t n = 0;
-
-	list_each(code, &options->request)
-		if (n < sizeof(codes))
-			codes[n++] = (uint8_t)*code;
-	if (n)
-		dhcp_write(writer, DHCP_PARAMETERS, codes, n);
-	dhcp_write(writer, DHCP_MAX_SIZE, size, sizeof(size));
-}
-
-static void begin_message(const struct dhcp_client *client, enum dhcp_type type, int64_t now,
-			  struct dhcp_writer *writer)
-{
-	int64_t seconds = (now - client->begun) / 1000;
-	bool has_address = type == DHCP_RELEASE || client->state == DHCP_RENEWING ||
-			   client->state == DHCP_REBINDING;
-
-	dhcp_write_head(writer, &(struct dhcp_head){
-					.type = type,
-					.xid = client->xid,
-					.secs = (uint16_t)earlier(seconds, UINT16_MAX),
-					.broadcast = client->timings->broadcast && !has_address,
-					.ciaddr = has_address ? client->lease.address.ip : nobody,
-					.chaddr = client->mac,
-				});
-	write_client_id(writer, client->options);
-}
-
-/* To the server alone, when there is one and its hardware address is known. */
-static void address_message(const struct dhcp_client *client, bool unicast, bool has_address,
-			    struct dhcp_output *out)
-{
-	bool alone = unicast && client->lease.server.family && client->lease.server_mac.set;
-
-	out->from = has_address ? client->lease.address.ip : nobody;
-	out->to = alone ? client->lease.server : everybody;
-	out->to_mac = alone ? client->lease.server_mac : (struct mac){ 0 };
-}
-
 static void give_up(struct dhcp_client *client, struct dhcp_output *out)
 {
 	client->state = DHCP_INIT;
 	client->next = INT64_MAX;
 	out->event = DHCP_FAILED;
-}
-
-static void end_message(struct dhcp_client *client, struct dhcp_writer *writer,
-			struct dhcp_output *out)
-{
-	if (dhcp_write_end(writer, &out->err)) {
-		give_up(client, out);
-		return;
-	}
-	memcpy(out->message, writer->data, writer->size);
-	out->size = writer->size;
-}
-
-/* Table 4 of RFC 2131 says which of the two options a request carries. */
-static void write_message(struct dhcp_client *client, int64_t now, struct dhcp_output *out)
-{
-	bool discover = client->state == DHCP_SELECTING;
-	bool bound = client->state == DHCP_RENEWING || client->state == DHCP_REBINDING;
-	struct dhcp_writer writer;
-
-	begin_message(client, discover ? DHCP_DISCOVER : DHCP_REQUEST, now, &writer);
-	if (!bound && client->wanted.family)
-		dhcp_write_ip(&writer, DHCP_REQUESTED_IP, &client->wanted);
-	if (client->state == DHCP_REQUESTING)
-		dhcp_write_ip(&writer, DHCP_SERVER_ID, &client->chosen);
-	write_provided(&writer, client->options);
-	write_parameters(&writer, client->options);
-	address_message(client, client->state == DHCP_RENEWING, bound, out);
-	end_message(client, &writer, out);
 }
 
 /* The limit: what comes first of the next try and the state's end. */
@@ -175,7 +75,8 @@ static void send_again(struct dhcp_client *client, int64_t limit, int64_t now,
 	client->sent++;
 	client->asked = now;
 	client->next = earlier(now + pause_ms(client), limit);
-	write_message(client, now, out);
+	if (!client_write_request(client, now, out))
+		give_up(client, out);
 }
 
 static int64_t state_limit(const struct dhcp_client *client)
@@ -492,16 +393,11 @@ void dhcp_client_resume(struct dhcp_client *client, const struct dhcp_lease *lea
 
 void dhcp_client_release(struct dhcp_client *client, int64_t now, struct dhcp_output *out)
 {
-	struct dhcp_writer writer;
-
 	*out = (struct dhcp_output){ 0 };
 	if (client->has_lease && client->usable && client->lease.server.family) {
 		client->xid = (uint32_t)random_next(client);
 		client->begun = now;
-		begin_message(client, DHCP_RELEASE, now, &writer);
-		dhcp_write_ip(&writer, DHCP_SERVER_ID, &client->lease.server);
-		address_message(client, true, true, out);
-		end_message(client, &writer, out);
+		(void)client_write_release(client, now, out);
 	}
 	client->has_lease = client->usable = false;
 	client->state = DHCP_INIT;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "base/file.h"
 #include "dhcp/keeper.h"
@@ -49,6 +50,17 @@ static int write_pid(struct running *r, const char *path, struct error *err)
 		return wrap(err, "pid file");
 	r->pid_file = path;
 	return 0;
+}
+
+/* A lease takes two or three descriptors: as many as we may have. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
 }
 
 /* setns() and interfaces of containers, packet sockets there, port 68; and paths below /proc of other users' processes
@@ -98,6 +110,7 @@ int dhcp_daemon_run(const struct dhcp_daemon *daemon, struct error *err)
 	};
 
 	signal(SIGPIPE, SIG_IGN);
+	raise_limit();
 	if (prepare(&running, daemon, &arena, err))
 		return -err->errnum;
 	return loop_run(running.loop, err);

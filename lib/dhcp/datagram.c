@@ -62,8 +62,10 @@ size_t datagram_wrap(uint8_t *out, const struct ip *from, const struct ip *to, c
 	put16(udp + UDP_AT_TO, DHCP_SERVER_PORT);
 	put16(udp + UDP_AT_SIZE, UDP_HEAD + size);
 	memcpy(udp + UDP_HEAD, payload, size);
-	checksum = (uint16_t)~udp_sum(out, udp, UDP_HEAD + size);
-	put16(udp + UDP_AT_SUM, checksum ? checksum : 0xffff); /* 0 means that there is none */
+	checksum = udp_sum(out, udp, UDP_HEAD + size);
+	if (checksum != 0xffff) /* 0 would mean that there is none */
+		checksum = (uint16_t)~checksum;
+	put16(udp + UDP_AT_SUM, checksum);
 	return DATAGRAM_HEAD + size;
 }
 

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 
 enum { ANSWER_SLACK_MS = 5000 };
+/* What was sent must be out of the container before the interface is removed: the kernel drops what is on the way. */
+enum { PASSAGE_MS = 10 };
 
 static struct binding *find(const struct keeper *k, const struct owner *owner)
 {
@@ -175,7 +177,7 @@ static void release(struct keeper *k, struct peer *peer, const struct dhcp_call 
 		end(k, b, true, &err);
 	else
 		store_remove(k->env.folder, &owner);
-	peer_answer(peer, &(struct dhcp_answer){ 0 });
+	peer_answer_later(peer, b ? PASSAGE_MS : 0, &(struct dhcp_answer){ 0 });
 }
 
 static void collect(struct keeper *k, struct peer *peer, const struct dhcp_call *call)
@@ -250,6 +252,7 @@ static void handle_call(void *arg, struct peer *peer, const struct dhcp_call *ca
 }
 
 /* Nobody will hear of the lease: what is being asked for is not wanted any more. */
+/* cppcheck-suppress constParameter; the type is peer_handler's */
 static void handle_gone(void *arg, struct peer *peer)
 {
 	struct keeper *k = arg;

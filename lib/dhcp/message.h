@@ -43,7 +43,7 @@ struct dhcp_message {
 	uint8_t values[DHCP_MESSAGE_MAX];
 };
 
-int dhcp_decode(const void *data, size_t size, struct dhcp_message *message,
+int dhcp_decode(const void *bytes, size_t size, struct dhcp_message *message,
 		struct error *err) must_check;
 /* The value of an option, NULL = not there. */
 const uint8_t *dhcp_value(const struct dhcp_message *message, int code, size_t *size);

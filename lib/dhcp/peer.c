@@ -88,14 +88,12 @@ static void peer_flush(struct peer *peer)
 	peer_end(peer);
 }
 
-static void peer_write_last(struct peer *peer, const char *text)
+static void peer_prepare(struct peer *peer, const char *text)
 {
 	peer->phase = PEER_WRITING;
 	peer->out_size = strlen(text);
 	peer->out = xrealloc(peer->out, peer->out_size + 1);
 	memcpy(peer->out, text, peer->out_size + 1);
-	set_deadline(peer, WRITE_MS);
-	peer_flush(peer);
 }
 
 static const char *answer_line(const struct dhcp_answer *answer, struct arena *arena)
@@ -122,9 +120,28 @@ void peer_wait(struct peer *peer, int64_t wait_ms)
 
 void peer_answer(struct peer *peer, const struct dhcp_answer *answer)
 {
+	peer_answer_later(peer, 0, answer);
+}
+
+static void peer_due(struct loop *loop unused, void *arg)
+{
+	struct peer *peer = arg;
+
+	set_deadline(peer, WRITE_MS);
+	peer_flush(peer);
+}
+
+void peer_answer_later(struct peer *peer, unsigned delay_ms, const struct dhcp_answer *answer)
+{
 	auto_arena struct arena arena = { 0 };
 
-	peer_write_last(peer, answer_line(answer, &arena));
+	peer_prepare(peer, answer_line(answer, &arena));
+	loop_cancel(peer->peers->loop, peer->timer);
+	peer->timer = 0;
+	if (delay_ms)
+		peer->timer = loop_after(peer->peers->loop, delay_ms, peer_due, peer, NULL);
+	if (peer->timer <= 0)
+		peer_due(NULL, peer);
 }
 
 void peer_error(struct peer *peer, const struct error *err)
@@ -142,8 +159,9 @@ void peer_error(struct peer *peer, const struct error *err)
 /* Go's net/rpc opens with an HTTP request, and shows the status line of the answer to its user. */
 static void answer_foreigner(struct peer *peer)
 {
-	peer_write_last(peer, "HTTP/1.0 501 this is the daemon of cnibox, which answers its own "
-			      "dhcp plugin only\r\n\r\n");
+	peer_prepare(peer, "HTTP/1.0 501 this is the daemon of cnibox, which answers its own dhcp "
+			   "plugin only\r\n\r\n");
+	peer_due(NULL, peer);
 }
 
 static void handle_line(struct peer *peer, size_t size)
@@ -304,8 +322,10 @@ void peers_close(struct peers *peers)
 {
 	if (!peers)
 		return;
-	while (peers->first)
-		peer_end(peers->first);
+	for (struct peer *peer = peers->first, *next; peer; peer = next) {
+		next = peer->next;
+		peer_end(peer);
+	}
 	loop_unwatch(peers->loop, peers->listening);
 	close(peers->listening);
 	free(peers);

@@ -27,6 +27,7 @@ void peers_close(struct peers *peers);
 void peer_wait(struct peer *peer, int64_t wait_ms);
 /* The answer; the peer is forgotten. protocol is filled in. */
 void peer_answer(struct peer *peer, const struct dhcp_answer *answer);
+void peer_answer_later(struct peer *peer, unsigned delay_ms, const struct dhcp_answer *answer);
 void peer_error(struct peer *peer, const struct error *err);
 
 #endif

@@ -100,8 +100,9 @@ const char *portmap_xt_comment(struct arena *arena, const struct owner *owner)
 	char *comment = arena_printf(arena, "dnat name: \"%s\" id: \"%s\"", owner->network,
 				     owner->container);
 
+	/* The reference puts "..." behind 253 characters, of which iptables drops the last. */
 	if (strlen(comment) > XT_COMMENT_MAX)
-		memcpy(comment + XT_COMMENT_MAX - 3, "...", 4);
+		memcpy(comment + XT_COMMENT_MAX - 2, "..", 3);
 	return comment;
 }
 

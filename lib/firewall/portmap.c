@@ -39,9 +39,15 @@ static void forget_strays(const struct portmap *map)
 	auto_arena struct arena arena = { 0 };
 	port_flows_t flows = { 0 };
 
-	list_each(entry, &map->entries)
-		if (entry->protocol == IPPROTO_UDP)
-			*list_add(&arena, &flows) = (struct port_flow){ .entry = *entry };
+	for (size_t i = 0; i < PORTMAP_FAMILIES; i++)
+		list_each(entry, &map->entries) {
+			struct port_entry udp = *entry;
+
+			udp.family = portmap_family(i);
+			if (map->addresses[i].ip.family && entry->protocol == IPPROTO_UDP &&
+			    port_entry_for(entry, udp.family))
+				*list_add(&arena, &flows) = (struct port_flow){ .entry = udp };
+		}
 	portmap_forget(&flows);
 }
 

@@ -69,27 +69,59 @@ static int forget_by(struct forgetting *forgetting, const port_flows_t *meant,
 	return r < 0 ? r : netlink_commit(forgetting->nl, err);
 }
 
-/* One look for all that went to the same address. */
-static bool looked(const port_flows_t *flows, const struct port_flow *flow)
+/* The address that all of them led to; not set when there are several. */
+static struct ip common_address(const port_flows_t *flows)
 {
-	for (const struct port_flow *earlier = flows->items; earlier < flow; earlier++)
-		if (flow->to.family && ip_equal(&earlier->to, &flow->to))
-			return true;
-	return false;
+	struct ip address = { 0 };
+
+	list_each(flow, flows) {
+		if (flow->to.family && address.family && !ip_equal(&flow->to, &address))
+			return (struct ip){ 0 };
+		if (flow->to.family)
+			address = flow->to;
+	}
+	return address;
 }
 
-/* The narrowest look that one call can be: by where it went, by port, or by protocol. */
-static int forget_one(struct forgetting *forgetting, const port_flows_t *all,
-		      const struct port_flow *flow, int family, struct error *err)
+/* The families that what was removed led to: bits 1 << PORTMAP_*. */
+static unsigned families_of(const port_flows_t *flows)
+{
+	unsigned families = 0;
+
+	list_each(flow, flows)
+		if (flow->to.family)
+			families |=
+				flow->to.family == AF_INET ? 1u << PORTMAP_V4 : 1u << PORTMAP_V6;
+	return families;
+}
+
+/* Everything that was translated, in one look: of one family by address, of both whatever it was. */
+static int forget_translated(struct forgetting *forgetting, const port_flows_t *flows,
+			     struct error *err)
+{
+	unsigned families = families_of(flows);
+	struct flow_filter filter = { .translated = true };
+
+	if (!families)
+		return 0;
+	if (families == 1u << PORTMAP_V4)
+		filter.family = AF_INET;
+	if (families == 1u << PORTMAP_V6)
+		filter.family = AF_INET6;
+	if (filter.family)
+		filter.reply_source = common_address(flows);
+	return forget_by(forgetting, flows, &filter, err);
+}
+
+/* What went to a port before it led anywhere: the narrowest look that one call can be. */
+static int forget_before(struct forgetting *forgetting, const port_flows_t *all,
+			 const struct port_flow *flow, int family, struct error *err)
 {
 	const struct ports *ports = &flow->entry.host;
-	struct flow_filter filter = { .family = family, .reply_source = flow->to };
+	struct flow_filter filter = { .family = family, .protocol = flow->entry.protocol };
 	unsigned n = ports->last - ports->first + 1u;
 	int r = 0;
 
-	if (flow->to.family)
-		return looked(all, flow) ? 0 : forget_by(forgetting, all, &filter, err);
-	filter.protocol = flow->entry.protocol;
 	if (n > SINGLE_PORTS)
 		return forget_by(forgetting, all, &filter, err);
 	for (unsigned i = 0; i < n && r == 0; i++) {
@@ -107,7 +139,6 @@ static void forgetting_free(struct forgetting *forgetting)
 
 void portmap_forget(const port_flows_t *flows)
 {
-	static const int families[] = { AF_INET, AF_INET6 };
 	on_leave(forgetting_free) struct forgetting forgetting = { .nl = NULL };
 	struct error err = { 0 };
 	int r = 0;
@@ -115,11 +146,13 @@ void portmap_forget(const port_flows_t *flows)
 	if (!flows->n || !conntrack_any())
 		return;
 	r = conntrack_open(&forgetting.nl, &err);
-	list_each(meant, flows)
-		for (size_t i = 0; i < ARRAY_SIZE(families) && r == 0; i++)
-			if (port_entry_for(&meant->entry, families[i]) &&
-			    (!meant->to.family || meant->to.family == families[i]))
-				r = forget_one(&forgetting, flows, meant, families[i], &err);
+	if (r == 0)
+		r = forget_translated(&forgetting, flows, &err);
+	list_each(flow, flows)
+		for (size_t i = 0; i < PORTMAP_FAMILIES && r == 0; i++)
+			if (!flow->to.family && port_entry_for(&flow->entry, portmap_family(i)))
+				r = forget_before(&forgetting, flows, flow, portmap_family(i),
+						  &err);
 	if (r < 0)
 		log_debug("portmap: old connections are not forgotten: %s", err.message);
 }

@@ -178,28 +178,85 @@ static void free_ports(struct arena *arena, struct removal *removal, const struc
 	}
 }
 
-/* Sets are as many as there are lengths of prefixes: the rules on them tell. */
+/* One element of a set of sources, if it is there. */
+struct source {
+	struct nft_set set;
+	struct nft_value key;
+	struct nft_lookup lookup;
+};
+typedef LIST(struct source) sources_t;
+
+static void add_source(struct arena *arena, sources_t *sources, const struct nft_set *set,
+		       const struct ip *from, const struct ip *to)
+{
+	struct source *source = list_add(arena, sources);
+
+	source->set = *set;
+	if (set->source_prefix)
+		nft_value_ip(&source->key, from);
+	nft_value_ip(&source->key, to);
+}
+
+/* What an ADD may have put into this set for a container of that address. */
+static void add_sources(struct arena *arena, sources_t *sources, const struct nft_set *set,
+			const struct ip *to)
+{
+	static const struct ip localhost = { AF_INET, { 127, 0, 0, 1 } };
+	const struct cidr subnet = { *to, set->source_prefix };
+	struct cidr network = cidr_network(&subnet);
+
+	if (set->source_prefix > ip_bits(to))
+		return;
+	add_source(arena, sources, set, &network.ip, to);
+	if (to->family == AF_INET && set->source_prefix == 32)
+		add_source(arena, sources, set, &localhost, to);
+}
+
+/* Sets are as many as there are lengths of prefixes: the rules on them tell. What is in them is asked for by the
+ * addresses that mappings led to. */
 static int look_at_sources(struct netlink *nl, struct removal *removal,
-			   const struct port_maps *maps, struct arena *arena, struct error *err)
+			   const struct port_maps *maps, const port_flows_t *flows,
+			   struct arena *arena, struct error *err)
 {
 	nft_rules_t rules = { 0 };
+	sources_t sources = { 0 };
 	int r = nft_rules(nl, maps->family, PORT_NFT_TABLE, maps->masquerade, arena, &rules, err);
 
 	list_each(rule, &rules) {
-		nft_elements_t elements = { 0 };
 		struct nft_set set;
-		unsigned prefix;
 
-		if (r < 0 || !has_prefix(rule->comment, "masquerade_"))
+		if (!has_prefix(rule->comment, "masquerade_"))
 			continue;
-		prefix = (unsigned)strtoul(rule->comment + strlen("masquerade_"), NULL, 10);
-		set = port_masquerade_set(arena, prefix);
-		r = nft_elements(nl, maps->family, PORT_NFT_TABLE, set.name, arena, &elements, err);
-		list_each(element, &elements)
-			if (is_doomed(removal, element->comment))
-				doom(arena, removal, maps, &set, &element->key);
+		set = port_masquerade_set(
+			arena, (unsigned)strtoul(rule->comment + strlen("masquerade_"), NULL, 10));
+		list_each(flow, flows)
+			if (flow->to.family == portmap_family(maps->i))
+				add_sources(arena, &sources, &set, &flow->to);
 	}
+	list_each(source, &sources) {
+		source->lookup.arena = arena;
+		nft_queue_get_element(nl, maps->family, PORT_NFT_TABLE, &source->set, &source->key,
+				      &source->lookup);
+	}
+	if (r == 0)
+		r = netlink_commit(nl, err);
+	list_each(source, &sources)
+		if (source->lookup.found && is_doomed(removal, source->lookup.element.comment))
+			doom(arena, removal, maps, &source->set, &source->key);
 	return r;
+}
+
+/* Each address that something led to, once. */
+static void addresses_of(struct arena *arena, const port_flows_t *flows, port_flows_t *addresses)
+{
+	list_each(flow, flows) {
+		bool known = false;
+
+		list_each(other, addresses)
+			known = known || ip_equal(&other->to, &flow->to);
+		if (!known)
+			*list_add(arena, addresses) = *flow;
+	}
 }
 
 static int look_at_maps(struct netlink *nl, struct removal *removal, const struct port_maps *maps,
@@ -211,8 +268,6 @@ static int look_at_maps(struct netlink *nl, struct removal *removal, const struc
 	if (r == 0)
 		r = look_at_map(nl, removal, maps, &maps->address, arena, &fates, err);
 	free_ports(arena, removal, maps, &fates);
-	if (r == 0 && !maps->conditions)
-		r = look_at_sources(nl, removal, maps, arena, err);
 	return r;
 }
 
@@ -221,7 +276,8 @@ static int look_at_maps(struct netlink *nl, struct removal *removal, const struc
 static int look(struct netlink *nl, struct arena *arena, void *arg, struct error *err)
 {
 	struct removal *removal = arg;
-	bool there[ARRAY_SIZE(removal->maps)], chains[PORTMAP_FAMILIES];
+	bool there[ARRAY_SIZE(removal->maps)] = { false }, chains[PORTMAP_FAMILIES] = { false };
+	port_flows_t addresses = { 0 };
 	int r;
 
 	memset(&removal->elements, 0, sizeof(removal->elements));
@@ -236,6 +292,10 @@ static int look(struct netlink *nl, struct arena *arena, void *arg, struct error
 	for (size_t n = 0; n < removal->n_maps && r == 0; n++)
 		if (there[n])
 			r = look_at_maps(nl, removal, &removal->maps[n], arena, err);
+	addresses_of(arena, &removal->flows, &addresses);
+	for (size_t n = 0; n < removal->n_maps && r == 0 && addresses.n; n++)
+		if (there[n] && !removal->maps[n].conditions)
+			r = look_at_sources(nl, removal, &removal->maps[n], &addresses, arena, err);
 	for (size_t i = 0; i < PORTMAP_FAMILIES && r == 0 && !removal->valid; i++)
 		if (chains[i])
 			r = look_at_chain(nl, removal, i, arena, err);

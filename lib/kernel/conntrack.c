@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
@@ -97,7 +98,7 @@ static struct tuple read_tuple(const struct nlattr *nest)
 
 static bool is_wanted(const struct flow_filter *filter, const struct flow *flow)
 {
-	return flow->destination.family == filter->family &&
+	return (!filter->family || flow->destination.family == filter->family) &&
 	       (!filter->protocol || filter->protocol == flow->protocol) &&
 	       (!filter->destination_port || filter->destination_port == flow->destination_port) &&
 	       (!filter->reply_source.family ||
@@ -141,8 +142,15 @@ static void put_filter(struct nl_msg *msg, const struct flow_filter *filter)
 	const struct tuple original = { .protocol = filter->protocol,
 					.destination_port = filter->destination_port },
 			   answer = { .source = filter->reply_source };
-	struct nlattr *nest = nla_nest_start(msg, NLA_F_NESTED | CTA_FILTER);
+	struct nlattr *nest;
 
+	if (filter->translated) {
+		nla_put_u32(msg, CTA_STATUS, htonl(IPS_DST_NAT));
+		nla_put_u32(msg, CTA_STATUS_MASK, htonl(IPS_DST_NAT));
+	}
+	if (!filter->protocol && !filter->reply_source.family)
+		return;
+	nest = nla_nest_start(msg, NLA_F_NESTED | CTA_FILTER);
 	nla_put_u32(msg, CTA_FILTER_ORIG_FLAGS,
 		    (filter->protocol ? FILTER_PROTOCOL : 0) |
 			    (filter->destination_port ? FILTER_DESTINATION_PORT : 0));

@@ -19,15 +19,16 @@ typedef LIST(struct flow) flows_t;
 
 /* Which flows are wanted; what is not set matches any. */
 struct flow_filter {
-	int family; /* always */
+	int family; /* 0: both, then the members up to `translated` must not be set */
 	uint8_t protocol;
 	uint16_t destination_port; /* needs a protocol */
 	struct ip reply_source;
+	bool translated; /* only those whose destination was (Linux 5.14; before that all) */
 };
 
 /* A session in the current namespace. */
 int conntrack_open(struct netlink **nl, struct error *err) must_check;
-/* Append the flows to the list. The kernel walks its whole table for each call (measured: 65536 buckets in 1 ms), but
+/* Append the flows to the list. The kernel walks its whole table for each call (measured: 9 ms for 262144 buckets), but
  * hands out only what is wanted (Linux 5.8; before that the rest is left out here). */
 int conntrack_list(struct netlink *nl, const struct flow_filter *filter, struct arena *arena,
 		   flows_t *flows, struct error *err) must_check;

@@ -222,9 +222,9 @@ void link_read_kind(const struct nlattr *data, struct link *link)
 		kind->read(data, link);
 }
 
-const char *link_kind_module(const char *name)
+const char *link_kind_module(const char *kind)
 {
-	const struct kind *kind = find(name);
+	const struct kind *known = find(kind);
 
-	return kind && kind->module ? kind->module : name;
+	return known && known->module ? known->module : kind;
 }

@@ -49,10 +49,9 @@ static void put_action(struct nl_msg *msg, int to)
 void qdisc_queue_redirect(struct netlink *nl, int index, int to, const char *link)
 {
 	struct tcmsg header = filter_of(index);
-	struct {
-		struct tc_u32_sel sel;
-		struct tc_u32_key key; /* of which no bit is looked at */
-	} match = { .sel = { .flags = TC_U32_TERMINAL, .nkeys = 1 } };
+	/* Behind it one key, of which no bit is looked at. */
+	char match[sizeof(struct tc_u32_sel) + sizeof(struct tc_u32_key)] = { 0 };
+	const struct tc_u32_sel sel = { .flags = TC_U32_TERMINAL, .nkeys = 1 };
 	struct nlattr *options;
 	struct nl_msg *msg;
 
@@ -63,7 +62,8 @@ void qdisc_queue_redirect(struct netlink *nl, int index, int to, const char *lin
 	nla_put_string(msg, TCA_KIND, "u32");
 	options = nla_nest_start(msg, TCA_OPTIONS);
 	nla_put_u32(msg, TCA_U32_CLASSID, FILTER_CLASS);
-	nla_put(msg, TCA_U32_SEL, sizeof(match), &match);
+	memcpy(match, &sel, sizeof(sel));
+	nla_put(msg, TCA_U32_SEL, sizeof(match), match);
 	put_action(msg, to);
 	nla_nest_end(msg, options);
 }

@@ -8,7 +8,6 @@
 #define ROUTE_TABLE_DEFAULT 253 /* the three that the kernel's own rules look into */
 #define ROUTE_TABLE_MAIN    254
 #define ROUTE_TABLE_LOCAL   255
-#define ROUTE_UNICAST       1 /* type */
 #define ROUTE_SCOPE_GLOBAL  0
 #define ROUTE_SCOPE_LINK    253
 #define ROUTE_SCOPE_HOST    254

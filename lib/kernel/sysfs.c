@@ -14,6 +14,7 @@
 #define PCI_DEVICES       "/sys/bus/pci/devices/"
 #define AUXILIARY_DEVICES "/sys/bus/auxiliary/devices/"
 #define DEVICES           "/sys/devices/"
+#define INTERFACES        "/sys/class/net"
 
 enum { ENTRIES_MAX = 4096, NAME_LEN_MAX = 64 };
 
@@ -58,6 +59,24 @@ bool sysfs_auxiliary_valid(const char *name)
 	for (const char *c = name; *c; c++)
 		if (!isalnum((unsigned char)*c) && !strchr("._-", *c))
 			return false;
+	return true;
+}
+
+bool sysfs_address_parse(const char *text, char out[SYSFS_ADDRESS_SIZE])
+{
+	size_t len = strlen(text);
+
+	if (len != 8 * 3 - 1 && len != 20 * 3 - 1)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		bool between = i % 3 == 2;
+
+		if (between ? c != ':' && c != '-' : !isxdigit(c))
+			return false;
+		out[i] = between ? ':' : (char)tolower(c);
+	}
+	out[len] = '\0';
 	return true;
 }
 
@@ -253,7 +272,7 @@ bool sysfs_interface_pci(const char *name, char address[SYSFS_PCI_SIZE])
 
 	if (!field_valid_ifname(name))
 		return false;
-	snprintf(path, sizeof(path), "/sys/class/net/%s", name);
+	snprintf(path, sizeof(path), INTERFACES "/%s", name);
 	n = readlink(path, target, sizeof(target) - 1);
 	if (n <= 0)
 		return false;
@@ -261,4 +280,38 @@ bool sysfs_interface_pci(const char *name, char address[SYSFS_PCI_SIZE])
 	for (char *part; (part = strsep(&rest, "/"));)
 		found |= sysfs_pci_parse(part, address);
 	return found;
+}
+
+static bool has_address(int folder, const char *name, const char *address)
+{
+	char path[NAME_MAX + 16], text[SYSFS_ADDRESS_SIZE + 2] = "";
+	int fd auto_close = -1;
+
+	snprintf(path, sizeof(path), "%s/address", name);
+	fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return false;
+	text[strcspn(text, "\n")] = '\0';
+	return streq(text, address);
+}
+
+int sysfs_address_interface(const char *address, char name[16], struct error *err)
+{
+	DIR *dir on_leave(close_dir) = opendir(INTERFACES);
+	char plain[SYSFS_ADDRESS_SIZE];
+	const struct dirent *entry;
+
+	*name = '\0';
+	if (!sysfs_address_parse(address, plain))
+		return fail(err, EINVAL, "\"%s\" is not a hardware address", address);
+	if (!dir)
+		return fail_errno(err, errno, "read " INTERFACES);
+	while ((entry = readdir(dir))) {
+		if (!field_valid_ifname(entry->d_name) ||
+		    !has_address(dirfd(dir), entry->d_name, plain))
+			continue;
+		memcpy(name, entry->d_name, strlen(entry->d_name) + 1);
+		return 0;
+	}
+	return fail(err, ENODEV, "failed to find physical interface");
 }

@@ -7,12 +7,18 @@
 
 #include "base/error.h"
 
-#define SYSFS_PCI_SIZE 20 /* text of a PCI address: 0000:03:00.1, the domain with up to 8 digits */
+#define SYSFS_PCI_SIZE     20 /* text of a PCI address: 0000:03:00.1, the domain with up to 8 digits */
+#define SYSFS_ADDRESS_SIZE 60 /* text of 20 bytes */
 
 /* 0000:03:00.1; out (may be NULL) gets it as sysfs writes it, in lower case. */
 bool sysfs_pci_parse(const char *text, char out[SYSFS_PCI_SIZE]);
 /* The name of a device on the auxiliary bus: mlx5_core.sf.4. */
 bool sysfs_auxiliary_valid(const char *name);
+
+/* A long hardware address, as of InfiniBand (20 bytes) or EUI-64 (8), with ':' or '-'; out gets it as sysfs writes it. */
+bool sysfs_address_parse(const char *text, char out[SYSFS_ADDRESS_SIZE]);
+/* The interface of this namespace that has it; -ENODEV: none. */
+int sysfs_address_interface(const char *address, char name[16], struct error *err) must_check;
 
 bool sysfs_has_pci(const char *address);
 bool sysfs_has_auxiliary(const char *name);

@@ -8,11 +8,14 @@
 #include "fuzz.h"
 
 #include "kernel/addr.h"
+#include "kernel/conntrack.h"
 #include "kernel/link.h"
 #include "kernel/neigh.h"
 #include "kernel/netlink_internal.h"
-#include "kernel/nft.h"
+#include "kernel/nft_dump.h"
+#include "kernel/nft_set.h"
 #include "kernel/route.h"
+#include "kernel/rule.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -36,21 +39,36 @@ static void read_link(struct netlink *nl, unused struct arena *arena, struct err
 static void read_addrs(struct netlink *nl, struct arena *arena, struct error *err)
 {
 	addrs_t addrs = { 0 };
-	int r = addr_list(nl, 0, 0, arena, &addrs, err);
+	int r = addr_records(nl, 0, 0, arena, &addrs, err);
 
-	for (size_t i = 0; r >= 0 && i < addrs.n; i++)
+	for (size_t i = 0; r >= 0 && i < addrs.n; i++) {
 		fuzz_check(addrs.items[i].cidr.prefix <= 128, "prefix %u",
 			   addrs.items[i].cidr.prefix);
+		addr_queue_again(nl, &addrs.items[i], "eth0", false);
+	}
+	netlink_discard(nl);
 }
 
 static void read_routes(struct netlink *nl, struct arena *arena, struct error *err)
 {
 	routes_t routes = { 0 };
-	char text[CIDR_TEXT_SIZE];
-	int r = route_list(nl, 0, 0, 0, arena, &routes, err);
+	int r = route_records(nl, 0, 0, 0, arena, &routes, err);
 
-	for (size_t i = 0; r >= 0 && i < routes.n; i++)
-		cidr_format(&routes.items[i].dst, text);
+	for (size_t i = 0; r >= 0 && i < routes.n; i++) {
+		route_queue_again(nl, &routes.items[i], ROUTE_REPLACE);
+		route_queue_remove(nl, &routes.items[i]);
+	}
+	netlink_discard(nl);
+}
+
+static void read_routing_rules(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	rules_t rules = { 0 };
+	int r = rule_list(nl, 0, arena, &rules, err);
+
+	for (size_t i = 0; r >= 0 && i < rules.n; i++)
+		rule_queue_del(nl, &rules.items[i]);
+	netlink_discard(nl);
 }
 
 static void read_neighs(struct netlink *nl, struct arena *arena, struct error *err)
@@ -73,10 +91,14 @@ static void read_rules(struct netlink *nl, struct arena *arena, struct error *er
 {
 	nft_rules_t rules = { 0 };
 	size_t len = 0;
-	int r = nft_rules(nl, NFT_INET, "table", "chain", arena, &rules, err);
+	int r = nft_rules(nl, NFT_INET, "table", "masq_checks", arena, &rules, err);
 
 	for (size_t i = 0; r >= 0 && i < rules.n; i++)
-		len += strlen(rules.items[i].comment) + strlen(rules.items[i].target);
+		len += strlen(rules.items[i].comment) + strlen(rules.items[i].target) +
+		       strlen(rules.items[i].in.name) + strlen(rules.items[i].out.name) +
+		       (rules.items[i].n_ports
+				? rules.items[i].ports[rules.items[i].n_ports - 1].last % 2u
+				: 0);
 	fuzz_check(len < 65536, "%zu characters", len);
 }
 
@@ -87,6 +109,35 @@ static void read_chains(struct netlink *nl, struct arena *arena, struct error *e
 
 	for (size_t i = 0; r >= 0 && i < names.n; i++)
 		fuzz_check(names.items[i], "chain without name");
+}
+
+static void read_elements(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	nft_elements_t elements = { 0 };
+	int r = nft_elements(nl, NFT_IP, "table", "set", arena, &elements, err);
+
+	for (size_t i = 0; r >= 0 && i < elements.n; i++) {
+		const struct nft_element *element = &elements.items[i];
+		size_t at = 0;
+
+		nft_value_get_ip(&element->key, AF_INET6, &at);
+		fuzz_check(element->key.size <= NFT_VALUE_SIZE &&
+				   element->data.size <= NFT_VALUE_SIZE,
+			   "%zu bytes of key, %zu of data", element->key.size, element->data.size);
+		fuzz_check(strlen(element->comment) < 256, "comment of %zu",
+			   strlen(element->comment));
+	}
+}
+
+static void read_flows(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	const struct flow_filter filter = { .family = 0, .translated = true };
+	flows_t flows = { 0 };
+	int r = conntrack_list(nl, &filter, arena, &flows, err);
+
+	for (size_t i = 0; r >= 0 && i < flows.n; i++)
+		conntrack_queue_del(nl, &flows.items[i]);
+	netlink_discard(nl);
 }
 
 static void read_ack(struct netlink *nl, unused struct arena *arena, struct error *err)
@@ -103,11 +154,12 @@ static const struct {
 	uint32_t sequence; /* dumps count once more */
 	void (*read)(struct netlink *nl, struct arena *arena, struct error *err);
 } readers[] = {
-	{ 'A', NETLINK_ROUTE, 1, read_ack },        { 'l', NETLINK_ROUTE, 1, read_link },
-	{ 'L', NETLINK_ROUTE, 2, read_links },      { 'a', NETLINK_ROUTE, 2, read_addrs },
-	{ 'r', NETLINK_ROUTE, 2, read_routes },     { 'n', NETLINK_ROUTE, 2, read_neighs },
-	{ 'v', NETLINK_ROUTE, 2, read_vlans },      { 'R', NETLINK_NETFILTER, 2, read_rules },
-	{ 'C', NETLINK_NETFILTER, 2, read_chains },
+	{ 'A', NETLINK_ROUTE, 1, read_ack },           { 'l', NETLINK_ROUTE, 1, read_link },
+	{ 'L', NETLINK_ROUTE, 2, read_links },         { 'a', NETLINK_ROUTE, 2, read_addrs },
+	{ 'r', NETLINK_ROUTE, 2, read_routes },        { 'n', NETLINK_ROUTE, 2, read_neighs },
+	{ 'p', NETLINK_ROUTE, 2, read_routing_rules }, { 'v', NETLINK_ROUTE, 2, read_vlans },
+	{ 'R', NETLINK_NETFILTER, 2, read_rules },     { 'C', NETLINK_NETFILTER, 2, read_chains },
+	{ 'E', NETLINK_NETFILTER, 2, read_elements },  { 'F', NETLINK_NETFILTER, 2, read_flows },
 };
 
 static void fit_sequence(char *data, size_t size, uint32_t sequence)

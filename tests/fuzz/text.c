@@ -1,6 +1,6 @@
 /*
- * Words that people and runtimes write: addresses, CIDRs, MACs, names, versions, base64, and one word for every type
- * of field. What is accepted is written in canonical form, which must read back as the same.
+ * Words that people and runtimes write: addresses, CIDRs, MACs, names, versions, base64, lines of iptables-save, and one
+ * word for every type of field. What is accepted is written in canonical form, which must read back as the same.
  */
 #include "fuzz.h"
 
@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cni/request.h"
 #include "kernel/sysfs.h"
+#include "firewall/saved.h"
 
 static void addresses(const char *text)
 {
@@ -52,6 +53,12 @@ static void hardware_address(const char *text)
 static void hardware(const char *text)
 {
 	char pci[SYSFS_PCI_SIZE], again[SYSFS_PCI_SIZE];
+	char address[SYSFS_ADDRESS_SIZE], address_again[SYSFS_ADDRESS_SIZE];
+
+	if (sysfs_address_parse(text, address))
+		fuzz_check(sysfs_address_parse(address, address_again) &&
+				   streq(address, address_again),
+			   "%s as %s", text, address);
 
 	if (sysfs_pci_parse(text, pci))
 		fuzz_check(sysfs_pci_parse(pci, again) && streq(pci, again) && !strchr(pci, '/'),
@@ -72,6 +79,17 @@ static void encoded(const char *text, struct arena *arena)
 	again = base64_encode(arena, bytes, size);
 	bytes = base64_decode(arena, again, &(size_t){ 0 });
 	fuzz_check(bytes, "%s as %s", text, again);
+}
+
+static void saved_line(const char *text, struct arena *arena)
+{
+	struct nft_rule_info info;
+	const char *chain = saved_rule(text, arena, &info);
+
+	fuzz_check(strlen(chain) + strlen(info.comment) + strlen(info.target) <= strlen(text), "%s",
+		   text);
+	fuzz_check(info.n_ports <= NFT_MULTIPORTS && memchr(info.in.name, 0, sizeof(info.in.name)),
+		   "%s", text);
 }
 
 /* One member of each type that a word can set, all in the same place. */
@@ -114,6 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hardware(text);
 	encoded(text, &arena);
 	fields(text, &arena);
+	saved_line(text, &arena);
 	nearest_word(text, words, ARRAY_SIZE(words));
 	if (cni_valid_name(text))
 		fuzz_check(!strpbrk(text, "/ \n:") && !streq(text, ".."), "%s is a valid name",

@@ -5,6 +5,7 @@
 #   dnsmasq_in NAME LOW HIGH [OPTION ...]   dnsmasq there; its log is /run/NAME.log
 #   scripted_in NAME JSON          tests/lib/dhcp.py there: follows /run/NAME.conf, tells /run/NAME.seen
 #   script NAME JQ                 change what it does
+#   hex TEXT                       its bytes, as in what was seen
 #   seen NAME JQ                   what it saw: jq over the array of messages
 #   daemon [OPTION ...]            start our daemon; DAEMON is its pid, /run/daemon.log its log
 #   lease KEY [CONTAINER]          a value of `cnibox dhcp leases --json`
@@ -52,6 +53,10 @@ has_socket() {
 script() {
 	jq "$2" "/run/$1.conf" >"/run/$1.new"
 	mv "/run/$1.new" "/run/$1.conf"
+}
+
+hex() {
+	printf %s "$1" | od -An -tx1 | tr -d ' \n'
 }
 
 seen() {

@@ -6,7 +6,8 @@
 #     busybox's shell as root, prints what it printed and returns its status (125: the machine did not get there).
 #     FILE is a program, which gets the same path there and brings the libraries that it names, or PROGRAM:PATH; one
 #     that is given by its name alone is what the script gets under that name, in place of busybox's.
-#     VM_QEMU is an array of more words for qemu, such as devices: none of them may reach outside.
+#     VM_QEMU is an array of more words for qemu, such as devices: none of them may reach outside. VM_APPEND is more for
+#     the kernel's command line.
 #   vm_said OUTPUT NAME     what the command printed that the script recorded with `note NAME COMMAND` (vm-init.sh)
 #   vm_status OUTPUT NAME   its status
 #
@@ -129,7 +130,7 @@ vm_boot() {
 	setpriv --pdeathsig TERM timeout --kill-after=5 "${VM_DEADLINE:-180}" setpriv --pdeathsig KILL \
 		qemu-system-x86_64 -accel tcg -cpu max -smp "${VM_CPUS:-1}" -m 512 -nodefaults -no-user-config -display none \
 		-no-reboot -kernel "$VM_CACHE/$1/vmlinuz" -initrd "$2/initrd" \
-		-append "console=ttyS0 quiet panic=-1 random.trust_cpu=on" \
+		-append "console=ttyS0 quiet panic=-1 random.trust_cpu=on ${VM_APPEND:-}" \
 		-serial "file:$2/console" -serial "file:$2/output" "${VM_QEMU[@]}" </dev/null
 }
 

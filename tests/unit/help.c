@@ -156,6 +156,25 @@ TEST(help_of_a_plugin)
 		"CNI versions: 0.4.0, 1.0.0\n");
 }
 
+TEST(a_plugin_may_have_verbs)
+{
+	static const struct applet with_verbs = { .summary = "asks a daemon", .verbs = verbs };
+	static const struct applet_entry entry = { "x", APPLET_CNI, &with_verbs };
+
+	capture(out, text, help_applet(out, &entry, NULL, &plugin));
+	check(strstr(text, "x (CNI plugin): asks a daemon\n"));
+	check(strstr(text, "\n\nverbs:\n  add [OPTION...] NAME  make one\n"));
+	check(strstr(text, "`cnibox help x VERB` tells the options of one.\n"));
+	capture(verb_out, verb_text, help_applet(verb_out, &entry, &verbs[0], &plugin));
+	check(strstr(verb_text, "usage: cnibox x add [OPTION...] NAME\n\nmake one\n"));
+	capture(man_out, page, help_man(man_out, &entry, &plugin, "1.0"));
+	check(strstr(page, ".br\n\\fBcnibox x add\\fR"));
+	check(strstr(page, ".SH VERBS\n.SS add\nmake one\n"));
+	check(strstr(page, "\\fBipam.ranges[][].subnet\\fR"));
+	capture(schema_out, schema, help_schema(schema_out, &entry, &plugin));
+	check(strstr(schema, "\"$defs\": {\n        \"add\": {") && strstr(schema, "\"ipam\""));
+}
+
 TEST(long_help_is_wrapped)
 {
 	static const struct field fields[] = {

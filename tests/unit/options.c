@@ -265,3 +265,30 @@ TEST(names_are_kebab_case)
 		check_str(option_name(cases[i][0], &arena), cases[i][1]);
 	arena_free(&arena);
 }
+
+TEST(one_dash_where_a_row_says_so)
+{
+	static const struct field one_dash[] = {
+		{ .key = "socket",
+		  .type = FIELD_STRING,
+		  AT(container_id),
+		  .flags = FIELD_ONE_DASH },
+		{ .key = "json", .type = FIELD_BOOL, AT(json), .flags = FIELD_ONE_DASH },
+		{ .key = "count", .type = FIELD_INT, AT(count), .letter = 's' },
+		{ .key = "quiet", .type = FIELD_BOOL, AT(quiet) },
+		FIELDS_END,
+	};
+	struct error err;
+	struct opts opts;
+
+	parse_ok(one_dash, "-socket", "/run/x", "-json");
+	check_str(opts.container_id, "/run/x");
+	check(opts.json);
+	parse_ok(one_dash, "-socket=/run/y", "--json", "-s", "3");
+	check_str(opts.container_id, "/run/y");
+	check_int(opts.count, 3);
+	parse_ok(one_dash, "-s3"); /* letters are letters still */
+	check_int(opts.count, 3);
+	parse_fails(one_dash, "unknown option \"-quiet\"", "-quiet");
+	parse_fails(one_dash, "option \"-socket\" needs a value: --socket=SOCKET", "-socket");
+}

@@ -158,3 +158,22 @@ TEST(the_list_tells_container_and_interface)
 	}
 	folder_remove();
 }
+
+TEST(a_draft_of_a_killed_call_is_swept_and_listed)
+{
+	auto_arena struct arena arena = { 0 };
+	const char *dir = folder_make(&arena), *draft = arena_printf(&arena, "%s/.ctr:eth0", dir);
+	saved_list_t list auto_saved_list = { 0 };
+	FILE *file;
+
+	put(dir, &eth0, "{\"a\":1}", &arena);
+	check(access(draft, F_OK) < 0);
+	file = fopen(draft, "w");
+	check(file && fclose(file) == 0);
+	saved_list(dir, &arena, &list);
+	check_int(list.n, 2);
+	saved_sweep(dir, &eth0, &arena);
+	check(access(draft, F_OK) < 0);
+	check_str(get(dir, &eth0, &arena), "{\"a\":1}");
+	folder_remove();
+}

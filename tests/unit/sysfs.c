@@ -85,6 +85,29 @@ TEST(sysfs_paths)
 	check_int(sysfs_path_check(path, &err), -22);
 }
 
+TEST(sysfs_long_hardware_addresses)
+{
+	static const char eight[] = "02:00:5E:10:00:00:00:01",
+			  twenty[] = "80-00-00-48-FE-80-00-00-00-00-00-00-F4-52-14-03-00-7B-CB-A1";
+	static const char *const bad[] = {
+		"",
+		"02:00:00:00:00:01",
+		"02:00:5e:10:00:00:00:0",
+		"02:00:5e:10:00:00:00:0g",
+		"02.00.5e.10.00.00.00.01",
+		"02:00:5e:10:00:00:00:01:02",
+		"020:0:5e:10:00:00:00:01",
+	};
+	char out[SYSFS_ADDRESS_SIZE];
+
+	check(sysfs_address_parse(eight, out));
+	check_str(out, "02:00:5e:10:00:00:00:01");
+	check(sysfs_address_parse(twenty, out));
+	check_str(out, "80:00:00:48:fe:80:00:00:00:00:00:00:f4:52:14:03:00:7b:cb:a1");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		check(!sysfs_address_parse(bad[i], out));
+}
+
 TEST(sysfs_what_is_not_there)
 {
 	char name[16] = "x", driver[16] = "x", address[SYSFS_PCI_SIZE];
