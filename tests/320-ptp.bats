@@ -246,6 +246,7 @@ ipam_saying() {
 		"namespace gone")   ip netns del ctr; cni_del "$(dual)" ;;
 		"a plain file")     umount /run/netns/ctr; cni_del "$(dual)" ;;
 		"link gone")        ip -n ctr link del eth0; cni_del "$(dual)" ;;
+		"renamed link")     ip -n ctr link set eth0 down name net7; cni_del "$(dual)" ;;
 		"host end gone")    ip link del "$(port)"; cni_del "$(dual)" ;;
 		"no prevResult")    NO_PREV=1 cni_del "$(dual)" ;;
 		"no leases")        rm -rf /var/lib/cni/networks; cni_del "$(dual)" ;;
@@ -260,6 +261,7 @@ ipam_saying() {
 		namespace gone
 		a plain file
 		link gone
+		renamed link
 		host end gone
 		no prevResult
 		no leases

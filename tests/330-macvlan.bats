@@ -197,6 +197,7 @@ knows() { run_in "$1" ip neigh show "$2" | grep -q "$3"; }
 		.mtu = 9000~7~invalid MTU 9000, must be [0, master MTU(1500)]
 		.mtu = -1~7~invalid MTU -1, must be [0, master MTU(1500)]
 		.master = "nosuch0"~999~failed to lookup master "nosuch0": Link not found
+		.mac = "01:00:5e:00:00:01"~7~MAC address 01:00:5e:00:00:01 is that of a group, not of one interface
 		.mac = "zz"~7~failed to load netconf: mac: "zz" is not a MAC address
 		.mtu = "large"~6~failed to load netconf: mtu: expected an integer, found string
 		.linkInContainer = 1~6~failed to load netconf: linkInContainer: expected a boolean, found number

@@ -276,6 +276,11 @@ strange() {
 	strange "link gone" del
 }
 
+@test "DEL when the link was renamed leaves nothing" {
+	del() { ip -n ctr link set eth0 down name net7; cni_del "$CONF"; }
+	strange "link renamed" del
+}
+
 @test "DEL when the addresses are gone leaves nothing" {
 	del() { ip -n ctr addr flush dev eth0; cni_del "$CONF"; }
 	strange "addresses gone" del

@@ -47,8 +47,8 @@ static int ipvlan_validate(const struct cni_request *request, void *data, struct
 		conf->kernel_mode = (enum link_ipvlan)i;
 		return 0;
 	}
-	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "unknown ipvlan mode: \"%s\"",
-			 conf->mode);
+	return cni_fail(err, CNI_INVALID_CONFIG, "there are l2, l3 and l3s",
+			"unknown ipvlan mode: \"%s\"", conf->mode);
 }
 
 /* Chained without a master: the one interface of prevResult is it. */

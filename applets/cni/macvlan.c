@@ -59,8 +59,20 @@ static int settle_mode(struct macvlan_conf *conf, struct error *err)
 		conf->kernel_mode = modes[i].mode;
 		return 0;
 	}
-	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "unknown macvlan mode: \"%s\"",
-			 conf->mode);
+	return cni_fail(err, CNI_INVALID_CONFIG, "there are bridge, private, vepa and passthru",
+			"unknown macvlan mode: \"%s\"", conf->mode);
+}
+
+/* The kernel's words for it are of little help: `Cannot assign requested address`. */
+static int check_mac(const struct mac *mac, struct error *err)
+{
+	char text[MAC_TEXT_SIZE];
+
+	if (!mac->set || !(mac->bytes[0] & 1))
+		return 0;
+	return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
+			 "MAC address %s is that of a group, not of one interface",
+			 mac_format(mac, text));
 }
 
 /* mac, then CNI_ARGS MAC, then runtimeConfig.mac: the later wins. */
@@ -74,7 +86,7 @@ static int macvlan_validate(const struct cni_request *request, void *data, struc
 		return -err->errnum;
 	if (conf->runtime_config.mac.set)
 		conf->mac = conf->runtime_config.mac;
-	return 0;
+	return check_mac(&conf->mac, err);
 }
 
 static int create(struct device_call *call, struct error *err)
