@@ -29,7 +29,7 @@ static struct load *reg(struct rule_reader *reader, struct nlattr *attr)
 	return NULL;
 }
 
-static void load(struct rule_reader *reader, struct nlattr *attr, const struct load *what)
+static void set_register(struct rule_reader *reader, struct nlattr *attr, const struct load *what)
 {
 	struct load *to = reg(reader, attr);
 
@@ -74,7 +74,8 @@ static void read_meta(struct rule_reader *reader, struct nlattr *data)
 	if (tb[NFTA_META_SREG] && key == NFT_META_MARK)
 		read_set_mark(reader, tb[NFTA_META_SREG]);
 	else
-		load(reader, tb[NFTA_META_DREG], key < ARRAY_SIZE(loads) ? &loads[key] : &nothing);
+		set_register(reader, tb[NFTA_META_DREG],
+			     key < ARRAY_SIZE(loads) ? &loads[key] : &nothing);
 }
 
 static void read_payload(struct rule_reader *reader, struct nlattr *data)
@@ -96,7 +97,7 @@ static void read_payload(struct rule_reader *reader, struct nlattr *data)
 	} else if (base == NFT_PAYLOAD_TRANSPORT_HEADER && what.offset == 2 && what.size == 2) {
 		what.what = LOAD_PORT;
 	}
-	load(reader, tb[NFTA_PAYLOAD_DREG], &what);
+	set_register(reader, tb[NFTA_PAYLOAD_DREG], &what);
 }
 
 static void read_ct(struct rule_reader *reader, struct nlattr *data)
@@ -110,7 +111,7 @@ static void read_ct(struct rule_reader *reader, struct nlattr *data)
 	}
 	if (nft_be32(tb[NFTA_CT_KEY]) == NFT_CT_STATE)
 		what = (struct load){ LOAD_STATE, .size = 4 };
-	load(reader, tb[NFTA_CT_DREG], &what);
+	set_register(reader, tb[NFTA_CT_DREG], &what);
 }
 
 static void read_fib(struct rule_reader *reader, struct nlattr *data)
@@ -125,7 +126,7 @@ static void read_fib(struct rule_reader *reader, struct nlattr *data)
 	if (nft_be32(tb[NFTA_FIB_RESULT]) == NFT_FIB_RESULT_ADDRTYPE &&
 	    nft_be32(tb[NFTA_FIB_FLAGS]) == NFTA_FIB_F_DADDR)
 		what.what = LOAD_ADDRTYPE;
-	load(reader, tb[NFTA_FIB_DREG], &what);
+	set_register(reader, tb[NFTA_FIB_DREG], &what);
 }
 
 /* Addresses are masked, marks also changed, states tested. */
@@ -147,7 +148,7 @@ static void read_bitwise(struct rule_reader *reader, struct nlattr *data)
 	    nft_value_of(tb[NFTA_BITWISE_XOR], what.value, sizeof(what.value)) != what.size ||
 	    (what.what != LOAD_MARK && memcmp(what.value, zero, what.size)))
 		what = nothing;
-	load(reader, tb[NFTA_BITWISE_DREG], &what);
+	set_register(reader, tb[NFTA_BITWISE_DREG], &what);
 }
 
 /* Leading ones, or -1 when others follow a zero. */
@@ -323,7 +324,7 @@ static void read_immediate(struct rule_reader *reader, struct nlattr *data)
 		return;
 	}
 	what.size = nft_value_of(tb[NFTA_IMMEDIATE_DATA], what.value, sizeof(what.value));
-	load(reader, tb[NFTA_IMMEDIATE_DREG], &what);
+	set_register(reader, tb[NFTA_IMMEDIATE_DREG], &what);
 }
 
 static uint16_t port_in(struct rule_reader *reader, struct nlattr *attr)
