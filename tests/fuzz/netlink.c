@@ -91,7 +91,7 @@ static void read_rules(struct netlink *nl, struct arena *arena, struct error *er
 {
 	nft_rules_t rules = { 0 };
 	size_t len = 0;
-	int r = nft_rules(nl, NFT_INET, "table", "chain", arena, &rules, err);
+	int r = nft_rules(nl, NFT_INET, "table", "masq_checks", arena, &rules, err);
 
 	for (size_t i = 0; r >= 0 && i < rules.n; i++)
 		len += strlen(rules.items[i].comment) + strlen(rules.items[i].target) +

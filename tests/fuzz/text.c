@@ -1,12 +1,13 @@
 /*
- * Words that people and runtimes write: addresses, CIDRs, MACs, names, versions, base64, and one word for every type
- * of field. What is accepted is written in canonical form, which must read back as the same.
+ * Words that people and runtimes write: addresses, CIDRs, MACs, names, versions, base64, lines of iptables-save, and one
+ * word for every type of field. What is accepted is written in canonical form, which must read back as the same.
  */
 #include "fuzz.h"
 
 #include "base/ip.h"
 #include "base/text.h"
 #include "cni/request.h"
+#include "firewall/saved.h"
 #include "kernel/sysfs.h"
 
 static void addresses(const char *text)
@@ -80,6 +81,17 @@ static void encoded(const char *text, struct arena *arena)
 	fuzz_check(bytes, "%s as %s", text, again);
 }
 
+static void saved_line(const char *text, struct arena *arena)
+{
+	struct nft_rule_info info;
+	const char *chain = saved_rule(text, arena, &info);
+
+	fuzz_check(strlen(chain) + strlen(info.comment) + strlen(info.target) <= strlen(text), "%s",
+		   text);
+	fuzz_check(info.n_ports <= NFT_MULTIPORTS && memchr(info.in.name, 0, sizeof(info.in.name)),
+		   "%s", text);
+}
+
 /* One member of each type that a word can set, all in the same place. */
 static void fields(const char *text, struct arena *arena)
 {
@@ -120,6 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hardware(text);
 	encoded(text, &arena);
 	fields(text, &arena);
+	saved_line(text, &arena);
 	nearest_word(text, words, ARRAY_SIZE(words));
 	if (cni_valid_name(text))
 		fuzz_check(!strpbrk(text, "/ \n:") && !streq(text, ".."), "%s is a valid name",
