@@ -17,24 +17,32 @@
 
 static const struct load nothing = { LOAD_OTHER };
 
-/* Registers have two names: of 16 bytes, and of 4. NULL for the verdict, and what there is not. */
-static struct load *reg(struct rule_reader *reader, struct nlattr *attr)
+/* Registers have two names: of 16 bytes, and of 4. -1 for the verdict, and what there is not. */
+static int slot_of(struct nlattr *attr)
 {
 	uint32_t number = nft_be32(attr);
 
 	if (number >= NFT_REG_1 && number <= NFT_REG_4)
-		return &reader->loads[(number - NFT_REG_1) * 4];
+		return (int)(number - NFT_REG_1) * 4;
 	if (number >= NFT_REG32_00 && number <= NFT_REG32_15)
-		return &reader->loads[number - NFT_REG32_00];
-	return NULL;
+		return (int)(number - NFT_REG32_00);
+	return -1;
+}
+
+/* What a register holds. */
+static const struct load *held(const struct rule_reader *reader, struct nlattr *attr)
+{
+	int slot = slot_of(attr);
+
+	return slot < 0 ? &nothing : &reader->loads[slot];
 }
 
 static void set_register(struct rule_reader *reader, struct nlattr *attr, const struct load *what)
 {
-	struct load *to = reg(reader, attr);
+	int slot = slot_of(attr);
 
-	if (to)
-		*to = *what;
+	if (slot >= 0)
+		reader->loads[slot] = *what;
 	else
 		reader->info->unknown = true;
 }
@@ -42,10 +50,10 @@ static void set_register(struct rule_reader *reader, struct nlattr *attr, const 
 /* meta mark set mark & keep ^ value */
 static void read_set_mark(struct rule_reader *reader, struct nlattr *attr)
 {
-	const struct load *from = reg(reader, attr);
+	const struct load *from = held(reader, attr);
 	uint32_t keep;
 
-	if (!from || from->what != LOAD_MARK) {
+	if (from->what != LOAD_MARK) {
 		reader->info->unknown = true;
 		return;
 	}
@@ -134,19 +142,17 @@ static void read_bitwise(struct rule_reader *reader, struct nlattr *data)
 {
 	static const uint8_t zero[16];
 	struct nlattr *tb[NFTA_BITWISE_MAX + 1];
-	const struct load *from;
 	struct load what;
 
 	if (nla_parse_nested(tb, NFTA_BITWISE_MAX, data, NULL) < 0) {
 		reader->info->unknown = true;
 		return;
 	}
-	from = reg(reader, tb[NFTA_BITWISE_SREG]);
-	what = from ? *from : nothing;
+	what = *held(reader, tb[NFTA_BITWISE_SREG]);
 	if ((what.what != LOAD_NETWORK && what.what != LOAD_MARK && what.what != LOAD_STATE) ||
 	    nft_value_of(tb[NFTA_BITWISE_MASK], what.mask, sizeof(what.mask)) != what.size ||
 	    nft_value_of(tb[NFTA_BITWISE_XOR], what.value, sizeof(what.value)) != what.size ||
-	    (what.what != LOAD_MARK && memcmp(what.value, zero, what.size)))
+	    (what.what != LOAD_MARK && memcmp(what.value, zero, what.size) != 0))
 		what = nothing;
 	set_register(reader, tb[NFTA_BITWISE_DREG], &what);
 }
@@ -241,7 +247,7 @@ static bool compare_number(struct nft_rule_info *info, const struct load *load,
 	}
 	info->mark = value;
 	info->mark_bits = bits;
-	return with->op == NFT_CMP_EQ && !memcmp(load->value, (uint32_t[]){ 0 }, 4);
+	return with->op == NFT_CMP_EQ && memcmp(load->value, (uint32_t[]){ 0 }, 4) == 0;
 }
 
 static bool compare(struct rule_reader *reader, const struct load *load, const struct operand *with)
@@ -268,13 +274,11 @@ static void read_cmp(struct rule_reader *reader, struct nlattr *data)
 {
 	struct nlattr *tb[NFTA_CMP_MAX + 1];
 	struct operand with = { .size = 0 };
-	const struct load *load;
 
-	if (nla_parse_nested(tb, NFTA_CMP_MAX, data, NULL) == 0 &&
-	    (load = reg(reader, tb[NFTA_CMP_SREG]))) {
+	if (nla_parse_nested(tb, NFTA_CMP_MAX, data, NULL) == 0) {
 		with.op = nft_be32(tb[NFTA_CMP_OP]);
 		with.size = nft_value_of(tb[NFTA_CMP_DATA], with.value, sizeof(with.value));
-		if (compare(reader, load, &with))
+		if (compare(reader, held(reader, tb[NFTA_CMP_SREG]), &with))
 			return;
 	}
 	reader->info->unknown = true;
@@ -285,10 +289,9 @@ static void read_range(struct rule_reader *reader, struct nlattr *data)
 {
 	struct nlattr *tb[NFTA_RANGE_MAX + 1];
 	uint8_t first[2], last[2];
-	const struct load *load;
 
 	if (nla_parse_nested(tb, NFTA_RANGE_MAX, data, NULL) < 0 ||
-	    !(load = reg(reader, tb[NFTA_RANGE_SREG])) || load->what != LOAD_PORT ||
+	    held(reader, tb[NFTA_RANGE_SREG])->what != LOAD_PORT ||
 	    nft_be32(tb[NFTA_RANGE_OP]) != NFT_RANGE_EQ ||
 	    nft_value_of(tb[NFTA_RANGE_FROM_DATA], first, 2) != 2 ||
 	    nft_value_of(tb[NFTA_RANGE_TO_DATA], last, 2) != 2 ||
@@ -329,11 +332,10 @@ static void read_immediate(struct rule_reader *reader, struct nlattr *data)
 
 static uint16_t port_in(struct rule_reader *reader, struct nlattr *attr)
 {
-	const struct load *load = reg(reader, attr);
+	const struct load *load = held(reader, attr);
 
-	return load && load->what == LOAD_VALUE && load->size == 2
-		       ? load->value[0] << 8 | load->value[1]
-		       : 0;
+	return load->what == LOAD_VALUE && load->size == 2 ? load->value[0] << 8 | load->value[1]
+							   : 0;
 }
 
 /* Only to an address that stands in the rule. */
@@ -346,7 +348,7 @@ static void read_nat(struct rule_reader *reader, struct nlattr *data)
 
 	if (nla_parse_nested(tb, NFTA_NAT_MAX, data, NULL) < 0 ||
 	    nft_be32(tb[NFTA_NAT_TYPE]) != NFT_NAT_DNAT ||
-	    !(addr = reg(reader, tb[NFTA_NAT_REG_ADDR_MIN])) || addr->what != LOAD_VALUE ||
+	    (addr = held(reader, tb[NFTA_NAT_REG_ADDR_MIN]))->what != LOAD_VALUE ||
 	    (addr->size != 4 && addr->size != 16)) {
 		info->unknown = true;
 		return;
