@@ -7,6 +7,7 @@
 #include "base/ip.h"
 #include "base/text.h"
 #include "cni/request.h"
+#include "firewall/saved.h"
 #include "kernel/sysfs.h"
 #include "firewall/saved.h"
 
