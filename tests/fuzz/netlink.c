@@ -12,6 +12,7 @@
 #include "kernel/neigh.h"
 #include "kernel/netlink_internal.h"
 #include "kernel/nft_dump.h"
+#include "kernel/qdisc.h"
 #include "kernel/route.h"
 #include "kernel/rule.h"
 
@@ -103,6 +104,23 @@ static void read_chains(struct netlink *nl, struct arena *arena, struct error *e
 
 	for (size_t i = 0; r >= 0 && i < names.n; i++)
 		fuzz_check(names.items[i], "chain without name");
+}
+
+static void read_qdiscs(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	qdiscs_t qdiscs = { 0 };
+	int r = qdisc_list(nl, arena, &qdiscs, err);
+
+	for (size_t i = 0; r >= 0 && i < qdiscs.n; i++)
+		fuzz_check(qdiscs.items[i].handle && strlen(qdiscs.items[i].kind) < 16,
+			   "one without handle");
+}
+
+static void read_filters(struct netlink *nl, unused struct arena *arena, struct error *err)
+{
+	bool redirects;
+
+	(void)!qdisc_redirects(nl, 7, 9, &redirects, err);
 }
 
 static void read_ack(struct netlink *nl, unused struct arena *arena, struct error *err)
