@@ -16,6 +16,7 @@
 struct translation {
 	const char *in;
 	char *out;
+	bool repeated; /* the last step was a repetition, which Go lets nobody repeat again */
 };
 
 static void put(struct translation *t, const char *text)
@@ -125,11 +126,31 @@ static bool bracket(struct translation *t)
 }
 
 /* How greedy a repetition is does not matter to whether there is a match. */
-static void repetition(struct translation *t, char c)
+static bool repetition(struct translation *t, const char *operator, size_t len)
 {
-	put_char(t, c);
+	if (t->repeated)
+		return false;
+	while (len-- > 0)
+		put_char(t, *operator++);
 	if (*t->in == '?')
 		t->in++;
+	t->repeated = true;
+	return true;
+}
+
+/* Behind the opening brace: numbers up to a closing one are a repetition, anything else stands for itself. */
+static bool brace(struct translation *t)
+{
+	const char *begin = t->in - 1;
+	size_t len = strspn(t->in, "0123456789,");
+
+	if (len == 0 || t->in[len] != '}') {
+		put(t, "\\{");
+		t->repeated = false;
+		return true;
+	}
+	t->in += len + 1;
+	return repetition(t, begin, len + 2);
 }
 
 static bool group(struct translation *t)
@@ -147,14 +168,15 @@ static bool step(struct translation *t)
 {
 	char c = *t->in++;
 
+	if (c == '{')
+		return brace(t);
+	if (c == '*' || c == '+' || c == '?')
+		return repetition(t, &c, 1);
+	t->repeated = false;
 	switch (c) {
 	case '\\': return escape(t);
 	case '[': return bracket(t);
 	case '(': return group(t);
-	case '*':
-	case '+':
-	case '?':
-	case '}': repetition(t, c); return true;
 	default: put_char(t, c); return true;
 	}
 }

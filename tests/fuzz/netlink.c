@@ -14,6 +14,7 @@
 #include "kernel/netlink_internal.h"
 #include "kernel/nft_dump.h"
 #include "kernel/nft_set.h"
+#include "kernel/qdisc.h"
 #include "kernel/route.h"
 #include "kernel/rule.h"
 
@@ -138,6 +139,23 @@ static void read_flows(struct netlink *nl, struct arena *arena, struct error *er
 	for (size_t i = 0; r >= 0 && i < flows.n; i++)
 		conntrack_queue_del(nl, &flows.items[i]);
 	netlink_discard(nl);
+}
+
+static void read_qdiscs(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	qdiscs_t qdiscs = { 0 };
+	int r = qdisc_list(nl, arena, &qdiscs, err);
+
+	for (size_t i = 0; r >= 0 && i < qdiscs.n; i++)
+		fuzz_check(qdiscs.items[i].handle && strlen(qdiscs.items[i].kind) < 16,
+			   "one without handle");
+}
+
+static void read_filters(struct netlink *nl, unused struct arena *arena, struct error *err)
+{
+	bool redirects;
+
+	(void)!qdisc_redirects(nl, 7, 9, &redirects, err);
 }
 
 static void read_ack(struct netlink *nl, unused struct arena *arena, struct error *err)

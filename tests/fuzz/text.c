@@ -5,11 +5,12 @@
 #include "fuzz.h"
 
 #include "base/ip.h"
+#include "base/pattern.h"
 #include "base/text.h"
 #include "cni/request.h"
 #include "firewall/saved.h"
+#include "describe/json.h"
 #include "kernel/sysfs.h"
-#include "firewall/saved.h"
 
 static void addresses(const char *text)
 {
@@ -93,6 +94,25 @@ static void saved_line(const char *text, struct arena *arena)
 		   "%s", text);
 }
 
+/* The first line is the pattern, the second what it is to match. What is understood here is understood by POSIX. */
+static void patterns(const char *text, struct arena *arena)
+{
+	char *pattern = arena_strdup(arena, text), *subject = strchr(pattern, '\n');
+	struct error err = { 0 };
+	unsigned repetitions = 0;
+	bool matches;
+
+	if (subject)
+		*subject++ = '\0';
+	/* Groups that are repeated in groups take the C library all memory there is. */
+	for (const char *p = pattern; (p = strpbrk(p, "+*?{")); p++)
+		repetitions++;
+	if (repetitions > 4 || strchr(pattern, '{'))
+		return;
+	if (pattern_match(pattern, subject ? subject : "", &matches, &err) < 0)
+		fuzz_check(!matches && strstr(err.message, "no pattern"), "%s", err.message);
+}
+
 /* One member of each type that a word can set, all in the same place. */
 static void fields(const char *text, struct arena *arena)
 {
@@ -134,6 +154,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	encoded(text, &arena);
 	fields(text, &arena);
 	saved_line(text, &arena);
+	patterns(text, &arena);
+	json_repeats(text, size, "sysctl");
 	nearest_word(text, words, ARRAY_SIZE(words));
 	if (cni_valid_name(text))
 		fuzz_check(!strpbrk(text, "/ \n:") && !streq(text, ".."), "%s is a valid name",

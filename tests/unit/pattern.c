@@ -17,6 +17,7 @@ TEST(patterns_are_translated)
 		{ "[[:alpha:]x]", "[[:alpha:]x]" },
 		{ "a\\/b\\-c\\{", "a/b-c\\{" },
 		{ "x{2,3}?", "x{2,3}" },
+		{ "a{b}c", "a\\{b}c" },
 		{ "", "" },
 	};
 	auto_arena struct arena arena = { 0 };
@@ -31,7 +32,8 @@ TEST(patterns_that_mean_something_else_here_are_refused)
 	static const char *const rows[] = { "(?i)net",    "(?P<n>a)", "\\pL",   "\\bnet",
 					    "a\\",        "[a",       "[\\]a]", "[a\\-z]",
 					    "[\\D]",      "[[.a.]]",  "[[:a",   "[a\\",
-					    "\\x{41}net", "\\Qa" };
+					    "\\x{41}net", "\\Qa",     "a**",    "a+?+",
+					    "a{2}{3}",    "a{2}*" };
 	auto_arena struct arena arena = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
