@@ -325,9 +325,10 @@ int source_routing_del(struct netlink *nl, int link, const sources_t *sources,
 {
 	routes_t routes = { 0 };
 	rules_t rules = { 0 };
+	struct error why = { 0 };
 
-	if (rule_list(nl, 0, arena, &rules, err))
-		return err->errnum == EOPNOTSUPP ? 0 : -err->errnum;
+	if (rule_list(nl, 0, arena, &rules, &why))
+		return why.errnum == EOPNOTSUPP ? 0 : fail(err, why.errnum, "%s", why.message);
 	if (route_records(nl, 0, 0, 0, arena, &routes, err))
 		return -err->errnum;
 	list_each(rule, &rules) {
