@@ -320,27 +320,40 @@ static void print_difference(struct invocation *call, const subnet_leases_t *was
 	fflush(call->out);
 }
 
+static int look(struct kv *kv, struct arena *arena, subnet_leases_t *leases, struct error *err)
+{
+	arena_free(arena);
+	*leases = (subnet_leases_t){ 0 };
+	return lease_list(kv, arena, leases, NULL, NULL, err);
+}
+
+static int watch(struct invocation *call, struct kv *kv, bool json, struct error *err)
+{
+	struct arena arenas[2] = { { 0 }, { 0 } };
+	subnet_leases_t leases[2] = { { 0 }, { 0 } };
+	int r = 0;
+
+	for (unsigned i = 1; r >= 0 && !ferror(call->out); i = 1 - i) {
+		r = look(kv, &arenas[i], &leases[i], err);
+		if (r < 0)
+			break;
+		print_difference(call, &leases[1 - i], &leases[i], json);
+		r = kv->engine->wait(kv, -1, -1, err);
+	}
+	arena_free(&arenas[0]);
+	arena_free(&arenas[1]);
+	return r < 0 ? r : 0;
+}
+
 /* What is there comes first, as additions; then what happens, until somebody ends it. */
 static int lease_watch_run(struct invocation *call, void *options_, struct error *err)
 {
 	const struct options *options = options_;
 	struct kv *kv auto_kv = NULL;
-	struct arena arenas[2] = { { 0 }, { 0 } };
-	subnet_leases_t leases[2] = { { 0 }, { 0 } };
-	int r = open_store(options, &kv, err);
 
-	for (unsigned i = 1; r >= 0 && !ferror(call->out); i = 1 - i) {
-		arena_free(&arenas[i]);
-		leases[i] = (subnet_leases_t){ 0 };
-		r = lease_list(kv, &arenas[i], &leases[i], NULL, NULL, err);
-		if (r == 0)
-			print_difference(call, &leases[1 - i], &leases[i], options->json);
-		if (r == 0)
-			r = kv->engine->wait(kv, -1, -1, err);
-	}
-	arena_free(&arenas[0]);
-	arena_free(&arenas[1]);
-	return r < 0 ? r : 0;
+	if (open_store(options, &kv, err))
+		return -err->errnum;
+	return watch(call, kv, options->json, err);
 }
 
 #define VERB(name_, summary_)                                                                     \

@@ -217,10 +217,12 @@ int external_find(struct netlink *nl, const struct external_choice *choice, stru
 	struct search search = { nl, choice, arena, { 0 }, { 0 } };
 	const struct link *link = NULL;
 
-	*external = (struct external){ 0 };
+	*external = (struct external){ .index = 0 };
 	if (link_list(nl, NULL, 0, arena, &search.links, err) ||
 	    addr_list(nl, 0, 0, arena, &search.addrs, err) || find_link(&search, &link, err))
 		return wrap(err, "find the external interface");
+	if (!link)
+		return fail(err, ENODEV, "the external interface has gone meanwhile");
 	external->index = link->index;
 	external->mtu = link->mtu;
 	memcpy(external->name, link->name, sizeof(external->name));

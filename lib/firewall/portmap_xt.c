@@ -79,8 +79,8 @@ static void add_entry_rules(struct arena *arena, const struct portmap *map, uint
 			    const char *chain, const char *words, struct ruleset *set)
 {
 	const char *comment = portmap_xt_comment(arena, &map->owner);
-	struct ports *ports = NULL;
-	size_t n = 0, room = 0;
+	struct ports *ports = arena_alloc(arena, RULE_MULTIPORT * sizeof(*ports));
+	size_t n = 0, room = RULE_MULTIPORT;
 
 	list_each(entry, &map->entries) {
 		size_t need = entry->host.last == entry->host.first ? 1 : 2;
@@ -88,9 +88,7 @@ static void add_entry_rules(struct arena *arena, const struct portmap *map, uint
 		if (entry->protocol != protocol)
 			continue;
 		if (need > room) {
-			if (n)
-				add_entry_rule(arena, set, chain, comment, protocol, ports, n,
-					       words);
+			add_entry_rule(arena, set, chain, comment, protocol, ports, n, words);
 			ports = arena_alloc(arena, RULE_MULTIPORT * sizeof(*ports));
 			n = 0;
 			room = RULE_MULTIPORT;
