@@ -351,7 +351,7 @@ static int lease_watch_run(struct invocation *call, void *options_, struct error
 	const struct options *options = options_;
 	struct kv *kv auto_kv = NULL;
 
-	if (open_store(options, &kv, err))
+	if (open_store(options, &kv, err) || !kv)
 		return -err->errnum;
 	return watch(call, kv, options->json, err);
 }

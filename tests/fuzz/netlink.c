@@ -178,6 +178,7 @@ static const struct {
 	{ 'p', NETLINK_ROUTE, 2, read_routing_rules }, { 'v', NETLINK_ROUTE, 2, read_vlans },
 	{ 'R', NETLINK_NETFILTER, 2, read_rules },     { 'C', NETLINK_NETFILTER, 2, read_chains },
 	{ 'E', NETLINK_NETFILTER, 2, read_elements },  { 'F', NETLINK_NETFILTER, 2, read_flows },
+	{ 'q', NETLINK_ROUTE, 2, read_qdiscs },        { 'f', NETLINK_ROUTE, 2, read_filters },
 };
 
 static void fit_sequence(char *data, size_t size, uint32_t sequence)
