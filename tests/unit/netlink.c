@@ -309,6 +309,30 @@ TEST(changes_of_nftables_travel_in_a_batch)
 	check(fake_nth(data, size, 1) == NULL);
 }
 
+/* For one commit: what was looked at must not have changed, and the one behind it was looked at by nobody. */
+TEST(a_batch_may_expect_a_generation_of_the_rules)
+{
+	auto_fake struct fake fake = fake_open(NETLINK_NETFILTER);
+	const struct nlmsghdr *begin;
+	const struct nlattr *attr;
+	char data[4096];
+
+	queue_nft(&fake, NFT_MSG_NEWTABLE, "a");
+	netlink_expect_generation(fake.nl, 0x01020304);
+	fake_error(&fake, 2, ERESTART, NULL);
+	check_int(netlink_commit(fake.nl, &fake.err), -ERESTART);
+	begin = fake_nth(data, fake_sent(&fake, data, sizeof(data)), 0);
+	check_int(begin->nlmsg_len, NLMSG_LENGTH(sizeof(struct nfgenmsg)) + NLA_HDRLEN + 4);
+	attr = (const struct nlattr *)((const char *)NLMSG_DATA(begin) + sizeof(struct nfgenmsg));
+	check_int(nla_type(attr), NFNL_BATCH_GENID);
+	check(memcmp(nla_data(attr), "\1\2\3\4", 4) == 0);
+	queue_nft(&fake, NFT_MSG_NEWTABLE, "b");
+	fake_ack(&fake, 4);
+	check_ok(netlink_commit(fake.nl, &fake.err), fake.err);
+	begin = fake_nth(data, fake_sent(&fake, data, sizeof(data)), 0);
+	check_int(begin->nlmsg_len, NLMSG_LENGTH(sizeof(struct nfgenmsg)));
+}
+
 /* The kernel reports what concerns the whole batch under the number of its first message (here 3), alone. */
 TEST(error_of_the_batch_is_an_error_of_everything)
 {
