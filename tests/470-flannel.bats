@@ -483,3 +483,17 @@ steps() {
 	rm -f /var/lib/cni/networks/cbr0/new # host-local's draft of a lease, which the next one overwrites
 	left "$before"
 }
+
+# ---- what a person is told ----
+
+@test "cni list finds mistakes inside of delegate, by the keys of the plugin that it is for" {
+	jq -n '{cniVersion: "1.0.0", name: "cbr0", plugins: [
+		{type: "flannel", subnetfile: "/x", delegate: {isDefaultGatway: true, mtu: "big", hairpinMode: true}},
+		{type: "flannel", delegate: {type: "macvlan", mode: "bridge", isGateway: true}},
+		{type: "flannel", delegate: {type: "nobody", any: 1}}]}' >/etc/cni/net.d/cbr0.conflist
+	assert_eq "the problems" "$(CNI_PATH=$PLUGINS "$CNIBOX" cni list | grep conflist: | sed 's,.*/cbr0.conflist: ,,')" \
+		'plugins[0].delegate.mtu: expected an integer, found string
+plugins[0].delegate.isDefaultGatway: unknown key; did you mean "isDefaultGateway"?
+plugins[1].delegate.isGateway: unknown key
+plugins[2].delegate.type: failed to find plugin "nobody" in path ['"$PLUGINS"']'
+}

@@ -77,6 +77,28 @@ static void check_keys(struct lint *lint, const struct json *config,
 		return; /* all of it has been reported */
 }
 
+/* What a plugin hands to another one is that one's keys. */
+static void lint_delegate(const struct lint *parent, const struct json *config,
+			  const struct cni_plugin *plugin, const char *path,
+			  cni_find_fn *find_plugin)
+{
+	struct arena *arena = parent->networks->arena;
+	const struct json *delegate = json_member(config, plugin->delegate_key);
+	const char *type = json_string(json_member(delegate, "type"));
+	struct lint lint = *parent;
+	const struct cni_plugin *other;
+
+	if (!json_is_object(delegate))
+		return;
+	lint.where = arena_printf(arena, "%s%s%s", parent->where, *parent->where ? "." : "",
+				  plugin->delegate_key);
+	type = type ? type : plugin->delegate_type;
+	check_exists(&lint, "type", type, path, find_plugin);
+	other = find_plugin(type);
+	if (other)
+		check_keys(&lint, delegate, other, NULL);
+}
+
 static void lint_plugin(struct lint *lint, const struct json *config, const char *path,
 			cni_find_fn *find_plugin)
 {
@@ -91,6 +113,8 @@ static void lint_plugin(struct lint *lint, const struct json *config, const char
 		check_exists(lint, "ipam.type", ipam_type, path, find_plugin);
 	if (plugin)
 		check_keys(lint, config, plugin, ipam_type ? find_plugin(ipam_type) : NULL);
+	if (plugin && plugin->delegate_key)
+		lint_delegate(lint, config, plugin, path, find_plugin);
 }
 
 void network_lint(struct networks *networks, struct network *network, const char *path,

@@ -21,6 +21,8 @@ struct cni_plugin {
 	const char *load_context;
 	/* An IPAM plugin that asks over the container's link: a main plugin has it there before ADD and until after DEL. */
 	bool needs_link;
+	/* The key whose object configures another plugin, and which one when it does not say; NULL = it has none. */
+	const char *delegate_key, *delegate_type;
 	/* Rules between fields and with the request (CNI_ARGS, runtimeConfig); no side effects; for
 	 * every command but VERSION. Keep what DEL needs lenient. */
 	int (*validate)(const struct cni_request *request, void *conf, struct error *err);
