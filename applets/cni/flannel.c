@@ -22,10 +22,10 @@ struct flannel_conf {
 	struct json *delegate, *ipam, *runtime_config; /* objects or NULL once validated */
 };
 
-#define ROW(key_, kind, member, help_)                                                          \
+#define ROW(key_, kind, member, help_, ...)                                                     \
 	{                                                                                       \
 		.key = (key_), .type = (kind), .offset = offsetof(struct flannel_conf, member), \
-		.help = (help_)                                                                 \
+		.help = (help_), ##__VA_ARGS__                                                  \
 	}
 
 /* clang-format off */
@@ -33,11 +33,13 @@ static const struct field fields[] = {
 	ROW("subnetFile", FIELD_PATH, subnet_file, "where the flannel daemon tells its node's lease"),
 	ROW("dataDir", FIELD_PATH, data_dir, "where the delegate's configuration is kept until DEL"),
 	ROW("delegate", FIELD_JSON, delegate,
-	    "configuration of the plugin that does the work, without name and ipam; type: bridge unless given"),
+	    "configuration of the plugin that does the work, without name and ipam; type: bridge unless given",
+	    .flags = FIELD_ANY_OBJECT),
 	ROW("ipam", FIELD_JSON, ipam,
-	    "base of the delegate's ipam; type: host-local unless given, ranges and routes are flannel's"),
+	    "base of the delegate's ipam; type: host-local unless given, ranges and routes are flannel's",
+	    .flags = FIELD_ANY_OBJECT),
 	ROW("runtimeConfig", FIELD_JSON, runtime_config,
-	    "values of declared capabilities, handed to the delegate"),
+	    "values of declared capabilities, handed to the delegate", .flags = FIELD_ANY_OBJECT),
 	FIELDS_END
 };
 /* clang-format on */

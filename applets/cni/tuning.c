@@ -46,27 +46,27 @@ struct tuning_conf {
 #define CONF(member) offsetof(struct tuning_conf, member)
 #define ATTR(member) offsetof(struct attributes, member)
 
-#define ATTRIBUTE_ROWS(base)                                                                   \
-	{ "sysctl", FIELD_JSON, (base) + ATTR(sysctl),                                         \
-	  .help = "object of names below net. to values; IFNAME in a name is the interface" }, \
-		{ "mac", FIELD_MAC, (base) + ATTR(mac),                                        \
-		  .help = "MAC address of the container's interface" },                        \
-		{ "mtu",                                                                       \
-		  FIELD_INT,                                                                   \
-		  (base) + ATTR(mtu),                                                          \
-		  .seen = 1 + (base) + ATTR(has_mtu),                                          \
-		  .max = INT32_MAX,                                                            \
-		  .help = "MTU; 0 = as it is" },                                               \
-		{ "promisc", FIELD_BOOL, (base) + ATTR(promisc),                               \
-		  .seen = 1 + (base) + ATTR(has_promisc),                                      \
-		  .help = "set the interface promiscuous" },                                   \
-		{ "allmulti", FIELD_BOOL, (base) + ATTR(allmulti),                             \
-		  .seen = 1 + (base) + ATTR(has_allmulti),                                     \
-		  .help = "receive all multicast; unset = as it is" },                         \
-	{                                                                                      \
-		"txQLen", FIELD_INT, (base) + ATTR(txqlen),                                    \
-			.seen = 1 + (base) + ATTR(has_txqlen), .max = INT32_MAX,               \
-			.help = "length of the transmit queue in packets; unset = as it is"    \
+#define ATTRIBUTE_ROWS(base)                                                                \
+	{ "sysctl", FIELD_JSON, (base) + ATTR(sysctl), FIELD_ANY_OBJECT,                    \
+	  .help = "names below net. to values; IFNAME in a name is the interface" },        \
+		{ "mac", FIELD_MAC, (base) + ATTR(mac),                                     \
+		  .help = "MAC address of the container's interface" },                     \
+		{ "mtu",                                                                    \
+		  FIELD_INT,                                                                \
+		  (base) + ATTR(mtu),                                                       \
+		  .seen = 1 + (base) + ATTR(has_mtu),                                       \
+		  .max = INT32_MAX,                                                         \
+		  .help = "MTU; 0 = as it is" },                                            \
+		{ "promisc", FIELD_BOOL, (base) + ATTR(promisc),                            \
+		  .seen = 1 + (base) + ATTR(has_promisc),                                   \
+		  .help = "set the interface promiscuous" },                                \
+		{ "allmulti", FIELD_BOOL, (base) + ATTR(allmulti),                          \
+		  .seen = 1 + (base) + ATTR(has_allmulti),                                  \
+		  .help = "receive all multicast; unset = as it is" },                      \
+	{                                                                                   \
+		"txQLen", FIELD_INT, (base) + ATTR(txqlen),                                 \
+			.seen = 1 + (base) + ATTR(has_txqlen), .max = INT32_MAX,            \
+			.help = "length of the transmit queue in packets; unset = as it is" \
 	}
 
 static const struct field args_cni_fields[] = { ATTRIBUTE_ROWS(0), FIELDS_END };
@@ -82,8 +82,7 @@ static const struct field runtime_fields[] = {
 
 static const struct field fields[] = {
 	ATTRIBUTE_ROWS(CONF(set)),
-	{ "dataDir", FIELD_PATH, CONF(data_dir),
-	  .help = "folder for what DEL puts back" },
+	{ "dataDir", FIELD_PATH, CONF(data_dir), .help = "folder for what DEL puts back" },
 	{ "args", FIELD_OBJECT, CONF(args), .fields = args_fields,
 	  .help = "arguments from the network's author" },
 	{ "runtimeConfig", FIELD_OBJECT, CONF(runtime_config), .fields = runtime_fields,

@@ -39,6 +39,7 @@ enum field_flags {
 	FIELD_REQUIRED = 1 << 0,
 	FIELD_POSITIONAL = 1 << 1, /* an argument, in row order; a FIELD_LIST takes all the rest */
 	FIELD_KEEP_EMPTY = 1 << 2, /* encode even when zero (objects: {}; lists: []) */
+	FIELD_ANY_OBJECT = 1 << 8, /* FIELD_JSON: an object, whose members are not ours to say */
 	FIELD_HIDDEN = 1 << 3,     /* not in help, man page, completion */
 	FIELD_DEPRECATED = 1 << 4, /* .help says what to use instead */
 	FIELD_RAW_REST =

@@ -66,6 +66,8 @@ static const char *type_name(const struct field *field, bool plural, struct aren
 {
 	struct field element;
 
+	if (field->type == FIELD_JSON && field->flags & FIELD_ANY_OBJECT)
+		return type_names[FIELD_OBJECT][plural];
 	if (field->type != FIELD_LIST)
 		return type_names[field->type][plural];
 	element = field_element(field);

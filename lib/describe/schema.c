@@ -76,7 +76,10 @@ static json_t *value_schema(const struct field *field, const void *member)
 		set_text(schema, "type", "array");
 		json_object_set_new(schema, "items", value_schema(&element, NULL));
 		break;
-	case FIELD_JSON: break;
+	case FIELD_JSON:
+		if (field->flags & FIELD_ANY_OBJECT)
+			set_text(schema, "type", "object");
+		break;
 	default: set_text(schema, "type", "string"); break;
 	}
 	return schema;

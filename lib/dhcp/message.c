@@ -221,6 +221,8 @@ void dhcp_write(struct dhcp_writer *writer, int code, const void *value, size_t 
 		}
 		writer->data[writer->size++] = (uint8_t)code;
 		writer->data[writer->size++] = (uint8_t)piece;
+		if (!piece) /* there need not be a value */
+			return;
 		memcpy(writer->data + writer->size, at, piece);
 		writer->size += piece;
 		at += piece;
