@@ -81,6 +81,7 @@ answers() { # DESCRIPTION WANT FROM PROTOCOL ADDRESS PORT
 	server ctr1 one tcp 80 81
 	server ctr1 one udp 53
 	server host node tcp 8080
+	server outside other tcp 8080
 	for backend in iptables nftables; do
 		map $backend ctr1 8080:80 8053:53/udp 8081:81/tcp@192.0.2.9
 		answers "$backend: outside, IPv4" "one 80 192.0.2.2" outside tcp 192.0.2.1 8080
@@ -98,10 +99,8 @@ answers() { # DESCRIPTION WANT FROM PROTOCOL ADDRESS PORT
 		answers "$backend: one address only" "one 81 192.0.2.2" outside tcp 192.0.2.9 8081
 		assert_match "$backend: not at the other" "$(ask outside tcp 192.0.2.1 8081 2>&1 || :)" refused
 		# What passes through is not for us, and neighbours that talk to each other are not masqueraded.
-		server outside other tcp 8080
 		answers "$backend: somebody else's port" "other 8080 10.77.0.12" ctr2 tcp 192.0.2.2 8080
 		answers "$backend: a neighbour" "one 80 10.77.0.12" ctr2 tcp 10.77.0.11 80
-		kill %%
 		unmap $backend ctr1
 		answers "$backend: afterwards" "node 8080 192.0.2.2" outside tcp 192.0.2.1 8080
 		assert_eq "$backend: nothing is left" "$(remains)" ""

@@ -98,3 +98,33 @@ at_once() { # COMMAND BACKEND NUMBER [MAPPING ...]
 		env CNI_COMMAND="$1" CNI_CONTAINERID="ctr$3" CNI_NETNS=/run/netns/ctr1 CNI_IFNAME=eth0 CNI_PATH="$PLUGINS" \
 		/opt/cni/bin/portmap >"$out" || cat "$out" >>"$BATS_TEST_TMPDIR/refused"
 }
+
+# The nftables form as the newest reference has it, of which no package has a binary: one container's rules.
+reference_nft() { # ID ADDRESS PORT
+	nft -f - <<-NFT
+		table ip cni_hostport {
+		  comment "CNI portmap plugin"
+		  chain hostports {
+		    tcp dport $3 dnat to $2:80 comment "$1"
+		  }
+		  chain hostip_hostports { }
+		  chain hostports_all {
+		    jump hostip_hostports
+		    jump hostports
+		  }
+		  chain prerouting {
+		    type nat hook prerouting priority -100;
+		    fib daddr type local jump hostports_all
+		  }
+		  chain output {
+		    type nat hook output priority -100;
+		    fib daddr type local jump hostports_all
+		  }
+		  chain masquerading {
+		    type nat hook postrouting priority 100;
+		    ip saddr $2 ip daddr $2 masquerade comment "$1"
+		    ip saddr 127.0.0.1 ip daddr $2 masquerade comment "$1"
+		  }
+		}
+	NFT
+}
