@@ -155,7 +155,7 @@ setup() {
 @test "what a hostile server may send: broken options, wrong lengths, an address that is none" {
 	server_place srv 10.77.0.1
 	scripted_in srv '{address: "10.77.0.50", server: "10.77.0.1", raw: "79ff0011"}'
-	daemon -timeout 1s -resendmax 1s -resendtimeout 3s
+	daemon -timeout 1s -resendmax 1s -resendtimeout 2s
 	while read -r change; do
 		script srv "$change"
 		EXPECT=1 cni_add "$(dhcp_conf)"

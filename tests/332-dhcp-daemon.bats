@@ -46,11 +46,30 @@ setup() {
 	jq 'del(.mac) | .container = "ctr4"' "$file" >/run/cni/dhcp.leases/mac.json
 	echo '{' >/run/cni/dhcp.leases/half.json
 	mkdir /run/cni/dhcp.leases/dir.json
+	: >/run/cni/dhcp.leases/.half.json.0123
 	daemon
+	assert "an unfinished file is removed" test ! -e /run/cni/dhcp.leases/.half.json.0123
 	assert_json "only what is still there" "$("$CNIBOX" dhcp leases --json)" '[.[].container]' '["ctr2"]'
 	assert "it says why" grep -q 'ctr/eth0: the lease is given up: another namespace is at /run/netns/ctr' /run/daemon.log
 	assert "and what it could not read" grep -q '3 files with leases could not be read' /run/daemon.log
 	assert "another boot's is removed" test ! -e /run/cni/dhcp.leases/boot.json
+}
+
+@test "a daemon in a container finds namespaces below -hostprefix" {
+	server_place srv 10.77.0.1
+	dnsmasq_in srv 10.77.0.50 10.77.0.99
+	mkdir -p /run/host/run/netns
+	: >/run/host/run/netns/ctr
+	mount --bind /run/netns/ctr /run/host/run/netns/ctr
+	daemon -hostprefix /run/host
+	cni_add "$(dhcp_conf)"
+	kill -9 "$DAEMON"
+	wait_for "it is dead" 5 gone "$DAEMON"
+	ip netns del ctr # what the daemon does not see
+	daemon -hostprefix=/run/host
+	assert_eq "the lease is there" "$(lease state)" bound
+	cni_del "$(dhcp_conf)"
+	wait_for "the server sees the release" 5 logged srv DHCPRELEASE
 }
 
 @test "a lease past its end when the daemon comes back is not used" {

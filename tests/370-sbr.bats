@@ -5,7 +5,6 @@
 # Every test is a process of its own, and its variables end with it.
 # shellcheck disable=SC2030,SC2031
 load lib/all
-load lib/runtime
 sandbox forward
 
 setup() {

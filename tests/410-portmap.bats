@@ -2,6 +2,9 @@
 # portmap: ports of the host lead to a container, in both layouts of the reference; whoever made the rules can be
 # removed by either; a port that somebody has is told. Real packets are in 411.
 
+# Every test has a RUNTIME of its own, which is what it should be.
+# shellcheck disable=SC2030,SC2031
+
 load lib/all
 load lib/portmap
 sandbox forward

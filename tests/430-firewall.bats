@@ -149,9 +149,9 @@ pod_rules() {
 		cni_add "$(alone)"
 		assert_eq "$form: rules" "$(pod_rules | wc -l)" 4
 		conf=$(alone "${change:-.}")
-		cni_del "$conf" $variables
+		cni_del "$conf" ${variables:+"$variables"}
 		assert_eq "$form" "$(pod_rules)" ""
-		cni_del "$conf" $variables
+		cni_del "$conf" ${variables:+"$variables"}
 		refute "nothing is remembered" grep -rs . /run/cni/firewall
 	done <<-'TABLE'
 		with all~~
@@ -319,7 +319,7 @@ neighbours() { # POLICY [JQ]
 			"$PLUGINS/firewall" <<<"$(alone ".ingressPolicy = \"isolated\" | .prevResult.ips = [{address: \"10.77.$2.2/24\"},
 				{address: \"fd77::$2:2/64\"}] | .prevResult.interfaces[0].name = \"cni$(($2 % 4))\"")" >"$BATS_TEST_TMPDIR/$1.$2" 2>&1
 	}
-	for i in {1..32}; do one ADD $i & pids+=($!); done
+	for i in {1..32}; do one ADD "$i" & pids+=($!); done
 	for i in "${pids[@]}"; do wait "$i" || failed=1; done
 	[[ $failed == 0 ]] || flunk "an ADD failed" "$(cat "$BATS_TEST_TMPDIR"/ADD.*)"
 	assert_eq "rules of addresses" "$(pod_rules | wc -l)" $((32 * 4))
@@ -331,7 +331,7 @@ neighbours() { # POLICY [JQ]
 		assert_match "RETURN comes last" "$($program -S CNI-ISOLATION-STAGE-2 | tail -1)" RETURN
 	done
 	pids=()
-	for i in {1..32}; do one DEL $i & pids+=($!); done
+	for i in {1..32}; do one DEL "$i" & pids+=($!); done
 	for i in "${pids[@]}"; do wait "$i" || failed=1; done
 	[[ $failed == 0 ]] || flunk "a DEL failed" "$(cat "$BATS_TEST_TMPDIR"/DEL.*)"
 	assert_eq "all are gone" "$(pod_rules)" ""

@@ -88,9 +88,9 @@ pods() {
 		cni_add "$(nft_alone)"
 		assert_eq "$form: elements" "$(pods)" "10.77.0.2 fd77::2"
 		conf=$(nft_alone "${change:-.}")
-		cni_del "$conf" $variables
+		cni_del "$conf" ${variables:+"$variables"}
 		assert_eq "$form" "$(pods)" ""
-		cni_del "$conf" $variables
+		cni_del "$conf" ${variables:+"$variables"}
 	done <<-'TABLE'
 		with all~~
 		no namespace~CNI_NETNS=~
@@ -212,13 +212,13 @@ pods() {
 			"$PLUGINS/firewall" <<<"$(nft_alone ".ingressPolicy = \"same-bridge\" | .prevResult.ips = [{address: \"10.77.$2.2/24\"},
 				{address: \"fd77::$2:2/64\"}] | .prevResult.interfaces[0].name = \"cni$(($2 % 4))\"")" >"$BATS_TEST_TMPDIR/$1.$2" 2>&1
 	}
-	for i in {1..32}; do one ADD $i & pids+=($!); done
+	for i in {1..32}; do one ADD "$i" & pids+=($!); done
 	for i in "${pids[@]}"; do wait "$i" || failed=1; done
 	[[ $failed == 0 ]] || flunk "an ADD failed" "$(cat "$BATS_TEST_TMPDIR"/ADD.*)"
 	assert_eq "elements" "$(pods | wc -w) $(elements bridges)" "64 cni0 cni1 cni2 cni3"
 	assert_eq "rules" "$(nft list chain inet cni_firewall forward | grep -c comment)" 7
 	pids=()
-	for i in {1..32}; do one DEL $i & pids+=($!); done
+	for i in {1..32}; do one DEL "$i" & pids+=($!); done
 	for i in "${pids[@]}"; do wait "$i" || failed=1; done
 	[[ $failed == 0 ]] || flunk "a DEL failed" "$(cat "$BATS_TEST_TMPDIR"/DEL.*)"
 	assert_eq "elements" "$(pods) $(elements bridges)" " cni0 cni1 cni2 cni3"
@@ -229,7 +229,7 @@ pods() {
 		grep -v ' = -1' "$BATS_TEST_TMPDIR/trace" | sed -nE 's/.* execve\("([^"]*)".*/\1/p' | sed 1d
 		grep -cE '(sendmsg|recvmsg)\(' "$BATS_TEST_TMPDIR/trace"
 	}
-	CNI_WRAP=(strace -f -qq -e trace=execve,sendmsg,recvmsg -o "$BATS_TEST_TMPDIR/trace")
+	CNI_WRAP=(strace -f -qq -e "trace=execve,sendmsg,recvmsg" -o "$BATS_TEST_TMPDIR/trace")
 	cni_add "$(nft_alone)" CNI_CONTAINERID=first
 	cni_add "$(nft_alone '.prevResult.ips = [{address: "10.77.0.3/24"}]')"
 	add=$(counts)

@@ -229,12 +229,12 @@ remembered() {
 		env CNI_COMMAND="$1" CNI_CONTAINERID="pod$2" CNI_NETNS=/run/netns/x CNI_IFNAME=eth0 CNI_PATH="$PLUGINS" \
 			"$PLUGINS/firewall" <<<"$(alone ".prevResult.ips = [{address: \"10.77.$2.2/24\"}]")" >"$BATS_TEST_TMPDIR/$1.$2" 2>&1
 	}
-	for i in {1..32}; do one ADD $i & pids+=($!); done
+	for i in {1..32}; do one ADD "$i" & pids+=($!); done
 	for i in "${pids[@]}"; do wait "$i" || failed=1; done
 	[[ $failed == 0 ]] || flunk "an ADD failed" "$(cat "$BATS_TEST_TMPDIR"/ADD.*)"
 	assert_eq "sources" "$(sources | wc -w):$(remembered)" 32:32
 	pids=()
-	for i in {1..32}; do one DEL $i & pids+=($!); done
+	for i in {1..32}; do one DEL "$i" & pids+=($!); done
 	for i in "${pids[@]}"; do wait "$i" || failed=1; done
 	[[ $failed == 0 ]] || flunk "a DEL failed" "$(cat "$BATS_TEST_TMPDIR"/DEL.*)"
 	assert_eq "nothing is left" "$(sources):$(remembered)" :0

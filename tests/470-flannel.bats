@@ -2,6 +2,7 @@
 # The flannel plugin: the delegate's configuration as the reference builds and keeps it, what it does with delegates of
 # ours and of others, and what it does when its files are missing or damaged.
 
+# shellcheck disable=SC2030,SC2031 # each test is a subshell, with a status of its own
 load lib/all
 load lib/runtime
 sandbox

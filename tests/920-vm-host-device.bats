@@ -12,6 +12,7 @@ KERNELS=(6.12 6.1)
 VM_QEMU=(-netdev "hubport,id=a,hubid=1" -device "virtio-net-pci,netdev=a,mac=02:00:00:00:00:0a,addr=0x10,romfile="
 	-netdev "hubport,id=b,hubid=1" -device "virtio-net-pci,netdev=b,mac=02:00:00:00:00:0b,addr=0x11,romfile=")
 
+VM_DEADLINE=400
 VM_APPEND="security=selinux selinux=1"
 
 setup_file() {

@@ -30,8 +30,8 @@ static const struct field fields[] = {
 	{ "firewalldZone", FIELD_STRING, CONF(zone),
 	  .help = "firewalld zone that the addresses become sources of" },
 	{ "ingressPolicy", FIELD_STRING, CONF(policy_name),
-	  .help = "open, same-bridge: containers of other bridges that have a policy cannot connect,"
-		  " isolated: nor can those of the same bridge" },
+	  .help = "whom the container talks to: open = anybody, same-bridge = no other bridge that has"
+		  " a policy, isolated = nor anybody on its own bridge" },
 	FIELDS_END
 };
 

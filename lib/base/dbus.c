@@ -203,13 +203,14 @@ static int call_and_wait(struct dbus *bus, const struct dbus_call *call, struct 
 			 struct dbus_reply *reply, struct error *err)
 {
 	uint32_t serial = ++bus->serial;
-	struct dbus_message message;
+	struct dbus_message message = { 0 };
 	const char *text;
 	uint8_t *data;
 	size_t size = 0;
 	ssize_t n = dbus_message_write(call, serial, arena, &data);
 	int r;
 
+	*reply = (struct dbus_reply){ .error = "", .text = "" };
 	if (n < 0)
 		return fail(err, (int)-n, "an argument is too large");
 	r = send_all(bus, data, (size_t)n, err);
@@ -220,7 +221,6 @@ static int call_and_wait(struct dbus *bus, const struct dbus_call *call, struct 
 	dbus_message_text(&message, &text);
 	dbus_message_bool(&message, &reply->value);
 	reply->text = arena_strdup(arena, text);
-	reply->error = "";
 	if (message.type == DBUS_ERROR)
 		reply->error = *message.error ? arena_strdup(arena, message.error) : "error";
 	consume(bus, size);

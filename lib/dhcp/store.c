@@ -140,6 +140,7 @@ static int read_one(const char *path, const char *boot, struct arena *arena,
 	return 0;
 }
 
+/* Nobody writes while this goes on: what a daemon that was killed had not finished is removed. */
 int store_read(const char *folder, struct arena *arena, dhcp_records_t *records, unsigned *bad,
 	       struct error *err)
 {
@@ -154,6 +155,8 @@ int store_read(const char *folder, struct arena *arena, dhcp_records_t *records,
 		struct dhcp_record record;
 		int r;
 
+		if (entry->d_name[0] == '.' && strstr(entry->d_name, ".json."))
+			unlink(arena_printf(arena, "%s/%s", folder, entry->d_name));
 		if (entry->d_name[0] == '.' || !has_suffix(entry->d_name, ".json"))
 			continue;
 		r = read_one(arena_printf(arena, "%s/%s", folder, entry->d_name), boot, arena,

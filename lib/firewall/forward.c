@@ -116,7 +116,7 @@ static int recorded_carrier(const struct owner *owner, struct arena *arena, cons
 	if (record_list(owner, arena, &records, NULL) < 0)
 		return -1;
 	list_each(record, &records) {
-		if (!record->mine)
+		if (!record->mine || !record->address.family)
 			continue;
 		*zone = record->zone;
 		return *record->zone ? FIREWALLD : IPTABLES;
@@ -195,7 +195,7 @@ static void doom_source(struct doomed *doomed, const char *zone, const struct ip
 static void doom_records(struct doomed *doomed)
 {
 	list_each(record, &doomed->records) {
-		if (!record->mine)
+		if (!record->mine || !record->address.family)
 			continue;
 		doomed->rules.recorded = true;
 		if (doomed->rules.owner)

@@ -19,11 +19,9 @@ enum forward_policy {
 	FORWARD_ISOLATED,    /* nor may who is on the same bridge */
 };
 
-
 struct forward {
 	struct owner owner;
-	const char *
-		backend; /* as configured: "iptables", "nftables", "firewalld"; else the node decides */
+	const char *backend;     /* "iptables", "nftables", "firewalld"; else the node decides */
 	const char *zone;        /* firewalld */
 	const char *admin_chain; /* iptables: asked before the containers' rules */
 	enum forward_policy policy;

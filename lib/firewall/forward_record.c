@@ -61,20 +61,23 @@ static const char *read_zone(const char *file, struct arena *arena)
 	return content.zone;
 }
 
-/* What is in the folder and no record is left alone. */
+/* What is in the folder and no record is left alone, but for what file_replace() left when it was killed: a name with a
+ * dot before it and something behind. */
 static void read_entry(const char *name, const struct question *question, struct arena *arena,
 		       records_t *records)
 {
+	const char *start = name + (*name == '.');
 	char hash[OWNER_HASH_SIZE] = "";
 	struct record record = { .zone = "" };
 
-	if (strlen(name) < HASH_LEN + 2 || name[HASH_LEN] != '-' ||
-	    !ip_parse(name + HASH_LEN + 1, &record.address))
+	if (strlen(start) < HASH_LEN + 2 || start[HASH_LEN] != '-')
 		return;
-	memcpy(hash, name, HASH_LEN);
+	memcpy(hash, start, HASH_LEN);
 	record.file = arena_printf(arena, FOLDER "/%s", name);
 	record.mine = asked_for(question, hash);
-	if (record.mine)
+	if (start == name && !ip_parse(start + HASH_LEN + 1, &record.address))
+		return;
+	if (record.mine && record.address.family)
 		record.zone = read_zone(record.file, arena);
 	*list_add(arena, records) = record;
 }

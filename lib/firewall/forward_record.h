@@ -12,9 +12,9 @@
 
 struct record {
 	const char *file;
-	struct ip address;
-	bool mine;        /* of those that were asked for */
-	const char *zone; /* firewalld's, of mine; "" = none */
+	struct ip address; /* not set: only the rest of a record that was never finished */
+	bool mine;         /* of those that were asked for */
+	const char *zone;  /* firewalld's, of mine; "" = none */
 };
 typedef LIST(struct record) records_t;
 

@@ -385,7 +385,7 @@ int portmap_xt_add(const struct portmap *map, struct error *err)
 
 	for (size_t i = 0; i < PORTMAP_FAMILIES; i++)
 		portmap_xt_rules(&arena, map, i, &sets[i]);
-	return xt_apply(sets, PORTMAP_FAMILIES, look, (void *)map, err);
+	return xt_apply_in_turn(sets, PORTMAP_FAMILIES, look, (void *)map, err);
 }
 
 /* Rules with conditions cannot be compared, since only the program knows what their words become. */

@@ -276,7 +276,7 @@ static int look_at_maps(struct netlink *nl, struct removal *removal, const struc
 static int look(struct netlink *nl, struct arena *arena, void *arg, struct error *err)
 {
 	struct removal *removal = arg;
-	bool there[ARRAY_SIZE(removal->maps)], chains[PORTMAP_FAMILIES];
+	bool there[ARRAY_SIZE(removal->maps)] = { false }, chains[PORTMAP_FAMILIES] = { false };
 	port_flows_t addresses = { 0 };
 	int r;
 

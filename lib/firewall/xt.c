@@ -31,6 +31,7 @@ struct attempt {
 	xt_look_fn *look;
 	void *arg;
 	unsigned refusals;
+	bool in_turn; /* the caller has it already: it is the same lock, and would wait for itself */
 };
 
 /* One set within one attempt. */
@@ -377,7 +378,7 @@ static int run_programs(struct netlink *nl, struct attempt *attempt, struct erro
 		again.by_program[again.n] = !suits_netlink(&attempt->sets[i]);
 		rest[again.n++] = attempt->sets[i];
 	}
-	for (unsigned i = 0; turn < 0 && again.n && i < TURN_TRIES; i++)
+	for (unsigned i = 0; turn < 0 && again.n && !attempt->in_turn && i < TURN_TRIES; i++)
 		turn = nftables_turn();
 	if (nl && again.n)
 		r = run_netlink(nl, &again, err);
@@ -416,15 +417,16 @@ static bool is_empty(const struct ruleset *set)
 	return !set->rules.n && !set->chains.n;
 }
 
-int xt_apply(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg, struct error *err)
+static int apply(const struct ruleset *sets, size_t n, const struct attempt *how, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	auto_netlink struct netlink *nl = NULL;
 	struct ruleset *filled = arena_alloc(&arena, n * sizeof(*filled) + 1);
-	struct attempt attempt = { .sets = filled, .look = look, .arg = arg };
+	struct attempt attempt = *how;
 	bool any_nft = false;
 	int r = 0;
 
+	attempt.sets = filled;
 	attempt.by_program = arena_alloc(&arena, n + 1);
 	for (size_t i = 0; i < n; i++) {
 		if (is_empty(&sets[i]))
@@ -438,6 +440,17 @@ int xt_apply(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg, 
 	if (r == 0 && nl)
 		r = run_netlink(nl, &attempt, err);
 	return r < 0 ? r : run_programs(nl, &attempt, err);
+}
+
+int xt_apply(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg, struct error *err)
+{
+	return apply(sets, n, &(struct attempt){ .look = look, .arg = arg }, err);
+}
+
+int xt_apply_in_turn(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg,
+		     struct error *err)
+{
+	return apply(sets, n, &(struct attempt){ .look = look, .arg = arg, .in_turn = true }, err);
 }
 
 /* The first rule that is not there, NULL = all are. */

@@ -48,6 +48,9 @@ void xt_delete_chain(struct arena *arena, struct xt_change *change, const char *
  */
 int xt_apply(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg,
 	     struct error *err) must_check;
+/* The same for who has a turn already (nftables_turn). */
+int xt_apply_in_turn(const struct ruleset *sets, size_t n, xt_look_fn *look, void *arg,
+		     struct error *err) must_check;
 /* Are all rules of the set there, in nf_tables or in a legacy table? 0, or -ENOENT naming the first that is missing in
  * both. */
 int xt_check(const struct ruleset *sets, size_t n, struct error *err) must_check;

@@ -36,8 +36,8 @@ struct netlink {
 	uint32_t port;      /* ours, once subscribed; 0 = only replies can come */
 	unsigned sends;
 	uint32_t generation; /* that the next batch expects, 0 = any */
-	bool building; /* msg holds the request queued last */
-	bool too_long; /* an attribute may be missing: nothing is sent */
+	bool building;       /* msg holds the request queued last */
+	bool too_long;       /* an attribute may be missing: nothing is sent */
 	struct nl_msg *msg;
 	struct buffer messages, labels, requests;
 };

@@ -38,10 +38,10 @@ size_t nft_value_of(struct nlattr *attr, void *value, size_t size)
 	return n;
 }
 
-const char *nft_comment_of(struct arena *arena, struct nlattr *attr)
+const char *nft_comment_of(struct arena *arena, struct nlattr *userdata)
 {
-	const uint8_t *data = nla_data(attr);
-	size_t left = nla_len(attr);
+	const uint8_t *data = nla_data(userdata);
+	size_t left = nla_len(userdata);
 
 	while (left >= 2 && data[1] <= left - 2) {
 		if (data[0] == UDATA_COMMENT)

@@ -365,11 +365,12 @@ static void look_up(struct nft_rule *rule, const struct nft_set *set, enum nft_o
 		offset += nft_field_room(nft_set_family(rule->family, set), set->key[i]);
 	}
 	expression = nft_expression_begin(rule, "lookup");
-	nla_put_string(rule->msg, NFTA_LOOKUP_SET, set->name);
 	nla_put_u32(rule->msg, NFTA_LOOKUP_SREG, htonl(NFT_REG_1));
 	if (reg >= 0)
 		nla_put_u32(rule->msg, NFTA_LOOKUP_DREG, htonl(reg));
-	nla_put_u32(rule->msg, NFTA_LOOKUP_FLAGS, htonl(op == NFT_IS_NOT ? NFT_LOOKUP_F_INV : 0));
+	nla_put_string(rule->msg, NFTA_LOOKUP_SET, set->name);
+	if (op == NFT_IS_NOT)
+		nla_put_u32(rule->msg, NFTA_LOOKUP_FLAGS, htonl(NFT_LOOKUP_F_INV));
 	nft_expression_end(rule, &expression);
 }
 

@@ -17,24 +17,32 @@
 
 static const struct load nothing = { LOAD_OTHER };
 
-/* Registers have two names: of 16 bytes, and of 4. NULL for the verdict, and what there is not. */
-static struct load *reg(struct rule_reader *reader, struct nlattr *attr)
+/* Registers have two names: of 16 bytes, and of 4. -1 for the verdict, and what there is not. */
+static int slot_of(struct nlattr *attr)
 {
 	uint32_t number = nft_be32(attr);
 
 	if (number >= NFT_REG_1 && number <= NFT_REG_4)
-		return &reader->loads[(number - NFT_REG_1) * 4];
+		return (int)(number - NFT_REG_1) * 4;
 	if (number >= NFT_REG32_00 && number <= NFT_REG32_15)
-		return &reader->loads[number - NFT_REG32_00];
-	return NULL;
+		return (int)(number - NFT_REG32_00);
+	return -1;
 }
 
-static void load(struct rule_reader *reader, struct nlattr *attr, const struct load *what)
+/* What a register holds. */
+static const struct load *held(const struct rule_reader *reader, struct nlattr *attr)
 {
-	struct load *to = reg(reader, attr);
+	int slot = slot_of(attr);
 
-	if (to)
-		*to = *what;
+	return slot < 0 ? &nothing : &reader->loads[slot];
+}
+
+static void set_register(struct rule_reader *reader, struct nlattr *attr, const struct load *what)
+{
+	int slot = slot_of(attr);
+
+	if (slot >= 0)
+		reader->loads[slot] = *what;
 	else
 		reader->info->unknown = true;
 }
@@ -42,10 +50,10 @@ static void load(struct rule_reader *reader, struct nlattr *attr, const struct l
 /* meta mark set mark & keep ^ value */
 static void read_set_mark(struct rule_reader *reader, struct nlattr *attr)
 {
-	const struct load *from = reg(reader, attr);
+	const struct load *from = held(reader, attr);
 	uint32_t keep;
 
-	if (!from || from->what != LOAD_MARK) {
+	if (from->what != LOAD_MARK) {
 		reader->info->unknown = true;
 		return;
 	}
@@ -74,7 +82,8 @@ static void read_meta(struct rule_reader *reader, struct nlattr *data)
 	if (tb[NFTA_META_SREG] && key == NFT_META_MARK)
 		read_set_mark(reader, tb[NFTA_META_SREG]);
 	else
-		load(reader, tb[NFTA_META_DREG], key < ARRAY_SIZE(loads) ? &loads[key] : &nothing);
+		set_register(reader, tb[NFTA_META_DREG],
+			     key < ARRAY_SIZE(loads) ? &loads[key] : &nothing);
 }
 
 static void read_payload(struct rule_reader *reader, struct nlattr *data)
@@ -96,7 +105,7 @@ static void read_payload(struct rule_reader *reader, struct nlattr *data)
 	} else if (base == NFT_PAYLOAD_TRANSPORT_HEADER && what.offset == 2 && what.size == 2) {
 		what.what = LOAD_PORT;
 	}
-	load(reader, tb[NFTA_PAYLOAD_DREG], &what);
+	set_register(reader, tb[NFTA_PAYLOAD_DREG], &what);
 }
 
 static void read_ct(struct rule_reader *reader, struct nlattr *data)
@@ -110,7 +119,7 @@ static void read_ct(struct rule_reader *reader, struct nlattr *data)
 	}
 	if (nft_be32(tb[NFTA_CT_KEY]) == NFT_CT_STATE)
 		what = (struct load){ LOAD_STATE, .size = 4 };
-	load(reader, tb[NFTA_CT_DREG], &what);
+	set_register(reader, tb[NFTA_CT_DREG], &what);
 }
 
 static void read_fib(struct rule_reader *reader, struct nlattr *data)
@@ -125,7 +134,7 @@ static void read_fib(struct rule_reader *reader, struct nlattr *data)
 	if (nft_be32(tb[NFTA_FIB_RESULT]) == NFT_FIB_RESULT_ADDRTYPE &&
 	    nft_be32(tb[NFTA_FIB_FLAGS]) == NFTA_FIB_F_DADDR)
 		what.what = LOAD_ADDRTYPE;
-	load(reader, tb[NFTA_FIB_DREG], &what);
+	set_register(reader, tb[NFTA_FIB_DREG], &what);
 }
 
 /* Addresses are masked, marks also changed, states tested. */
@@ -133,21 +142,19 @@ static void read_bitwise(struct rule_reader *reader, struct nlattr *data)
 {
 	static const uint8_t zero[16];
 	struct nlattr *tb[NFTA_BITWISE_MAX + 1];
-	const struct load *from;
 	struct load what;
 
 	if (nla_parse_nested(tb, NFTA_BITWISE_MAX, data, NULL) < 0) {
 		reader->info->unknown = true;
 		return;
 	}
-	from = reg(reader, tb[NFTA_BITWISE_SREG]);
-	what = from ? *from : nothing;
+	what = *held(reader, tb[NFTA_BITWISE_SREG]);
 	if ((what.what != LOAD_NETWORK && what.what != LOAD_MARK && what.what != LOAD_STATE) ||
 	    nft_value_of(tb[NFTA_BITWISE_MASK], what.mask, sizeof(what.mask)) != what.size ||
 	    nft_value_of(tb[NFTA_BITWISE_XOR], what.value, sizeof(what.value)) != what.size ||
-	    (what.what != LOAD_MARK && memcmp(what.value, zero, what.size)))
+	    (what.what != LOAD_MARK && memcmp(what.value, zero, what.size) != 0))
 		what = nothing;
-	load(reader, tb[NFTA_BITWISE_DREG], &what);
+	set_register(reader, tb[NFTA_BITWISE_DREG], &what);
 }
 
 /* Leading ones, or -1 when others follow a zero. */
@@ -240,7 +247,7 @@ static bool compare_number(struct nft_rule_info *info, const struct load *load,
 	}
 	info->mark = value;
 	info->mark_bits = bits;
-	return with->op == NFT_CMP_EQ && !memcmp(load->value, (uint32_t[]){ 0 }, 4);
+	return with->op == NFT_CMP_EQ && memcmp(load->value, (uint32_t[]){ 0 }, 4) == 0;
 }
 
 static bool compare(struct rule_reader *reader, const struct load *load, const struct operand *with)
@@ -267,13 +274,11 @@ static void read_cmp(struct rule_reader *reader, struct nlattr *data)
 {
 	struct nlattr *tb[NFTA_CMP_MAX + 1];
 	struct operand with = { .size = 0 };
-	const struct load *load;
 
-	if (nla_parse_nested(tb, NFTA_CMP_MAX, data, NULL) == 0 &&
-	    (load = reg(reader, tb[NFTA_CMP_SREG]))) {
+	if (nla_parse_nested(tb, NFTA_CMP_MAX, data, NULL) == 0) {
 		with.op = nft_be32(tb[NFTA_CMP_OP]);
 		with.size = nft_value_of(tb[NFTA_CMP_DATA], with.value, sizeof(with.value));
-		if (compare(reader, load, &with))
+		if (compare(reader, held(reader, tb[NFTA_CMP_SREG]), &with))
 			return;
 	}
 	reader->info->unknown = true;
@@ -284,10 +289,9 @@ static void read_range(struct rule_reader *reader, struct nlattr *data)
 {
 	struct nlattr *tb[NFTA_RANGE_MAX + 1];
 	uint8_t first[2], last[2];
-	const struct load *load;
 
 	if (nla_parse_nested(tb, NFTA_RANGE_MAX, data, NULL) < 0 ||
-	    !(load = reg(reader, tb[NFTA_RANGE_SREG])) || load->what != LOAD_PORT ||
+	    held(reader, tb[NFTA_RANGE_SREG])->what != LOAD_PORT ||
 	    nft_be32(tb[NFTA_RANGE_OP]) != NFT_RANGE_EQ ||
 	    nft_value_of(tb[NFTA_RANGE_FROM_DATA], first, 2) != 2 ||
 	    nft_value_of(tb[NFTA_RANGE_TO_DATA], last, 2) != 2 ||
@@ -323,16 +327,15 @@ static void read_immediate(struct rule_reader *reader, struct nlattr *data)
 		return;
 	}
 	what.size = nft_value_of(tb[NFTA_IMMEDIATE_DATA], what.value, sizeof(what.value));
-	load(reader, tb[NFTA_IMMEDIATE_DREG], &what);
+	set_register(reader, tb[NFTA_IMMEDIATE_DREG], &what);
 }
 
 static uint16_t port_in(struct rule_reader *reader, struct nlattr *attr)
 {
-	const struct load *load = reg(reader, attr);
+	const struct load *load = held(reader, attr);
 
-	return load && load->what == LOAD_VALUE && load->size == 2
-		       ? load->value[0] << 8 | load->value[1]
-		       : 0;
+	return load->what == LOAD_VALUE && load->size == 2 ? load->value[0] << 8 | load->value[1]
+							   : 0;
 }
 
 /* Only to an address that stands in the rule. */
@@ -345,7 +348,7 @@ static void read_nat(struct rule_reader *reader, struct nlattr *data)
 
 	if (nla_parse_nested(tb, NFTA_NAT_MAX, data, NULL) < 0 ||
 	    nft_be32(tb[NFTA_NAT_TYPE]) != NFT_NAT_DNAT ||
-	    !(addr = reg(reader, tb[NFTA_NAT_REG_ADDR_MIN])) || addr->what != LOAD_VALUE ||
+	    (addr = held(reader, tb[NFTA_NAT_REG_ADDR_MIN]))->what != LOAD_VALUE ||
 	    (addr->size != 4 && addr->size != 16)) {
 		info->unknown = true;
 		return;

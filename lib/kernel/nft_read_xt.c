@@ -134,7 +134,7 @@ static bool read_dnat(struct rule_reader *reader, struct nlattr *info)
 	if (!take(info, &range, sizeof(range)) && !take(info, &range, sizeof(struct nf_nat_range)))
 		return false;
 	if (!(range.flags & NF_NAT_RANGE_MAP_IPS) ||
-	    memcmp(&range.min_addr, &range.max_addr, sizeof(range.min_addr)))
+	    memcmp(range.min_addr.all, range.max_addr.all, sizeof(range.min_addr.all)) != 0)
 		return false;
 	reader->info->to = ip_make(is_v4 ? AF_INET : AF_INET6, &range.min_addr);
 	if (range.flags & NF_NAT_RANGE_PROTO_SPECIFIED)

@@ -8,11 +8,13 @@
 #include "fuzz.h"
 
 #include "kernel/addr.h"
+#include "kernel/conntrack.h"
 #include "kernel/link.h"
 #include "kernel/neigh.h"
 #include "kernel/netlink_internal.h"
 #include "kernel/nft_dump.h"
 #include "kernel/qdisc.h"
+#include "kernel/nft_set.h"
 #include "kernel/route.h"
 #include "kernel/rule.h"
 
@@ -90,10 +92,14 @@ static void read_rules(struct netlink *nl, struct arena *arena, struct error *er
 {
 	nft_rules_t rules = { 0 };
 	size_t len = 0;
-	int r = nft_rules(nl, NFT_INET, "table", "chain", arena, &rules, err);
+	int r = nft_rules(nl, NFT_INET, "table", "masq_checks", arena, &rules, err);
 
 	for (size_t i = 0; r >= 0 && i < rules.n; i++)
-		len += strlen(rules.items[i].comment) + strlen(rules.items[i].target);
+		len += strlen(rules.items[i].comment) + strlen(rules.items[i].target) +
+		       strlen(rules.items[i].in.name) + strlen(rules.items[i].out.name) +
+		       (rules.items[i].n_ports
+				? rules.items[i].ports[rules.items[i].n_ports - 1].last % 2u
+				: 0);
 	fuzz_check(len < 65536, "%zu characters", len);
 }
 
@@ -123,6 +129,35 @@ static void read_filters(struct netlink *nl, unused struct arena *arena, struct 
 	(void)!qdisc_redirects(nl, 7, 9, &redirects, err);
 }
 
+static void read_elements(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	nft_elements_t elements = { 0 };
+	int r = nft_elements(nl, NFT_IP, "table", "set", arena, &elements, err);
+
+	for (size_t i = 0; r >= 0 && i < elements.n; i++) {
+		const struct nft_element *element = &elements.items[i];
+		size_t at = 0;
+
+		nft_value_get_ip(&element->key, AF_INET6, &at);
+		fuzz_check(element->key.size <= NFT_VALUE_SIZE &&
+				   element->data.size <= NFT_VALUE_SIZE,
+			   "%zu bytes of key, %zu of data", element->key.size, element->data.size);
+		fuzz_check(strlen(element->comment) < 256, "comment of %zu",
+			   strlen(element->comment));
+	}
+}
+
+static void read_flows(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	const struct flow_filter filter = { .family = 0, .translated = true };
+	flows_t flows = { 0 };
+	int r = conntrack_list(nl, &filter, arena, &flows, err);
+
+	for (size_t i = 0; r >= 0 && i < flows.n; i++)
+		conntrack_queue_del(nl, &flows.items[i]);
+	netlink_discard(nl);
+}
+
 static void read_ack(struct netlink *nl, unused struct arena *arena, struct error *err)
 {
 	link_queue_del(nl, "eth0");
@@ -142,6 +177,7 @@ static const struct {
 	{ 'r', NETLINK_ROUTE, 2, read_routes },        { 'n', NETLINK_ROUTE, 2, read_neighs },
 	{ 'p', NETLINK_ROUTE, 2, read_routing_rules }, { 'v', NETLINK_ROUTE, 2, read_vlans },
 	{ 'R', NETLINK_NETFILTER, 2, read_rules },     { 'C', NETLINK_NETFILTER, 2, read_chains },
+	{ 'E', NETLINK_NETFILTER, 2, read_elements },  { 'F', NETLINK_NETFILTER, 2, read_flows },
 };
 
 static void fit_sequence(char *data, size_t size, uint32_t sequence)

@@ -1,6 +1,6 @@
 /*
- * Words that people and runtimes write: addresses, CIDRs, MACs, names, versions, base64, and one word for every type
- * of field. What is accepted is written in canonical form, which must read back as the same.
+ * Words that people and runtimes write: addresses, CIDRs, MACs, names, versions, base64, lines of iptables-save, and one
+ * word for every type of field. What is accepted is written in canonical form, which must read back as the same.
  */
 #include "fuzz.h"
 
@@ -10,6 +10,7 @@
 #include "cni/request.h"
 #include "describe/json.h"
 #include "kernel/sysfs.h"
+#include "firewall/saved.h"
 
 static void addresses(const char *text)
 {
@@ -101,6 +102,17 @@ static void patterns(const char *text, struct arena *arena)
 		fuzz_check(!matches && strstr(err.message, "no pattern"), "%s", err.message);
 }
 
+static void saved_line(const char *text, struct arena *arena)
+{
+	struct nft_rule_info info;
+	const char *chain = saved_rule(text, arena, &info);
+
+	fuzz_check(strlen(chain) + strlen(info.comment) + strlen(info.target) <= strlen(text), "%s",
+		   text);
+	fuzz_check(info.n_ports <= NFT_MULTIPORTS && memchr(info.in.name, 0, sizeof(info.in.name)),
+		   "%s", text);
+}
+
 /* One member of each type that a word can set, all in the same place. */
 static void fields(const char *text, struct arena *arena)
 {
@@ -143,6 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fields(text, &arena);
 	patterns(text, &arena);
 	json_repeats(text, size, "sysctl");
+	saved_line(text, &arena);
 	nearest_word(text, words, ARRAY_SIZE(words));
 	if (cni_valid_name(text))
 		fuzz_check(!strpbrk(text, "/ \n:") && !streq(text, ".."), "%s is a valid name",

@@ -48,6 +48,17 @@ conf() {
 	static)
 		base='{"cniVersion": "1.0.0", "name": "tnet",
 		       "ipam": {"type": "static", "addresses": [{"address": "10.77.0.5/24", "gateway": "10.77.0.1"}]}}' ;;
+	bandwidth)
+		base='{"cniVersion": "1.0.0", "name": "tnet", "ingressRate": 8000000, "ingressBurst": 800000}' ;;
+	tuning)
+		base='{"cniVersion": "1.0.0", "name": "tnet", "sysctl": {"net.core.somaxconn": "500"}}' ;;
+	portmap)
+		base='{"cniVersion": "1.0.0", "name": "tnet",
+		       "runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]}}' ;;
+	vrf)
+		base='{"cniVersion": "1.0.0", "name": "tnet", "vrfname": "blue"}' ;;
+	dhcp)
+		base='{"cniVersion": "1.0.0", "name": "tnet", "ipam": {"type": "dhcp"}}' ;;
 	flannel)
 		base='{"cniVersion": "1.0.0", "name": "tnet", "subnetFile": "'$CNIBOX_TESTS'/fixtures/subnet.env"}' ;;
 	esac

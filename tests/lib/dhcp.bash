@@ -63,11 +63,7 @@ seen() {
 	jq -s -c "$2" "/run/$1.seen"
 }
 
-has_hex() {
-	printf %s "$1" | od -An -tx1 | tr -d ' \n'
-}
-
-seen() {
+has_seen() {
 	jq -s -e "$2" "/run/$1.seen"
 }
 
