@@ -82,8 +82,7 @@ static const struct field runtime_fields[] = {
 
 static const struct field fields[] = {
 	ATTRIBUTE_ROWS(CONF(set)),
-	{ "dataDir", FIELD_PATH, CONF(data_dir),
-	  .help = "folder for what DEL puts back" },
+	{ "dataDir", FIELD_PATH, CONF(data_dir), .help = "folder for what DEL puts back" },
 	{ "args", FIELD_OBJECT, CONF(args), .fields = args_fields,
 	  .help = "arguments from the network's author" },
 	{ "runtimeConfig", FIELD_OBJECT, CONF(runtime_config), .fields = runtime_fields,
