@@ -11,6 +11,7 @@ setup_file() {
 	local kernel failed=()
 	local -A machines
 
+	export VM_DEADLINE=${VM_DEADLINE:-300}
 	VM_LACKS=$(vm_lacks "${KERNELS[@]}" | paste -sd' ')
 	[[ -x $REFERENCE/vrf ]] || VM_LACKS+=" reference plugin vrf in $REFERENCE"
 	export VM_LACKS
@@ -78,7 +79,7 @@ vrfs() {
 	for kernel in "${KERNELS[@]}"; do
 		assert_eq "$kernel: records that failed" \
 			"$(awk '/^@begin / { name = $2 } /^@end [^0]/ { print name }' "$BATS_FILE_TMPDIR/$kernel" | sort | paste -sd' ')" \
-			"missing/nothing-made overlap/blue-right overlap/red-left pair/again pair/check-left pair/check-name pair/check-table pair/other-table pair/taken wrong/loopback wrong/no-interface wrong/no-prev wrong/not-a-vrf"
+			"missing/nothing-made overlap/blue-right overlap/red-left pair/again pair/check-left pair/check-name pair/check-table pair/other-table pair/taken undone/add wrong/loopback wrong/no-interface wrong/no-prev wrong/not-a-vrf"
 	done
 }
 
@@ -183,6 +184,23 @@ vrfs() {
 		assert_eq "$kernel: routes" "$(routes wrong/after | grep -v l3mdev)" "$(routes wrong/before)"
 		assert_eq "$kernel: addresses" "$(global wrong/after)" \
 			"$(global wrong/before)"
+	done
+}
+
+@test "the kernel refuses a route when the interface is a member already: all is as before" {
+	for kernel in "${KERNELS[@]}"; do
+		refused undone/add 999 '^could not set vrf blue as master of eth0: add route 2001:db8:9::/48 in table 1: Invalid argument'
+		assert_eq "$kernel: links" "$(links undone/after)" "$(links undone/before)"
+		assert_eq "$kernel: routes" "$(everything undone/after | grep -v l3mdev)" "$(everything undone/before)"
+		assert_eq "$kernel: addresses" "$(addresses undone/after)" "$(addresses undone/before)"
+		succeeds undone/again
+	done
+}
+
+@test "a route by a next hop object, which the kernel deletes with the link, is there by its gateway" {
+	for kernel in "${KERNELS[@]}"; do
+		succeeds objects/add
+		assert_json "$kernel: the route" "$(said objects/routes)" '[.[] | [.dst, .gateway]]' '[["192.0.2.0/24", "10.1.0.1"]]'
 	done
 }
 

@@ -269,10 +269,12 @@ static int list_family(struct netlink *nl, struct listing *listing, struct error
 	return netlink_dump(nl, read_route, listing, err);
 }
 
-/* What a record says of the moment, or what is said anew. A next hop object stands for all that describes next hops. */
+/* What a record says of the moment, or what is said anew. A next hop object stands for all that describes next hops; the
+ * kernel reports both. */
 static bool is_carried(int type, bool by_id)
 {
 	switch (type) {
+	case RTA_NH_ID: return by_id;
 	case RTA_TABLE:
 	case RTA_PREFSRC:
 	case RTA_IIF:
@@ -321,7 +323,7 @@ static void queue_record(struct netlink *nl, int type, int flags, const struct r
 	struct rtmsg header = *(const struct rtmsg *)NLMSG_DATA(route->record);
 	struct nlattr *attr, *first = nlmsg_attrdata(route->record, sizeof(header));
 	int left, size = nlmsg_attrlen(route->record, sizeof(header));
-	bool by_id = nla_find(first, size, RTA_NH_ID);
+	bool by_id = !route->by_hops && nla_find(first, size, RTA_NH_ID);
 	struct nlattr *cacheinfo = nla_find(first, size, RTA_CACHEINFO);
 	uint32_t seconds = header.rtm_family == AF_INET6 ? time_left(cacheinfo) : 0;
 	char dst[CIDR_TEXT_SIZE];

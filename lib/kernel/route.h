@@ -27,6 +27,7 @@ struct route {
 	bool shared; /* several next hops, not all of them through oif */
 	/* The kernel's own words, by route_records() (in its arena): whatever we know of the route, and the rest. */
 	const struct nlmsghdr *record;
+	bool by_hops; /* say it again without the next hop object, which went with its link */
 };
 typedef LIST(struct route) routes_t;
 

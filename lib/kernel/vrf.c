@@ -126,6 +126,7 @@ static struct route restored(const struct route *route, uint32_t main_table)
 {
 	struct route again = *route;
 
+	again.by_hops = true;
 	if (route->table == ROUTE_TABLE_MAIN)
 		again.table = main_table;
 	else if (main_table != ROUTE_TABLE_MAIN && route->dst.ip.family == AF_INET)

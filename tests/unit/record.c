@@ -182,6 +182,10 @@ TEST(route_again_by_next_hop_object)
 	read_back(&replay, 0, RTM_NEWROUTE, NLM_F_CREATE, attrs);
 	check_int(attr_u32(attrs[RTA_NH_ID], 0), 5);
 	check(!attrs[RTA_OIF] && !attrs[RTA_GATEWAY]);
+	route->by_hops = true;
+	route_queue_again(replay.fake.nl, route, ROUTE_APPEND);
+	read_back(&replay, 1, RTM_NEWROUTE, NLM_F_CREATE, attrs);
+	check(!attrs[RTA_NH_ID] && attrs[RTA_OIF] && attrs[RTA_GATEWAY]);
 }
 
 TEST(route_again_lives_as_long_as_before)
