@@ -229,6 +229,16 @@ port() { ip -d -j link show type veth | jq -r --arg key "$1" '.[] | select(.mast
 	assert_eq "nothing is left" "$(snapshot host ctr)" "$before"
 }
 
+@test "DEL removes the pair also when the container gave its interface another name" {
+	cni_add "$(conf bridge)"
+	port=$(jq -r '.interfaces[1].name' <<<"$output")
+	ip -n ctr link set eth0 down name mine
+	cni_del "$(conf bridge)"
+	refute "the host's end is there" ip link show "$port"
+	refute "the container's end is there" ip -n ctr link show mine
+	assert_eq "no lease" "$(cd /var/lib/cni/networks/tnet && echo 10.*)" '10.*'
+}
+
 @test "macspoofchk: a frame with another source MAC does not pass, the pod's own does" {
 	spoof=$(conf bridge '.macspoofchk = true')
 	cni_add "$spoof"

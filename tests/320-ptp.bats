@@ -174,6 +174,23 @@ ipam_saying() {
 	cni_check "$(conf ptp)"
 }
 
+@test "a failed ADD puts back the host routes that it replaced" {
+	ip link add lost0 type veth peer name lost1
+	ip link set lost0 up
+	ip link set lost1 up
+	ip route add 10.77.0.2/32 dev lost0 scope host proto 77
+	ip route add 10.77.0.2/32 dev lost0 metric 7
+	ip -6 route add fd77::2/128 dev lost0 mtu 1300
+	before=$(inject_state)
+	echo 0 >/run/readonly
+	mount --bind /run/readonly /proc/sys/net/ipv4/ip_forward
+	mount -o remount,bind,ro /proc/sys/net/ipv4/ip_forward
+	EXPECT=1 cni_add "$(dual)"
+	umount /proc/sys/net/ipv4/ip_forward
+	assert_match "it failed at its last step" "$(jq -r .msg <<<"$output")" ip_forward
+	inject_unchanged "after the failed ADD" "$before"
+}
+
 @test "mistakes in the configuration are named, with code 7, and change nothing" {
 	before=$(snapshot host ctr)
 	while IFS='~' read -r change message; do

@@ -428,16 +428,13 @@ static int bridge_del(struct cni_request *request, void *data, struct error *err
 {
 	struct bridge_conf *conf = data;
 	struct owner owner = request_owner(request);
-	bool found = false, last = ipam_needs_link(request);
+	bool last = ipam_needs_link(request);
 	struct error one = { 0 };
 
 	if (last)
 		(void)!ipam_release(request, &one);
 	error_move(err, &one);
-	(void)!attachment_remove(request, &found, &one);
-	error_move(err, &one);
-	if (!found)
-		(void)!veth_delete_derived(&owner, &one);
+	(void)!veth_remove(request, &one);
 	error_move(err, &one);
 	if (!last)
 		(void)!ipam_release(request, &one);

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 enum { HOST_UP_TIMEOUT_MS = 2550, CONTAINER_INTERFACE = 1 };
+enum { IPV6_METRIC = 1024 }; /* of a route without one; IPv4: 0 */
 
 struct ptp_conf {
 	struct masq_conf masq;
@@ -56,6 +57,8 @@ struct ptp_add {
 	struct cni_result *result;
 	struct undo undo;
 	struct link port; /* the host end */
+	int *outcomes;    /* of the host's route to each address */
+	routes_t found;   /* routes that ours replace, with their records */
 };
 
 static void ptp_add_leave(struct ptp_add *add)
@@ -150,12 +153,58 @@ static void skip_dad(const struct ptp_add *add)
 	}
 }
 
-/* Several addresses may have one gateway. A route to the same address is one that a lost container left behind. */
+static int undo_routes(void *arg, struct error *err)
+{
+	struct ptp_add *add = arg;
+
+	list_each(route, &add->found)
+		route_queue_again(add->a.host, route, ROUTE_REPLACE);
+	return netlink_commit(add->a.host, err);
+}
+
+/* A route to the same address is one that a lost container left behind: ours takes its place, and a failed ADD puts it
+ * back. */
+static int take_over(struct ptp_add *add, const struct route *wanted, struct error *err)
+{
+	routes_t routes = { 0 };
+
+	if (route_records(add->a.host, wanted->dst.ip.family, 0, ROUTE_TABLE_MAIN,
+			  add->request->arena, &routes, err))
+		return -err->errnum;
+	list_each(route, &routes) {
+		if (!cidr_equal(&route->dst, &wanted->dst) || route->oif == wanted->oif ||
+		    route->priority != (route->dst.ip.family == AF_INET6 ? IPV6_METRIC : 0))
+			continue;
+		*list_add(add->request->arena, &add->found) = *route;
+		route_queue_add(add->a.host, wanted, ROUTE_REPLACE);
+		break;
+	}
+	return netlink_commit(add->a.host, err);
+}
+
+static int take_over_routes(struct ptp_add *add, struct error *err)
+{
+	size_t n = add->result->ips.n;
+
+	undo_push(&add->undo, undo_routes, add, "put back the host's routes");
+	for (size_t i = 0; i < n; i++) {
+		struct route route =
+			host_route(&add->result->ips.items[i].address.ip, add->port.index);
+
+		if (add->outcomes[i] == EEXIST && take_over(add, &route, err))
+			return -err->errnum;
+	}
+	return 0;
+}
+
+/* Several addresses may have one gateway. */
 static int add_host(struct ptp_add *add, struct error *err)
 {
 	struct netlink *host = add->a.host;
 	struct link seen;
 
+	add->outcomes =
+		arena_alloc(add->request->arena, add->result->ips.n * sizeof(*add->outcomes));
 	skip_dad(add);
 	link_queue_change(host, add->port.index, NULL,
 			  &(struct link_change){ .what = LINK_SET_UP, .up = true },
@@ -166,10 +215,14 @@ static int add_host(struct ptp_add *add, struct error *err)
 
 		addr_queue_add(host, add->port.index, add->port.name, &gateway, 0);
 		netlink_tolerate(host, EEXIST);
-		route_queue_add(host, &route, ROUTE_REPLACE);
+		route_queue_add(host, &route, ROUTE_EXCLUSIVE);
+		netlink_tolerate(host, EEXIST);
+		netlink_outcome(host, &add->outcomes[ip - add->result->ips.items]);
 	}
 	/* All of it travels with the first look. */
-	return link_wait_up(host, -1, add->port.index, HOST_UP_TIMEOUT_MS, &seen, err);
+	if (link_wait_up(host, -1, add->port.index, HOST_UP_TIMEOUT_MS, &seen, err))
+		return -err->errnum;
+	return take_over_routes(add, err);
 }
 
 static int ptp_add(struct cni_request *request, void *conf, struct cni_result *result,
@@ -199,14 +252,9 @@ static int ptp_add(struct cni_request *request, void *conf, struct cni_result *r
 static int ptp_del(struct cni_request *request, void *data, struct error *err)
 {
 	const struct ptp_conf *conf = data;
-	struct owner owner = request_owner(request);
 	struct error one = { 0 };
-	bool found = false;
 
-	(void)!attachment_remove(request, &found, &one);
-	error_move(err, &one);
-	if (!found)
-		(void)!veth_delete_derived(&owner, &one);
+	(void)!veth_remove(request, &one);
 	error_move(err, &one);
 	(void)!ipam_release(request, &one);
 	error_move(err, &one);

@@ -324,24 +324,3 @@ int attachment_container(const struct cni_request *request, struct netlink **con
 		return wrap(err, "open a netlink session");
 	return 0;
 }
-
-int attachment_remove(const struct cni_request *request, bool *found, struct error *err)
-{
-	struct netlink *container auto_netlink = NULL;
-	int outcome = ENODEV;
-
-	if (found)
-		*found = false;
-	if (attachment_container(request, &container, err))
-		return -err->errnum;
-	if (!container)
-		return 0;
-	link_queue_del(container, request->ifname);
-	netlink_tolerate(container, ENODEV);
-	netlink_outcome(container, &outcome);
-	if (netlink_commit(container, err))
-		return -err->errnum;
-	if (found)
-		*found = outcome == 0;
-	return 0;
-}

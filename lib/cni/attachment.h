@@ -67,7 +67,5 @@ const struct cni_interface *attachment_interface(const struct cni_result *result
  * and *container stays NULL. */
 int attachment_container(const struct cni_request *request, struct netlink **container,
 			 struct error *err) must_check;
-/* DEL: delete CNI_IFNAME in CNI_NETNS. No namespace, no link: success; *found (may be NULL) tells whether it was there. */
-int attachment_remove(const struct cni_request *request, bool *found, struct error *err) must_check;
 
 #endif

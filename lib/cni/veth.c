@@ -15,7 +15,7 @@ int veth_delete(struct netlink *host, const char *name, struct error *err)
 	return netlink_commit(host, err);
 }
 
-int veth_delete_derived(const struct owner *owner, struct error *err)
+static int delete_derived(const struct owner *owner, struct error *err)
 {
 	struct netlink *host auto_netlink = NULL;
 	char name[16];
@@ -24,6 +24,36 @@ int veth_delete_derived(const struct owner *owner, struct error *err)
 	if (netlink_open(&host, NETLINK_SESSION_ROUTE, -1, err))
 		return -err->errnum;
 	return veth_delete(host, name, err);
+}
+
+static int delete_in_container(const struct cni_request *request, bool *found, struct error *err)
+{
+	struct netlink *container auto_netlink = NULL;
+	int outcome = ENODEV;
+
+	if (attachment_container(request, &container, err))
+		return -err->errnum;
+	if (container) {
+		link_queue_del(container, request->ifname);
+		netlink_tolerate(container, ENODEV);
+		netlink_outcome(container, &outcome);
+		if (netlink_commit(container, err))
+			return -err->errnum;
+	}
+	*found = outcome == 0;
+	return 0;
+}
+
+int veth_remove(const struct cni_request *request, struct error *err)
+{
+	struct owner owner = request_owner(request);
+	struct error one = { 0 };
+	bool found = false;
+
+	(void)!delete_in_container(request, &found, err);
+	if (!found && delete_derived(&owner, &one))
+		error_move(err, &one);
+	return -err->errnum;
 }
 
 int veth_up(struct attachment *a, struct link *host_end, unsigned timeout_ms, struct error *err)

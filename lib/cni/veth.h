@@ -28,8 +28,8 @@ int veth_up(struct attachment *attachment, struct link *host_end, unsigned timeo
 	    struct error *err) must_check;
 /* Delete the host end by name; already gone is success. */
 int veth_delete(struct netlink *host, const char *name, struct error *err) must_check;
-/* The same by the name derived from the owner: the container's end was renamed, or its namespace is gone but the clean-up
- * has not come by yet. */
-int veth_delete_derived(const struct owner *owner, struct error *err) must_check;
+/* DEL: delete the pair, by CNI_IFNAME in CNI_NETNS; when it is not there (renamed, or the namespace is gone and its
+ * clean-up has not come by yet), by the host end's name, which derives from the owner. Nothing there: success. */
+int veth_remove(const struct cni_request *request, struct error *err) must_check;
 
 #endif
