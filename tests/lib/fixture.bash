@@ -38,11 +38,12 @@ fixture_load() {
 	FIXTURE_PREPARE=$(printf '%s\n' "${lines[@]:6}")
 }
 
-# Every file with its content: here counters and locks count, too. Ours keeps an index of leases beside them.
+# Every file with its content: here counters and locks count, too. Ours keeps an index of leases beside them, and notes on
+# whom the firewall admitted.
 fixture_files() {
 	local file text
 
-	find /var/lib/cni /run/cni -type f ! -path '*/.cnibox/*' 2>/dev/null | sort | while read -r file; do
+	find /var/lib/cni /run/cni -type f ! -path '*/.cnibox/*' ! -path '/run/cni/firewall/*' 2>/dev/null | sort | while read -r file; do
 		text=$(<"$file")
 		printf '%s: %s\n' "$file" "${text//[$'\r\n']/|}"
 	done
