@@ -65,11 +65,11 @@ lease_fails() {
 	watch=$!
 	wait_for "what is there" 3 has "added    10.5.2.0/24  192.0.2.2  host-gw" cat /run/watch
 	lease reserve 10.5.7.0/24 192.0.2.7
-	wait_for "an addition" 3 has "added    10.5.7.0/24  192.0.2.7  udp" cat /run/watch
+	wait_for "an addition" 3 has "added    10.5.7.0/24  192.0.2.7" cat /run/watch
 	echo '{"PublicIP":"192.0.2.77","BackendType":"host-gw"}' >"$STORE/subnets/10.5.2.0-24"
 	wait_for "a change" 3 has "changed  10.5.2.0/24  192.0.2.77  host-gw" cat /run/watch
 	lease release 10.5.7.0/24
-	wait_for "a removal" 3 has "removed  10.5.7.0/24  192.0.2.7  udp" cat /run/watch
+	wait_for "a removal" 3 has "removed  10.5.7.0/24  192.0.2.7" cat /run/watch
 	kill "$watch"
 }
 

@@ -29,7 +29,8 @@ const struct applet applet_hostgw_sync = {
 		"The network is described by the file `config` in the store, as for flannel."
 		" On SIGTERM the routes stay, and the next start takes them over.",
 	.example =
-		"echo '{ \"Network\": \"10.5.0.0/16\", \"Backend\": { \"Type\": \"host-gw\" } }' >/var/lib/cnibox/network/config\n"
+		"mkdir -p /var/lib/cnibox/network && cd /var/lib/cnibox/network\n"
+		"echo '{ \"Network\": \"10.5.0.0/16\", \"Backend\": { \"Type\": \"host-gw\" } }' >config\n"
 		"cnibox hostgw-sync --iface eth0",
 	.run = &run,
 };

@@ -30,8 +30,8 @@ const struct applet applet_vxlan = {
 		"The network is described by the file `config` in the store, as for flannel."
 		" On SIGTERM the data plane stays, and the next start takes it over.",
 	.example =
-		"mkdir -p /var/lib/cnibox/network\n"
-		"echo '{ \"Network\": \"10.5.0.0/16\", \"Backend\": { \"Type\": \"vxlan\" } }' >/var/lib/cnibox/network/config\n"
+		"mkdir -p /var/lib/cnibox/network && cd /var/lib/cnibox/network\n"
+		"echo '{ \"Network\": \"10.5.0.0/16\", \"Backend\": { \"Type\": \"vxlan\" } }' >config\n"
 		"cnibox vxlan --iface eth0",
 	.run = &run,
 };

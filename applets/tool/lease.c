@@ -88,7 +88,8 @@ static struct row row_of(const struct subnet_lease *lease, struct arena *arena)
 		.subnet = cidr_word(&lease->subnet, arena),
 		.subnet6 = cidr_word(&lease->subnet6, arena),
 		.node = arena_strdup(arena, ip_format(node, ip)),
-		.type = *lease->type ? lease->type : "udp",
+		/* An agent's without a type is udp's; a reservation has none until the node's agent comes. */
+		.type = *lease->type || lease->left_ms < 0 ? lease->type : "udp",
 		.mac = vtep->set ? arena_strdup(arena, mac_format(&vtep->mac, mac)) : "",
 		.left = life_word(lease->left_ms, arena),
 	};
