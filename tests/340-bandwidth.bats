@@ -16,6 +16,11 @@ setup() {
 	container ctr
 }
 
+# bare [JQ]: the least of a configuration, changed by the program
+bare() {
+	jq -nc "{cniVersion: \"1.0.0\", name: \"tnet\", type: \"bandwidth\"} | ${1:-.}"
+}
+
 # chain [JQ [JQ]]: bridge and bandwidth; the first program changes the second plugin, the other the list
 chain() {
 	conf bridge | jq -c "{cniVersion, name, plugins: [del(.cniVersion, .name), ({type: \"bandwidth\"} | ${1:-$LIMITS})]} | ${2:-.}"
@@ -23,7 +28,7 @@ chain() {
 
 # alone [JQ]: only bandwidth, with the result of the chain's ADD
 alone() {
-	conf bandwidth | jq -c --argjson prev "$CHAIN" ".prevResult = \$prev | ${1:-$LIMITS}"
+	bare | jq -c --argjson prev "$CHAIN" ".prevResult = \$prev | ${1:-$LIMITS}"
 }
 
 add_chain() {
@@ -388,7 +393,7 @@ same_snapshot() {
 		cni_del "$(chain "$LIMITS" ".cniVersion = \"$version\"")"
 		ip link show cni0 >/dev/null && ip link del cni0
 	done
-	cni_version "$(conf bandwidth)"
+	cni_version "$(bare)"
 	assert_json "the oldest one" "$output" '.supportedVersions[0]' 0.3.0
 }
 
@@ -398,7 +403,7 @@ ifbs() {
 
 gc() { # NETWORK [ID ...]
 	local valid; valid=$(jq -nc '[$ARGS.positional[] | {containerID: ., ifname: "eth0"}]' --args "${@:2}")
-	cni_gc "$(conf bandwidth ".cniVersion = \"1.1.0\" | .name = \"$1\" | .[\"${KEY:-cni.dev/valid-attachments}\"] = $valid")"
+	cni_gc "$(bare ".cniVersion = \"1.1.0\" | .name = \"$1\" | .[\"${KEY:-cni.dev/valid-attachments}\"] = $valid")"
 }
 
 @test "GC removes what is stale, of this network alone" {
@@ -408,7 +413,7 @@ gc() { # NETWORK [ID ...]
 	done
 	cni_add "$(chain "$LIMITS" '.name = "tnet2" | .plugins[0].bridge = "cni2" | .plugins[0].ipam.subnet = "10.78.0.0/24"')" @c
 	assert_eq "four" "$(ifbs)" 4
-	cni_gc "$(conf bandwidth '.cniVersion = "1.1.0"')"
+	cni_gc "$(bare '.cniVersion = "1.1.0"')"
 	assert_eq "without a list nothing goes" "$(ifbs)" 4
 	gc tnet ctr a b
 	assert_eq "all are valid" "$(ifbs)" 4
@@ -447,11 +452,11 @@ only_one_veth() {
 }
 
 @test "STATUS: the kernel has what is needed, or 50" {
-	cni_status "$(conf bandwidth '.cniVersion = "1.1.0"')"
+	cni_status "$(bare '.cniVersion = "1.1.0"')"
 	assert_eq "silent" "$output" ""
 	need setpriv
 	CNI_WRAP=(setpriv --bounding-set=-net_admin)
-	EXPECT=1 cni_status "$(conf bandwidth '.cniVersion = "1.1.0"')"
+	EXPECT=1 cni_status "$(bare '.cniVersion = "1.1.0"')"
 	assert_json "without the right to look" "$output" .code 50
 }
 

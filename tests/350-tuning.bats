@@ -18,6 +18,11 @@ setup() {
 	container ctr
 }
 
+# bare [JQ]: the least of a configuration, changed by the program
+bare() {
+	jq -nc "{cniVersion: \"1.0.0\", name: \"tnet\", type: \"tuning\"} | ${1:-.}"
+}
+
 # chain [JQ [JQ]]: bridge and tuning; the first program changes the second plugin, the other the list
 chain() {
 	conf bridge | jq -c "{cniVersion, name, plugins: [del(.cniVersion, .name), ({type: \"tuning\"} | ${1:-$ALL})]} | ${2:-.}"
@@ -25,7 +30,7 @@ chain() {
 
 # alone [JQ]: only tuning, with the result of bridge's ADD
 alone() {
-	conf tuning | jq -c --argjson prev "$BRIDGE" ".prevResult = \$prev | ${1:-$ALL}"
+	bare | jq -c --argjson prev "$BRIDGE" ".prevResult = \$prev | ${1:-$ALL}"
 }
 
 add_bridge() {
@@ -230,9 +235,9 @@ link() {
 	assert_match "an empty list" "$output" 'allowed: \[\]'
 	cni_add "$(alone '.mtu = 1300')"
 	assert_eq "attributes are no sysctls" "$(link | jq '.[1]')" 1300
-	EXPECT=1 cni_status "$(conf tuning '.cniVersion = "1.1.0" | .sysctl = {"net.core.somaxconn": "1"}')"
+	EXPECT=1 cni_status "$(bare '.cniVersion = "1.1.0" | .sysctl = {"net.core.somaxconn": "1"}')"
 	assert_json "STATUS tells" "$output" .code 50
-	cni_status "$(conf tuning '.cniVersion = "1.1.0"')"
+	cni_status "$(bare '.cniVersion = "1.1.0"')"
 	cni_del "$(alone '.sysctl = {"net.core.somaxconn": "1"}')"
 }
 
@@ -306,7 +311,7 @@ link() {
 
 gc() { # NETWORK [ID ...]
 	local valid; valid=$(jq -nc '[$ARGS.positional[] | {containerID: ., ifname: "eth0"}]' --args "${@:2}")
-	cni_gc "$(conf tuning ".cniVersion = \"1.1.0\" | .name = \"$1\" | .[\"${KEY:-cni.dev/valid-attachments}\"] = $valid")"
+	cni_gc "$(bare ".cniVersion = \"1.1.0\" | .name = \"$1\" | .[\"${KEY:-cni.dev/valid-attachments}\"] = $valid")"
 }
 
 @test "GC removes the files of what is stale, of this network alone; the reference's stay" {
@@ -317,7 +322,7 @@ gc() { # NETWORK [ID ...]
 	cni_add "$(chain "$ALL" '.name = "tnet2"')" @d
 	echo '{ "mtu": 1500 }' >/run/cni/tuning/go_eth0.json
 	files() { (cd /run/cni/tuning && echo *); }
-	cni_gc "$(conf tuning '.cniVersion = "1.1.0"')"
+	cni_gc "$(bare '.cniVersion = "1.1.0"')"
 	gc tnet ctr a_b c
 	assert_eq "nothing goes" "$(files)" "a_b_eth0.json c_eth0.json ctr_eth0.json d_eth0.json go_eth0.json"
 	gc tnet ctr a_b

@@ -210,7 +210,7 @@ void dhcp_write_head(struct dhcp_writer *writer, const struct dhcp_head *head)
 /* One byte is kept for the end mark. */
 void dhcp_write(struct dhcp_writer *writer, int code, const void *value, size_t size)
 {
-	const uint8_t *at = value;
+	const uint8_t *at = value ? value : (const void *)""; /* there need not be one */
 
 	do {
 		size_t piece = size < DHCP_VALUE_MAX ? size : DHCP_VALUE_MAX;
@@ -221,8 +221,6 @@ void dhcp_write(struct dhcp_writer *writer, int code, const void *value, size_t 
 		}
 		writer->data[writer->size++] = (uint8_t)code;
 		writer->data[writer->size++] = (uint8_t)piece;
-		if (!piece) /* there need not be a value */
-			return;
 		memcpy(writer->data + writer->size, at, piece);
 		writer->size += piece;
 		at += piece;

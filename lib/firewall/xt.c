@@ -353,10 +353,9 @@ static int run_netlink(struct netlink *nl, struct attempt *attempt, struct error
 }
 
 /* Can netlink carry it, if the tables are there? */
-static bool suits_netlink(const struct ruleset *set)
+static bool suits_netlink(const struct ruleset *set, enum iptables_kind kind)
 {
-	return nftables_can_xt(set) && iptables_clean(set) &&
-	       iptables_kind(set->family) == IPTABLES_NFT;
+	return kind == IPTABLES_NFT && nftables_can_xt(set) && iptables_clean(set);
 }
 
 /*
@@ -375,7 +374,8 @@ static int run_programs(struct netlink *nl, struct attempt *attempt, struct erro
 	for (size_t i = 0; i < attempt->n; i++) {
 		if (!attempt->by_program[i])
 			continue;
-		again.by_program[again.n] = !suits_netlink(&attempt->sets[i]);
+		again.by_program[again.n] =
+			!suits_netlink(&attempt->sets[i], iptables_kind(attempt->sets[i].family));
 		rest[again.n++] = attempt->sets[i];
 	}
 	for (unsigned i = 0; turn < 0 && again.n && !attempt->in_turn && i < TURN_TRIES; i++)
@@ -429,11 +429,14 @@ static int apply(const struct ruleset *sets, size_t n, const struct attempt *how
 	attempt.sets = filled;
 	attempt.by_program = arena_alloc(&arena, n + 1);
 	for (size_t i = 0; i < n; i++) {
+		enum iptables_kind kind; /* looked for once: it is a walk through PATH */
+
 		if (is_empty(&sets[i]))
 			continue;
+		kind = iptables_kind(sets[i].family);
 		filled[attempt.n] = sets[i];
-		any_nft = any_nft || iptables_kind(sets[i].family) == IPTABLES_NFT;
-		attempt.by_program[attempt.n++] = !suits_netlink(&sets[i]);
+		any_nft = any_nft || kind == IPTABLES_NFT;
+		attempt.by_program[attempt.n++] = !suits_netlink(&sets[i], kind);
 	}
 	if (any_nft)
 		r = nft_open(&nl, err);

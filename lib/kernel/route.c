@@ -186,18 +186,28 @@ static struct rtnexthop *hop_at(const struct nlattr *multipath, size_t offset)
 }
 
 /* Of several next hops the first one stands for the route. */
-static void read_hops(const struct nlattr *multipath, struct route *route)
+static void read_hops(const struct nlattr *multipath, struct arena *arena, struct route *route)
 {
 	const struct rtnexthop *hop;
 
 	for (size_t at = 0; (hop = hop_at(multipath, at)); at += NLMSG_ALIGN(hop->rtnh_len)) {
+		struct route one = { .dst = route->dst };
+
+		read_hop(hop, &one);
+		*list_add(arena, &route->hops) = (struct route_hop){
+			.gw = one.gw,
+			.oif = one.oif,
+			.weight = hop->rtnh_hops + 1u,
+			.flags = hop->rtnh_flags,
+		};
 		if (at == 0)
 			read_hop(hop, route);
 		route->shared |= hop->rtnh_ifindex != route->oif;
 	}
 }
 
-static struct route make_route(const struct rtmsg *header, struct nlattr **attrs)
+static struct route make_route(const struct rtmsg *header, struct nlattr **attrs,
+			       struct arena *arena)
 {
 	static const uint8_t none[16];
 	struct nlattr *metrics[RTAX_MAX + 1];
@@ -219,8 +229,12 @@ static struct route make_route(const struct rtmsg *header, struct nlattr **attrs
 		.protocol = header->rtm_protocol,
 		.type = header->rtm_type,
 		.onlink = header->rtm_flags & RTNH_F_ONLINK,
+		.flags = (uint8_t)header->rtm_flags,
+		.has_metric = attrs[RTA_PRIORITY],
+		.has_pref = attrs[RTA_PREF],
+		.pref = attr_u8(attrs[RTA_PREF], 0),
 	};
-	read_hops(attrs[RTA_MULTIPATH], &route);
+	read_hops(attrs[RTA_MULTIPATH], arena, &route);
 	return route;
 }
 
@@ -240,7 +254,7 @@ static int read_route(const struct nlmsghdr *reply, void *arg, struct error *err
 		return r;
 	if (header->rtm_family != listing->family || header->rtm_flags & RTM_F_CLONED)
 		return 0;
-	route = make_route(header, attrs);
+	route = make_route(header, attrs, listing->arena);
 	if ((listing->table && route.table != listing->table) ||
 	    (listing->protocol && route.protocol != listing->protocol) ||
 	    (listing->oif && route.oif != listing->oif && !attrs[RTA_MULTIPATH]))

@@ -8,9 +8,28 @@
 #define ROUTE_TABLE_DEFAULT 253 /* the three that the kernel's own rules look into */
 #define ROUTE_TABLE_MAIN    254
 #define ROUTE_TABLE_LOCAL   255
+#define ROUTE_IPV4          2 /* families */
+#define ROUTE_IPV6          10
 #define ROUTE_SCOPE_GLOBAL  0
 #define ROUTE_SCOPE_LINK    253
 #define ROUTE_SCOPE_HOST    254
+
+/* One of several next hops. */
+struct route_hop {
+	struct ip gw;
+	int oif;
+	unsigned weight;
+	uint8_t flags; /* ROUTE_DEAD and its like */
+};
+
+enum {
+	ROUTE_DEAD = 1,
+	ROUTE_PERVASIVE = 2,
+	ROUTE_ONLINK = 4,
+	ROUTE_OFFLOAD = 8,
+	ROUTE_LINKDOWN = 16,
+	ROUTE_TRAP = 64,
+};
 
 struct route {
 	struct cidr dst;      /* prefix 0 = default route; family is always set */
@@ -25,6 +44,12 @@ struct route {
 	uint8_t type;         /* RTN_*, 0 = unicast */
 	bool onlink;
 	bool shared; /* several next hops, not all of them through oif */
+	/* Of one that is there: */
+	uint8_t flags;               /* ROUTE_DEAD and its like */
+	bool has_metric;             /* priority was said, be it 0 */
+	bool has_pref;               /* IPv6: */
+	uint8_t pref;                /* of its router: 0 medium, 1 high, 3 low */
+	LIST(struct route_hop) hops; /* where there are several; the first one is gw and oif, too */
 	/* The kernel's own words, by route_records() (in its arena): whatever we know of the route, and the rest. */
 	const struct nlmsghdr *record;
 	bool by_hops; /* say it again without the next hop object, which went with its link */

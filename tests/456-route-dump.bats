@@ -1,0 +1,94 @@
+#!/usr/bin/env bats
+# `cnibox route-dump` prints what `ip route` prints, letter for letter, and JSON what `ip -j route` does.
+
+load lib/all
+sandbox
+
+setup() {
+	ip link add va type veth peer name vb
+	ip addr add 10.1.0.1/24 dev va
+	ip addr add fd01::1/64 dev va nodad
+	ip link set va up
+	ip link set vb up
+	ip route add 10.9.0.0/16 via 10.1.0.9 metric 50 mtu 1300 advmss 1200 proto static
+	ip route add blackhole 10.8.0.0/16
+	ip route add unreachable 10.8.1.0/24 metric 5
+	ip route add 10.7.0.0/16 via 10.7.0.1 dev va onlink table 300 src 10.1.0.1
+	ip route add 10.6.0.0/16 nexthop via 10.1.0.2 weight 2 nexthop via 10.1.0.3
+	ip route add 10.5.0.0/24 via inet6 fd01::7 dev va
+	ip route add 10.4.0.0/24 via 10.1.0.4 proto 118
+	ip route add default via 10.1.0.8
+	ip -6 route add fd09::/64 via fd01::9 mtu 1280
+	ip -6 route add prohibit fd08::/64
+}
+
+# iproute2 ends lines with a blank, or not.
+text() { sed 's/ *$//'; }
+
+same_text() { # OUR WORDS -- ip's
+	local ours=() theirs=()
+
+	while [[ $1 != -- ]]; do ours+=("$1"); shift; done
+	shift
+	theirs=("$@")
+	assert_eq "route-dump ${ours[*]}" "$("$CNIBOX" route-dump "${ours[@]}" | text | sort)" "$(ip "${theirs[@]}" | text | sort)"
+}
+
+same_json() {
+	local ours=() theirs=()
+
+	while [[ $1 != -- ]]; do ours+=("$1"); shift; done
+	shift
+	theirs=("$@")
+	assert_eq "route-dump -j ${ours[*]}" "$("$CNIBOX" route-dump -j "${ours[@]}" | jq -S -c '.[]' | sort)" \
+		"$(ip -j "${theirs[@]}" | jq -S -c '.[]' | sort)"
+}
+
+@test "all tables, each family, text and JSON" {
+	for how in same_text same_json; do
+		$how -4 -- -4 route show table all
+		$how -6 -- -6 route show table all
+		$how -4 --table main -- -4 route
+		$how -6 --table main -- -6 route
+		$how -4 --table local -- -4 route show table local
+		$how -4 --table 300 -- -4 route show table 300
+	done
+	assert "there is something to compare" test "$("$CNIBOX" route-dump | wc -l)" -gt 15
+}
+
+@test "by interface and by who made them" {
+	assert_eq "static" "$("$CNIBOX" route-dump --protocol static | text)" \
+		"10.9.0.0/16 via 10.1.0.9 dev va proto static metric 50 mtu 1300 advmss 1200"
+	assert_eq "by number" "$("$CNIBOX" route-dump --protocol 118 | text)" "10.4.0.0/24 via 10.1.0.4 dev va proto 118"
+	assert_match "by interface" "$("$CNIBOX" route-dump --dev lo --table local)" '^local 127\.0\.0\.0/8 dev lo'
+}
+
+@test "a link that is down shows" {
+	ip link set vb down
+	for how in same_text same_json; do
+		$how -4 --table main -- -4 route
+	done
+	assert_match "the word" "$("$CNIBOX" route-dump --table main -4)" 'default via 10\.1\.0\.8 dev va linkdown'
+}
+
+@test "another namespace, by name" {
+	container ctr
+	ip link set vb netns ctr
+	ip -n ctr addr add 192.0.2.1/24 dev vb
+	ip -n ctr link set vb up
+	assert_match "its routes" "$("$CNIBOX" route-dump ctr --table main -4)" '^192\.0\.2\.0/24 dev vb proto kernel'
+	status=0
+	said=$("$CNIBOX" route-dump ctx 2>&1) || status=$?
+	assert_match "one that is not there" "$status $said" '^1 route-dump: no namespace "ctx"; did you mean "ctr"\?$'
+}
+
+@test "words that mean nothing are told, and no routes is no error" {
+	status=0
+	said=$("$CNIBOX" route-dump --table mian 2>&1) || status=$?
+	assert_eq "a table" "$status $said" "2 route-dump: --table mian: a name that is known or a number is expected"
+	status=0
+	said=$("$CNIBOX" route-dump --dev nope 2>&1) || status=$?
+	assert_eq "an interface" "$status $said" "1 route-dump: there is no interface nope"
+	assert_eq "nothing" "$("$CNIBOX" route-dump --table 4711)" ""
+	assert_eq "nothing, as JSON" "$("$CNIBOX" route-dump --table 4711 --json)" "[]"
+}
