@@ -2,6 +2,7 @@
 # `cnibox route-dump` prints what `ip route` prints, letter for letter, and JSON what `ip -j route` does.
 
 load lib/all
+load lib/nodes
 sandbox
 
 setup() {
@@ -91,4 +92,50 @@ same_json() {
 	assert_eq "an interface" "$status $said" "1 route-dump: there is no interface nope"
 	assert_eq "nothing" "$("$CNIBOX" route-dump --table 4711)" ""
 	assert_eq "nothing, as JSON" "$("$CNIBOX" route-dump --table 4711 --json)" "[]"
+}
+
+peers() { nsenter --net=/run/netns/n1 "$CNIBOX" route-dump --peers --store "$STORE" "$@"; }
+verdict() { peers --json | jq -r '.[0].verdict'; }
+
+@test "--peers: what each lease asks for, and what is wrong with it, one after the other" {
+	nodes 2 vxlan
+	agent n1
+	agent n2
+	ready n1 n2
+	pod n1
+	pod n2
+	wait_for "traffic" 5 reach n1 n2
+	assert_match "all is well" "$(peers)" "$(subnet n2) +192\.0\.2\.2 +vxlan +ok +ok +ok +ok"
+	agent_kill n1          # or it would mend all of it
+	mac=$(ip -n n2 -j link show flannel.1 | jq -r '.[0].address')
+	nsenter --net=/run/netns/n1 bridge fdb replace "$mac" dev flannel.1 dst 192.0.2.99
+	assert_eq "a stale forwarding entry" "$(verdict)" "frames for its VXLAN end go nowhere, or to another node"
+	assert_json "where it leads" "$(peers --json)" '.[0].fdb' 192.0.2.99
+	ip -n n1 neigh replace "$(subnet n2 | sed 's,/.*,,')" lladdr 02:00:00:00:00:99 dev flannel.1 nud permanent
+	assert_eq "a wrong MAC" "$(verdict)" "its VXLAN end has no hardware address here, or a wrong one"
+	ip -n n1 route replace "$(subnet n2)" via 192.0.2.2
+	assert_eq "a route elsewhere" "$(verdict)" "its route leads elsewhere: via 192.0.2.2"
+	ip -n n1 route del "$(subnet n2)"
+	status=0
+	peers >/dev/null || status=$?
+	assert_eq "no route, and the exit status" "$status $(verdict)" "1 there is no route to its subnet"
+	echo '{"PublicIP":"198.51.100.9","BackendType":"host-gw"}' >"$STORE/subnets/10.5.250.0-24"
+	assert_json "one that is far" "$(peers --json)" '.[] | select(.subnet == "10.5.250.0/24") | .verdict' \
+		"host-gw needs it on a network that both nodes are in"
+}
+
+@test "--peers on a node of flanneld's making, and on one that is in no network" {
+	nodes 1 vxlan
+	ip -n n1 link add flannel.1 type vxlan id 1 dstport 8472 nolearning local 192.0.2.1 dev eth0
+	ip -n n1 link set flannel.1 up
+	mkdir -p "$STORE/subnets"
+	echo '{"PublicIP":"192.0.2.1","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:01"}}' >"$STORE/subnets/10.5.1.0-24"
+	echo '{"PublicIP":"192.0.2.2","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:02"}}' >"$STORE/subnets/10.5.2.0-24"
+	ip -n n1 neigh add 10.5.2.0 lladdr 02:00:00:00:00:02 dev flannel.1 nud permanent
+	nsenter --net=/run/netns/n1 bridge fdb add 02:00:00:00:00:02 dev flannel.1 dst 192.0.2.2
+	ip -n n1 route add 10.5.2.0/24 via 10.5.2.0 dev flannel.1 onlink
+	assert_match "all is well" "$(peers)" '10\.5\.2\.0/24 +192\.0\.2\.2 +vxlan +ok +ok +ok +ok'
+	status=0
+	said=$("$CNIBOX" route-dump --peers --store "$STORE" 2>&1) || status=$?
+	assert_eq "here is no node" "$status $said" "1 route-dump: none of the 2 leases is this node's"
 }

@@ -2,19 +2,24 @@
  * route-dump: the kernel's routes of any namespace, as `ip route` and `ip -j route` print them, on nodes that have no ip
  * program; all tables and families unless asked for less.
  */
+#include "agent/peers.h"
 #include "describe/applet.h"
 #include "describe/json.h"
+#include "describe/table.h"
 #include "kernel/link.h"
 #include "kernel/netns.h"
 #include "kernel/route.h"
+#include "lease/acquire.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 struct options {
-	const char *netns, *table, *protocol, *dev;
-	bool v4, v6, json;
+	const char *netns, *table, *protocol, *dev, *store;
+	bool v4, v6, peers, json;
 };
+
+static const struct options defaults = { .store = "/var/lib/cnibox/network" };
 
 #define OPTION(member) offsetof(struct options, member)
 
@@ -28,6 +33,9 @@ static const struct field fields[] = {
 	{ "protocol", FIELD_STRING, OPTION(protocol), .metavar = "PROTOCOL",
 	  .help = "who made them: kernel, boot, static, dhcp, bird, ... or a number" },
 	{ "dev", FIELD_STRING, OPTION(dev), .metavar = "IFNAME", .help = "through this interface" },
+	{ "peers", FIELD_BOOL, OPTION(peers),
+	  .help = "how each node of the network is reached, held against its lease" },
+	{ "store", FIELD_PATH, OPTION(store), .help = "folder with the leases, for --peers" },
 	{ "json", FIELD_BOOL, OPTION(json), .letter = 'j', .help = "JSON instead of text" },
 	FIELDS_END
 };
@@ -351,6 +359,78 @@ static int select_routes(struct dump *dump, const struct options *options,
 	return options->dev ? select_dev(dump, options->dev, selection, err) : 0;
 }
 
+/* ---- peers ---- */
+
+struct peer_row {
+	const char *subnet, *node, *type, *route, *neighbour, *fdb, *verdict;
+};
+
+static const struct field peer_fields[] = {
+	{ "subnet", FIELD_STRING, offsetof(struct peer_row, subnet) },
+	{ "node", FIELD_STRING, offsetof(struct peer_row, node) },
+	{ "type", FIELD_STRING, offsetof(struct peer_row, type) },
+	{ "route", FIELD_STRING, offsetof(struct peer_row, route) },
+	{ "neighbour", FIELD_STRING, offsetof(struct peer_row, neighbour) },
+	{ "fdb", FIELD_STRING, offsetof(struct peer_row, fdb) },
+	{ "verdict", FIELD_STRING, offsetof(struct peer_row, verdict) },
+	FIELDS_END
+};
+
+static struct peer_row peer_row_of(const struct peer_state *state, struct arena *arena)
+{
+	const struct subnet_lease *lease = state->lease;
+	const struct ip *node = lease->public_ip.family ? &lease->public_ip : &lease->public_ip6;
+	char text[CIDR_TEXT_SIZE];
+
+	return (struct peer_row){
+		.subnet = arena_strdup(arena, cidr_format(&state->subnet, text)),
+		.node = ip_word(node, arena),
+		.type = *lease->type ? lease->type : "udp",
+		.route = state->route,
+		.neighbour = state->neighbour,
+		.fdb = state->fdb,
+		.verdict = state->verdict,
+	};
+}
+
+/* The store is not made by looking at it. */
+static int read_store(const char *folder, struct arena *arena, struct network_config *config,
+		      subnet_leases_t *leases, struct error *err)
+{
+	struct kv *kv auto_kv = NULL;
+
+	if (access(folder, F_OK))
+		return fail_errno(err, errno, "store %s", folder);
+	if (kv_file_open(&kv, folder, err) || lease_config(kv, arena, config, err))
+		return -err->errnum;
+	return lease_list(kv, arena, leases, NULL, NULL, err);
+}
+
+/* Status 1 when a peer cannot be reached as its lease asks. */
+static int show_peers(const struct dump *dump, const struct options *options, struct error *err)
+{
+	struct arena *arena = dump->call->arena;
+	struct network_config config;
+	subnet_leases_t leases = { 0 };
+	struct plan_node node;
+	peer_states_t states = { 0 };
+	LIST(struct peer_row) rows = { 0 };
+	int status = 0;
+
+	if (read_store(options->store, arena, &config, &leases, err) ||
+	    peers_find_node(dump->nl, &config, &leases, arena, &node, err) ||
+	    peers_look(dump->nl, &node, &leases, arena, &states, err))
+		return -err->errnum;
+	list_each(state, &states) {
+		*list_add(arena, &rows) = peer_row_of(state, arena);
+		if (!streq(state->verdict, "ok"))
+			status = 1;
+	}
+	table_print(dump->call->out, peer_fields, rows.items, rows.n, sizeof(struct peer_row),
+		    options->json);
+	return status;
+}
+
 static void dump_end(struct dump *dump)
 {
 	netlink_close(dump->nl);
@@ -363,7 +443,11 @@ static int route_dump_run(struct invocation *call, void *options_, struct error 
 	struct selection selection = { 0 };
 	routes_t all = { 0 }, chosen = { 0 };
 
-	if (open_session(&dump, options, err) || select_routes(&dump, options, &selection, err) ||
+	if (open_session(&dump, options, err))
+		return -err->errnum;
+	if (options->peers)
+		return show_peers(&dump, options, err);
+	if (select_routes(&dump, options, &selection, err) ||
 	    route_list(dump.nl, selection.family, selection.oif, dump.table, call->arena, &all,
 		       err))
 		return -err->errnum;
@@ -382,6 +466,7 @@ static int route_dump_run(struct invocation *call, void *options_, struct error 
 static const struct verb run = {
 	.fields = fields,
 	.size = sizeof(struct options),
+	.defaults = &defaults,
 	.run = route_dump_run,
 };
 
@@ -389,9 +474,14 @@ const struct applet applet_route_dump = {
 	.summary = "the kernel's routes of a namespace, as `ip route` prints them",
 	.about =
 		"Every table and both families, unless asked for less. The text is that of `ip route show table all`,"
-		" --json that of `ip -j`: scripts can read either.",
+		" --json that of `ip -j`: scripts can read either.\n"
+		"\n"
+		"With --peers each other node of a network is shown instead: what its lease asks for, what the kernel"
+		" has of it, and in words what is wrong. It reads only, so that it works where flanneld itself is at"
+		" work, too. The exit status is 1 when a peer cannot be reached as it should.",
 	.example = "cnibox route-dump\n"
 		   "cnibox route-dump blue --table main -4\n"
-		   "cnibox route-dump --protocol 118        # what cnibox's agents made",
+		   "cnibox route-dump --protocol 118        # what cnibox's agents made\n"
+		   "cnibox route-dump --peers",
 	.run = &run,
 };

@@ -80,8 +80,9 @@ const char *masquerade_nft_comment(struct arena *arena, const struct owner *owne
 
 static void port_chain(const struct owner *owner, const char *prefix, char name[CHAIN_NAME_SIZE])
 {
-	memcpy(name, prefix, strlen(prefix));
-	sha512_hex(name + strlen(prefix), CHAIN_NAME_SIZE - 1 - strlen(prefix), owner->network,
+	char *hash = stpcpy(name, prefix);
+
+	sha512_hex(hash, (size_t)(name + CHAIN_NAME_SIZE - 1 - hash), owner->network,
 		   owner->container, NULL);
 }
 

@@ -1,0 +1,226 @@
+/* The plan, held against dumps of routes, neighbours and forwarding entries. */
+#include "agent/peers.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "kernel/addr.h"
+#include "kernel/link.h"
+
+struct comparing {
+	const struct plan *plan;
+	routes_t routes; /* of the main table, whoever made them */
+	neighs_t neighs;
+	struct arena *arena;
+};
+
+/* ---- this node ---- */
+
+static const struct subnet_lease *find_own(const subnet_leases_t *leases, const addrs_t *addrs,
+					   int *index)
+{
+	list_each(lease, leases)
+		list_each(addr, addrs)
+			if (ip_equal(&addr->cidr.ip, &lease->public_ip) ||
+			    ip_equal(&addr->cidr.ip, &lease->public_ip6)) {
+				*index = addr->index;
+				return lease;
+			}
+	return NULL;
+}
+
+/* Behind NAT the public address is on no interface; then the VXLAN device's address, or a bridge's, tells. */
+static const struct subnet_lease *find_by_subnet(const subnet_leases_t *leases,
+						 const addrs_t *addrs)
+{
+	list_each(lease, leases)
+		list_each(addr, addrs)
+			if ((lease->subnet.ip.family &&
+			     cidr_contains(&lease->subnet, &addr->cidr.ip)) ||
+			    (lease->subnet6.ip.family &&
+			     cidr_contains(&lease->subnet6, &addr->cidr.ip)))
+				return lease;
+	return NULL;
+}
+
+static int find_devices(struct netlink *nl, const struct network_config *config,
+			struct arena *arena, struct plan_node *node, struct error *err)
+{
+	links_t links = { 0 };
+	char name[16], name6[16];
+
+	snprintf(name, sizeof(name), "flannel.%d", config->backend.vni);
+	snprintf(name6, sizeof(name6), "flannel-v6.%d", config->backend.vni);
+	if (link_list(nl, "vxlan", 0, arena, &links, err))
+		return -err->errnum;
+	list_each(link, &links) {
+		if (streq(link->name, name))
+			node->vtep = link->index;
+		if (streq(link->name, name6))
+			node->vtep6 = link->index;
+		if (!node->external)
+			node->external = link->vxlan.link;
+	}
+	return 0;
+}
+
+int peers_find_node(struct netlink *nl, const struct network_config *config,
+		    const subnet_leases_t *leases, struct arena *arena, struct plan_node *node,
+		    struct error *err)
+{
+	addrs_t addrs = { 0 };
+
+	*node = (struct plan_node){ .config = config };
+	if (addr_list(nl, 0, 0, arena, &addrs, err))
+		return -err->errnum;
+	node->own = find_own(leases, &addrs, &node->external);
+	if (!node->own)
+		node->own = find_by_subnet(leases, &addrs);
+	if (!node->own)
+		return fail(err, ENOENT, "none of the %zu leases is this node's", leases->n);
+	if (find_devices(nl, config, arena, node, err))
+		return -err->errnum;
+	list_each(addr, &addrs)
+		if (addr->index == node->external && !ip_is_link_local(&addr->cidr.ip))
+			*list_add(arena, &node->near) = addr->cidr;
+	return 0;
+}
+
+/* ---- the comparison ---- */
+
+static const struct route *find_route(const routes_t *routes, const struct cidr *dst)
+{
+	list_each(route, routes)
+		if (cidr_equal(&route->dst, dst))
+			return route;
+	return NULL;
+}
+
+static const char *compare_route(const struct comparing *c, const struct route *wanted)
+{
+	const struct route *there = find_route(&c->routes, &wanted->dst);
+	char ip[IP_TEXT_SIZE];
+
+	if (!there)
+		return "missing";
+	if (!route_is_unicast(there))
+		return "a blackhole";
+	if (!ip_equal(&there->gw, &wanted->gw))
+		return arena_printf(c->arena, "via %s",
+				    there->gw.family ? ip_format(&there->gw, ip) : "nobody");
+	if (there->oif != wanted->oif)
+		return "another interface";
+	return "ok";
+}
+
+/* By what it is looked up by: a neighbour's address, a forwarding entry's MAC. */
+static const struct neigh *find_neigh(const neighs_t *neighs, const struct neigh *wanted)
+{
+	list_each(neigh, neighs)
+		if (neigh->index == wanted->index && neigh->fdb == wanted->fdb &&
+		    (wanted->fdb ? mac_equal(&neigh->mac, &wanted->mac)
+				 : ip_equal(&neigh->ip, &wanted->ip)))
+			return neigh;
+	return NULL;
+}
+
+static const char *compare_neigh(const struct comparing *c, const struct neigh *wanted)
+{
+	const struct neigh *there = find_neigh(&c->neighs, wanted);
+	char text[IP_TEXT_SIZE > MAC_TEXT_SIZE ? IP_TEXT_SIZE : MAC_TEXT_SIZE];
+
+	if (!there)
+		return "missing";
+	if (!mac_equal(&there->mac, &wanted->mac))
+		return arena_strdup(c->arena, mac_format(&there->mac, text));
+	if (!ip_equal(&there->ip, &wanted->ip))
+		return arena_strdup(c->arena, ip_format(&there->ip, text));
+	return "ok";
+}
+
+/* The entries of the plan for this subnet. The neighbour has the subnet's address, the forwarding entry its MAC. */
+static void compare_subnet(const struct comparing *c, struct peer_state *state)
+{
+	const struct route *route = find_route(&c->plan->routes, &state->subnet);
+	const struct neigh *neighbour = NULL;
+
+	state->route = route ? compare_route(c, route) : "-";
+	state->neighbour = state->fdb = "-";
+	list_each(neigh, &c->plan->neighs)
+		if (!neigh->fdb && ip_equal(&neigh->ip, &state->subnet.ip))
+			neighbour = neigh;
+	if (!neighbour)
+		return;
+	state->neighbour = compare_neigh(c, neighbour);
+	list_each(neigh, &c->plan->neighs)
+		if (neigh->fdb && neigh->index == neighbour->index &&
+		    mac_equal(&neigh->mac, &neighbour->mac))
+			state->fdb = compare_neigh(c, neigh);
+}
+
+static bool is_well(const char *word)
+{
+	return streq(word, "ok") || streq(word, "-");
+}
+
+static const char *judge(const struct comparing *c, const struct peer_state *state,
+			 enum plan_trouble trouble)
+{
+	if (trouble)
+		return plan_trouble_text(trouble);
+	if (!is_well(state->route))
+		return streq(state->route, "missing")
+			       ? "there is no route to its subnet"
+			       : arena_printf(c->arena, "its route leads elsewhere: %s",
+					      state->route);
+	if (!is_well(state->neighbour))
+		return "its VXLAN end has no hardware address here, or a wrong one";
+	if (!is_well(state->fdb))
+		return "frames for its VXLAN end go nowhere, or to another node";
+	return "ok";
+}
+
+static void compare_peer(const struct comparing *c, const struct plan_peer *peer,
+			 peer_states_t *states)
+{
+	const struct cidr *subnets[] = { &peer->lease->subnet, &peer->lease->subnet6 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(subnets); i++) {
+		struct peer_state *state;
+
+		if (!subnets[i]->ip.family)
+			continue;
+		state = list_add(c->arena, states);
+		*state = (struct peer_state){ .lease = peer->lease, .subnet = *subnets[i] };
+		compare_subnet(c, state);
+		state->verdict = judge(c, state, peer->trouble);
+	}
+}
+
+static int look_at_devices(struct netlink *nl, const struct plan_node *node,
+			   struct comparing *comparing, struct error *err)
+{
+	const int devices[] = { node->vtep, node->vtep6 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
+		if (devices[i] &&
+		    (neigh_list(nl, devices[i], false, comparing->arena, &comparing->neighs, err) ||
+		     neigh_list(nl, devices[i], true, comparing->arena, &comparing->neighs, err)))
+			return -err->errnum;
+	return 0;
+}
+
+int peers_look(struct netlink *nl, const struct plan_node *node, const subnet_leases_t *leases,
+	       struct arena *arena, peer_states_t *states, struct error *err)
+{
+	struct plan plan;
+	struct comparing comparing = { .plan = &plan, .arena = arena };
+
+	plan_make(node, leases, arena, &plan);
+	if (route_list(nl, 0, 0, ROUTE_TABLE_MAIN, arena, &comparing.routes, err) ||
+	    look_at_devices(nl, node, &comparing, err))
+		return -err->errnum;
+	list_each(peer, &plan.peers)
+		compare_peer(&comparing, peer, states);
+	return 0;
+}

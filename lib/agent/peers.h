@@ -1,0 +1,28 @@
+/*
+ * How each other node is reached, compared with what its lease asks for: read only, for people. It works beside our agents, where
+ * they have stopped, and on a node where flanneld itself is at work.
+ */
+#ifndef AGENT_PEERS_H
+#define AGENT_PEERS_H
+
+#include "agent/plan.h"
+
+/* One subnet of one peer. The words are what is wrong, "ok", or "-" where there need not be such a thing. */
+struct peer_state {
+	const struct subnet_lease *lease;
+	struct cidr subnet;
+	const char *route, *neighbour, *fdb;
+	const char *verdict; /* of all of it, in a sentence; "ok" */
+};
+typedef LIST(struct peer_state) peer_states_t;
+
+/* This node among the leases, by its addresses: its interface, networks and VXLAN devices. -ENOENT: none of the leases is
+ * this node's. Everything goes to the arena; *own borrows from the leases. */
+int peers_find_node(struct netlink *nl, const struct network_config *config,
+		    const subnet_leases_t *leases, struct arena *arena, struct plan_node *node,
+		    struct error *err) must_check;
+/* Looks at the kernel, and compares. */
+int peers_look(struct netlink *nl, const struct plan_node *node, const subnet_leases_t *leases,
+	       struct arena *arena, peer_states_t *states, struct error *err) must_check;
+
+#endif
