@@ -45,7 +45,6 @@ struct bridge_conf {
 	uint8_t trunk[VLAN_MAP_SIZE];
 };
 
-#define MTU_MIN      68 /* the least of an Ethernet device, and of IPv4 (RFC 791) */
 #define CONF(member) offsetof(struct bridge_conf, member)
 
 static const struct field args_cni_fields[] = {
@@ -133,10 +132,8 @@ static int bridge_validate(const struct cni_request *request, void *data, struct
 	if (conf->vlan < 0 || conf->vlan > VLAN_MAX)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
 				 "invalid VLAN ID %d (must be between 0 and 4094)", conf->vlan);
-	if (conf->mtu && conf->mtu < MTU_MIN)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "invalid MTU %d (must be 0 or between %d and 65535)", conf->mtu,
-				 MTU_MIN);
+	if (cni_check_mtu(conf->mtu, err))
+		return -err->errnum;
 	if (trunk_map(&conf->vlan_trunk, conf->trunk, err))
 		return -err->errnum;
 	if (conf->disable_container_interface && ipam_has(request))

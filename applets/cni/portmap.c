@@ -437,7 +437,8 @@ const struct applet applet_portmap = {
 		"A port that another container has already is refused, with that container's name.",
 	.example =
 		"{ \"cniVersion\": \"1.0.0\", \"name\": \"pods\", \"plugins\": [\n"
-		"  { \"type\": \"bridge\", \"isGateway\": true, \"ipam\": { \"type\": \"host-local\", \"subnet\": \"10.1.0.0/24\" } },\n"
+		"  { \"type\": \"bridge\", \"isGateway\": true,\n"
+		"    \"ipam\": { \"type\": \"host-local\", \"subnet\": \"10.1.0.0/24\" } },\n"
 		"  { \"type\": \"portmap\", \"capabilities\": { \"portMappings\": true } } ] }",
 	.plugin = &plugin,
 };

@@ -27,7 +27,6 @@ struct ptp_conf {
 	int mtu;
 };
 #define CONF(member) offsetof(struct ptp_conf, member)
-#define MTU_MIN      68 /* the least of an Ethernet device, and of IPv4 (RFC 791) */
 
 static const struct field fields[] = { MASQ_FIELDS(struct ptp_conf, masq),
 				       { "mtu", FIELD_INT, CONF(mtu), .max = 65535,
@@ -41,10 +40,8 @@ static int ptp_validate(const struct cni_request *request, void *data, struct er
 
 	if (request->command == CNI_DEL || request->command == CNI_GC)
 		return 0;
-	if (conf->mtu && conf->mtu < MTU_MIN)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "invalid MTU %d (must be 0 or between %d and 65535)", conf->mtu,
-				 MTU_MIN);
+	if (cni_check_mtu(conf->mtu, err))
+		return -err->errnum;
 	return masq_validate(&conf->masq, err);
 }
 

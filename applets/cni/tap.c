@@ -14,7 +14,6 @@
 #include <errno.h>
 
 #define SELF        "/proc/self/exe"
-#define MTU_MIN     68 /* the least of an Ethernet device, and of IPv4 (RFC 791) */
 #define ARGS_MAX    12
 #define TIME_OUT_MS 10000
 
@@ -66,10 +65,8 @@ static int validate(const struct cni_request *request, void *data, struct error 
 	if (request->command == CNI_DEL || request->command == CNI_GC ||
 	    request->command == CNI_STATUS)
 		return 0;
-	if (conf->mtu && conf->mtu < MTU_MIN)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "invalid MTU %d (must be 0 or between %d and 65535)", conf->mtu,
-				 MTU_MIN);
+	if (cni_check_mtu(conf->mtu, err))
+		return -err->errnum;
 	if (request_mac_arg(request, &conf->mac, err))
 		return -err->errnum;
 	if (conf->runtime_config.mac.set)

@@ -235,6 +235,16 @@ int request_unchained(const char *text, struct error *err)
 		"%s", text);
 }
 
+int cni_check_mtu(int mtu, struct error *err)
+{
+	enum { LEAST = 68, MOST = 65535 }; /* RFC 791 */
+
+	if (mtu == 0 || (mtu >= LEAST && mtu <= MOST))
+		return 0;
+	return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
+			 "invalid MTU %d (must be 0 or between %d and %d)", mtu, LEAST, MOST);
+}
+
 bool cni_valid_name(const char *name)
 {
 	if (!isalnum((unsigned char)*name))

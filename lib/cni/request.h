@@ -73,6 +73,8 @@ int cni_fail(struct error *err, int code, const char *details, const char *forma
 int request_unchained(const char *text, struct error *err);
 bool cni_valid_name(const char *name); /* container ids, network names */
 int cni_check_ifname(const char *ifname, struct error *err) must_check;
+/* Of a pair or tap that we make: 0 (the kernel's default), or what Ethernet devices take. */
+int cni_check_mtu(int mtu, struct error *err) must_check;
 /* "" reads as 0.1.0 */
 const char *request_version(const struct cni_request *request);
 struct owner request_owner(const struct cni_request *request);

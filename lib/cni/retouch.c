@@ -37,8 +37,7 @@ static void queue_lost(struct netlink *nl, const struct link *link, const addrs_
 	list_each(route, routes) {
 		if (comes_back(route))
 			continue;
-		route_queue_add(nl, route, ROUTE_APPEND);
-		netlink_tolerate(nl, EEXIST);
+		route_queue_again(nl, route, ROUTE_APPEND);
 	}
 }
 
@@ -53,7 +52,7 @@ static int change_down(struct netlink *nl, const struct link *link,
 	routes_t routes = { 0 };
 
 	if (addr_list(nl, 0, link->index, &arena, &addrs, err) ||
-	    route_list(nl, 0, link->index, 0, &arena, &routes, err) ||
+	    route_records(nl, 0, link->index, 0, &arena, &routes, err) ||
 	    commit_change(nl, link, &down, err))
 		return -err->errnum;
 	(void)!commit_change(nl, link, change, err);
