@@ -187,9 +187,9 @@ link() {
 		7~.mac = "zz"~failed to load netconf: mac: "zz" is not a MAC address
 		7~.mtu = -1~failed to load netconf: mtu: -1 is out of range 0..2147483647
 		6~.mtu = "big"~failed to load netconf: mtu: expected an integer, found string
-		6~.sysctl = ["net.core.somaxconn"]~sysctl: expected an object
-		6~.sysctl = {"net.core.somaxconn": 5}~sysctl.net.core.somaxconn: expected a string
-		6~.args.cni.sysctl = {"net.core.somaxconn": 5}~args.cni: sysctl.net.core.somaxconn: expected a string
+		6~.sysctl = ["net.core.somaxconn"]~sysctl: expected an object, such as {"net.core.somaxconn": "500"}
+		6~.sysctl = {"net.core.somaxconn": 5}~sysctl.net.core.somaxconn: expected a string (also a number stands in quotes)
+		6~.args.cni.sysctl = {"net.core.somaxconn": 5}~args.cni: sysctl.net.core.somaxconn: expected a string (also a number stands in quotes)
 		7~.sysctl = {"net.core.somaxconn": "5", "net/core/somaxconn": "6"}~duplicated sysctl keys are not allowed
 		7~del(.prevResult)~Required prevResult missing
 		999~.mtu = 70000~change the attributes of eth0: Invalid argument (mtu greater than device maximum)

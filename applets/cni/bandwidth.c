@@ -344,7 +344,7 @@ static int bandwidth_add(struct cni_request *request, void *conf, struct cni_res
 	const struct rates *rates = &shaping.conf->rates;
 
 	if (!request->common.prev_result)
-		return mistake(err, "must be called as chained plugin");
+		return request_unchained("must be called as chained plugin", err);
 	if (request_prev_result(request, result, err))
 		return -err->errnum;
 	if (!rates->ingress_rate && !rates->egress_rate)
@@ -482,7 +482,7 @@ static int bandwidth_check(struct cni_request *request, void *conf, struct error
 	struct cni_result prev = { 0 };
 
 	if (!request->common.prev_result)
-		return mistake(err, "must be called as a chained plugin");
+		return request_unchained("must be called as a chained plugin", err);
 	if (request_prev_result(request, &prev, err))
 		return -err->errnum;
 	if (!rates->ingress_rate && !rates->egress_rate)

@@ -92,8 +92,7 @@ static int firewall_validate(const struct cni_request *request, void *data, stru
 static int read_prev(const struct cni_request *request, struct cni_result *prev, struct error *err)
 {
 	if (!request->common.prev_result)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "missing prevResult from earlier plugin");
+		return request_unchained("missing prevResult from earlier plugin", err);
 	return request_prev_result(request, prev, err);
 }
 

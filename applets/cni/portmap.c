@@ -330,8 +330,7 @@ static int chained(const struct cni_request *request, struct cni_result *prev, s
 	int r = request_prev_result(request, prev, err);
 
 	if (r == -ENOENT && !request->common.prev_result)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "must be called as chained plugin");
+		return request_unchained("must be called as chained plugin", err);
 	return r;
 }
 
@@ -363,7 +362,7 @@ static int portmap_plugin_check(struct cni_request *request, void *data, struct 
 	struct cni_result prev = { 0 };
 
 	if (!request->common.prev_result)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "Required prevResult missing");
+		return request_unchained("Required prevResult missing", err);
 	if (request_prev_result(request, &prev, err))
 		return -err->errnum;
 	take_addresses(request, &prev, &conf->map);

@@ -83,8 +83,7 @@ static int sbr_add(struct cni_request *request, void *data, struct cni_result *r
 	int r = request_prev_result(request, result, err);
 
 	if (r == -ENOENT)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "This plugin must be called as chained plugin");
+		return request_unchained("This plugin must be called as chained plugin", err);
 	if (r < 0)
 		return r;
 	sources_of(request, conf, result, &sources);
@@ -166,7 +165,7 @@ static int sbr_check(struct cni_request *request, void *data, struct error *err)
 	int r = request_prev_result(request, &prev, err);
 
 	if (r == -ENOENT)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "Required prevResult missing");
+		return request_unchained("Required prevResult missing", err);
 	if (r < 0 || inside_open(&inside, request, err))
 		return -err->errnum;
 	if (link_get(inside.nl, request->ifname, &link, err))

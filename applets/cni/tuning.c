@@ -376,7 +376,7 @@ static int tuning_add(struct cni_request *request, void *conf, struct cni_result
 	};
 
 	if (!request->common.prev_result)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "Required prevResult missing");
+		return request_unchained("Required prevResult missing", err);
 	if (request_prev_result(request, result, err) || check_allowed(request, conf, err) ||
 	    enter(&tuning, err) || look(&tuning, err) || write_backup(&tuning, err) ||
 	    set_sysctls(&tuning, err) || set_attributes(&tuning, err))
@@ -499,7 +499,7 @@ static int tuning_check(struct cni_request *request, void *conf, struct error *e
 	struct cni_result prev = { 0 };
 
 	if (!request->common.prev_result)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "Required prevResult missing");
+		return request_unchained("Required prevResult missing", err);
 	if (request_prev_result(request, &prev, err) || enter(&tuning, err) ||
 	    check_sysctls(&tuning, err))
 		return -err->errnum;

@@ -52,9 +52,7 @@ static int previous(const struct cni_request *request, struct cni_result *result
 {
 	int r = request_prev_result(request, result, err);
 
-	return r == -ENOENT ? fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-					"missing prevResult from earlier plugin")
-			    : r;
+	return r == -ENOENT ? request_unchained("missing prevResult from earlier plugin", err) : r;
 }
 
 static int find_free_link(struct netlink *nl, const char *name, struct link *link,

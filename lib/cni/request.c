@@ -227,6 +227,14 @@ int cni_fail(struct error *err, int code, const char *details, const char *forma
 	return -EINVAL;
 }
 
+int request_unchained(const char *text, struct error *err)
+{
+	return cni_fail(
+		err, CNI_INVALID_CONFIG,
+		"prevResult comes from the plugin before this one in \"plugins\" of a network list",
+		"%s", text);
+}
+
 bool cni_valid_name(const char *name)
 {
 	if (!isalnum((unsigned char)*name))

@@ -69,6 +69,8 @@ void request_release(
 /* Fail with a CNI code, errnum EINVAL and the details key. Returns -EINVAL. */
 int cni_fail(struct error *err, int code, const char *details, const char *format, ...)
 	printf_like(4, 5);
+/* Of a plugin that belongs behind another one, and has no prevResult: code 7, the text that users know, and what to do. */
+int request_unchained(const char *text, struct error *err);
 bool cni_valid_name(const char *name); /* container ids, network names */
 int cni_check_ifname(const char *ifname, struct error *err) must_check;
 /* "" reads as 0.1.0 */

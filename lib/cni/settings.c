@@ -39,7 +39,8 @@ static int add_setting(settings_t *settings, const struct cni_request *request, 
 	};
 
 	if (!setting.value)
-		return fail_code(err, CNI_DECODE_FAILURE, EINVAL, "sysctl.%s: expected a string",
+		return fail_code(err, CNI_DECODE_FAILURE, EINVAL,
+				 "sysctl.%s: expected a string (also a number stands in quotes)",
 				 key);
 	if (!has_prefix(setting.path, "net/"))
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "invalid net sysctl key: \"%s\"",
@@ -61,7 +62,9 @@ int settings_add(settings_t *settings, const struct cni_request *request, const 
 		 bool replace, struct error *err)
 {
 	if (sysctl && !json_is_object(sysctl))
-		return fail_code(err, CNI_DECODE_FAILURE, EINVAL, "sysctl: expected an object");
+		return fail_code(
+			err, CNI_DECODE_FAILURE, EINVAL,
+			"sysctl: expected an object, such as {\"net.core.somaxconn\": \"500\"}");
 	for (void *i = sysctl ? json_first(sysctl) : NULL; i; i = json_next(sysctl, i))
 		if (add_setting(settings, request, json_iter_key(i), json_iter_value(i), replace,
 				err))

@@ -175,10 +175,11 @@ static bool has_arguments(const struct verb *verb)
 static void print_options(struct printer *printer, const struct verb *verb)
 {
 	if (has_arguments(verb)) {
-		fprintf(printer->out, "\narguments:\n");
+		fprintf(printer->out, "arguments:\n");
 		two_passes(printer, argument_rows(printer, verb));
+		fputc('\n', printer->out);
 	}
-	fprintf(printer->out, "\noptions:\n");
+	fprintf(printer->out, "options:\n");
 	two_passes(printer, option_rows(printer, verb));
 }
 
@@ -212,12 +213,10 @@ static void help_verb(struct printer *printer, const struct applet_entry *entry,
 		alone ? arena_printf(printer->arena, "cnibox %s", entry->name)
 		      : arena_printf(printer->arena, "cnibox %s %s", entry->name, verb->name);
 
-	fprintf(printer->out, "usage: %s\n\n%s\n", usage_text(name, verb->fields, printer->arena),
+	fprintf(printer->out, "usage: %s\n\n%s\n\n", usage_text(name, verb->fields, printer->arena),
 		alone ? entry->applet->summary : verb->summary);
-	if (alone && entry->applet->about) {
-		fputc('\n', printer->out);
+	if (alone)
 		print_text(printer, entry->applet->about);
-	}
 	print_options(printer, verb);
 	if (alone)
 		print_example(printer, entry->applet->example);

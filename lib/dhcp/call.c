@@ -85,8 +85,12 @@ static int dial_error(const char *socket, int errnum, struct error *err)
 
 	snprintf(text, sizeof(text), "%s", strerror(errnum));
 	text[0] = (char)tolower((unsigned char)text[0]);
-	return fail_code(err, CNI_TRY_AGAIN_LATER, errnum,
-			 "error dialing DHCP daemon: dial unix %s: connect: %s", socket, text);
+	fail_code(err, CNI_TRY_AGAIN_LATER, errnum,
+		  "error dialing DHCP daemon: dial unix %s: connect: %s", socket, text);
+	if (err)
+		snprintf(err->details, sizeof(err->details),
+			 "the daemon must run on the node: cnibox dhcp daemon");
+	return -errnum;
 }
 
 /* A queue that is full makes connect() wait, as long as a send may take. */
