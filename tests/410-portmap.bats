@@ -221,7 +221,7 @@ external_chains() {
 		cni_check "$conf" @ctr1
 		cni_check "$(jq -c '.backend = (if .backend == "iptables" then "nftables" else "iptables" end)' <<<"$conf")" @ctr1
 		RUNTIME=$(ports 8080:80 8081:82/udp) EXPECT=1 cni_check "$conf" @ctr1
-		assert_json "it says what" "$output" '.msg | test("missing in chain|host port 8081/udp")'
+		assert_json "it says what" "$output" '.msg | test("--dport 8081 .* not found|host port 8081/udp")'
 		nft flush ruleset
 		EXPECT=1 cni_check "$conf" @ctr1
 		cni_add "$conf" @ctr1

@@ -435,10 +435,9 @@ const struct applet applet_portmap = {
 		" portMappings). They are reached from outside, from the host at any of its addresses and 127.0.0.1, from other"
 		" containers and from the container itself.\n\n"
 		"A port that another container has already is refused, with that container's name.",
-	.example =
-		"{ \"cniVersion\": \"1.0.0\", \"name\": \"pods\", \"plugins\": [\n"
-		"  { \"type\": \"bridge\", \"isGateway\": true,\n"
-		"    \"ipam\": { \"type\": \"host-local\", \"subnet\": \"10.1.0.0/24\" } },\n"
-		"  { \"type\": \"portmap\", \"capabilities\": { \"portMappings\": true } } ] }",
+	.example = "{ \"cniVersion\": \"1.0.0\", \"name\": \"pods\", \"plugins\": [\n"
+		   "  { \"type\": \"bridge\", \"isGateway\": true,\n"
+		   "    \"ipam\": { \"type\": \"host-local\", \"subnet\": \"10.1.0.0/24\" } },\n"
+		   "  { \"type\": \"portmap\", \"capabilities\": { \"portMappings\": true } } ] }",
 	.plugin = &plugin,
 };

@@ -471,7 +471,7 @@ static const struct verb run = {
 };
 
 const struct applet applet_route_dump = {
-	.summary = "the kernel's routes, as `ip route` prints them",
+	.summary = "the kernel's routes of a namespace, as ip prints them",
 	.about =
 		"Every table and both families, unless asked for less. The text is that of `ip route show table all`,"
 		" --json that of `ip -j`: scripts can read either.\n"
