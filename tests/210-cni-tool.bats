@@ -340,6 +340,25 @@ export CNI_PATH=/run/plugins
 		.attachments[0].container == "c1" and .attachments[0].netns == "/run/netns/blue"'
 }
 
+@test "list: what a plugin would refuse shows before it is called" {
+	while IFS='~' read -r plugin message; do
+		echo "{\"cniVersion\": \"1.0.0\", \"name\": \"x\", \"plugins\": [$plugin]}" >/etc/cni/net.d/x.conflist
+		tool list
+		assert_eq "$plugin" "$(sed -n 's/^.*x.conflist: //p' <<<"$output")" "$message"
+	done <<-'TABLE'
+		{"type": "macvlan", "mode": "brigde"}~plugins[0]: unknown macvlan mode: "brigde"; there are bridge, private, vepa and passthru
+		{"type": "firewall", "ingressPolicy": "same"}~plugins[0]: unknown ingress policy: "same"; ingressPolicy: there are open, same-bridge and isolated
+		{"type": "vlan", "master": "eth0", "vlanId": 9999}~plugins[0]: invalid VLAN ID 9999 (must be between 0 and 4095 inclusive)
+		{"type": "bandwidth", "ingressRate": 8000}~plugins[0]: if rate is set, burst must also be set
+		{"type": "host-device", "capabilities": {"deviceID": true}}~
+		{"type": "bandwidth", "capabilities": {"bandwidth": true}}~
+		{"type": "ipvlan"}~
+	TABLE
+	echo '{"cniVersion": "1.0.0", "name": "x", "type": "ptp", "mtu": 9}' >/etc/cni/net.d/x.conflist
+	tool list
+	assert_match "a file with one plugin" "$output" 'x.conflist: invalid MTU 9 \(must be 0 or between 68 and 65535\)'
+}
+
 @test "words that are wrong get one line" {
 	network net
 	refuses 1 'no network "nett" in /etc/cni/net.d; did you mean "net"\?' add nett blue

@@ -68,8 +68,9 @@ static int settle_policy(struct firewall_conf *conf, struct error *err)
 		if (streq(conf->policy_name, policies[i]))
 			return 0;
 	}
-	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "unknown ingress policy: \"%s\"",
-			 conf->policy_name);
+	return cni_fail(err, CNI_INVALID_CONFIG,
+			"ingressPolicy: there are open, same-bridge and isolated",
+			"unknown ingress policy: \"%s\"", conf->policy_name);
 }
 
 static int firewall_validate(const struct cni_request *request, void *data, struct error *err)

@@ -119,8 +119,8 @@ static int choose_backend(struct arena *arena, struct portmap_conf *conf, struct
 	if (!wanted || !*wanted)
 		wanted = *xt ? "iptables" : *nft ? "nftables" : "";
 	if (*wanted && !streq(wanted, "iptables") && !streq(wanted, "nftables"))
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "unrecognized backend \"%s\"",
-				 wanted);
+		return cni_fail(err, CNI_INVALID_CONFIG, "backend: there are iptables and nftables",
+				"unrecognized backend \"%s\"", wanted);
 	if (streq(wanted, "iptables") && *nft)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
 				 "iptables backend was requested but configuration contains"

@@ -40,11 +40,13 @@ static int vrf_validate(const struct cni_request *request, void *data, struct er
 	if (request->command == CNI_DEL || request->command == CNI_GC || has_name(conf))
 		return 0;
 	if (!conf->vrfname || !*conf->vrfname)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "configuration is expected to have a valid vrf name");
-	return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-			 "configuration is expected to have a valid vrf name, got: \"%s\"",
-			 conf->vrfname);
+		return cni_fail(err, CNI_INVALID_CONFIG,
+				"vrfname: the name that the VRF's interface has, or is to have",
+				"configuration is expected to have a valid vrf name");
+	return cni_fail(err, CNI_INVALID_CONFIG,
+			"vrfname: a name of an interface, of at most 15 characters",
+			"configuration is expected to have a valid vrf name, got: \"%s\"",
+			conf->vrfname);
 }
 
 /* prevResult is decoded also where nothing but its presence counts: it becomes the result. */

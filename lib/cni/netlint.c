@@ -6,6 +6,8 @@
 
 #include "cni/delegate.h"
 
+#include <string.h>
+
 /* Keys of a plugin that the runtime consumes. */
 struct runtime_keys {
 	const char *name;
@@ -32,12 +34,15 @@ struct lint {
 	const char *where; /* "plugins[1]", "" for a file with one plugin */
 };
 
+/* text starts with a key, or with a blank when it is about the plugin as a whole. */
 static void add_problem(struct lint *lint, bool fatal, const char *text)
 {
+	const char *between = *text == ' ' ? ":" : ".";
 	struct arena *arena = lint->networks->arena;
 
 	*list_add(arena, &lint->network->problems) =
-		arena_printf(arena, "%s%s%s", lint->where, *lint->where ? "." : "", text);
+		arena_printf(arena, "%s%s%s", lint->where, *lint->where ? between : "",
+			     *lint->where ? text : text + (*text == ' '));
 	lint->network->unusable |= fatal;
 }
 
@@ -61,6 +66,35 @@ static void check_exists(struct lint *lint, const char *key, const char *type, c
 			    arena_printf(lint->networks->arena, "%s: %s", key, err.message));
 }
 
+/* The plugin's own judgement, of what a runtime would call it with. As in CHECK: what an ADD cannot do without may come from
+ * the runtime. */
+static void check_values(struct lint *lint, const struct json *config,
+			 const struct cni_common *common, const struct cni_plugin *plugin,
+			 void *conf)
+{
+	struct cni_request request = {
+		.command = CNI_CHECK,
+		.container = "container",
+		.netns = "",
+		.ifname = "eth0",
+		.args = "",
+		.path = "",
+		.config_text = "",
+		.config = (struct json *)config,
+		.common = *common,
+		.arena = lint->networks->arena,
+	};
+	struct error err = { 0 };
+
+	request.common.cni_version = lint->network->version;
+	request.common.name = lint->network->name;
+	if (!plugin->validate || plugin->validate(&request, conf, &err) >= 0)
+		return;
+	add_problem(lint, false,
+		    arena_printf(request.arena, " %s%s%s", err.message, *err.details ? "; " : "",
+				 err.details));
+}
+
 static void check_keys(struct lint *lint, const struct json *config,
 		       const struct cni_plugin *plugin, const struct cni_plugin *ipam)
 {
@@ -71,10 +105,13 @@ static void check_keys(struct lint *lint, const struct json *config,
 	void *outs[4] = { &common, &keys, arena_alloc(arena, plugin->size + 1) };
 	size_t n = plugin->fields ? 3 : 2;
 
+	if (plugin->defaults)
+		memcpy(outs[2], plugin->defaults, plugin->size);
 	tables[n] = ipam && ipam->fields ? ipam->fields : any_ipam_fields;
 	outs[n] = ipam && ipam->fields ? arena_alloc(arena, ipam->size + 1) : &keys;
 	if (json_check(config, tables, n + 1, outs, arena, report, lint) < 0)
 		return; /* all of it has been reported */
+	check_values(lint, config, &common, plugin, outs[2]);
 }
 
 /* What a plugin hands to another one is that one's keys. */
