@@ -536,12 +536,11 @@ const struct applet applet_bandwidth = {
 		"CNI plugin, chained behind one that makes a veth pair. Rates and bursts are in bits. A token bucket on the host's"
 		" end limits what the container gets; what it sends goes through an ifb link with another. ADD again changes the"
 		" limits in place. A burst of more than 274 s at its rate is cut to that, the most the kernel can tell.",
-	.example =
-		"{ \"cniVersion\": \"1.0.0\", \"name\": \"pods\", \"plugins\": [\n"
-		"  { \"type\": \"bridge\", \"isGateway\": true,\n"
-		"    \"ipam\": { \"type\": \"host-local\", \"subnet\": \"10.1.0.0/24\" } },\n"
-		"  { \"type\": \"bandwidth\", \"capabilities\": { \"bandwidth\": true },\n"
-		"    \"ingressRate\": 10000000, \"ingressBurst\": 1000000,\n"
-		"    \"egressRate\": 10000000, \"egressBurst\": 1000000 } ] }",
+	.example = "{ \"cniVersion\": \"1.0.0\", \"name\": \"pods\", \"plugins\": [\n"
+		   "  { \"type\": \"bridge\", \"isGateway\": true,\n"
+		   "    \"ipam\": { \"type\": \"host-local\", \"subnet\": \"10.1.0.0/24\" } },\n"
+		   "  { \"type\": \"bandwidth\", \"capabilities\": { \"bandwidth\": true },\n"
+		   "    \"ingressRate\": 10000000, \"ingressBurst\": 1000000,\n"
+		   "    \"egressRate\": 10000000, \"egressBurst\": 1000000 } ] }",
 	.plugin = &plugin,
 };
