@@ -119,3 +119,14 @@ int rule_list(struct netlink *nl, int family, struct arena *arena, rules_t *rule
 	}
 	return 0;
 }
+
+bool table_used(uint32_t table, const rules_t *rules, const routes_t *routes)
+{
+	list_each(rule, rules)
+		if (rule->table == table)
+			return true;
+	list_each(route, routes)
+		if (route->table == table)
+			return true;
+	return table >= ROUTE_TABLE_DEFAULT && table <= ROUTE_TABLE_LOCAL;
+}

@@ -4,6 +4,7 @@
 
 #include "base/ip.h"
 #include "kernel/netlink.h"
+#include "kernel/route.h"
 
 struct rule {
 	struct cidr src; /* prefix 0 = from anywhere; family is always set */
@@ -21,5 +22,8 @@ void rule_queue_del(struct netlink *nl, const struct rule *rule);
 /* Rules of a family (0 = both); the kernel has no other filter. -EOPNOTSUPP: it is built without rules. */
 int rule_list(struct netlink *nl, int family, struct arena *arena, rules_t *rules,
 	      struct error *err) must_check;
+
+/* Whether a table is none that one may take: a rule asks it, a route is in it, or the kernel's own rules look into it. */
+bool table_used(uint32_t table, const rules_t *rules, const routes_t *routes);
 
 #endif

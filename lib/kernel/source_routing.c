@@ -9,24 +9,12 @@
 
 /* ---- plan: pure ---- */
 
-static bool table_used(uint32_t table, const rules_t *rules, const routes_t *routes)
-{
-	list_each(rule, rules)
-		if (rule->table == table)
-			return true;
-	list_each(route, routes)
-		if (route->table == table)
-			return true;
-	return false;
-}
-
 void source_tables(sources_t *sources, const rules_t *rules, const routes_t *routes)
 {
 	uint32_t table = SOURCE_TABLE_FIRST;
 
 	list_each(source, sources) {
-		while (table_used(table, rules, routes) ||
-		       (table >= ROUTE_TABLE_DEFAULT && table <= ROUTE_TABLE_LOCAL))
+		while (table_used(table, rules, routes))
 			table++;
 		source->table = table++;
 	}

@@ -14,19 +14,12 @@
 
 /* ---- find or make ---- */
 
-static bool table_used(uint32_t table, const links_t *vrfs, const rules_t *rules,
-		       const routes_t *routes)
+static bool has_vrf(const links_t *vrfs, uint32_t table)
 {
 	list_each(vrf, vrfs)
 		if (vrf->table == table)
 			return true;
-	list_each(rule, rules)
-		if (rule->table == table)
-			return true;
-	list_each(route, routes)
-		if (route->table == table)
-			return true;
-	return table >= ROUTE_TABLE_DEFAULT && table <= ROUTE_TABLE_LOCAL;
+	return false;
 }
 
 static int free_table(struct netlink *nl, struct arena *arena, uint32_t *table, struct error *err)
@@ -38,7 +31,7 @@ static int free_table(struct netlink *nl, struct arena *arena, uint32_t *table, 
 	if (link_list(nl, "vrf", 0, arena, &vrfs, err) || rule_list(nl, 0, arena, &rules, err) ||
 	    route_list(nl, 0, 0, 0, arena, &routes, err))
 		return -err->errnum;
-	for (*table = 1; table_used(*table, &vrfs, &rules, &routes);)
+	for (*table = 1; has_vrf(&vrfs, *table) || table_used(*table, &rules, &routes);)
 		++*table;
 	return 0;
 }
