@@ -206,7 +206,7 @@ static int change_begin(struct change *change, const struct options *options, st
 	change->wanted = (struct subnet_lease){ .type = "", .left_ms = -1 };
 	*(is_v6(&subnet.ip) ? &change->wanted.subnet6 : &change->wanted.subnet) = subnet;
 	if (open_store(options, &change->kv, err) ||
-	    lease_config(change->kv, arena, &change->config, err) ||
+	    lease_config(change->kv, arena, &change->config, NULL, err) ||
 	    lease_list(change->kv, arena, &change->leases, NULL, NULL, err))
 		return -err->errnum;
 	list_each(lease, &change->leases)

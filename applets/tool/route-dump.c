@@ -401,7 +401,7 @@ static int read_store(const char *folder, struct arena *arena, struct network_co
 
 	if (access(folder, F_OK))
 		return fail_errno(err, errno, "store %s", folder);
-	if (kv_file_open(&kv, folder, err) || lease_config(kv, arena, config, err))
+	if (kv_file_open(&kv, folder, err) || lease_config(kv, arena, config, NULL, err))
 		return -err->errnum;
 	return lease_list(kv, arena, leases, NULL, NULL, err);
 }

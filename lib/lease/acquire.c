@@ -19,7 +19,7 @@ static size_t random_below(size_t n)
 }
 
 int lease_config(struct kv *kv, struct arena *arena, struct network_config *config,
-		 struct error *err)
+		 const char **text, struct error *err)
 {
 	struct kv_entry entry;
 	int r = kv->engine->get(kv, LEASE_CONFIG, arena, &entry, err);
@@ -31,6 +31,8 @@ int lease_config(struct kv *kv, struct arena *arena, struct network_config *conf
 		return r;
 	if (network_config_decode(entry.value, entry.size, true, arena, config, err))
 		return wrap(err, "network configuration");
+	if (text)
+		*text = entry.value;
 	return 0;
 }
 

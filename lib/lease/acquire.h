@@ -15,9 +15,9 @@
 
 enum { LEASE_TTL_MS = 24 * 3600 * 1000 };
 
-/* The network's configuration. -ENOENT: there is none yet. */
+/* The network's configuration, and its text as it is stored (NULL: not wanted). -ENOENT: there is none yet. */
 int lease_config(struct kv *kv, struct arena *arena, struct network_config *config,
-		 struct error *err) must_check;
+		 const char **text, struct error *err) must_check;
 
 /* Every lease there is. What is no lease, or cannot be read, is left out and counted; one bad entry costs nobody else
  * anything (D1). `bad` (may be NULL) is told of each. */

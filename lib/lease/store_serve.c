@@ -64,21 +64,16 @@ static void well(struct serving *serving)
 static int look_at_network(struct serving *serving, struct network_config *config,
 			   struct arena *arena, struct error *err)
 {
-	struct kv_entry entry;
-	int r = serving->kv->engine->get(serving->kv, LEASE_CONFIG, arena, &entry, err);
+	const char *text;
+	int r = lease_config(serving->kv, arena, config, &text, err);
 
-	if (r == -ENOENT)
-		return fail(err, ENOENT, "the store has no network configuration (key %s)",
-			    LEASE_CONFIG);
 	if (r < 0)
 		return r;
-	if (network_config_decode(entry.value, entry.size, true, arena, config, err))
-		return wrap(err, "network configuration");
-	if (serving->network && streq(serving->network, entry.value))
+	if (serving->network && streq(serving->network, text))
 		return 0;
 	free(serving->network);
-	serving->network = strdup(entry.value);
-	return tell(serving, &(struct lease_store_message){ .network = entry.value });
+	serving->network = strdup(text);
+	return tell(serving, &(struct lease_store_message){ .network = text });
 }
 
 static void log_bad(void *arg, const char *key, const struct error *why)

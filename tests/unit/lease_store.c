@@ -38,7 +38,7 @@ static void begin(struct kv **kv, const char *network)
 	check(mkdtemp(root) != NULL);
 	check_ok(kv_file_open(kv, root, &err), err);
 	put_file("config", network);
-	check_ok(lease_config(*kv, &arena, &config, &err), err);
+	check_ok(lease_config(*kv, &arena, &config, NULL, &err), err);
 }
 
 static void end(struct kv *kv)
