@@ -6,6 +6,7 @@
 # shellcheck disable=SC2030,SC2031
 load lib/all
 load lib/runtime
+load lib/inject
 sandbox
 
 FILE=/run/cni/tuning/ctr_eth0.json
@@ -338,10 +339,7 @@ gc() { # NETWORK [ID ...]
 # ---- failures ----
 
 call() { # COMMAND
-	status=0
-	output=$(deadline env CNI_COMMAND="$1" CNI_CONTAINERID=ctr CNI_NETNS=/run/netns/ctr CNI_IFNAME=eth0 CNI_PATH="$PLUGINS" ${CNI_WRAP:+ASAN_OPTIONS=detect_leaks=0} \
-		"${CNI_WRAP[@]}" "$PLUGINS/tuning" <<<"$ALONE" 2>"$BATS_TEST_TMPDIR/stderr") || status=$?
-	echo "+ $1 $output: $status"
+	inject_call "$1" "$ALONE"
 }
 
 fast() {
@@ -350,16 +348,10 @@ fast() {
 	find /run/cni/tuning ! -path /run/cni/tuning -exec cat {} +
 }
 
-# The system calls of an ADD that can fail, as lines NAME N, N counted from its start: those behind the first look at its
-# standard input.
+# The steps of an ADD that can fail: inject_steps.
 steps() {
-	CNI_WRAP=(strace -qq -o "$BATS_TEST_TMPDIR/trace")
-	call ADD >&2
-	CNI_WRAP=()
+	INJECT_STEPS='sendmsg recvmsg socket setns openat open write rename mkdir bind fcntl' inject_steps ADD "$ALONE"
 	call DEL >&2
-	awk '!/^[a-z]/ { next } { name = $0; sub(/\(.*/, "", name); n[name]++; if (/^read\(0,/) begun = 1 }
-		begun && name ~ /^(sendmsg|recvmsg|socket|setns|openat|open|write|rename|mkdir|bind|fcntl)$/ { print name, n[name] }' \
-		"$BATS_TEST_TMPDIR/trace"
 }
 
 @test "whichever step of an ADD fails, the container is as before; also of a second ADD" {
@@ -407,6 +399,7 @@ steps() {
 	mkdir -p /run/cni/tuning
 	before=$(fast)
 	mapfile -t calls < <(steps 2>/dev/null)
+	[[ ${#calls[@]} -gt 15 ]] || flunk "only ${#calls[@]} steps"
 	for one in "${calls[@]}"; do
 		read -r step n <<<"$one"
 		CNI_WRAP=(strace -qq -o /dev/null -e "trace=$step" -e "inject=$step:signal=KILL:when=$n")
