@@ -98,20 +98,26 @@ measure() { # DIRECTION BYTES
 	deadline python3 -c "$MEASURE" "$@"
 }
 
-# What TCP gets is some 5 % less: headers count.
-near() { # DESCRIPTION GOT WANT
-	echo "# $1: $2 of $3"
-	[[ $2 -gt $(($3 * 80 / 100)) && $2 -lt $(($3 * 115 / 100)) ]] || flunk "NOT near $3: $1: $2"
+# What TCP gets is some 5 % less: headers count. No try may be faster; on a busy machine some are slower, one of five is not.
+near() { # DESCRIPTION WANT DIRECTION BYTES
+	local got
+	for _ in 1 2 3 4 5; do
+		got=$(measure "$3" "$4")
+		echo "# $1: $got of $2"
+		[[ $got -lt $(($2 * 115 / 100)) ]] || flunk "NOT limited to $2: $1: $got"
+		[[ $got -le $(($2 * 80 / 100)) ]] || return 0
+	done
+	flunk "NOT near $2: $1: $got"
 }
 
 @test "traffic has the rate that was asked for, in each direction" {
 	need python3
 	add_chain '.ingressRate = 40000000 | .ingressBurst = 400000 | .egressRate = 20000000 | .egressBurst = 400000'
-	near "to the container" "$(measure to 4000000)" 40000000
-	near "from the container" "$(measure from 2000000)" 20000000
+	near "to the container" 40000000 to 4000000
+	near "from the container" 20000000 from 2000000
 	cni_add "$(alone '.ingressRate = 20000000 | .ingressBurst = 400000 | .egressRate = 40000000 | .egressBurst = 400000')"
-	near "to the container, after another ADD" "$(measure to 2000000)" 20000000
-	near "from the container, after another ADD" "$(measure from 4000000)" 40000000
+	near "to the container, after another ADD" 20000000 to 2000000
+	near "from the container, after another ADD" 40000000 from 4000000
 	cni_del "$(alone)"
 	[[ $(measure to 20000000) -gt 100000000 ]] || flunk "NOT: no limit after DEL"
 	[[ $(measure from 20000000) -gt 100000000 ]] || flunk "NOT: no limit after DEL, either"
