@@ -66,8 +66,9 @@ static void on_network(void *arg, const char *text, size_t size)
 	struct agent *agent = arg;
 	struct error err = { 0 };
 	const char *type = agent->options->type;
+	const struct way *way;
 
-	if (agent->have_network) {
+	if (agent->way) {
 		log_warning("the network's configuration has changed: restart to use it");
 		return;
 	}
@@ -78,15 +79,12 @@ static void on_network(void *arg, const char *text, size_t size)
 	if (type && !streq(type, agent->config.backend.type))
 		fail(&err, EINVAL, "the network's backend is \"%s\", not \"%s\"",
 		     agent->config.backend.type, type);
-	else if (!streq(agent->config.backend.type, "vxlan") &&
-		 !streq(agent->config.backend.type, "host-gw"))
-		fail(&err, EINVAL, "backend \"%s\" is not served here; vxlan and host-gw are",
-		     agent->config.backend.type);
+	else if (way_find(agent->config.backend.type, &way, &err) == 0)
+		agent->way = way;
 	if (err.errnum) {
 		end_with(agent, &err);
 		return;
 	}
-	agent->have_network = true;
 	ask_for_pass(agent, 0);
 }
 

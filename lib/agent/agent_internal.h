@@ -4,6 +4,7 @@
 
 #include "agent/agent.h"
 #include "agent/reconcile.h"
+#include "agent/way.h"
 #include "kernel/link.h"
 
 struct agent {
@@ -14,7 +15,7 @@ struct agent {
 
 	struct arena network_arena; /* the network's configuration */
 	struct network_config config;
-	bool have_network;
+	const struct way *way; /* the network's; NULL = no network yet */
 
 	struct arena leases_arena;
 	subnet_leases_t leases;
@@ -42,6 +43,10 @@ struct agent {
 	struct error fatal;
 };
 
+/* Of a device, or of pods, in a family. */
+int agent_mtu(const struct agent *agent, bool v6);
+/* A device's address is the subnet's own, as one host; family 0 = not known yet. */
+struct cidr agent_device_address(const struct agent *agent, bool v6);
 /* Everything that can be done with what is known by now. */
 int agent_pass(struct agent *agent, struct error *err) must_check;
 /* What the node had, from subnet.env and from the lease remembered beside it. */

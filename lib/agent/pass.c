@@ -5,31 +5,28 @@
 #include "agent/agent_internal.h"
 
 #include <errno.h>
-#include <stdio.h>
 
-#include "agent/vtep.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "lease/subnet_env.h"
 
-enum { VXLAN_OVERHEAD = 50, VXLAN6_OVERHEAD = 70, VALUE_MAX = 65536 };
-
-static bool is_vxlan(const struct agent *agent)
-{
-	return streq(agent->config.backend.type, "vxlan");
-}
+enum { VALUE_MAX = 65536 };
 
 static int base_mtu(const struct agent *agent)
 {
 	return agent->config.backend.mtu ? agent->config.backend.mtu : agent->external.mtu;
 }
 
-/* What pods may send in every family (D13): the least. */
-static int pod_mtu(const struct agent *agent)
+int agent_mtu(const struct agent *agent, bool v6)
 {
-	if (!is_vxlan(agent))
-		return base_mtu(agent);
-	return base_mtu(agent) - (agent->config.v6.enabled ? VXLAN6_OVERHEAD : VXLAN_OVERHEAD);
+	return base_mtu(agent) - (v6 ? agent->way->overhead6 : agent->way->overhead);
+}
+
+struct cidr agent_device_address(const struct agent *agent, bool v6)
+{
+	const struct cidr *subnet = v6 ? &agent->own.subnet6 : &agent->own.subnet;
+
+	return agent->have_own && subnet->ip.family ? cidr_host(&subnet->ip) : (struct cidr){ 0 };
 }
 
 static int find_external(struct agent *agent, struct error *err)
@@ -50,62 +47,7 @@ static int find_external(struct agent *agent, struct error *err)
 	return 0;
 }
 
-/* ---- devices ---- */
-
-/* The device's address is the subnet's own, as one host. */
-static struct cidr device_address(const struct cidr *subnet)
-{
-	return subnet->ip.family ? cidr_host(&subnet->ip) : (struct cidr){ 0 };
-}
-
-static int ensure_vtep(struct agent *agent, bool v6, struct error *err)
-{
-	const struct network_backend *backend = &agent->config.backend;
-	struct link *link = v6 ? &agent->vtep6 : &agent->vtep;
-	struct mac *mac = v6 ? &agent->mac6 : &agent->mac;
-	char name[16];
-	struct vtep_spec spec = {
-		.name = name,
-		.vxlan = { .vni = (uint32_t)backend->vni,
-			   .port = backend->port,
-			   .link = agent->external.index,
-			   .local = v6 ? agent->external.ip6 : agent->external.ip,
-			   .learning = backend->learning,
-			   .gbp = backend->gbp },
-		.mtu = base_mtu(agent) - (v6 ? VXLAN6_OVERHEAD : VXLAN_OVERHEAD),
-		.mac = *mac,
-		.network = v6 ? agent->config.v6.network : agent->config.v4.network,
-	};
-	bool changed;
-
-	snprintf(name, sizeof(name), "flannel%s.%d", v6 ? "-v6" : "", backend->vni);
-	if (agent->have_own)
-		spec.address = device_address(v6 ? &agent->own.subnet6 : &agent->own.subnet);
-	if (vtep_ensure(agent->nl, &spec, link, &changed, err))
-		return -err->errnum;
-	*mac = link->mac;
-	return 0;
-}
-
-static int ensure_devices(struct agent *agent, struct error *err)
-{
-	if (!is_vxlan(agent))
-		return 0;
-	if (agent->config.v4.enabled && ensure_vtep(agent, false, err))
-		return -err->errnum;
-	return agent->config.v6.enabled ? ensure_vtep(agent, true, err) : 0;
-}
-
 /* ---- the lease ---- */
-
-static struct subnet_vtep vtep_of(const struct agent *agent, const struct link *link)
-{
-	return (struct subnet_vtep){
-		.set = link->index != 0,
-		.vni = (uint32_t)agent->config.backend.vni,
-		.mac = link->mac,
-	};
-}
 
 /* Address, type and data as they are now; the subnets as they were. */
 static struct subnet_lease wish(const struct agent *agent)
@@ -114,9 +56,10 @@ static struct subnet_lease wish(const struct agent *agent)
 
 	own.public_ip = agent->config.v4.enabled ? agent->external.public_ip : (struct ip){ 0 };
 	own.public_ip6 = agent->config.v6.enabled ? agent->external.public_ip6 : (struct ip){ 0 };
-	own.type = is_vxlan(agent) ? "vxlan" : "host-gw";
-	own.vtep = vtep_of(agent, &agent->vtep);
-	own.vtep6 = vtep_of(agent, &agent->vtep6);
+	own.type = agent->way->lease_type;
+	own.vtep = own.vtep6 = (struct subnet_vtep){ 0 };
+	if (agent->way->lease_data)
+		agent->way->lease_data(agent, &own);
 	return own;
 }
 
@@ -223,7 +166,8 @@ static const char *env_text(const struct agent *agent, struct arena *arena)
 	struct subnet_env env = {
 		.subnet = agent->own.subnet,
 		.subnet_v6 = agent->own.subnet6,
-		.mtu = (uint32_t)pod_mtu(agent),
+		/* What pods may send in every family (D13): the least. */
+		.mtu = (uint32_t)agent_mtu(agent, agent->config.v6.enabled),
 		.masquerade = agent->options->masquerade,
 	};
 
@@ -257,9 +201,10 @@ int agent_publish(struct agent *agent, struct error *err)
 
 int agent_pass(struct agent *agent, struct error *err)
 {
-	if (!agent->have_network)
+	if (!agent->way)
 		return 0;
-	if (find_external(agent, err) || ensure_devices(agent, err))
+	if (find_external(agent, err) ||
+	    (agent->way->ensure_devices && agent->way->ensure_devices(agent, err)))
 		return -err->errnum;
 	want_lease(agent);
 	if (!agent->have_own)

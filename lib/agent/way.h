@@ -1,0 +1,27 @@
+/*
+ * The ways in which a node's pods and the other nodes' pods reach each other, flannel's backends: what differs between them
+ * stands in one table, and everything else in the agent asks there.
+ */
+#ifndef AGENT_WAY_H
+#define AGENT_WAY_H
+
+#include "base/error.h"
+#include "lease/subnet.h"
+
+struct agent;
+
+struct way {
+	const char *name;        /* Backend.Type of the network */
+	const char *lease_type;  /* BackendType of the node's own lease */
+	int overhead, overhead6; /* bytes that a packet grows by, over IPv4 and over IPv6 */
+	/* Make the devices so, whatever is there; NULL = it has none. Called in every pass, before there is a lease, too. */
+	int (*ensure_devices)(struct agent *agent, struct error *err);
+	/* What peers must know of the devices; NULL = nothing. */
+	void (*lease_data)(const struct agent *agent, struct subnet_lease *own);
+};
+extern const struct way way_vxlan;
+
+/* -EINVAL: there is no such way; the words say which there are. */
+int way_find(const char *name, const struct way **way, struct error *err) must_check;
+
+#endif
