@@ -7,24 +7,26 @@
 #include "describe/json.h"
 #include "describe/table.h"
 #include "lease/acquire.h"
+#include "lease/place.h"
 
 #include <errno.h>
 
 struct options {
-	const char *store, *what;
+	struct lease_place place;
+	const char *what;
 	struct cidr subnet;
 	struct ip node;
 	bool json;
 };
 
-static const struct options defaults = { .store = "/var/lib/cnibox/network" };
+static const struct options defaults = { .place = LEASE_PLACE_DEFAULTS };
 
 #define ROW(key_, kind, member, help_, ...)                                                \
 	{                                                                                  \
 		.key = (key_), .type = (kind), .offset = offsetof(struct options, member), \
 		.help = (help_), ##__VA_ARGS__                                             \
 	}
-#define ROW_STORE ROW("store", FIELD_PATH, store, "folder that the nodes share")
+#define ROW_STORE LEASE_PLACE_FIELDS(offsetof(struct options, place))
 #define ROW_JSON  ROW("json", FIELD_BOOL, json, "JSON instead of text", .letter = 'j')
 
 static const struct field list_fields[] = { ROW_STORE, ROW_JSON, FIELDS_END };
@@ -104,14 +106,6 @@ static void print_leases(struct invocation *call, const subnet_leases_t *leases,
 	table_print(call->out, row_fields, rows.items, rows.n, sizeof(struct row), json);
 }
 
-/* A store that is not there is not made by looking at it. */
-static int open_store(const struct options *options, struct kv **kv, struct error *err)
-{
-	if (access(options->store, F_OK))
-		return fail_errno(err, errno, "store %s", options->store);
-	return kv_file_open(kv, options->store, err);
-}
-
 static void say_bad(void *arg, const char *key, const struct error *why)
 {
 	(void)arg;
@@ -124,7 +118,7 @@ static int lease_list_run(struct invocation *call, void *options_, struct error 
 	struct kv *kv auto_kv = NULL;
 	subnet_leases_t leases = { 0 };
 
-	if (open_store(options, &kv, err) ||
+	if (lease_place_open(&kv, &options->place, err) ||
 	    lease_list(kv, call->arena, &leases, say_bad, NULL, err))
 		return -err->errnum;
 	print_leases(call, &leases, options->json);
@@ -153,7 +147,8 @@ static int lease_show_run(struct invocation *call, void *options_, struct error 
 	if (!cidr_parse(options->what, &cidr) && !ip_parse(options->what, &cidr.ip))
 		return fail(err, USAGE_ERROR, "\"%s\": an address or a subnet is expected",
 			    options->what);
-	if (open_store(options, &kv, err) || lease_list(kv, call->arena, &leases, NULL, NULL, err))
+	if (lease_place_open(&kv, &options->place, err) ||
+	    lease_list(kv, call->arena, &leases, NULL, NULL, err))
 		return -err->errnum;
 	list_each(lease, &leases)
 		if (is_meant(lease, &cidr.ip))
@@ -205,7 +200,7 @@ static int change_begin(struct change *change, const struct options *options, st
 
 	change->wanted = (struct subnet_lease){ .type = "", .left_ms = -1 };
 	*(is_v6(&subnet.ip) ? &change->wanted.subnet6 : &change->wanted.subnet) = subnet;
-	if (open_store(options, &change->kv, err) ||
+	if (lease_place_open(&change->kv, &options->place, err) ||
 	    lease_config(change->kv, arena, &change->config, NULL, err) ||
 	    lease_list(change->kv, arena, &change->leases, NULL, NULL, err))
 		return -err->errnum;
@@ -352,7 +347,7 @@ static int lease_watch_run(struct invocation *call, void *options_, struct error
 	const struct options *options = options_;
 	struct kv *kv auto_kv = NULL;
 
-	if (open_store(options, &kv, err) || !kv)
+	if (lease_place_open(&kv, &options->place, err) || !kv)
 		return -err->errnum;
 	return watch(call, kv, options->json, err);
 }

@@ -10,16 +10,18 @@
 #include "kernel/netns.h"
 #include "kernel/route.h"
 #include "lease/acquire.h"
+#include "lease/place.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 struct options {
-	const char *netns, *table, *protocol, *dev, *store;
+	const char *netns, *table, *protocol, *dev;
+	struct lease_place place;
 	bool v4, v6, peers, json;
 };
 
-static const struct options defaults = { .store = "/var/lib/cnibox/network" };
+static const struct options defaults = { .place = LEASE_PLACE_DEFAULTS };
 
 #define OPTION(member) offsetof(struct options, member)
 
@@ -35,7 +37,7 @@ static const struct field fields[] = {
 	{ "dev", FIELD_STRING, OPTION(dev), .metavar = "IFNAME", .help = "through this interface" },
 	{ "peers", FIELD_BOOL, OPTION(peers),
 	  .help = "how each node of the network is reached, held against its lease" },
-	{ "store", FIELD_PATH, OPTION(store), .help = "folder with the leases, for --peers" },
+	LEASE_PLACE_FIELDS(OPTION(place)), /* for --peers */
 	{ "json", FIELD_BOOL, OPTION(json), .letter = 'j', .help = "JSON instead of text" },
 	FIELDS_END
 };
@@ -393,15 +395,12 @@ static struct peer_row peer_row_of(const struct peer_state *state, struct arena 
 	};
 }
 
-/* The store is not made by looking at it. */
-static int read_store(const char *folder, struct arena *arena, struct network_config *config,
-		      subnet_leases_t *leases, struct error *err)
+static int read_store(const struct lease_place *place, struct arena *arena,
+		      struct network_config *config, subnet_leases_t *leases, struct error *err)
 {
 	struct kv *kv auto_kv = NULL;
 
-	if (access(folder, F_OK))
-		return fail_errno(err, errno, "store %s", folder);
-	if (kv_file_open(&kv, folder, err) || lease_config(kv, arena, config, NULL, err))
+	if (lease_place_open(&kv, place, err) || lease_config(kv, arena, config, NULL, err))
 		return -err->errnum;
 	return lease_list(kv, arena, leases, NULL, NULL, err);
 }
@@ -417,7 +416,7 @@ static int show_peers(const struct dump *dump, const struct options *options, st
 	LIST(struct peer_row) rows = { 0 };
 	int status = 0;
 
-	if (read_store(options->store, arena, &config, &leases, err) ||
+	if (read_store(&options->place, arena, &config, &leases, err) ||
 	    peers_find_node(dump->nl, &config, &leases, arena, &node, err) ||
 	    peers_look(dump->nl, &node, &leases, arena, &states, err))
 		return -err->errnum;

@@ -4,9 +4,10 @@
 
 #include "agent/agent.h"
 #include "describe/field.h"
+#include "lease/place.h"
 
 struct agent_flags {
-	const char *store;
+	struct lease_place place;
 	words_t iface, iface_regex;
 	struct ip iface_can_reach, public_ip, public_ipv6;
 	const char *subnet_file;
@@ -22,7 +23,7 @@ extern const struct agent_flags agent_flags_defaults;
 	}
 /* clang-format off */
 #define AGENT_FLAGS \
-	AGENT_FLAG("store", FIELD_PATH, store, "folder that the nodes share: `config`, and `subnets/` with the leases"), \
+	LEASE_PLACE_FIELDS(offsetof(struct agent_flags, place)), \
 	AGENT_FLAG("iface", FIELD_LIST, iface, "interface to the other nodes, by name or address; may be repeated", \
 		   .element = FIELD_STRING, .size = sizeof(char *), .env = "FLANNELD_IFACE"), \
 	AGENT_FLAG("ifaceRegex", FIELD_LIST, iface_regex, "the same by a pattern for its address or name; may be repeated", \

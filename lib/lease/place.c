@@ -1,0 +1,123 @@
+/* From options to a store, which may be another program's work. */
+#include "lease/place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "describe/json.h"
+
+#define PROGRAM "cnibox-store"
+enum { PLACE_MAX = 65536 };
+
+static const struct field place_fields[] = { LEASE_PLACE_FIELDS(0), FIELDS_END };
+
+enum lease_engine lease_place_engine(const struct lease_place *place)
+{
+	if (place->kube_subnet_mgr)
+		return LEASE_KUBERNETES;
+	return place->etcd_endpoints ? LEASE_ETCD : LEASE_FILES;
+}
+
+/* ---- the other program ---- */
+
+/* Beside this one, or where programs are. */
+static int find_program(char *path, size_t size, struct error *err)
+{
+	ssize_t n = readlink("/proc/self/exe", path, size - 1);
+	char *slash = n > 0 ? memrchr(path, '/', (size_t)n) : NULL;
+
+	if (slash && (size_t)(slash - path) + sizeof(PROGRAM) + 1 < size) {
+		snprintf(slash + 1, sizeof(PROGRAM), PROGRAM);
+		if (access(path, X_OK) == 0)
+			return 0;
+	}
+	if (process_find(PROGRAM, path, size))
+		return 0;
+	return fail(err, ENOENT,
+		    "etcd and Kubernetes need the program " PROGRAM
+		    ", which is neither beside this one nor in PATH");
+}
+
+/* Options may hold a password: neither in words nor in the environment, but on a descriptor. */
+static int place_write(const struct lease_place *place, int *fd, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	auto_json struct json *json = json_encode(place_fields, place);
+	const char *text = json_text(json, JSON_STYLE_COMPACT, &arena);
+
+	*fd = memfd_create(PROGRAM, MFD_CLOEXEC);
+	if (*fd < 0 || write(*fd, text, strlen(text)) != (ssize_t)strlen(text) ||
+	    lseek(*fd, 0, SEEK_SET))
+		return fail_errno(err, errno, "hand the options to " PROGRAM);
+	return 0;
+}
+
+int lease_place_read(int fd, struct arena *arena, struct lease_place *place, struct error *err)
+{
+	auto_json struct json *json = NULL;
+	char *text = arena_alloc(arena, PLACE_MAX);
+	ssize_t n = read(fd, text, PLACE_MAX);
+
+	if (n < 0)
+		return fail_errno(err, errno, "read the options");
+	json = json_parse(text, (size_t)n, err);
+	return json ? json_decode(json, place_fields, place, arena, err) : -err->errnum;
+}
+
+/* Become `cnibox-store MODE SOCKET OPTIONS`. Returns only when that fails. */
+static int become_program(const char *mode, const struct lease_place *place, int fd,
+			  struct error *err)
+{
+	char path[4096], words[2][16];
+	int options = -1;
+
+	if (find_program(path, sizeof(path), err) || place_write(place, &options, err))
+		return -err->errnum;
+	if (fcntl(fd, F_SETFD, 0) || fcntl(options, F_SETFD, 0))
+		return fail_errno(err, errno, "hand over descriptors");
+	snprintf(words[0], sizeof(words[0]), "%d", fd);
+	snprintf(words[1], sizeof(words[1]), "%d", options);
+	execv(path, (char *const[]){ PROGRAM, (char *)mode, words[0], words[1], NULL });
+	return fail_errno(err, errno, "run %s", path);
+}
+
+/* ---- the store's process ---- */
+
+static int serve(const struct lease_place *place, int fd, struct error *err)
+{
+	struct kv *kv auto_kv = NULL;
+
+	if (lease_place_engine(place) != LEASE_FILES)
+		return become_program("lease", place, fd, err);
+	if (kv_file_open(&kv, place->store, err))
+		return -err->errnum;
+	return lease_store_serve(kv, fd, err);
+}
+
+static int run_store(void *arg, int fd)
+{
+	struct error err = { 0 };
+
+	if (serve(arg, fd, &err) < 0)
+		log_error("%s", err.message);
+	return err.errnum != 0;
+}
+
+struct lease_store_program lease_place_program(const struct lease_place *place)
+{
+	return (struct lease_store_program){ run_store, (void *)place };
+}
+
+int lease_place_open(struct kv **kv, const struct lease_place *place, struct error *err)
+{
+	if (lease_place_engine(place) != LEASE_FILES)
+		return fail(err, ENOTSUP, "only a folder can be looked at yet");
+	if (access(place->store, F_OK))
+		return fail_errno(err, errno, "store %s", place->store);
+	return kv_file_open(kv, place->store, err);
+}

@@ -1,0 +1,66 @@
+/*
+ * Where a network's leases are: a folder, etcd or Kubernetes, as the options of agents and tools name it (flannel's own names,
+ * flannel.md, section 7). A folder is served by this program itself. What is reached over a network is served by another one,
+ * `cnibox-store`, which has an HTTP library, TLS and name look-up in it: no CNI call pays for those.
+ */
+#ifndef LEASE_PLACE_H
+#define LEASE_PLACE_H
+
+#include "describe/field.h"
+#include "lease/kv.h"
+#include "lease/store.h"
+
+struct lease_place {
+	const char *store; /* the folder */
+	const char *etcd_endpoints, *etcd_prefix;
+	const char *etcd_cafile, *etcd_certfile, *etcd_keyfile;
+	const char *etcd_username, *etcd_password;
+	bool kube_subnet_mgr;
+	const char *kube_api_url, *kubeconfig_file, *kube_annotation_prefix;
+	const char *net_config_path, *node_name;
+};
+#define LEASE_PLACE_DEFAULTS                                                              \
+	{                                                                                 \
+		.store = "/var/lib/cnibox/network", .etcd_prefix = "/coreos.com/network", \
+		.kube_annotation_prefix = "flannel.alpha.coreos.com",                     \
+		.net_config_path = "/etc/kube-flannel/net-conf.json",                     \
+	}
+
+enum lease_engine { LEASE_FILES, LEASE_ETCD, LEASE_KUBERNETES };
+enum lease_engine lease_place_engine(const struct lease_place *place);
+
+/* Its rows, of a struct lease_place at offset `base` of the options' struct. */
+#define LEASE_PLACE_ROW(base, key_, kind, member, env_, help_)                          \
+	{                                                                               \
+		.key = (key_), .type = (kind),                                          \
+		.offset = (base) + offsetof(struct lease_place, member), .env = (env_), \
+		.help = (help_)                                                         \
+	}
+/* clang-format off */
+#define LEASE_PLACE_FIELDS(base) \
+	LEASE_PLACE_ROW(base, "store", FIELD_PATH, store, NULL, "folder that the nodes share: `config`, and `subnets/` with the leases"), \
+	LEASE_PLACE_ROW(base, "etcdEndpoints", FIELD_STRING, etcd_endpoints, "FLANNELD_ETCD_ENDPOINTS", "etcd instead: URLs of its members, with commas between"), \
+	LEASE_PLACE_ROW(base, "etcdPrefix", FIELD_STRING, etcd_prefix, "FLANNELD_ETCD_PREFIX", "where the network is in etcd"), \
+	LEASE_PLACE_ROW(base, "etcdCafile", FIELD_PATH, etcd_cafile, "FLANNELD_ETCD_CAFILE", "certificates that etcd's is checked with"), \
+	LEASE_PLACE_ROW(base, "etcdCertfile", FIELD_PATH, etcd_certfile, "FLANNELD_ETCD_CERTFILE", "our certificate for etcd"), \
+	LEASE_PLACE_ROW(base, "etcdKeyfile", FIELD_PATH, etcd_keyfile, "FLANNELD_ETCD_KEYFILE", "its private key"), \
+	LEASE_PLACE_ROW(base, "etcdUsername", FIELD_STRING, etcd_username, "FLANNELD_ETCD_USERNAME", "user of etcd"), \
+	LEASE_PLACE_ROW(base, "etcdPassword", FIELD_STRING, etcd_password, "FLANNELD_ETCD_PASSWORD", "its password; better in the environment, where others cannot read it"), \
+	LEASE_PLACE_ROW(base, "kubeSubnetMgr", FIELD_BOOL, kube_subnet_mgr, "FLANNELD_KUBE_SUBNET_MGR", "Kubernetes instead: subnets are the nodes' podCIDRs"), \
+	LEASE_PLACE_ROW(base, "kubeApiUrl", FIELD_STRING, kube_api_url, "FLANNELD_KUBE_API_URL", "URL of its API server; unset: the kubeconfig's, or the pod's own"), \
+	LEASE_PLACE_ROW(base, "kubeconfigFile", FIELD_PATH, kubeconfig_file, "FLANNELD_KUBECONFIG_FILE", "how to reach the API server, and as whom"), \
+	LEASE_PLACE_ROW(base, "kubeAnnotationPrefix", FIELD_STRING, kube_annotation_prefix, "FLANNELD_KUBE_ANNOTATION_PREFIX", "of the nodes' annotations"), \
+	LEASE_PLACE_ROW(base, "netConfigPath", FIELD_PATH, net_config_path, "FLANNELD_NET_CONFIG_PATH", "file with the network's configuration, for Kubernetes"), \
+	LEASE_PLACE_ROW(base, "nodeName", FIELD_STRING, node_name, "NODE_NAME", "name of this node in Kubernetes")
+/* clang-format on */
+
+/* A store for one who looks or changes a little: a tool. -ENOENT: the folder is not there, and not made by looking. */
+int lease_place_open(struct kv **kv, const struct lease_place *place, struct error *err) must_check;
+/* What an agent's store process runs; place is borrowed. */
+struct lease_store_program lease_place_program(const struct lease_place *place);
+
+/* For cnibox-store: the same options as it is handed them, in JSON on a descriptor. */
+int lease_place_read(int fd, struct arena *arena, struct lease_place *place,
+		     struct error *err) must_check;
+
+#endif
