@@ -21,11 +21,11 @@ fails() {
 	assert_eq "no leases are there" "$(find /var/lib/cni -type f)" ""
 	assert_eq "the host name is the node's" "$(hostname)" node
 	assert "pid 1 is the test" test "$$" = 1
-	touch /var/lib/cni/dirt /run/dirt
+	touch /var/lib/cni/dirt /var/lib/cnibox/dirt /run/dirt
 }
 
 @test "the next test sees nothing of the one before" {
-	refute "the file is there" test -e /var/lib/cni/dirt
+	refute "the file is there" test -e /var/lib/cni/dirt -o -e /var/lib/cnibox/dirt
 	refute "the file is there" test -e /run/dirt
 }
 

@@ -2,7 +2,7 @@
 #
 # `sandbox` at the top of a bats file starts the process again inside fresh mount, network, uts, ipc and pid
 # namespaces: once for the file (setup_file) and once more for every test in it. A node has its own /run,
-# /var/lib/cni, /etc/cni and /opt/cni (with links to the binary under test in /opt/cni/bin), a sysfs and a /proc of its
+# /var/lib/cni and cnibox, /etc/cni and /opt/cni (with links to the binary under test in /opt/cni/bin), a sysfs and a /proc of its
 # own, and dies with all its processes when the test ends, however it ends. An ordinary user gets the same
 # inside a user namespace.
 #
@@ -150,17 +150,26 @@ node_cgroups() {
 	done
 }
 
-# A private, empty directory. Where the machine has none, its parent gets a layer that dies with the node.
-node_dir() {
-	local dir=$1 layer=/run/.node$1 parent=${1%/*}
+# Private, empty directories. Where the machine lacks one, its parent gets a layer that dies with the node: all of those
+# first, since a layer hides what was mounted below it.
+node_dirs() {
+	local dir
 
-	if [[ ! -d $dir ]]; then
-		mkdir -p "$layer/upper" "$layer/work"
-		mount -t overlay overlay -o "lowerdir=$parent,upperdir=$layer/upper,workdir=$layer/work" "$parent" ||
-			return
-		mkdir "$dir"
-	fi
-	mount -t tmpfs -o mode=755 tmpfs "$dir"
+	for dir; do
+		[[ -d $dir ]] || node_layer "${dir%/*}" && mkdir -p "$dir" || return
+	done
+	for dir; do
+		mount -t tmpfs -o mode=755 tmpfs "$dir" || return
+	done
+}
+
+# Once for each parent.
+node_layer() {
+	local parent=$1 layer=/run/.node$1
+
+	[[ ! -d $layer ]] || return 0
+	mkdir -p "$layer/upper" "$layer/work"
+	mount -t overlay overlay -o "lowerdir=$parent,upperdir=$layer/upper,workdir=$layer/work" "$parent"
 }
 
 node_plugins() {
@@ -174,7 +183,7 @@ node_plugins() {
 }
 
 node_main() {
-	local dir option roots
+	local option roots
 
 	[[ " $* " != *" cgroup "* ]] || roots=$(cgroup_roots)
 	mount -t proc proc /proc || return
@@ -182,9 +191,7 @@ node_main() {
 	mount -t sysfs sysfs /sys || return
 	mount -t tmpfs -o mode=755 tmpfs /run || return
 	mkdir -p /run/netns /run/lock
-	for dir in /var/lib/cni /etc/cni /opt/cni; do
-		node_dir "$dir" || return
-	done
+	node_dirs /var/lib/cni /var/lib/cnibox /etc/cni /opt/cni || return
 	mkdir -p /etc/cni/net.d
 	node_plugins
 	hostname node
