@@ -93,10 +93,11 @@ $(BUILD)/bench $(BUILD)/raw: $(BUILD)/%: tests/bench/%.c
 deps: ## install what building needs, with the system's package manager
 	@tests/deps build
 
-demo: ## set up, build, and show the main job: pods on a network
+demo: ## set up, build, and show the main job: pods on a network, and across nodes
 	@tests/deps build demo
 	@$(MAKE) -s $(parallel) all
 	@tests/demo
+	@tests/demo-cluster
 
 check: ## set up, build, and run every test
 	@tests/deps build demo check fuzz

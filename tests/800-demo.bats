@@ -32,6 +32,17 @@ sandbox
 	assert_match "masquerade works too" "$shown" "outside, masqueraded +ok"
 }
 
+@test "and pods of two nodes that reach each other in each way, in under twenty seconds" {
+	start=${EPOCHREALTIME/./}
+	shown=$("$CNIBOX_TOP/tests/demo-cluster" 3>&-)
+	echo "$shown"
+	for way in "host-gw +hostgw-sync" "vxlan +vxlan"; do
+		assert_match "$way" "$shown" "$way +12 of 12 ways +[0-9]+ ms +[0-9.]+ ms +[0-9.]+ Gbits/sec +[0-9.]+ MiB"
+	done
+	assert_match "the peer, in words" "$shown" '192\.0\.2\.2 +vxlan +ok +ok +ok +ok'
+	assert "in time" test $((${EPOCHREALTIME/./} - start)) -lt 20000000
+}
+
 @test "the demo says so, and fails, when pods do not reach each other" {
 	mkdir -p /opt/cni/fake
 	printf '#!/bin/sh\nexit 1\n' >/opt/cni/fake/ping
