@@ -346,6 +346,9 @@ export CNI_PATH=/run/plugins
 		tool list
 		assert_eq "$plugin" "$(sed -n 's/^.*x.conflist: //p' <<<"$output")" "$message"
 	done <<-'TABLE'
+		{"type": "portmap", "capabilities": {"portMapping": true}}~plugins[0].capabilities.portMapping: not read by this plugin; did you mean "portMappings"?
+		{"type": "bridge", "capabilities": {"ips": true}, "ipam": {"type": "host-local", "subnet": "10.1.0.0/24"}}~
+		{"type": "bridge", "ipam": {"subnet": "10.1.0.0/24"}}~plugins[0].ipam.type: missing, so that nobody gives out addresses
 		{"type": "macvlan", "mode": "brigde"}~plugins[0]: unknown macvlan mode: "brigde"; there are bridge, private, vepa and passthru
 		{"type": "firewall", "ingressPolicy": "same"}~plugins[0]: unknown ingress policy: "same"; ingressPolicy: there are open, same-bridge and isolated
 		{"type": "vlan", "master": "eth0", "vlanId": 9999}~plugins[0]: invalid VLAN ID 9999 (must be between 0 and 4095 inclusive)

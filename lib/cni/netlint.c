@@ -4,6 +4,7 @@
  */
 #include "cni/netlint.h"
 
+#include "base/text.h"
 #include "cni/delegate.h"
 
 #include <string.h>
@@ -114,7 +115,51 @@ static void check_keys(struct lint *lint, const struct json *config,
 	check_values(lint, config, &common, plugin, outs[2]);
 }
 
-/* What a plugin hands to another one is that one's keys. */
+/* The capabilities that a plugin reads are the rows of its runtimeConfig. */
+static size_t capability_names(const struct cni_plugin *plugin, const char **names, size_t n,
+			       size_t max)
+{
+	const struct field *row =
+		plugin && plugin->fields ? field_find(plugin->fields, "runtimeConfig") : NULL;
+
+	if (row && row->type == FIELD_OBJECT)
+		for (row = row->fields; row->type != FIELD_END && n < max; row++)
+			names[n++] = row->key;
+	return n;
+}
+
+static bool is_among(const char *word, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (streq(word, names[i]))
+			return true;
+	return false;
+}
+
+/* One that no plugin reads is passed over in silence by the runtime: the ports of a pod are not there, and nobody says why. */
+static void check_capabilities(struct lint *lint, const struct json *config,
+			       const struct cni_plugin *plugin, const struct cni_plugin *ipam)
+{
+	const struct json *capabilities = json_member(config, "capabilities");
+	struct arena *arena = lint->networks->arena;
+	const char *names[32], *nearest;
+	size_t n = capability_names(plugin, names, 0, ARRAY_SIZE(names));
+
+	n = capability_names(ipam, names, n, ARRAY_SIZE(names));
+	for (void *i = json_first(capabilities); i; i = json_next(capabilities, i)) {
+		const char *word = json_iter_key(i);
+
+		if (is_among(word, names, n))
+			continue;
+		nearest = nearest_word(word, names, n);
+		add_problem(lint, false,
+			    arena_printf(arena, "capabilities.%s: not read by this plugin%s%s%s",
+					 word, nearest ? "; did you mean \"" : "",
+					 nearest ? nearest : "", nearest ? "\"?" : ""));
+	}
+}
+
+/* What a plugin hands to another one is that one's keys, and so are the capabilities and addresses. */
 static void lint_delegate(const struct lint *parent, const struct json *config,
 			  const struct cni_plugin *plugin, const char *path,
 			  cni_find_fn *find_plugin)
@@ -141,7 +186,8 @@ static void lint_plugin(struct lint *lint, const struct json *config, const char
 {
 	const char *type = json_string(json_member(config, "type"));
 	const char *ipam_type = json_string(json_member(json_member(config, "ipam"), "type"));
-	const struct cni_plugin *plugin = type ? find_plugin(type) : NULL;
+	const struct cni_plugin *plugin = type ? find_plugin(type) : NULL,
+				*ipam = ipam_type ? find_plugin(ipam_type) : NULL;
 
 	if (!type || !*type)
 		return;
@@ -149,9 +195,14 @@ static void lint_plugin(struct lint *lint, const struct json *config, const char
 	if (ipam_type && *ipam_type)
 		check_exists(lint, "ipam.type", ipam_type, path, find_plugin);
 	if (plugin)
-		check_keys(lint, config, plugin, ipam_type ? find_plugin(ipam_type) : NULL);
+		check_keys(lint, config, plugin, ipam);
 	if (plugin && plugin->delegate_key)
 		lint_delegate(lint, config, plugin, path, find_plugin);
+	else if (plugin)
+		check_capabilities(lint, config, plugin, ipam);
+	if (plugin && !plugin->delegate_key && !ipam_type &&
+	    json_length(json_member(config, "ipam")) > 0)
+		add_problem(lint, false, "ipam.type: missing, so that nobody gives out addresses");
 }
 
 void network_lint(struct networks *networks, struct network *network, const char *path,
