@@ -6,13 +6,14 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "kernel/monitor.h"
 
-enum { SOON_MS = 20, RETRY_MS = 1000 };
+enum { SOON_MS = 20, RETRY_MS = 1000, AGAIN_MS = 300000, MANY = 256 };
 
 static void run_pass(struct loop *loop, void *arg);
 
@@ -27,6 +28,24 @@ static void ask_for_pass(struct agent *agent, unsigned delay_ms)
 		loop_cancel(agent->loop, agent->pass_timer);
 	agent->pass_due_ms = due_ms;
 	agent->pass_timer = loop_after(agent->loop, delay_ms, run_pass, agent, NULL);
+}
+
+static void tell_trouble(struct agent_trouble *trouble, const char *text)
+{
+	char cut[sizeof(trouble->text)];
+
+	snprintf(cut, sizeof(cut), "%s", text);
+	trouble->n++;
+	if (streq(cut, trouble->text) && clock_ms() < trouble->again_ms)
+		return;
+	if (streq(cut, trouble->text))
+		log_warning("%s (%u times by now)", text, trouble->n);
+	else
+		log_warning("%s", text);
+	if (!streq(cut, trouble->text))
+		trouble->n = 1;
+	memcpy(trouble->text, cut, sizeof(cut));
+	trouble->again_ms = clock_ms() + AGAIN_MS;
 }
 
 static void end_with(struct agent *agent, const struct error *why)
@@ -44,16 +63,19 @@ static void run_pass(struct loop *loop, void *arg)
 	if (agent_pass(agent, &err) < 0) {
 		if (agent->options->once && agent->have_leases)
 			end_with(agent, &err);
-		log_warning("%s", err.message);
+		tell_trouble(&agent->pass_trouble, err.message);
 		agent->fine = false;
 		ask_for_pass(agent, RETRY_MS);
 		return;
 	}
+	agent->pass_trouble = (struct agent_trouble){ 0 };
 	if (!agent->have_own || !agent->have_leases)
 		return;
 	if (!agent->fine)
 		log_info("%zu leases; everything is in place", agent->leases.n);
 	agent->fine = true;
+	if (agent->leases.n > MANY)
+		memory_give_back();
 	if (agent->options->once)
 		loop_stop(loop, 0);
 }
@@ -137,11 +159,13 @@ static void on_trouble(void *arg, const char *why)
 {
 	struct agent *agent = arg;
 
-	if (why)
-		log_warning("%s", why);
-	else if (agent->in_trouble)
+	if (why) {
+		tell_trouble(&agent->store_trouble, why);
+		return;
+	}
+	if (agent->store_trouble.n)
 		log_info("the store is well again");
-	agent->in_trouble = why != NULL;
+	agent->store_trouble = (struct agent_trouble){ 0 };
 }
 
 /* ---- the kernel ---- */

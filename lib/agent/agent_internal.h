@@ -7,6 +7,13 @@
 #include "agent/way.h"
 #include "kernel/link.h"
 
+/* A trouble that lasts is told when it begins, and again after a while with how often it came. */
+struct agent_trouble {
+	char text[256];
+	unsigned n;
+	int64_t again_ms; /* when it may be told again */
+};
+
 struct agent {
 	const struct agent_options *options;
 	struct loop *loop;
@@ -37,7 +44,8 @@ struct agent {
 
 	const char *env; /* subnet.env as last written, in own_arena */
 	bool adopted;    /* what an earlier agent left has been taken over */
-	bool in_trouble, fine;
+	bool fine;
+	struct agent_trouble store_trouble, pass_trouble;
 	int pass_timer, resync_timer;
 	int64_t pass_due_ms;
 	struct error fatal;

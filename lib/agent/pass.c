@@ -95,8 +95,6 @@ static void report(const struct plan *plan, const struct reconciled *done)
 	if (done->added || done->removed)
 		log_info("%zu peers; %u routes and neighbours added, %u removed", plan->peers.n,
 			 done->added, done->removed);
-	if (done->failed)
-		log_warning("%u could not be added: %s", done->failed, done->first.message);
 	list_each(peer, &plan->peers)
 		if (peer->trouble)
 			log_debug("peer %s: %s", ip_format(&peer->lease->public_ip, ip),
@@ -122,7 +120,9 @@ static int ensure_peers(struct agent *agent, struct error *err)
 		return -err->errnum;
 	report(&plan, &done);
 	agent->adopted = true;
-	return done.failed ? fail(err, done.first.errnum, "%s", done.first.message) : 0;
+	return done.failed ? fail(err, done.first.errnum, "%u could not be added: %s", done.failed,
+				  done.first.message)
+			   : 0;
 }
 
 /* ---- subnet.env, and what is remembered ---- */

@@ -4,6 +4,7 @@
  */
 #include "base/arena.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdalign.h>
 #include <stdio.h>
@@ -114,6 +115,13 @@ void arena_free(struct arena *arena)
 		free(block);
 	}
 	arena->head = NULL;
+}
+
+void memory_give_back(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }
 
 /* Capacity is implied: the array moves whenever n reaches a power of two, so it needs no member of its own. */

@@ -17,6 +17,8 @@ char *arena_strdup(struct arena *arena, const char *text); /* NULL gives NULL */
 char *arena_memdup(struct arena *arena, const void *data, size_t size); /* adds a NUL behind */
 char *arena_printf(struct arena *arena, const char *format, ...) printf_like(2, 3);
 void arena_free(struct arena *arena); /* also the cleanup; NULL-safe, reusable after */
+/* After much was freed that is not needed soon: for processes that stay. */
+void memory_give_back(void);
 
 /* malloc and realloc that cannot fail, for what outgrows an arena (buffers). Release with free(). */
 void *xrealloc(void *ptr, size_t size) must_check;

@@ -37,8 +37,11 @@ static bool read_event(const struct nlmsghdr *message, struct monitor_event *eve
 		event->kind = MONITOR_ADDR;
 		event->index = (int)((const struct ifaddrmsg *)NLMSG_DATA(message))->ifa_index;
 	} else if ((type == RTM_NEWNEIGH || type == RTM_DELNEIGH) && size >= sizeof(struct ndmsg)) {
+		const struct ndmsg *header = NLMSG_DATA(message);
+
 		event->kind = MONITOR_NEIGH;
-		event->index = ((const struct ndmsg *)NLMSG_DATA(message))->ndm_ifindex;
+		event->index = header->ndm_ifindex;
+		return header->ndm_state != NUD_NOARP; /* of multicast: the kernel's own doing */
 	} else if ((type == RTM_NEWROUTE || type == RTM_DELROUTE) && size >= sizeof(struct rtmsg)) {
 		route_event(message, event);
 	} else {

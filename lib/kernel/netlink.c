@@ -14,6 +14,7 @@
 #include "kernel/netns.h"
 
 #define MESSAGE_SIZE 8192 /* room of the message under construction, see netlink_room() */
+#define KEPT_SIZE    65536
 #define LARGEST_ATTR 1024 /* attributes above this need netlink_room() */
 
 /* Room for size more bytes behind the buffer's content. */
@@ -247,11 +248,23 @@ void netlink_expect(struct netlink *nl, netlink_reply_fn *fn, void *arg)
 	}
 }
 
+/* A buffer that was once large, in a session that stays open for weeks, is let go. */
+static void buffer_empty(struct buffer *buffer)
+{
+	buffer->size = 0;
+	if (buffer->room <= KEPT_SIZE)
+		return;
+	free(buffer->data);
+	*buffer = (struct buffer){ 0 };
+}
+
 void netlink_discard(struct netlink *nl)
 {
 	nl->building = nl->too_long = false;
 	nl->generation = 0;
-	nl->messages.size = nl->labels.size = nl->requests.size = 0;
+	buffer_empty(&nl->messages);
+	buffer_empty(&nl->labels);
+	buffer_empty(&nl->requests);
 }
 
 void netlink_expect_generation(struct netlink *nl, uint32_t generation)

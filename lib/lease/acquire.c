@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-enum { ATTEMPTS = 64 };
+enum { ATTEMPTS = 64, KNOWN_STEPS = 16 };
 
 static size_t random_below(size_t n)
 {
@@ -36,31 +36,62 @@ int lease_config(struct kv *kv, struct arena *arena, struct network_config *conf
 	return 0;
 }
 
-static int parse_entry(const struct kv_entry *entry, struct arena *arena,
-		       struct subnet_lease *lease, struct error *err)
+/* What has been read before and is still the same. Both lists are in the order of keys; *at goes along the older one. */
+static const struct subnet_lease *find_known(const subnet_leases_t *known, size_t *at,
+					     const struct subnet_lease *lease)
 {
+	size_t n = known ? known->n : 0;
+
+	for (size_t i = *at; i < n && i < *at + KNOWN_STEPS; i++) {
+		if (!subnet_same(&known->items[i], lease))
+			continue;
+		*at = i + 1;
+		return known->items[i].revision == lease->revision ? &known->items[i] : NULL;
+	}
+	return NULL;
+}
+
+static int parse_entry(const struct kv_entry *entry, const subnet_leases_t *known, size_t *at,
+		       struct arena *arena, struct subnet_lease *lease, struct error *err)
+{
+	const struct subnet_lease *before;
+
 	*lease = (struct subnet_lease){ .revision = entry->revision, .left_ms = entry->left_ms };
 	if (subnet_key_parse(entry->key + strlen(LEASE_SUBNETS), lease))
 		return fail(err, EINVAL, "no key of a lease");
-	return subnet_value_parse(entry->value, entry->size, arena, lease, err);
+	before = find_known(known, at, lease);
+	if (!before)
+		return subnet_value_parse(entry->value, entry->size, arena, lease, err);
+	*lease = *before;
+	lease->left_ms = entry->left_ms;
+	lease->type = arena_strdup(arena, before->type);
+	return 0;
 }
 
-int lease_list(struct kv *kv, struct arena *arena, subnet_leases_t *leases, lease_bad_fn *bad,
-	       void *arg, struct error *err)
+int lease_list_since(struct kv *kv, const subnet_leases_t *known, struct arena *arena,
+		     subnet_leases_t *leases, lease_bad_fn *bad, void *arg, struct error *err)
 {
+	auto_arena struct arena read = { 0 };
 	kv_entries_t entries = { 0 };
-	int r = kv->engine->list(kv, LEASE_SUBNETS, arena, &entries, err);
+	int r = kv->engine->list(kv, LEASE_SUBNETS, &read, &entries, err);
+	size_t at = 0;
 
 	list_each(entry, &entries) {
 		struct subnet_lease lease;
 		struct error why = { 0 };
 
-		if (parse_entry(entry, arena, &lease, &why) == 0)
+		if (parse_entry(entry, known, &at, arena, &lease, &why) == 0)
 			*list_add(arena, leases) = lease;
 		else if (bad)
 			bad(arg, entry->key, &why);
 	}
 	return r;
+}
+
+int lease_list(struct kv *kv, struct arena *arena, subnet_leases_t *leases, lease_bad_fn *bad,
+	       void *arg, struct error *err)
+{
+	return lease_list_since(kv, NULL, arena, leases, bad, arg, err);
 }
 
 static const char *key_of(const struct subnet_lease *lease, struct arena *arena)
@@ -117,16 +148,19 @@ static int take_new(struct kv *kv, const struct network_config *config,
 	return kv->engine->put(kv, &put, &own->revision, err);
 }
 
-static int try_acquire(struct kv *kv, const struct network_config *config, const char *written,
-		       struct subnet_lease *own, struct error *err)
+static int try_acquire(struct kv *kv, const struct network_config *config,
+		       const subnet_leases_t *known, const char *written, struct subnet_lease *own,
+		       struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	subnet_leases_t leases = { 0 };
 	struct subnet_lease *there;
-	int r = lease_list(kv, &arena, &leases, NULL, NULL, err);
+	int r = known ? 0 : lease_list(kv, &arena, &leases, NULL, NULL, err);
 
 	if (r < 0)
 		return r;
+	if (known)
+		leases = *known;
 	there = find_own(&leases, own, written, &arena);
 	if (!there)
 		return take_new(kv, config, &leases, own, &arena, err);
@@ -137,8 +171,9 @@ static int try_acquire(struct kv *kv, const struct network_config *config, const
 	return r == 0 || r == -ENOENT ? -EEXIST : r;
 }
 
-int lease_acquire(struct kv *kv, const struct network_config *config, const char *written,
-		  struct subnet_lease *own, struct error *err)
+int lease_acquire_among(struct kv *kv, const struct network_config *config,
+			const subnet_leases_t *known, const char *written, struct subnet_lease *own,
+			struct error *err)
 {
 	const struct subnet_lease before = *own;
 	int r = -EEXIST;
@@ -147,12 +182,18 @@ int lease_acquire(struct kv *kv, const struct network_config *config, const char
 		return fail(err, EINVAL, "a node without a public address cannot have a lease");
 	for (int i = 0; i < ATTEMPTS && r == -EEXIST; i++) {
 		*own = before;
-		r = try_acquire(kv, config, written, own, err);
+		r = try_acquire(kv, config, i == 0 ? known : NULL, written, own, err);
 	}
 	if (r == -EEXIST)
 		return fail_code(err, CNI_TRY_AGAIN_LATER, EAGAIN,
 				 "others took every subnet that was tried, %d times", ATTEMPTS);
 	return r < 0 ? wrap(err, "acquire a lease") : 0;
+}
+
+int lease_acquire(struct kv *kv, const struct network_config *config, const char *written,
+		  struct subnet_lease *own, struct error *err)
+{
+	return lease_acquire_among(kv, config, NULL, written, own, err);
 }
 
 int lease_keep(struct kv *kv, const struct subnet_lease *own, struct error *err)

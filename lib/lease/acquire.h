@@ -24,6 +24,10 @@ int lease_config(struct kv *kv, struct arena *arena, struct network_config *conf
 typedef void lease_bad_fn(void *arg, const char *key, const struct error *why);
 int lease_list(struct kv *kv, struct arena *arena, subnet_leases_t *leases, lease_bad_fn *bad,
 	       void *arg, struct error *err) must_check;
+/* The same; what has been listed before, and has not changed since, need not be parsed again. */
+int lease_list_since(struct kv *kv, const subnet_leases_t *known, struct arena *arena,
+		     subnet_leases_t *leases, lease_bad_fn *bad, void *arg,
+		     struct error *err) must_check;
 
 /*
  * Give own->subnet and subnet6 to this node, whose addresses, type and data own has. They say on entry what it had before
@@ -32,6 +36,10 @@ int lease_list(struct kv *kv, struct arena *arena, subnet_leases_t *leases, leas
  */
 int lease_acquire(struct kv *kv, const struct network_config *config, const char *written,
 		  struct subnet_lease *own, struct error *err) must_check;
+/* The same by what was listed last; should that be out of date, it is listed anew. */
+int lease_acquire_among(struct kv *kv, const struct network_config *config,
+			const subnet_leases_t *known, const char *written, struct subnet_lease *own,
+			struct error *err) must_check;
 
 /* Life anew; -ENOENT without text: it is gone. */
 int lease_keep(struct kv *kv, const struct subnet_lease *own, struct error *err) must_check;

@@ -1,35 +1,40 @@
 /*
  * The folder engine. A revision is a digest of the file's content, so that no counter has to be kept in step with files that
- * people edit. inotify tells of changes on this machine; what another machine writes into a shared folder is found by a look
- * every POLL_MS.
+ * people edit. inotify tells which files changed on this machine; where another machine may write into the folder, a look
+ * every POLL_MS finds that. A folder that is gone is an error, not an empty network, and is watched again when it is back.
  */
 #include "lease/kv.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "describe/json.h"
+#include "lease/kv_file_known.h"
 
-enum { VALUE_MAX = 64 << 10, LOCK_TIMEOUT_MS = 10000, POLL_MS = 10000, ENTRIES_MAX = 1 << 17 };
+enum { VALUE_MAX = 64 << 10, LOCK_TIMEOUT_MS = 10000, POLL_MS = 10000 };
+enum { DIR, SUBNETS, WATCHED };
 
-#define EXPIRES "Expires"
+#define SUBNETS_PREFIX "subnets/"
 
 struct kv_file {
 	struct kv kv;
-	char *dir;
-	int events;        /* inotify */
-	char shape[2][17]; /* of config and subnets when last listed: what a look compares with */
-	int64_t next_look_ms; /* monotonic */
+	char *paths[WATCHED]; /* of the folder, and of subnets in it */
+	int events;           /* inotify */
+	int watches[WATCHED]; /* -1 = not watched: the folder is gone */
+	int dir;              /* subnets, open; -1 as above */
+	struct known_files subnets;
+	bool known;           /* subnets has been looked through */
+	struct stat shape;    /* of the subnets folder then: what a look compares with */
+	int64_t next_look_ms; /* monotonic; INT64_MAX = inotify tells of everything */
 };
 
 static struct kv_file *file_of(struct kv *kv)
@@ -37,110 +42,158 @@ static struct kv_file *file_of(struct kv *kv)
 	return (struct kv_file *)kv;
 }
 
-static int64_t wall_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static const char *path_of(struct kv_file *file, struct arena *arena, const char *key)
 {
-	return arena_printf(arena, "%s/%s", file->dir, key);
+	return arena_printf(arena, "%s/%s", file->paths[DIR], key);
 }
 
-/* A key is one name, or one name in one folder. */
-static bool valid_key(const char *key)
+/* ---- watching ---- */
+
+/* File systems that only this machine writes to (their numbers are in statfs(2)); of others no event may come. */
+static bool is_local(const char *path)
 {
-	const char *slash = strchr(key, '/'), *name = slash ? slash + 1 : key;
+	static const unsigned local[] = {
+		0xef53,     /* ext */
+		0x58465342, /* XFS */
+		0x9123683e, /* Btrfs */
+		0xf2f52010, /* F2FS */
+		0x2fc12fc1, /* ZFS */
+		0x01021994, /* tmpfs */
+	};
+	struct statfs fs;
 
-	return *name && *name != '.' && !strchr(name, '/') && *key != '.' && strlen(key) < NAME_MAX;
-}
-
-static uint64_t revision_of(const char *data)
-{
-	char digest[17];
-
-	sha512_hex(digest, 16, data, NULL);
-	return strtoull(digest, NULL, 16) | 1; /* never 0 */
-}
-
-/* 2026-11-26T12:00:00Z */
-static const char *format_time(int64_t ms, char text[32])
-{
-	time_t seconds = (time_t)(ms / 1000);
-	struct tm tm;
-
-	strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
-	return text;
-}
-
-static bool parse_time(const char *text, int64_t *ms)
-{
-	struct tm tm = { 0 };
-	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-
-	/* Fractions of a second do not matter here. */
-	if (!end || (*end != 'Z' && *end != '.'))
+	if (statfs(path, &fs))
 		return false;
-	*ms = (int64_t)timegm(&tm) * 1000;
-	return true;
+	for (size_t i = 0; i < ARRAY_SIZE(local); i++)
+		if ((unsigned)fs.f_type == local[i])
+			return true;
+	return false;
 }
 
-/*
- * The file's text into value and life. What is no JSON object is handed on as it is: config may be broken, and a lease
- * that cannot be read is the reader's to judge.
- */
-static void split(const char *text, struct arena *arena, struct kv_entry *entry)
+static void unwatch(struct kv_file *file)
 {
-	auto_json struct json *json = json_parse(text, strlen(text), NULL);
-	const char *expires = json_string(json_member(json, EXPIRES));
-	int64_t at;
-
-	entry->revision = revision_of(text);
-	entry->value = text;
-	entry->left_ms = -1;
-	if (expires && parse_time(expires, &at)) {
-		entry->left_ms = at > wall_ms() ? at - wall_ms() : 0;
-		json_remove(json, EXPIRES);
-		entry->value = json_text(json, JSON_STYLE_COMPACT, arena);
+	for (int i = 0; i < WATCHED; i++) {
+		if (file->watches[i] >= 0)
+			inotify_rm_watch(file->events, file->watches[i]);
+		file->watches[i] = -1;
 	}
-	entry->size = strlen(entry->value);
+	close_fd(&file->dir);
+	file->known = false;
 }
 
-static const char *join(const char *value, int64_t ttl_ms, struct arena *arena, struct error *err)
+/* Also after the folder was away: everything in it is looked at again. */
+static int watch(struct kv_file *file, struct error *err)
 {
-	auto_json struct json *json = NULL;
-	char text[32];
+	const uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+			      IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
-	if (!ttl_ms)
-		return value;
-	json = json_parse(value, strlen(value), err);
-	if (!json)
-		return NULL;
-	json_set(json, EXPIRES, json_new_string(format_time(wall_ms() + ttl_ms, text)));
-	return json_text(json, JSON_STYLE_COMPACT, arena);
+	for (int i = 0; i < WATCHED; i++) {
+		if (file->watches[i] < 0)
+			file->watches[i] = inotify_add_watch(file->events, file->paths[i], mask);
+		if (file->watches[i] < 0)
+			return fail_errno(err, errno, "watch store %s", file->paths[i]);
+	}
+	if (file->dir < 0)
+		file->dir = open(file->paths[SUBNETS], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (file->dir < 0)
+		return fail_errno(err, errno, "open store %s", file->paths[SUBNETS]);
+	file->next_look_ms = is_local(file->paths[SUBNETS]) ? INT64_MAX : clock_ms() + POLL_MS;
+	return 0;
+}
+
+/* What an event asks for: one file, or everything. */
+static void heed(struct kv_file *file, const struct inotify_event *event)
+{
+	if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED))
+		unwatch(file);
+	else if (event->mask & IN_Q_OVERFLOW)
+		file->known = false;
+	else if (event->wd == file->watches[SUBNETS] && event->len && file->known &&
+		 kv_file_valid_key(event->name))
+		known_files_reload(&file->subnets, file->dir, event->name);
+}
+
+/* Did anything happen? Temporary files and the lock do not count. */
+static bool drain(struct kv_file *file)
+{
+	char data[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	bool any = false;
+	ssize_t n;
+
+	while ((n = read(file->events, data, sizeof(data))) > 0)
+		for (ssize_t at = 0; at < n;) {
+			const struct inotify_event *event = (const void *)(data + at);
+
+			at += (ssize_t)(sizeof(*event) + event->len);
+			if (event->mask & IN_IGNORED && event->wd != file->watches[DIR] &&
+			    event->wd != file->watches[SUBNETS])
+				continue; /* of a watch that we gave up */
+			heed(file, event);
+			any |= !event->len || kv_file_valid_key(event->name);
+		}
+	return any;
+}
+
+/* Bring what is known up to date. */
+static int refresh(struct kv_file *file, struct error *err)
+{
+	struct stat shape;
+
+	drain(file);
+	if (file->watches[DIR] < 0 || file->watches[SUBNETS] < 0) {
+		unwatch(file);
+		if (watch(file, err))
+			return -err->errnum;
+	}
+	if (file->known)
+		return 0;
+	if (fstat(file->dir, &shape))
+		return fail_errno(err, errno, "look at store %s", file->paths[SUBNETS]);
+	if (known_files_scan(&file->subnets, file->dir, err))
+		return wrap(err, "store %s", file->paths[DIR]);
+	file->shape = shape;
+	file->known = true;
+	return 0;
+}
+
+/* ---- reading ---- */
+
+static struct kv_entry entry_of(const struct known_file *known, const char *key,
+				struct arena *arena)
+{
+	return (struct kv_entry){
+		.key = arena_strdup(arena, key),
+		.value = arena_memdup(arena, known->value, known->size),
+		.size = known->size,
+		.revision = known->revision,
+		.left_ms = known_file_left(known),
+	};
 }
 
 /* -ENOENT without text: not there, or at its end. */
 static int read_entry(struct kv_file *file, const char *key, struct arena *arena,
 		      struct kv_entry *entry, struct error *err)
 {
+	auto_free struct known_file *read = NULL;
+	const struct known_file *known = NULL;
 	struct error why = { 0 };
 	char *text;
 	size_t size;
 
-	if (!valid_key(key))
+	if (!kv_file_valid_key(key))
 		return fail(err, EINVAL, "%s: no key of a store", key);
 	if (file_read(path_of(file, arena, key), VALUE_MAX, arena, &text, &size, &why) < 0) {
 		if (why.errnum != ENOENT && err)
 			*err = why;
 		return -why.errnum;
 	}
-	text[strcspn(text, "\r\n")] = '\0';
-	*entry = (struct kv_entry){ .key = arena_strdup(arena, key) };
-	split(text, arena, entry);
+	read = known_file_new(key, text);
+	if (has_prefix(key, SUBNETS_PREFIX))
+		known = known_files_find(&file->subnets, key + strlen(SUBNETS_PREFIX));
+	/* When it ends is reckoned from when it was seen first. */
+	if (known && known->revision == read->revision)
+		read->ends_ms = known->ends_ms;
+	*entry = entry_of(read, key, arena);
 	return entry->left_ms == 0 ? -ENOENT : 0;
 }
 
@@ -150,51 +203,27 @@ static int kv_file_get(struct kv *kv, const char *key, struct arena *arena, stru
 	return read_entry(file_of(kv), key, arena, entry, err);
 }
 
-static int compare_entries(const void *a, const void *b)
-{
-	return strcmp(((const struct kv_entry *)a)->key, ((const struct kv_entry *)b)->key);
-}
-
-/* Names, sizes and times of all files: enough to see that something has changed. */
-static void look(struct kv_file *file, char shape[2][17])
-{
-	static const char *const what[] = { "config", "subnets" };
-	auto_arena struct arena arena = { 0 };
-	struct stat st;
-
-	for (int i = 0; i < 2; i++) {
-		char *text = arena_strdup(&arena, "");
-
-		if (stat(path_of(file, &arena, what[i]), &st) == 0)
-			text = arena_printf(&arena, "%lld %ld %lld", (long long)st.st_mtim.tv_sec,
-					    st.st_mtim.tv_nsec, (long long)st.st_ino);
-		sha512_hex(shape[i], 16, text, NULL);
-	}
-}
-
 static int kv_file_list(struct kv *kv, const char *prefix, struct arena *arena,
 			kv_entries_t *entries, struct error *err)
 {
 	struct kv_file *file = file_of(kv);
-	DIR *stream = opendir(path_of(file, arena, "subnets"));
 
-	if (!stream)
-		return errno == ENOENT ? 0 : fail_errno(err, errno, "read %s/subnets", file->dir);
-	look(file, file->shape);
-	for (struct dirent *found; entries->n < ENTRIES_MAX && (found = readdir(stream));) {
-		const char *key = arena_printf(arena, "subnets/%s", found->d_name);
-		struct kv_entry entry;
+	if (refresh(file, err))
+		return -err->errnum;
+	for (size_t i = 0; i < file->subnets.n; i++) {
+		const struct known_file *known = file->subnets.items[i];
+		const char *key;
 
-		/* Unreadable ones are left out: one bad file must not cost all peers. */
-		if (valid_key(key) && has_prefix(key, prefix) &&
-		    read_entry(file, key, arena, &entry, NULL) == 0)
-			*list_add(arena, entries) = entry;
+		if (known_file_left(known) == 0)
+			continue;
+		key = arena_printf(arena, SUBNETS_PREFIX "%s", known->name);
+		if (has_prefix(key, prefix))
+			*list_add(arena, entries) = entry_of(known, key, arena);
 	}
-	closedir(stream);
-	if (entries->n)
-		qsort(entries->items, entries->n, sizeof(*entries->items), compare_entries);
 	return 0;
 }
+
+/* ---- writing ---- */
 
 static int take_lock(struct kv_file *file, int *lock, struct error *err)
 {
@@ -218,6 +247,31 @@ static int check_condition(struct kv_file *file, const char *key, enum kv_when w
 	return when == KV_REVISION && entry.revision == revision ? 0 : -EEXIST;
 }
 
+/* 2026-11-26T12:00:00Z */
+static const char *format_time(int64_t ms, char text[32])
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm;
+
+	strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
+	return text;
+}
+
+static const char *join(const char *value, int64_t ttl_ms, struct arena *arena, struct error *err)
+{
+	auto_json struct json *json = NULL;
+	char text[32];
+
+	if (!ttl_ms)
+		return value;
+	json = json_parse(value, strlen(value), err);
+	if (!json)
+		return NULL;
+	json_set(json, KV_FILE_EXPIRES,
+		 json_new_string(format_time(kv_file_wall_ms() + ttl_ms, text)));
+	return json_text(json, JSON_STYLE_COMPACT, arena);
+}
+
 static int write_file(struct kv_file *file, const char *key, const char *value, int64_t ttl_ms,
 		      uint64_t *revision, struct error *err)
 {
@@ -229,7 +283,7 @@ static int write_file(struct kv_file *file, const char *key, const char *value, 
 		return -err->errnum;
 	r = file_replace(path_of(file, &arena, key), 0600, text, strlen(text), true, err);
 	if (r == 0)
-		*revision = revision_of(text);
+		*revision = kv_file_revision(text);
 	return r;
 }
 
@@ -277,22 +331,23 @@ static int kv_file_keep(struct kv *kv, const char *key, int64_t ttl_ms, struct e
 	return write_file(file, key, entry.value, ttl_ms, &revision, err);
 }
 
-static bool drain(struct kv_file *file)
-{
-	char events[4096];
-	bool any = false;
+/* ---- waiting ---- */
 
-	while (read(file->events, events, sizeof(events)) > 0)
-		any = true;
-	return any;
-}
-
+/* What another machine did, in a folder that is shared. */
 static bool looks_different(struct kv_file *file)
 {
-	char shape[2][17];
+	struct stat now = { 0 };
+	bool there = stat(file->paths[SUBNETS], &now) == 0;
 
-	look(file, shape);
-	return memcmp(shape, file->shape, sizeof(shape)) != 0;
+	file->next_look_ms = clock_ms() + POLL_MS;
+	if (there && now.st_ino == file->shape.st_ino &&
+	    now.st_mtim.tv_sec == file->shape.st_mtim.tv_sec &&
+	    now.st_mtim.tv_nsec == file->shape.st_mtim.tv_nsec)
+		return false;
+	file->known = false;
+	if (!there || now.st_ino != file->shape.st_ino)
+		unwatch(file); /* another folder has been put into its place */
+	return true;
 }
 
 static int kv_file_wait(struct kv *kv, int fd, int timeout_ms, struct error *err)
@@ -306,18 +361,19 @@ static int kv_file_wait(struct kv *kv, int fd, int timeout_ms, struct error *err
 
 		if (until > deadline)
 			until = deadline;
-		if (poll(fds, 2, until > now ? (int)(until - now) : 0) < 0 && errno != EINTR)
+		if (poll(fds, 2,
+			 until == INT64_MAX ? -1
+			 : until > now      ? (int)(until - now)
+					    : 0) < 0 &&
+		    errno != EINTR)
 			return fail_errno(err, errno, "wait for the store");
 		if (fds[1].revents)
 			return 2;
 		if (drain(file))
 			return 1;
 		now = clock_ms();
-		if (now >= file->next_look_ms) {
-			file->next_look_ms = now + POLL_MS;
-			if (looks_different(file))
-				return 1;
-		}
+		if (now >= file->next_look_ms && looks_different(file))
+			return 1;
 		if (now >= deadline)
 			return 0;
 	}
@@ -328,7 +384,10 @@ static void kv_file_close(struct kv *kv)
 	struct kv_file *file = file_of(kv);
 
 	close_fd(&file->events);
-	free(file->dir);
+	close_fd(&file->dir);
+	known_files_forget(&file->subnets);
+	free(file->paths[DIR]);
+	free(file->paths[SUBNETS]);
 	free(file);
 }
 
@@ -344,21 +403,25 @@ static const struct kv_engine engine = {
 
 int kv_file_open(struct kv **kv, const char *dir, struct error *err)
 {
-	const uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
 	auto_arena struct arena arena = { 0 };
 	struct kv_file *file = xrealloc(NULL, sizeof(*file));
 
-	*file = (struct kv_file){ .kv = { &engine }, .events = -1, .dir = strdup(dir) };
+	*file = (struct kv_file){
+		.kv = { &engine },
+		.paths = { strdup(dir), strdup(arena_printf(&arena, "%s/subnets", dir)) },
+		.events = -1,
+		.watches = { -1, -1 },
+		.dir = -1,
+	};
 	*kv = &file->kv;
-	file->next_look_ms = clock_ms() + POLL_MS;
-	if (dir_make(path_of(file, &arena, "subnets"), 0700, err) < 0) {
+	if (dir_make(file->paths[SUBNETS], 0700, err) < 0) {
 		kv_closep(kv);
 		return wrap(err, "store %s", dir);
 	}
 	file->events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (file->events < 0 || inotify_add_watch(file->events, dir, mask) < 0 ||
-	    inotify_add_watch(file->events, path_of(file, &arena, "subnets"), mask) < 0) {
+	if (file->events < 0)
 		fail_errno(err, errno, "watch store %s", dir);
+	if (file->events < 0 || watch(file, err)) {
 		kv_closep(kv);
 		return -err->errnum;
 	}

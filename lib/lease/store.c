@@ -28,6 +28,8 @@ struct lease_store {
 	int restart; /* timer, 0 = none */
 	char *data;  /* what has come of messages */
 	size_t size, room;
+	struct arena parts; /* of the leases that are arriving */
+	subnet_leases_t leases;
 	struct arena wish;
 	struct lease_words want; /* key NULL = nothing wanted yet */
 	const char *written;
@@ -76,6 +78,12 @@ static int start_process(struct lease_store *store, struct error *err)
 						     : 0;
 }
 
+static void forget_parts(struct lease_store *store)
+{
+	arena_free(&store->parts);
+	store->leases = (subnet_leases_t){ 0 };
+}
+
 static void stop_process(struct lease_store *store)
 {
 	if (store->fd >= 0) {
@@ -89,6 +97,7 @@ static void stop_process(struct lease_store *store)
 	}
 	store->pid = 0;
 	store->size = 0;
+	forget_parts(store);
 }
 
 static void lease_store_lost(struct lease_store *store, const char *why)
@@ -101,21 +110,19 @@ static void lease_store_lost(struct lease_store *store, const char *why)
 
 /* ---- messages ---- */
 
-static void give_leases(struct lease_store *store, const struct lease_store_message *message,
-			struct arena *arena)
+/* They come in parts; the last one says so, and all are handed on at once. */
+static void give_leases(struct lease_store *store, const struct lease_store_message *message)
 {
-	subnet_leases_t leases = { 0 };
-	unsigned n_bad = message->n_bad;
+	list_each(lease, &message->leases) {
+		struct subnet_lease *copy = list_add(&store->parts, &store->leases);
 
-	list_each(words, &message->leases) {
-		struct subnet_lease lease;
-
-		if (lease_words_read(words, arena, &lease, NULL) == 0)
-			*list_add(arena, &leases) = lease;
-		else
-			n_bad++;
+		*copy = *lease;
+		copy->type = arena_strdup(&store->parts, lease->type);
 	}
-	store->client.leases(store->client.arg, &leases, n_bad);
+	if (!message->has_leases)
+		return;
+	store->client.leases(store->client.arg, &store->leases, message->n_bad);
+	forget_parts(store);
 }
 
 static void give(struct lease_store *store, const struct lease_store_message *message,
@@ -130,8 +137,8 @@ static void give(struct lease_store *store, const struct lease_store_message *me
 		client->network(client->arg, message->network, strlen(message->network));
 	if (message->own.value && lease_words_read(&message->own, arena, &own, NULL) == 0)
 		client->own(client->arg, &own);
-	if (message->has_leases)
-		give_leases(store, message, arena);
+	if (message->has_leases || message->leases.n)
+		give_leases(store, message);
 	store->released |= message->released;
 }
 

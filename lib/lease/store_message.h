@@ -5,7 +5,7 @@
 #include "describe/json.h"
 #include "lease/subnet.h"
 
-/* A lease as it travels: the store's own words, so that nothing is said in two ways. */
+/* A node's own lease as it travels: the store's words. */
 struct lease_words {
 	const char *key, *value;
 	int64_t left_ms;
@@ -16,7 +16,7 @@ struct lease_store_message {
 	const char *network;
 	struct lease_words own;
 	bool has_leases;
-	LIST(struct lease_words) leases;
+	subnet_leases_t leases; /* in parts; with the last one has_leases is set */
 	uint32_t n_bad;
 	bool has_trouble;
 	const char *trouble; /* NULL = well again */

@@ -7,13 +7,14 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "lease/store_message.h"
 
-enum { RETRY_MIN_MS = 100, RETRY_MAX_MS = 1000, KEEP_MS = LEASE_TTL_MS / 4 };
+enum { RETRY_MIN_MS = 100, RETRY_MAX_MS = 1000, KEEP_MS = LEASE_TTL_MS / 4, LEASES_AT_ONCE = 256 };
 
 struct serving {
 	struct kv *kv;
@@ -21,8 +22,11 @@ struct serving {
 	struct arena state; /* of what was told last */
 	char *network;      /* NULL = nothing was told yet */
 	subnet_leases_t leases;
-	bool told_leases, in_trouble, closed;
+	bool told_leases, closed;
+	char trouble[sizeof(
+		((struct error *)0)->message)]; /* that was told last; "" = all is well */
 	unsigned n_bad, told_bad;
+	int64_t ends_at_ms; /* when the first of the leases ends, unless its node keeps it */
 	/* the node's own lease */
 	struct arena wish;
 	bool wanted, have;
@@ -41,11 +45,14 @@ static int tell(struct serving *serving, const struct lease_store_message *messa
 	return serving->closed ? -EPIPE : 0;
 }
 
+/* The same again is not told again. */
 static void trouble(struct serving *serving, const struct error *why)
 {
 	struct lease_store_message message = { .has_trouble = true, .trouble = why->message };
 
-	serving->in_trouble = true;
+	if (streq(serving->trouble, why->message))
+		return;
+	snprintf(serving->trouble, sizeof(serving->trouble), "%s", why->message);
 	(void)!tell(serving, &message);
 }
 
@@ -54,9 +61,9 @@ static void well(struct serving *serving)
 	struct lease_store_message message = { .has_trouble = true };
 
 	serving->pause_ms = 0;
-	if (serving->in_trouble)
+	if (*serving->trouble)
 		(void)!tell(serving, &message);
-	serving->in_trouble = false;
+	*serving->trouble = '\0';
 }
 
 /* ---- the network and its leases ---- */
@@ -94,28 +101,60 @@ static bool same_leases(const subnet_leases_t *a, const subnet_leases_t *b)
 	return true;
 }
 
+/* Nobody tells of a lease that ends: its node is gone. */
+static void find_end(struct serving *serving, const subnet_leases_t *leases)
+{
+	int64_t first = INT64_MAX;
+
+	list_each(lease, leases)
+		if (lease->left_ms >= 0 && lease->left_ms < first)
+			first = lease->left_ms;
+	serving->ends_at_ms = first == INT64_MAX ? INT64_MAX : clock_boot_ms() + first + 1;
+}
+
+/* In parts, so that neither side needs memory for all of it at once. */
+static int tell_leases(struct serving *serving)
+{
+	const subnet_leases_t *leases = &serving->leases;
+	size_t i = 0;
+
+	do {
+		size_t n = leases->n - i < LEASES_AT_ONCE ? leases->n - i : LEASES_AT_ONCE;
+		struct lease_store_message message = {
+			.leases = { leases->items + i, n },
+			.has_leases = i + n == leases->n,
+			.n_bad = serving->n_bad,
+		};
+
+		if (tell(serving, &message))
+			return -EPIPE;
+		i += n;
+	} while (i < leases->n);
+	memory_give_back();
+	return 0;
+}
+
 static int look_at_leases(struct serving *serving, struct error *err)
 {
 	struct arena arena = { 0 };
 	subnet_leases_t leases = { 0 };
-	struct lease_store_message message = { .has_leases = true };
 	int r;
 
 	serving->n_bad = 0;
-	r = lease_list(serving->kv, &arena, &leases, log_bad, serving, err);
+	r = lease_list_since(serving->kv, &serving->leases, &arena, &leases, log_bad, serving, err);
+	if (r == 0)
+		find_end(serving, &leases);
 	if (r < 0 || (serving->told_leases && serving->n_bad == serving->told_bad &&
 		      same_leases(&leases, &serving->leases))) {
 		arena_free(&arena);
 		return r;
 	}
-	list_each(lease, &leases)
-		*list_add(&arena, &message.leases) = lease_words_of(lease, &arena);
-	message.n_bad = serving->told_bad = serving->n_bad;
 	arena_free(&serving->state);
 	serving->state = arena;
 	serving->leases = leases;
+	serving->told_bad = serving->n_bad;
 	serving->told_leases = true;
-	return tell(serving, &message);
+	return tell_leases(serving);
 }
 
 /* ---- the node's own ---- */
@@ -136,7 +175,7 @@ static int tell_own(struct serving *serving)
 	return tell(serving, &message);
 }
 
-/* Taken at first, and again when it is gone or changed (D10). */
+/* Taken at first, and again when it is gone or changed (D10). 1: it has been written. */
 static int hold_own(struct serving *serving, const struct network_config *config, struct error *err)
 {
 	const struct subnet_lease *there = find_own(serving);
@@ -146,41 +185,45 @@ static int hold_own(struct serving *serving, const struct network_config *config
 	if (!serving->wanted ||
 	    (serving->have && there && subnet_lease_equal(there, &serving->own)))
 		return 0;
-	r = lease_acquire(serving->kv, config, serving->written, &own, err);
+	r = lease_acquire_among(serving->kv, config, &serving->leases, serving->written, &own, err);
 	if (r < 0)
 		return r;
 	serving->own = own;
 	serving->written = arena_strdup(&serving->wish, subnet_value(&own, &serving->wish));
 	serving->have = true;
-	serving->keep_at_ms = clock_ms() + KEEP_MS;
-	return tell_own(serving);
+	serving->keep_at_ms = clock_boot_ms() + KEEP_MS;
+	r = tell_own(serving);
+	return r < 0 ? r : 1;
 }
 
 static int keep_own(struct serving *serving, struct error *err)
 {
 	int r;
 
-	if (!serving->have || clock_ms() < serving->keep_at_ms)
+	if (!serving->have || clock_boot_ms() < serving->keep_at_ms)
 		return 0;
 	r = lease_keep(serving->kv, &serving->own, err);
 	if (r == -ENOENT)
 		serving->have = false; /* hold_own() comes next */
 	else if (r < 0)
 		return r;
-	serving->keep_at_ms = clock_ms() + KEEP_MS;
+	serving->keep_at_ms = clock_boot_ms() + KEEP_MS;
 	return 0;
 }
 
-/* Everything once: the state is told where it changed. */
-static int look(struct serving *serving, struct error *err)
+/* Everything once: the state is told where it changed. When only the agent has spoken, what was listed last will do. */
+static int look(struct serving *serving, bool heard, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	struct network_config config;
+	bool listed = heard && serving->told_leases && !serving->pause_ms;
+	int r;
 
 	if (look_at_network(serving, &config, &arena, err) || keep_own(serving, err) ||
-	    look_at_leases(serving, err) || hold_own(serving, &config, err))
+	    (!listed && look_at_leases(serving, err)))
 		return -err->errnum;
-	return look_at_leases(serving, err); /* with our own in it */
+	r = hold_own(serving, &config, err);
+	return r > 0 ? look_at_leases(serving, err) : r; /* with our own in it */
 }
 
 /* ---- the agent ---- */
@@ -228,14 +271,17 @@ static int hear(struct serving *serving, struct error *err)
 	return message.release ? give_back(serving, err) : 0;
 }
 
-/* Until the next try, or the next renewal. */
+/* Until the next try, the next renewal, or the end of a lease that nobody renews. */
 static int patience(const struct serving *serving)
 {
-	int64_t left = serving->have ? serving->keep_at_ms - clock_ms() : INT_MAX;
+	int64_t now = clock_boot_ms(), until = serving->ends_at_ms, left;
 
 	if (serving->pause_ms)
 		return (int)serving->pause_ms;
-	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+	if (serving->have && serving->keep_at_ms < until)
+		until = serving->keep_at_ms;
+	left = until - now;
+	return until == INT64_MAX || left > INT_MAX ? INT_MAX : left < 0 ? 0 : (int)left;
 }
 
 static void fall_back(struct serving *serving, const struct error *why)
@@ -267,16 +313,18 @@ static void serving_end(struct serving *serving)
 
 int lease_store_serve(struct kv *kv, int fd, struct error *err)
 {
-	struct serving serving on_leave(serving_end) = { .kv = kv, .fd = fd };
+	struct serving serving on_leave(
+		serving_end) = { .kv = kv, .fd = fd, .ends_at_ms = INT64_MAX };
 	int r = 1;
 
 	srandom((unsigned)getpid());
 	while (!serving.closed) {
 		struct error why = { 0 };
+		bool heard = r == 2;
 
-		r = r == 2 ? hear(&serving, &why) : 0;
+		r = heard ? hear(&serving, &why) : 0;
 		if (r == 0)
-			r = look(&serving, &why);
+			r = look(&serving, heard, &why);
 		if (r < 0 && !serving.closed)
 			fall_back(&serving, &why);
 		else
