@@ -38,8 +38,10 @@ setup() {
 	cni_add "$(dhcp_conf)" @ctr2
 	kill -9 "$DAEMON"
 	wait_for "it is dead" 5 gone "$DAEMON"
+	container new # while the other is there, since the kernel gives its number to the next one
 	ip netns del ctr
-	container ctr
+	touch /run/netns/ctr
+	mount --bind /run/netns/new /run/netns/ctr
 	file=$(grep -l '"container":"ctr2"' /run/cni/dhcp.leases/*.json)
 	assert_eq "for root only" "$(stat -c %a /run/cni/dhcp.leases "$file" | tr '\n' ' ')" "700 600 "
 	jq '.boot = "other" | .container = "ctr3"' "$file" >/run/cni/dhcp.leases/boot.json
