@@ -1,0 +1,55 @@
+/*
+ * HTTP and TLS, as far as stores need it: the only place that knows libcurl. Part of cnibox-store alone. Calls block, with a
+ * deadline; a stream is waited for beside one descriptor.
+ */
+#ifndef REMOTE_HTTP_H
+#define REMOTE_HTTP_H
+
+#include "base/arena.h"
+#include "base/error.h"
+
+struct http;
+struct http_options {
+	const char *cafile, *certfile,
+		*keyfile; /* NULL = none: the system's, no client certificate */
+	const char *ca_data, *cert_data,
+		*key_data; /* the same as PEM text (a kubeconfig's); win over files */
+	bool insecure;     /* the server's certificate is not checked */
+};
+int http_open(struct http **http, const struct http_options *options, struct error *err) must_check;
+void http_close(struct http *http);
+void http_closep(struct http **http);
+#define auto_http on_leave(http_closep)
+
+struct http_request {
+	const char *method;                       /* "GET", "POST", "PATCH" */
+	const char *url;                          /* http://... or https://... */
+	const char *content_type, *authorization; /* NULL = none; the header's value */
+	const char *header;                       /* one more line, "Name: value"; NULL = none */
+	const char *body;                         /* NULL = none */
+	unsigned timeout_ms; /* of all of it; of a stream: until its headers are there */
+};
+struct http_reply {
+	long status; /* 200, ... */
+	char *body;  /* in the arena, NUL behind */
+	size_t size;
+};
+enum { HTTP_BODY_MAX = 64 << 20, HTTP_LINE_MAX = 4 << 20 };
+
+/* 0 whatever the status is; a negative errno when there is no reply, its text naming host, reason and, for TLS, the file. */
+int http_call(struct http *http, const struct http_request *request, struct arena *arena,
+	      struct http_reply *reply, struct error *err) must_check;
+
+/* A reply that comes in lines, for as long as both sides like. It is open when its headers are there; *status may be no 200:
+ * its lines are the reason. */
+struct http_stream;
+int http_stream_open(struct http_stream **stream, struct http *http,
+		     const struct http_request *request, long *status,
+		     struct error *err) must_check;
+/* The next line, in the arena (NULL: none within timeout_ms, or fd, -1 = none, is readable: 2). 1 = a line, 0 = the time is up,
+ * -ECONNRESET and the like: it has ended. */
+int http_stream_line(struct http_stream *stream, int fd, int timeout_ms, struct arena *arena,
+		     char **line, struct error *err) must_check;
+void http_stream_close(struct http_stream *stream);
+
+#endif

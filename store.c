@@ -1,0 +1,69 @@
+/*
+ * cnibox-store: the stores that are reached over a network, in a program of their own beside cnibox, since HTTP, TLS and name
+ * look-up come with shared libraries. Agents and tools start it, and speak with it over a socket; a person does not.
+ *
+ *   cnibox-store lease SOCKET OPTIONS     an agent's store process (lease/store.h)
+ *   cnibox-store kv SOCKET OPTIONS        a store for a tool (lease/kv.h)
+ */
+#include "base/log.h"
+#include "base/text.h"
+#include "lease/place.h"
+#include "remote/engines.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+
+static int descriptor(const char *word)
+{
+	char *end;
+	long fd = strtol(word, &end, 10);
+
+	return *word && !*end && fd > 2 && fd < 1 << 20 && fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0
+		       ? (int)fd
+		       : -1;
+}
+
+static int open_engine(struct kv **kv, const struct lease_place *place, struct error *err)
+{
+	switch (lease_place_engine(place)) {
+	case LEASE_ETCD: return kv_etcd_open(kv, place, err);
+	case LEASE_KUBERNETES: return kv_kubernetes_open(kv, place, err);
+	default: return kv_file_open(kv, place->store, err);
+	}
+}
+
+static int run(const char *mode, int fd, int options, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	struct lease_place place = LEASE_PLACE_DEFAULTS;
+	struct kv *kv auto_kv = NULL;
+
+	if (lease_place_read(options, &arena, &place, err) || open_engine(&kv, &place, err))
+		return -err->errnum;
+	close(options);
+	if (streq(mode, "lease"))
+		return lease_store_serve(kv, fd, err);
+	return fail(err, EINVAL, "unknown mode \"%s\"", mode);
+}
+
+int main(int argc, char **argv)
+{
+	struct error err = { 0 };
+
+	if (argc != 4 || descriptor(argv[2]) < 0 || descriptor(argv[3]) < 0) {
+		fputs("cnibox-store: cnibox starts this program by itself; see `cnibox help vxlan`\n",
+		      stderr);
+		return 2;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	signal(SIGPIPE, SIG_IGN);
+	if (run(argv[1], descriptor(argv[2]), descriptor(argv[3]), &err) < 0) {
+		log_error("%s", err.message);
+		return 1;
+	}
+	return 0;
+}
