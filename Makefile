@@ -18,8 +18,10 @@ Q          := $(if $(V),,@)
 VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
 PACKAGES   := libnl-3.0 jansson
 APPLETS    := $(sort $(wildcard applets/*/*.c))
-LIBS_C     := $(sort $(wildcard lib/*/*.c))
+LIBS_C     := $(sort $(filter-out lib/remote/%,$(wildcard lib/*/*.c)))
+REMOTE_C   := $(sort $(wildcard lib/remote/*.c))
 OBJECTS    := $(patsubst %.c,$(BUILD)/%.o,$(LIBS_C) $(APPLETS))
+REMOTE     := $(patsubst %.c,$(BUILD)/%.o,$(REMOTE_C) $(filter lib/base/% lib/describe/% lib/lease/%,$(LIBS_C)))
 UNIT       := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/unit/*.c)))
 FUZZERS    := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
 
@@ -43,19 +45,39 @@ endif
 # libnl could: the linker's warning about that is switched off, where it lets one.
 archive = $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a 2>/dev/null))
 have_archives = $(if $(filter 4,$(words $(foreach l,c nl-3 jansson md,$(call archive,$(l))))),1)
-link    += $(if $(STATIC),-static-pie,-pie)
+static  := $(if $(STATIC),-static-pie,-pie)
 quiet   := $(if $(STATIC),$(addprefix -Wl$(comma),$(shell $(CC) -Wl,--help 2>/dev/null | grep -o -m1 -e --no-warnings)))
 libs    := $(foreach l,nl-3 jansson md,$(or $(call archive,$(l)),-l$(l))) -lpthread $(quiet)
 
-all: $(BUILD)/cnibox ## the binary, build/cnibox
+# The program for stores over a network: libcurl comes with thirty shared libraries, so it is linked dynamically.
+have_curl := $(shell $(PKG_CONFIG) --exists libcurl 2>/dev/null && echo 1)
+remote_libs = $(shell $(PKG_CONFIG) --libs libcurl) $(foreach l,jansson md,$(or $(call archive,$(l)),-l$(l))) -lpthread
+
+all: $(BUILD)/cnibox $(if $(have_curl),$(BUILD)/cnibox-store,without-store) ## the programs, build/cnibox and build/cnibox-store
 
 $(BUILD)/cnibox: $(BUILD)/main.o $(OBJECTS)
 	@echo "link    $@"
-	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(link) $(LDFLAGS) $(libs) -o $@
+	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(libs) -o $@
 
-$(BUILD)/unit: $(UNIT) $(OBJECTS)
+$(BUILD)/cnibox-store: $(BUILD)/store.o $(REMOTE)
 	@echo "link    $@"
-	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(link) $(LDFLAGS) $(libs) -o $@
+	$(Q)$(CC) $(flags) $(CFLAGS) $^ -pie $(link) $(LDFLAGS) $(remote_libs) -o $@
+
+without-store:
+	@echo "without cnibox-store (etcd, Kubernetes): libcurl's development files are missing (tests/deps build)"
+
+# What it has without libcurl is for unit tests and fuzzing, too.
+$(BUILD)/remote.a: $(filter-out %/http.o,$(REMOTE_C:%.c=$(BUILD)/%.o))
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/unit: $(UNIT) $(OBJECTS) $(BUILD)/remote.a
+	@echo "link    $@"
+	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(libs) -o $@
+
+$(BUILD)/http: $(BUILD)/tests/lib/http.o $(REMOTE)
+	@echo "link    $@"
+	$(Q)$(CC) $(flags) $(CFLAGS) $^ -pie $(link) $(LDFLAGS) $(remote_libs) -o $@
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -70,7 +92,7 @@ $(BUILD)/applets.inc: FORCE
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 # Stamps: other flags rebuild everything, another version only what prints it.
-$(BUILD)/flags: text = $(CC) $(flags) $(CFLAGS) $(link) $(LDFLAGS)
+$(BUILD)/flags: text = $(CC) $(flags) $(CFLAGS) $(static) $(link) $(LDFLAGS)
 $(BUILD)/version: text = $(VERSION)
 $(BUILD)/flags $(BUILD)/version: FORCE
 	@mkdir -p $(@D)
@@ -106,7 +128,7 @@ check: ## set up, build, and run every test
 	@! command -v $(FUZZ_CC) >/dev/null || $(MAKE) -s $(parallel) fuzzers
 	@tests/run -u build-address-undefined/unit -s $(CURDIR)/build-address-undefined/cnibox
 
-tests: $(BUILD)/unit $(BUILD)/bench $(BUILD)/raw ## build the programs that tests use
+tests: $(BUILD)/unit $(BUILD)/bench $(BUILD)/raw $(if $(have_curl),$(BUILD)/http) ## build the programs that tests use
 
 # Everything again with clang, instrumented, in a folder of its own. FUZZ_CC=afl-clang-fast works as well.
 FUZZ_CC      ?= clang
@@ -121,10 +143,10 @@ fuzzers: ## build what `make fuzz` runs
 	@$(MAKE) -s CC=$(FUZZ_CC) WERROR= SANITIZE=fuzzer-no-link,address,undefined BUILD=build-fuzz \
 	  $(FUZZERS:%=build-fuzz/fuzz/%)
 
-$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJECTS)
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJECTS) $(BUILD)/remote.a
 	@mkdir -p $(@D)
 	@echo "link    $@"
-	$(Q)$(CC) $(flags) -fsanitize=fuzzer $(CFLAGS) $^ $(link) $(LDFLAGS) $(libs) -o $@
+	$(Q)$(CC) $(flags) -fsanitize=fuzzer $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(libs) -o $@
 
 lint: ## style, static analysis, layers, shell
 	@tests/deps build lint
@@ -159,5 +181,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
 
 FORCE:
-.PHONY: all deps demo check tests fuzz fuzzers lint bench install uninstall man reproducible clean help FORCE
+.PHONY: all deps demo check tests fuzz fuzzers lint bench install uninstall man reproducible clean help without-store FORCE
 .DELETE_ON_ERROR:

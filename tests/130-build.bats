@@ -8,7 +8,7 @@ install_to() { # DESTDIR [--remove]
 
 	[[ $CNIBOX == "$build/cnibox" ]] || build=$BATS_TEST_TMPDIR/build
 	mkdir -p "$build/man"
-	[[ -e $build/cnibox ]] || cp "$CNIBOX" "$build/cnibox"
+	[[ -e $build/cnibox ]] || cp "$CNIBOX" "${CNIBOX%/*}/cnibox-store" "$build"
 	"$CNIBOX" list --plain | while read -r _ name; do
 		"$CNIBOX" help --man "$name" >"$build/man/cnibox-$name.8"
 	done
@@ -31,6 +31,31 @@ install_to() { # DESTDIR [--remove]
 	assert_match "dynamic libraries" "$(readelf -dW "$CNIBOX" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | grep -v '^ld-')" '^(libc\.so\.6)?$'
 }
 
+@test "the program for stores over a network is hardened, too, and knows nothing of the kernel" {
+	local store=${CNIBOX%/*}/cnibox-store
+
+	need readelf
+	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "a sanitized build is laid out otherwise"
+	[[ -x $store ]] || missing "$store (libcurl's development files)"
+	assert_match "PIE" "$(readelf -h "$store")" 'Type: +DYN'
+	assert_match "RELRO" "$(readelf -lW "$store")" GNU_RELRO
+	assert_match "BIND_NOW" "$(readelf -dW "$store")" 'BIND_NOW|NOW'
+	assert_match "stack" "$(readelf -lW "$store")" 'GNU_STACK[^E]*RW '
+	assert_match "libraries" "$(readelf -dW "$store" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | paste -sd' ')" '^libcurl[^ ]* libc[.]so[.]6( ld-.*)?$'
+	assert_eq "functions of applets and of netlink" "$(nm "$store" | grep -cE ' applet_| nl_| netlink_')" 0
+	assert_match "a person is told" "$("$store" 2>&1)" 'cnibox starts this program by itself'
+}
+
+@test "without libcurl cnibox is built alone, and make says so" {
+	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "once is enough"
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	printf '#!/bin/sh\ncase "$*" in *libcurl*) exit 1 ;; esac\nexec %s "$@"\n' "$(type -P pkg-config)" >"$BATS_TEST_TMPDIR/bin/pkg-config"
+	chmod +x "$BATS_TEST_TMPDIR/bin/pkg-config"
+	said=$(make -n -C "$CNIBOX_TOP" PKG_CONFIG="$BATS_TEST_TMPDIR/bin/pkg-config" BUILD="$BATS_TEST_TMPDIR/build" all 3>&-)
+	assert_match "said" "$said" 'without cnibox-store [(]etcd, Kubernetes[)]'
+	refute "it is built" grep -q 'link.*cnibox-store' <<<"$said"
+}
+
 @test "two builds in two folders are the same, byte for byte" {
 	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "once is enough"
 	for n in 1 2; do
@@ -48,6 +73,7 @@ install_to() { # DESTDIR [--remove]
 	[[ -n ${CNIBOX_SANITIZED:-} ]] || assert "the binary is as small as README says" \
 		test "$(stat -c %s "$dest/usr/local/bin/cnibox")" -lt 2100000
 	assert "it runs" "$dest/usr/local/bin/cnibox" --version
+	assert "the program for stores is beside it" test -x "$dest/usr/local/bin/cnibox-store"
 	assert_match "a man page" "$(<"$dest/usr/share/man/man8/cnibox-bridge.8")" isDefaultGateway
 	assert "completion" test -s "$dest/usr/share/bash-completion/completions/cnibox"
 	install_to "$dest" --remove
