@@ -11,29 +11,6 @@ setup() {
 	need ping bridge
 }
 
-# Two nodes with agents, pods that reach each other.
-two() { # TYPE [JQ]
-	nodes 2 "$@"
-	AGENT=$([[ $1 == vxlan ]] && echo vxlan || echo hostgw-sync)
-	agent n1
-	agent n2
-	ready n1 n2
-	pod n1
-	pod n2
-	wait_for "n1 reaches n2" 5 reach n1 n2
-	wait_for "n2 reaches n1" 5 reach n2 n1
-}
-
-peer_of() { ip -n n1 route show proto 118; }
-
-# What n1 has for its peer, in full.
-state() {
-	ip -n n1 route show proto 118
-	ip -n n1 neigh show dev flannel.1 nud permanent 2>/dev/null
-	nsenter --net=/run/netns/n1 bridge fdb show dev flannel.1 2>/dev/null
-}
-same_state() { [[ $(state) == "$1" ]]; }
-
 @test "vxlan: two nodes, the kernel's state as flannel has it, and one process that ends cleanly" {
 	two vxlan
 	assert_json "the device" "$(ip -n n1 -d -j link show flannel.1)" '.[0] | .mtu == 1450 and (.linkinfo.info_data

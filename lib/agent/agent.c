@@ -10,10 +10,11 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "kernel/monitor.h"
 
-enum { SOON_MS = 20, RETRY_MS = 1000, AGAIN_MS = 300000, MANY = 256 };
+enum { SOON_MS = 20, RETRY_MS = 1000, AGAIN_MS = 300000, CLAIM_MS = 1000, MANY = 256 };
 
 static void run_pass(struct loop *loop, void *arg);
 
@@ -98,10 +99,10 @@ static void on_network(void *arg, const char *text, size_t size)
 		log_warning("%s", err.message);
 		return;
 	}
-	if (type && !streq(type, agent->config.backend.type))
+	if (type && !agent->options->mixed && !streq(type, agent->config.backend.type))
 		fail(&err, EINVAL, "the network's backend is \"%s\", not \"%s\"",
 		     agent->config.backend.type, type);
-	else if (way_find(agent->config.backend.type, &way, &err) == 0)
+	else if (way_find(type ? type : agent->config.backend.type, &way, &err) == 0)
 		agent->way = way;
 	if (err.errnum) {
 		end_with(agent, &err);
@@ -217,6 +218,20 @@ static void on_signal(struct loop *loop, void *arg unused)
 
 /* ---- life ---- */
 
+/* Two agents that keep one node's state would undo each other's work. A predecessor may just be ending. */
+static int claim_node(struct agent *agent, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	const char *path = arena_printf(&arena, "%s.lock", agent->options->subnet_file);
+	int r = agent_make_folder(agent, err);
+
+	if (r == 0)
+		r = lock_take(path, 0600, CLAIM_MS, &agent->claim, err);
+	return r == -ETIMEDOUT ? fail(err, EBUSY,
+				      "another agent is at work for this node: it holds %s", path)
+			       : r;
+}
+
 static void agent_end(struct agent *agent)
 {
 	lease_store_close(agent->store);
@@ -228,6 +243,7 @@ static void agent_end(struct agent *agent)
 	arena_free(&agent->own_arena);
 	arena_free(&agent->recalled_arena);
 	arena_free(&agent->external_arena);
+	close_fd(&agent->claim);
 }
 
 static int listen_to_all(struct agent *agent, struct error *err)
@@ -250,9 +266,11 @@ static int listen_to_all(struct agent *agent, struct error *err)
 
 int agent_run(const struct agent_options *options, struct error *err)
 {
-	struct agent agent on_leave(agent_end) = { .options = options };
-	int r = listen_to_all(&agent, err);
+	struct agent agent on_leave(agent_end) = { .options = options, .claim = -1 };
+	int r = claim_node(&agent, err);
 
+	if (r == 0)
+		r = listen_to_all(&agent, err);
 	if (r < 0)
 		return r;
 	agent_recall(&agent);

@@ -15,6 +15,7 @@ struct agent_options {
 	const char *subnet_file; /* subnet.env; beside it this node's lease is remembered */
 	const char *
 		type; /* the way that it must be, "vxlan" or "host-gw"; NULL = what the network says */
+	bool mixed;         /* the type counts although the network says another */
 	bool masquerade;    /* FLANNEL_IPMASQ: this agent does it, not the plugins */
 	unsigned resync_ms; /* a pass without an event; 0 = none */
 	bool once;          /* end when the first pass has succeeded */

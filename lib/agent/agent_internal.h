@@ -19,6 +19,7 @@ struct agent {
 	struct loop *loop;
 	struct netlink *nl, *monitor;
 	struct lease_store *store;
+	int claim; /* lock of the node's state */
 
 	struct arena network_arena; /* the network's configuration */
 	struct network_config config;
@@ -59,6 +60,8 @@ struct cidr agent_device_address(const struct agent *agent, bool v6);
 int agent_pass(struct agent *agent, struct error *err) must_check;
 /* What the node had, from subnet.env and from the lease remembered beside it. */
 void agent_recall(struct agent *agent);
+/* In which subnet.env is. */
+int agent_make_folder(const struct agent *agent, struct error *err) must_check;
 /* The node has this lease now: subnet.env, and what is remembered. */
 int agent_publish(struct agent *agent, struct error *err) must_check;
 

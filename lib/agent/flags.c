@@ -18,6 +18,7 @@ struct agent_options agent_flags_options(const struct agent_flags *flags, const 
 		.store = lease_place_program(&flags->place),
 		.subnet_file = flags->subnet_file,
 		.type = type,
+		.mixed = flags->mixed,
 		.masquerade = flags->ip_masq,
 		.resync_ms = (unsigned)flags->resync,
 		.once = flags->once,

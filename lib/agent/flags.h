@@ -11,7 +11,7 @@ struct agent_flags {
 	words_t iface, iface_regex;
 	struct ip iface_can_reach, public_ip, public_ipv6;
 	const char *subnet_file;
-	bool ip_masq, once;
+	bool ip_masq, mixed, once;
 	int64_t resync; /* ms */
 };
 extern const struct agent_flags agent_flags_defaults;
@@ -37,6 +37,7 @@ extern const struct agent_flags agent_flags_defaults;
 		   .env = "FLANNELD_SUBNET_FILE"), \
 	AGENT_FLAG("ipMasq", FIELD_BOOL, ip_masq, "say in the subnet file that pods' traffic is masqueraded here", \
 		   .env = "FLANNELD_IP_MASQ"), \
+	AGENT_FLAG("mixed", FIELD_BOOL, mixed, "run although the network's configuration names another backend"), \
 	AGENT_FLAG("resync", FIELD_DURATION, resync, "look at everything this often; 0 = on events only"), \
 	AGENT_FLAG("once", FIELD_BOOL, once, "end when everything is in place")
 /* clang-format on */

@@ -178,21 +178,27 @@ static const char *env_text(const struct agent *agent, struct arena *arena)
 	return subnet_env_text(&env, arena);
 }
 
+int agent_make_folder(const struct agent *agent, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	char *folder = arena_strdup(&arena, agent->options->subnet_file);
+	char *slash = strrchr(folder, '/');
+
+	if (!slash || slash == folder)
+		return 0;
+	*slash = '\0';
+	return dir_make(folder, 0755, err);
+}
+
 int agent_publish(struct agent *agent, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	const char *text = env_text(agent, &arena), *value = subnet_value(&agent->own, &arena);
-	char *folder = arena_strdup(&arena, agent->options->subnet_file), *slash;
 
 	if (agent->env && streq(agent->env, text))
 		return 0;
-	slash = strrchr(folder, '/');
-	if (slash && slash != folder) {
-		*slash = '\0';
-		if (dir_make(folder, 0755, err))
-			return -err->errnum;
-	}
-	if (file_replace(lease_file(agent, &arena), 0600, value, strlen(value), false, err) ||
+	if (agent_make_folder(agent, err) ||
+	    file_replace(lease_file(agent, &arena), 0600, value, strlen(value), false, err) ||
 	    file_replace(agent->options->subnet_file, 0644, text, strlen(text), true, err))
 		return -err->errnum;
 	agent->env = arena_strdup(&agent->own_arena, text);

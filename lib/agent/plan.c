@@ -53,7 +53,9 @@ static enum plan_trouble plan_vxlan(struct planning *planning, const struct leg 
 {
 	const struct plan_node *node = planning->node;
 
-	if (node->config->backend.direct_routing && is_near(node, &leg->public_ip)) {
+	/* A node of the host-gw way has no device; its near peers forward what comes from it, whatever their own way is. */
+	if ((node->config->backend.direct_routing || !leg->device) &&
+	    is_near(node, &leg->public_ip)) {
 		add_route(planning, leg, &leg->public_ip, node->external, false);
 		return PLAN_FINE;
 	}

@@ -40,9 +40,12 @@ static void lease_store_start(struct loop *loop, void *arg);
 
 /* ---- the process ---- */
 
-/* It dies with the agent, and gains no right. */
+/* It dies with the agent, gains no right, and has nothing open of the agent's but the socket. */
 static void run_program(const struct lease_store_program *program, int fd)
 {
+	if (fd > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, (unsigned)fd - 1, 0);
+	close_range((unsigned)fd + 1, ~0U, 0);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_NAME, "cnibox-store");

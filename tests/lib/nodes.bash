@@ -7,7 +7,10 @@
 #   subnet NODE              its subnet, from its subnet.env: 10.5.7.0/24
 #   pod NODE                 give the node an address of its subnet, as a pod's bridge would have
 #   has TEXT COMMAND ...     what the command prints has it; lacks: has it not (for wait_for, which asks again and again)
-#   reach FROM TO            a ping between two nodes' pods
+#   reach FROM TO            a ping between two nodes' pods; reach6: over IPv6
+#   two TYPE [JQ]            n1 and n2 with agents and pods that reach each other
+#   peer_of                  n1's routes to its peers
+#   state                    what n1 has for its peers, in full; same_state TEXT: it is this (for wait_for)
 # shellcheck shell=bash
 
 STORE=/run/store AGENT=vxlan
@@ -65,7 +68,15 @@ ready() { # NODE ...
 }
 
 pod() {
+	local v6
+
 	ip -n "$1" addr add "$(subnet "$1" | sed 's/\.0\//.1\//')" dev lo
+	v6=$(sed -n 's/^FLANNEL_IPV6_SUBNET=//p' "/run/$1/subnet.env")
+	[[ -z $v6 ]] || ip -n "$1" addr add "$v6" dev lo nodad
+}
+
+pod_ip6() {
+	sed -n 's,^FLANNEL_IPV6_SUBNET=\(.*\)/.*,\1,p' "/run/$1/subnet.env"
 }
 
 pod_ip() {
@@ -78,3 +89,28 @@ lacks() { ! has "$@"; }
 reach() {
 	nsenter --net="/run/netns/$1" ping -q -c 1 -W 1 -I "$(pod_ip "$1")" "$(pod_ip "$2")" >/dev/null
 }
+
+reach6() {
+	nsenter --net="/run/netns/$1" ping -6 -q -c 1 -W 1 -I "$(pod_ip6 "$1")" "$(pod_ip6 "$2")" >/dev/null
+}
+
+two() {
+	nodes 2 "$@"
+	AGENT=$([[ $1 == vxlan ]] && echo vxlan || echo hostgw-sync)
+	agent n1
+	agent n2
+	ready n1 n2
+	pod n1
+	pod n2
+	wait_for "n1 reaches n2" 5 reach n1 n2
+	wait_for "n2 reaches n1" 5 reach n2 n1
+}
+
+peer_of() { ip -n n1 route show proto 118; }
+
+state() {
+	ip -n n1 route show proto 118
+	ip -n n1 neigh show dev flannel.1 nud permanent 2>/dev/null
+	nsenter --net=/run/netns/n1 bridge fdb show dev flannel.1 2>/dev/null
+}
+same_state() { [[ $(state) == "$1" ]]; }

@@ -1,0 +1,131 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2086,SC2012 # paths of our own, without blanks
+# Agents between the two ways, over a reboot, and with others' hands on their devices.
+
+load lib/all
+load lib/nodes
+sandbox
+
+setup() {
+	need ping bridge
+}
+
+lease_of() { # ADDRESS: names of the leases that have it
+	grep -l "\"$1\"" $STORE/subnets/* | sed 's,.*/,,'
+}
+
+@test "DirectRouting: near peers by routes, far ones over VXLAN, and judged anew when this node's networks change" {
+	two vxlan '.Backend.DirectRouting = true'
+	assert_eq "near" "$(peer_of)" "$(subnet n2) via 192.0.2.2 dev eth0 "
+	assert_eq "no neighbour" "$(ip -n n1 neigh show dev flannel.1 nud permanent)" ""
+	echo '{"PublicIP":"198.51.100.9","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:09"}}' >$STORE/subnets/10.5.250.0-24
+	wait_for "far" 2 has "10.5.250.0/24 via 10.5.250.0 dev flannel.1 onlink" peer_of
+	assert_match "its forwarding entry" "$(state)" '02:00:00:00:00:09 dst 198.51.100.9'
+	ip -n n1 addr add 198.51.100.1/24 dev eth0
+	wait_for "it is near now" 2 has "10.5.250.0/24 via 198.51.100.9 dev eth0" peer_of
+	assert_eq "of VXLAN" "$(state | grep -c 02:00:00:00:00:09)" 0
+	ip -n n1 addr del 198.51.100.1/24 dev eth0
+	wait_for "it is far again" 2 has "10.5.250.0/24 via 10.5.250.0 dev flannel.1 onlink" peer_of
+	wait_for "the near one is as it was" 2 has "$(subnet n2) via 192.0.2.2 dev eth0" peer_of
+}
+
+@test "GBP and another VNI, port and MTU are the device's; one of another shape is made anew, with its MAC" {
+	local mac
+	nodes 1 vxlan
+	agent n1
+	ready n1
+	mac=$(ip -n n1 -j link show flannel.1 | jq -r '.[0].address')
+	agent_kill n1
+	jq -c '.Backend += {GBP: true, MTU: 1300, Port: 4789}' $STORE/config >/run/config
+	mv /run/config $STORE/config
+	agent n1
+	wait_for "subnet.env" 3 grep -q FLANNEL_MTU=1250 /run/n1/subnet.env
+	assert_json "the device" "$(ip -n n1 -d -j link show flannel.1)" ".[0] | .mtu == 1250 and .address == \"$mac\" and
+		(.linkinfo.info_data | .gbp == true and .port == 4789)"
+	agent_kill n1
+	jq -c '.Backend.VNI = 77' $STORE/config >/run/config
+	mv /run/config $STORE/config
+	agent n1
+	wait_for "a device of its own" 3 ip -n n1 link show flannel.77
+	wait_for "the lease" 2 grep -q '"VNI":77' $STORE/subnets/*
+}
+
+@test "a reboot: the device comes back with its MAC, or, where nothing is remembered, peers follow the new one" {
+	local mac was
+	two vxlan
+	mac=$(ip -n n1 -j link show flannel.1 | jq -r '.[0].address') was=$(subnet n1)
+	agent_kill n1
+	ip -n n1 link del flannel.1
+	agent n1
+	wait_for "traffic" 3 reach n2 n1
+	assert_eq "its MAC" "$(ip -n n1 -j link show flannel.1 | jq -r '.[0].address')" "$mac"
+	agent_kill n1
+	ip -n n1 link del flannel.1
+	rm /run/n1/subnet.env*
+	agent n1
+	ready n1
+	assert_eq "the subnet" "$(subnet n1)" "$was"
+	wait_for "traffic, with nothing remembered" 3 reach n2 n1
+}
+
+@test "what others keep on flannel.1, learnt or static, stays; ours comes back beside it" {
+	two vxlan
+	nsenter --net=/run/netns/n1 bridge fdb add 02:00:00:00:aa:01 dev flannel.1 dst 192.0.2.50 dynamic
+	nsenter --net=/run/netns/n1 bridge fdb add 02:00:00:00:aa:02 dev flannel.1 dst 192.0.2.51 static
+	ip -n n1 neigh add 10.5.200.7 lladdr 02:00:00:00:aa:03 dev flannel.1 nud stale
+	ip -n n1 route add 10.99.0.0/24 via 192.0.2.2 dev eth0 proto static
+	run_log ip -n n1 route flush proto 118
+	wait_for "ours is back" 2 reach n1 n2
+	assert_match "learnt" "$(state)" '02:00:00:00:aa:01 dst 192.0.2.50'
+	assert_match "static" "$(state)" '02:00:00:00:aa:02 dst 192.0.2.51'
+	assert_match "a neighbour" "$(ip -n n1 neigh show dev flannel.1)" '10.5.200.7 lladdr 02:00:00:00:aa:03'
+	assert_match "a route" "$(ip -n n1 route)" '10.99.0.0/24 via 192.0.2.2'
+}
+
+@test "a lease whose node is gone leaves its peers when it ends" {
+	two host-gw
+	echo '{"PublicIP":"192.0.2.9","BackendType":"host-gw","Expires":"'"$(date -u -d +2sec +%FT%TZ)"'"}' >$STORE/subnets/10.5.250.0-24
+	wait_for "it has a route" 2 has 10.5.250.0 peer_of
+	wait_for "and none when it has ended" 5 lacks 10.5.250.0 peer_of
+	assert_match "the others" "$(peer_of)" "$(subnet n2)"
+	echo '{"PublicIP":"192.0.2.9","BackendType":"host-gw","Expires":"2020-01-01T00:00:00Z"}' >$STORE/subnets/10.5.251.0-24
+	echo '{"PublicIP":"192.0.2.8","BackendType":"host-gw"}' >$STORE/subnets/10.5.252.0-24
+	wait_for "a later one" 2 has 10.5.252.0 peer_of
+	refute "the old one has a route" has 10.5.251.0 peer_of
+}
+
+@test "from VXLAN to host-gw, node by node, and back: everybody reaches everybody, and no packet is lost" {
+	local way node ping
+	nodes 3 vxlan
+	for node in n1 n2 n3; do AGENT=vxlan agent $node; done
+	ready n1 n2 n3
+	for node in n1 n2 n3; do pod $node; done
+	all_reach
+	nsenter --net=/run/netns/n1 ping -i 0.01 -W 1 -I "$(pod_ip n1)" "$(pod_ip n2)" >$STORE/ping 2>&1 3>&- &
+	ping=$!
+	for way in host-gw vxlan; do
+		for node in n1 n2 n3; do
+			agent_kill $node
+			AGENT=$([[ $way == vxlan ]] && echo vxlan || echo hostgw-sync)
+			agent $node --mixed
+			wait_for "$node is $way" 3 grep -q "\"$way\"" $STORE/subnets/"$(lease_of 192.0.2.${node#n})"
+			all_reach
+		done
+		wait_for "all by $way" 2 via "$([[ $way == vxlan ]] && echo flannel.1 || echo eth0)"
+	done
+	kill -INT $ping
+	wait $ping || :
+	assert_match "packets" "$(tail -n 2 $STORE/ping)" ', 0% packet loss'
+}
+
+all_reach() {
+	local a b
+
+	for a in n1 n2 n3; do
+		for b in n1 n2 n3; do
+			[[ $a == "$b" ]] || wait_for "$a reaches $b" 4 reach $a $b
+		done
+	done
+}
+
+via() { [[ $(ip -n n1 route show proto 118 | grep -c "dev $1") == 2 ]]; }
