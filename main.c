@@ -177,6 +177,7 @@ static int run_verb(const struct applet_entry *entry, const struct verb *verb, i
 	char name[64];
 	struct invocation call = {
 		.name = name,
+		.version = VERSION,
 		.out = stdout,
 		.arena = &arena,
 		.terminal = isatty(STDOUT_FILENO),

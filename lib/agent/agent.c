@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "kernel/monitor.h"
 
 enum { SOON_MS = 20, RETRY_MS = 1000, AGAIN_MS = 300000, CLAIM_MS = 1000, MANY = 256 };
@@ -55,26 +56,37 @@ static void end_with(struct agent *agent, const struct error *why)
 	loop_stop(agent->loop, why->errnum ? -why->errnum : 0);
 }
 
+static void pass_failed(struct agent *agent, const struct error *err)
+{
+	if (agent->options->once && agent->have_leases)
+		end_with(agent, err);
+	tell_trouble(&agent->pass_trouble, err->message);
+	agent->counts.failed_passes++;
+	agent->fine = false;
+	notify_send("STATUS=not ready: %s", err->message);
+	ask_for_pass(agent, RETRY_MS);
+}
+
 static void run_pass(struct loop *loop, void *arg)
 {
 	struct agent *agent = arg;
 	struct error err = { 0 };
 
 	agent->pass_timer = 0;
+	agent->counts.passes++;
 	if (agent_pass(agent, &err) < 0) {
-		if (agent->options->once && agent->have_leases)
-			end_with(agent, &err);
-		tell_trouble(&agent->pass_trouble, err.message);
-		agent->fine = false;
-		ask_for_pass(agent, RETRY_MS);
+		pass_failed(agent, &err);
 		return;
 	}
 	agent->pass_trouble = (struct agent_trouble){ 0 };
-	if (!agent->have_own || !agent->have_leases)
+	if ((!agent->have_own && !agent->options->observe) || !agent->have_leases || !agent->way)
 		return;
 	if (!agent->fine)
 		log_info("%zu leases; everything is in place", agent->leases.n);
+	if (!agent->fine || agent->news)
+		notify_send("READY=1\nSTATUS=%zu leases; everything is in place", agent->leases.n);
 	agent->fine = true;
+	agent->news = false;
 	if (agent->leases.n > MANY)
 		memory_give_back();
 	if (agent->options->once)
@@ -83,14 +95,44 @@ static void run_pass(struct loop *loop, void *arg)
 
 /* ---- the store ---- */
 
+/* It says what it knows: it is there. */
+static void store_spoke(struct agent *agent)
+{
+	agent->contact_ms = clock_ms();
+	if (agent->store_trouble.n)
+		log_info("the store is well again");
+	agent->store_trouble = (struct agent_trouble){ 0 };
+}
+
+/* The name that nobody chose is told: people expect another one. */
+static int find_way(const struct agent *agent, const struct way **way, struct error *err)
+{
+	const struct network_backend *backend = &agent->config.backend;
+	const char *type = agent->options->type;
+
+	if (type && !agent->options->mixed && !streq(type, backend->type))
+		fail(err, EINVAL, "the network's backend is \"%s\", not \"%s\"", backend->type,
+		     type);
+	else
+		(void)!way_find(type ? type : backend->type, way, err);
+	if (backend->by_default && err->errnum)
+		return wrap(err,
+			    "the network names no Backend, which means \"udp\", as for flannel");
+	if (backend->by_default)
+		log_info("the network names no Backend: it is \"udp\", as for flannel");
+	return -err->errnum;
+}
+
 /* A network that changes under running pods is a matter for people: it is told, and taken at the next start. */
 static void on_network(void *arg, const char *text, size_t size)
 {
 	struct agent *agent = arg;
 	struct error err = { 0 };
-	const char *type = agent->options->type;
 	const struct way *way;
 
+	store_spoke(agent);
+	if (agent->way && streq(text, agent->network))
+		return;
 	if (agent->way) {
 		log_warning("the network's configuration has changed: restart to use it");
 		return;
@@ -99,15 +141,12 @@ static void on_network(void *arg, const char *text, size_t size)
 		log_warning("%s", err.message);
 		return;
 	}
-	if (type && !agent->options->mixed && !streq(type, agent->config.backend.type))
-		fail(&err, EINVAL, "the network's backend is \"%s\", not \"%s\"",
-		     agent->config.backend.type, type);
-	else if (way_find(type ? type : agent->config.backend.type, &way, &err) == 0)
-		agent->way = way;
-	if (err.errnum) {
+	if (find_way(agent, &way, &err)) {
 		end_with(agent, &err);
 		return;
 	}
+	agent->way = way;
+	agent->network = arena_strdup(&agent->network_arena, text);
 	ask_for_pass(agent, 0);
 }
 
@@ -123,6 +162,8 @@ static void on_leases(void *arg, const subnet_leases_t *leases, unsigned n_bad)
 {
 	struct agent *agent = arg;
 
+	store_spoke(agent);
+	agent->news = true;
 	arena_free(&agent->leases_arena);
 	agent->leases = (subnet_leases_t){ 0 };
 	list_each(lease, leases)
@@ -149,6 +190,8 @@ static void on_own(void *arg, const struct subnet_lease *own)
 		return;
 	}
 	log_info("this node has %s", subnet_key(own, is));
+	store_spoke(agent);
+	agent->left_ms = own->left_ms;
 	arena_free(&agent->own_arena);
 	agent->env = NULL;
 	agent->own = copy_lease(own, &agent->own_arena);
@@ -160,13 +203,18 @@ static void on_trouble(void *arg, const char *why)
 {
 	struct agent *agent = arg;
 
-	if (why) {
+	if (why)
 		tell_trouble(&agent->store_trouble, why);
-		return;
-	}
-	if (agent->store_trouble.n)
-		log_info("the store is well again");
-	agent->store_trouble = (struct agent_trouble){ 0 };
+	else
+		store_spoke(agent);
+}
+
+static void on_pong(void *arg, int64_t left_ms)
+{
+	struct agent *agent = arg;
+
+	store_spoke(agent);
+	agent->left_ms = left_ms;
 }
 
 /* ---- the kernel ---- */
@@ -211,9 +259,33 @@ static void on_resync(struct loop *loop, void *arg)
 	ask_for_pass(agent, SOON_MS);
 }
 
-static void on_signal(struct loop *loop, void *arg unused)
+static void on_end(struct loop *loop, void *arg unused)
 {
+	notify_send("STOPPING=1");
 	loop_stop(loop, 0);
+}
+
+/* Look at everything again: the kernel, and the store. */
+static void on_hangup(struct loop *loop unused, void *arg)
+{
+	struct agent *agent = arg;
+
+	log_info("looking at everything again");
+	lease_store_ping(agent->store);
+	ask_for_pass(agent, 0);
+}
+
+static void on_question(struct loop *loop unused, void *arg)
+{
+	agent_tell_state(arg);
+}
+
+static void on_watchdog(struct loop *loop, void *arg)
+{
+	struct agent *agent = arg;
+
+	notify_send("WATCHDOG=1");
+	agent->watchdog_timer = loop_after(loop, notify_watchdog_ms(), on_watchdog, agent, NULL);
 }
 
 /* ---- life ---- */
@@ -234,6 +306,7 @@ static int claim_node(struct agent *agent, struct error *err)
 
 static void agent_end(struct agent *agent)
 {
+	health_close(agent->health);
 	lease_store_close(agent->store);
 	netlink_close(agent->monitor);
 	netlink_close(agent->nl);
@@ -246,29 +319,58 @@ static void agent_end(struct agent *agent)
 	close_fd(&agent->claim);
 }
 
+static int hear_signals(struct agent *agent, struct error *err)
+{
+	static const struct {
+		int signum;
+		loop_fn *fn;
+	} signals[] = {
+		{ SIGTERM, on_end },
+		{ SIGINT, on_end },
+		{ SIGHUP, on_hangup },
+		{ SIGUSR1, on_question },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		if (loop_signal(agent->loop, signals[i].signum, signals[i].fn, agent, err))
+			return -err->errnum;
+	return 0;
+}
+
 static int listen_to_all(struct agent *agent, struct error *err)
 {
 	const struct lease_store_client client = {
-		agent, on_network, on_leases, on_own, on_trouble,
+		agent, on_network, on_leases, on_own, on_trouble, on_pong,
 	};
 
-	if (loop_open(&agent->loop, err) ||
-	    loop_signal(agent->loop, SIGTERM, on_signal, agent, err) ||
-	    loop_signal(agent->loop, SIGINT, on_signal, agent, err) ||
+	if (loop_open(&agent->loop, err) || hear_signals(agent, err) ||
 	    netlink_open(&agent->nl, NETLINK_SESSION_ROUTE, -1, err) ||
 	    monitor_open(&agent->monitor, err) ||
 	    loop_watch(agent->loop, netlink_fd(agent->monitor), EPOLLIN, on_events, agent, err))
 		return -err->errnum;
 	if (agent->options->resync_ms)
 		on_resync(agent->loop, agent);
-	return lease_store_open(&agent->store, agent->loop, &agent->options->store, &client, err);
+	if (notify_watchdog_ms())
+		on_watchdog(agent->loop, agent);
+	if (lease_store_open(&agent->store, agent->loop, &agent->options->store, &client, err))
+		return -err->errnum;
+	return health_open(&agent->health, agent, err);
+}
+
+/* What an agent does is told, unless somebody has said how much: it has no other way to show it. */
+static void raise_log_level(void)
+{
+	if (!getenv("CNIBOX_LOG") && log_level < LOG_INFO)
+		log_level = LOG_INFO;
 }
 
 int agent_run(const struct agent_options *options, struct error *err)
 {
-	struct agent agent on_leave(agent_end) = { .options = options, .claim = -1 };
-	int r = claim_node(&agent, err);
+	struct agent agent on_leave(agent_end) = { .options = options, .claim = -1, .left_ms = -1 };
+	int r;
 
+	raise_log_level();
+	r = claim_node(&agent, err);
 	if (r == 0)
 		r = listen_to_all(&agent, err);
 	if (r < 0)

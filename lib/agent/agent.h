@@ -9,7 +9,17 @@
 #include "agent/external.h"
 #include "lease/store.h"
 
+/* Who may ask how the agent is: /healthz, /readyz and /metrics. */
+struct agent_health {
+	struct ip ip;
+	int port;           /* 0 = nobody */
+	bool local_metrics; /* /metrics for this machine only, whatever ip is */
+	unsigned
+		silence_ms; /* a store that has not been heard for longer makes it not ready; 0 = never */
+};
+
 struct agent_options {
+	const char *name;                /* of the agent, as it speaks of itself */
 	struct external_choice external; /* families are the network's */
 	struct lease_store_program store;
 	const char *subnet_file; /* subnet.env; beside it this node's lease is remembered */
@@ -19,6 +29,8 @@ struct agent_options {
 	bool masquerade;    /* FLANNEL_IPMASQ: this agent does it, not the plugins */
 	unsigned resync_ms; /* a pass without an event; 0 = none */
 	bool once;          /* end when the first pass has succeeded */
+	bool observe;       /* ways to the others only: no lease, no subnet, no subnet.env */
+	struct agent_health health;
 };
 
 /* Until SIGTERM or SIGINT (0): the data plane stays. -EXDEV: the node's subnet belongs to another node by now. */

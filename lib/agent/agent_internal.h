@@ -14,6 +14,21 @@ struct agent_trouble {
 	int64_t again_ms; /* when it may be told again */
 };
 
+/* How the peers are, after a pass. */
+struct agent_peers {
+	unsigned wanted;    /* of the leases, this node's not among them */
+	unsigned unreached; /* of those: for a reason that lies in the lease or the network */
+	unsigned failed;    /* of those: the kernel refused something */
+};
+
+struct agent_counts {
+	uint64_t passes, failed_passes, refusals;
+	uint64_t added[RECONCILE_KINDS],
+		removed[RECONCILE_KINDS]; /* repairs: no lease had changed */
+};
+
+struct health;
+
 struct agent {
 	const struct agent_options *options;
 	struct loop *loop;
@@ -22,6 +37,7 @@ struct agent {
 	int claim; /* lock of the node's state */
 
 	struct arena network_arena; /* the network's configuration */
+	const char *network;        /* its text */
 	struct network_config config;
 	const struct way *way; /* the network's; NULL = no network yet */
 
@@ -47,7 +63,13 @@ struct agent {
 	bool adopted;    /* what an earlier agent left has been taken over */
 	bool fine;
 	struct agent_trouble store_trouble, pass_trouble;
-	int pass_timer, resync_timer;
+	bool news; /* leases have changed since the last pass: what differs is no damage */
+	struct agent_peers peers;
+	struct agent_counts counts;
+	int64_t contact_ms; /* when the store was heard last; 0 = never */
+	int64_t left_ms;    /* of the lease's life, then; -1 = it has no end */
+	struct health *health;
+	int pass_timer, resync_timer, watchdog_timer;
 	int64_t pass_due_ms;
 	struct error fatal;
 };
@@ -58,6 +80,13 @@ int agent_mtu(const struct agent *agent, bool v6);
 struct cidr agent_device_address(const struct agent *agent, bool v6);
 /* Everything that can be done with what is known by now. */
 int agent_pass(struct agent *agent, struct error *err) must_check;
+/* Words about the agent, for a person who asks (SIGUSR1), a probe, Prometheus. `ready` says why when it is not. */
+bool agent_is_ready(const struct agent *agent, struct arena *arena, const char **why);
+void agent_tell_state(const struct agent *agent);
+const char *agent_metrics(const struct agent *agent, struct arena *arena);
+/* Probes are answered from now on, and the store is asked for a sign of life now and then. */
+int health_open(struct health **health, struct agent *agent, struct error *err) must_check;
+void health_close(struct health *health);
 /* What the node had, from subnet.env and from the lease remembered beside it. */
 void agent_recall(struct agent *agent);
 /* In which subnet.env is. */

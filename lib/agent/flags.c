@@ -1,15 +1,25 @@
 /* What the shared options of agents mean. */
 #include "agent/flags.h"
 
-const struct agent_flags agent_flags_defaults = {
-	.place = LEASE_PLACE_DEFAULTS,
-	.subnet_file = "/run/flannel/subnet.env",
-	.resync = 60000,
-};
+#include <sys/socket.h>
+
+const struct agent_flags agent_flags_defaults = { AGENT_FLAGS_DEFAULTS };
+
+static struct agent_health health_of(const struct agent_flags *flags)
+{
+	struct agent_health health = { .ip = flags->healthz_ip,
+				       .port = flags->healthz_port,
+				       .silence_ms = (unsigned)flags->store_silence };
+
+	if (!health.ip.family)
+		health.ip = ip_make(AF_INET, (const uint8_t[]){ 127, 0, 0, 1 });
+	return health;
+}
 
 struct agent_options agent_flags_options(const struct agent_flags *flags, const char *type)
 {
 	return (struct agent_options){
+		.name = type,
 		.external = { .names = flags->iface,
 			      .patterns = flags->iface_regex,
 			      .reach = flags->iface_can_reach,
@@ -22,5 +32,7 @@ struct agent_options agent_flags_options(const struct agent_flags *flags, const 
 		.masquerade = flags->ip_masq,
 		.resync_ms = (unsigned)flags->resync,
 		.once = flags->once,
+		.observe = flags->observe,
+		.health = health_of(flags),
 	};
 }

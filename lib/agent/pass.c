@@ -3,6 +3,7 @@
  * the first start and at every event after.
  */
 #include "agent/agent_internal.h"
+#include "agent/peers.h"
 
 #include <errno.h>
 
@@ -88,6 +89,41 @@ static void want_lease(struct agent *agent)
 
 /* ---- peers ---- */
 
+/* Peers of which something is not as the plan says. */
+static unsigned count_failed(struct agent *agent, const struct plan_node *node)
+{
+	auto_arena struct arena arena = { 0 };
+	peer_states_t states = { 0 };
+	const struct subnet_lease *last = NULL;
+	unsigned n = 0;
+
+	if (peers_look(agent->nl, node, &agent->leases, &arena, &states, NULL))
+		return 1;
+	list_each(state, &states) {
+		n += state->failed && state->lease != last;
+		if (state->failed)
+			last = state->lease;
+	}
+	return n ? n : 1;
+}
+
+static void count(struct agent *agent, const struct plan_node *node, const struct plan *plan,
+		  const struct reconciled *done)
+{
+	struct agent_counts *counts = &agent->counts;
+
+	agent->peers = (struct agent_peers){ .wanted = (unsigned)plan->peers.n };
+	list_each(peer, &plan->peers)
+		agent->peers.unreached += peer->trouble != PLAN_FINE;
+	if (done->failed)
+		agent->peers.failed = count_failed(agent, node);
+	counts->refusals += done->failed;
+	for (int kind = 0; kind < RECONCILE_KINDS && !agent->news && agent->fine; kind++) {
+		counts->added[kind] += done->added_of[kind];
+		counts->removed[kind] += done->removed_of[kind];
+	}
+}
+
 static void report(const struct plan *plan, const struct reconciled *done)
 {
 	char ip[IP_TEXT_SIZE];
@@ -118,6 +154,7 @@ static int ensure_peers(struct agent *agent, struct error *err)
 	plan_make(&node, &agent->leases, &arena, &plan);
 	if (reconcile(agent->nl, &node, &plan, !agent->adopted, &done, err))
 		return -err->errnum;
+	count(agent, &node, &plan, &done);
 	report(&plan, &done);
 	agent->adopted = true;
 	return done.failed ? fail(err, done.first.errnum, "%u could not be added: %s", done.failed,
@@ -212,10 +249,11 @@ int agent_pass(struct agent *agent, struct error *err)
 	if (find_external(agent, err) ||
 	    (agent->way->ensure_devices && agent->way->ensure_devices(agent, err)))
 		return -err->errnum;
-	want_lease(agent);
-	if (!agent->have_own)
+	if (!agent->options->observe)
+		want_lease(agent);
+	if (!agent->have_own && !agent->options->observe)
 		return 0;
 	if (agent->have_leases && ensure_peers(agent, err))
 		return -err->errnum;
-	return agent_publish(agent, err);
+	return agent->have_own ? agent_publish(agent, err) : 0;
 }

@@ -194,6 +194,7 @@ static void compare_peer(const struct comparing *c, const struct plan_peer *peer
 		*state = (struct peer_state){ .lease = peer->lease, .subnet = *subnets[i] };
 		compare_subnet(c, state);
 		state->verdict = judge(c, state, peer->trouble);
+		state->failed = !peer->trouble && !streq(state->verdict, "ok");
 	}
 }
 

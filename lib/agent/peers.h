@@ -13,6 +13,7 @@ struct peer_state {
 	struct cidr subnet;
 	const char *route, *neighbour, *fdb;
 	const char *verdict; /* of all of it, in a sentence; "ok" */
+	bool failed;         /* the kernel has not what there should be */
 };
 typedef LIST(struct peer_state) peer_states_t;
 

@@ -12,6 +12,7 @@ struct pass {
 	const struct plan *plan;
 	struct arena arena;
 	int *outcomes; /* of additions, in the order in which they are queued */
+	enum reconcile_kind *kinds;
 	size_t n_outcomes;
 	struct reconciled *done;
 };
@@ -85,8 +86,9 @@ static int list_neighs(struct pass *pass, neighs_t *neighs, struct error *err)
 /* ---- the difference ---- */
 
 /* Where the kernel's answer to the addition queued last goes: a refusal must not end the pass. */
-static void expect_outcome(struct pass *pass)
+static void expect_outcome(struct pass *pass, enum reconcile_kind kind)
 {
+	pass->kinds[pass->n_outcomes] = kind;
 	netlink_outcome(pass->nl, &pass->outcomes[pass->n_outcomes++]);
 }
 
@@ -113,7 +115,7 @@ static void add_routes(struct pass *pass, const routes_t *there)
 		if (found && same_route(route, found))
 			continue;
 		route_queue_add(pass->nl, route, ROUTE_REPLACE);
-		expect_outcome(pass);
+		expect_outcome(pass, RECONCILE_ROUTE);
 	}
 }
 
@@ -126,7 +128,13 @@ static void remove_routes(struct pass *pass, const routes_t *there)
 		netlink_tolerate(pass->nl, ESRCH);
 		netlink_tolerate(pass->nl, ENOENT);
 		pass->done->removed++;
+		pass->done->removed_of[RECONCILE_ROUTE]++;
 	}
+}
+
+static enum reconcile_kind kind_of(const struct neigh *neigh)
+{
+	return neigh->fdb ? RECONCILE_FDB : RECONCILE_NEIGHBOUR;
 }
 
 static void add_neighs(struct pass *pass, const neighs_t *there)
@@ -135,7 +143,7 @@ static void add_neighs(struct pass *pass, const neighs_t *there)
 		if (find(neigh, there, sizeof(*neigh), compare_neighs))
 			continue;
 		neigh_queue_set(pass->nl, neigh);
-		expect_outcome(pass);
+		expect_outcome(pass, kind_of(neigh));
 	}
 }
 
@@ -159,6 +167,7 @@ static void remove_neighs(struct pass *pass, const neighs_t *wanted, const neigh
 		neigh_queue_del(pass->nl, neigh);
 		netlink_tolerate(pass->nl, ENOENT);
 		pass->done->removed++;
+		pass->done->removed_of[kind_of(neigh)]++;
 	}
 }
 
@@ -168,10 +177,12 @@ static void remove_neighs(struct pass *pass, const neighs_t *wanted, const neigh
 static void count_outcomes(struct pass *pass, const struct error *first)
 {
 	for (size_t i = 0; i < pass->n_outcomes; i++) {
-		if (pass->outcomes[i])
+		if (pass->outcomes[i]) {
 			pass->done->failed++;
-		else
-			pass->done->added++;
+			continue;
+		}
+		pass->done->added++;
+		pass->done->added_of[pass->kinds[i]]++;
 	}
 	if (pass->done->failed)
 		pass->done->first = *first;
@@ -203,6 +214,8 @@ int reconcile(struct netlink *nl, const struct plan_node *node, const struct pla
 	*done = (struct reconciled){ 0 };
 	pass.outcomes =
 		arena_alloc(&pass.arena, (plan->routes.n + plan->neighs.n + 1) * sizeof(int));
+	pass.kinds = arena_alloc(&pass.arena,
+				 (plan->routes.n + plan->neighs.n + 1) * sizeof(*pass.kinds));
 	if (list_routes(&pass, adopt, &routes, err) || list_neighs(&pass, &neighs, err))
 		return -err->errnum;
 	queue_difference(&pass, &routes, &neighs);

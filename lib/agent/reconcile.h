@@ -8,10 +8,13 @@
 
 #include "agent/plan.h"
 
+enum reconcile_kind { RECONCILE_ROUTE, RECONCILE_NEIGHBOUR, RECONCILE_FDB, RECONCILE_KINDS };
+
 struct reconciled {
 	unsigned added, removed; /* what was not as it should be */
-	unsigned failed;         /* additions that the kernel refused */
-	struct error first;      /* of them */
+	unsigned added_of[RECONCILE_KINDS], removed_of[RECONCILE_KINDS]; /* the same by kind */
+	unsigned failed;    /* additions that the kernel refused */
+	struct error first; /* of them */
 };
 
 /*

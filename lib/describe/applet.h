@@ -25,7 +25,8 @@ struct applet_entry;
 
 /* How an applet was called. run() writes its answer to out, nothing else; main.c prints the error. */
 struct invocation {
-	const char *name; /* "netns", or "netns list" with a verb */
+	const char *name;    /* "netns", or "netns list" with a verb */
+	const char *version; /* of this binary */
 	FILE *out;
 	struct arena *arena; /* lives as long as the call */
 	bool terminal;       /* out is a terminal: colour and progress are allowed */

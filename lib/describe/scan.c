@@ -45,6 +45,17 @@ const struct field *scan_argument(const struct scan *scan)
 	return NULL;
 }
 
+/* An underscore is as good as a hyphen, as programs of Kubernetes' kind have it: --log_backtrace_at. */
+static bool same_name(const char *spelt, const char *name, size_t len)
+{
+	if (strlen(spelt) != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (spelt[i] != (name[i] == '_' ? '-' : name[i]))
+			return false;
+	return true;
+}
+
 static const struct field *find_name(const struct field *fields, const char *name, size_t len)
 {
 	char spelt[OPTION_NAME_SIZE];
@@ -53,7 +64,7 @@ static const struct field *find_name(const struct field *fields, const char *nam
 		if (!field_is_option(field))
 			continue;
 		option_spell(field->key, spelt);
-		if (strlen(spelt) == len && !strncmp(spelt, name, len))
+		if (same_name(spelt, name, len))
 			return field;
 	}
 	return NULL;

@@ -148,10 +148,11 @@ static const char *lower(struct arena *arena, const char *text)
 static int settle_backend(const struct document *document, struct arena *arena,
 			  struct network_backend *backend, struct error *err)
 {
-	*backend = (struct network_backend){ .type = "udp", .vni = 1 };
+	*backend = (struct network_backend){ .type = "udp", .by_default = true, .vni = 1 };
 	if (!document->backend_json)
 		return 0;
 	backend->type = "";
+	backend->by_default = false;
 	if (json_decode(document->backend_json, backend_fields, backend, arena, err))
 		return wrap(err, "Backend");
 	if (!*backend->type)

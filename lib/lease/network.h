@@ -20,6 +20,7 @@ struct network_family {
 /* Options of all backends that we have; what a type does not know stays at its default. */
 struct network_backend {
 	const char *type; /* in lower case; "udp" when there is no Backend at all, as in flannel */
+	bool by_default;  /* there is none: the type has not been chosen by anybody */
 	int vni;          /* 1 */
 	int port;         /* 0 = the type's own */
 	int mtu;          /* 0 = of the external interface */

@@ -18,12 +18,14 @@ struct lease_place {
 	bool kube_subnet_mgr;
 	const char *kube_api_url, *kubeconfig_file, *kube_annotation_prefix;
 	const char *net_config_path, *node_name;
+	bool set_node_network_unavailable;
 };
 #define LEASE_PLACE_DEFAULTS                                                              \
 	{                                                                                 \
 		.store = "/var/lib/cnibox/network", .etcd_prefix = "/coreos.com/network", \
 		.kube_annotation_prefix = "flannel.alpha.coreos.com",                     \
 		.net_config_path = "/etc/kube-flannel/net-conf.json",                     \
+		.set_node_network_unavailable = true,                                     \
 	}
 
 enum lease_engine { LEASE_FILES, LEASE_ETCD, LEASE_KUBERNETES };
@@ -34,7 +36,7 @@ enum lease_engine lease_place_engine(const struct lease_place *place);
 	{                                                                               \
 		.key = (key_), .type = (kind),                                          \
 		.offset = (base) + offsetof(struct lease_place, member), .env = (env_), \
-		.help = (help_)                                                         \
+		.help = (help_), .flags = FIELD_ONE_DASH                                \
 	}
 /* clang-format off */
 #define LEASE_PLACE_FIELDS(base) \
@@ -46,12 +48,15 @@ enum lease_engine lease_place_engine(const struct lease_place *place);
 	LEASE_PLACE_ROW(base, "etcdKeyfile", FIELD_PATH, etcd_keyfile, "FLANNELD_ETCD_KEYFILE", "its private key"), \
 	LEASE_PLACE_ROW(base, "etcdUsername", FIELD_STRING, etcd_username, "FLANNELD_ETCD_USERNAME", "user of etcd"), \
 	LEASE_PLACE_ROW(base, "etcdPassword", FIELD_STRING, etcd_password, "FLANNELD_ETCD_PASSWORD", "its password; better in the environment, where others cannot read it"), \
-	LEASE_PLACE_ROW(base, "kubeSubnetMgr", FIELD_BOOL, kube_subnet_mgr, "FLANNELD_KUBE_SUBNET_MGR", "Kubernetes instead: subnets are the nodes' podCIDRs"), \
+	LEASE_PLACE_ROW(base, "kubeSubnetMgr", FIELD_BOOL, kube_subnet_mgr, "FLANNELD_KUBE_SUBNET_MGR", "the network of Kubernetes instead: subnets are the nodes' podCIDRs"), \
 	LEASE_PLACE_ROW(base, "kubeApiUrl", FIELD_STRING, kube_api_url, "FLANNELD_KUBE_API_URL", "URL of its API server; unset: the kubeconfig's, or the pod's own"), \
 	LEASE_PLACE_ROW(base, "kubeconfigFile", FIELD_PATH, kubeconfig_file, "FLANNELD_KUBECONFIG_FILE", "how to reach the API server, and as whom"), \
 	LEASE_PLACE_ROW(base, "kubeAnnotationPrefix", FIELD_STRING, kube_annotation_prefix, "FLANNELD_KUBE_ANNOTATION_PREFIX", "of the nodes' annotations"), \
 	LEASE_PLACE_ROW(base, "netConfigPath", FIELD_PATH, net_config_path, "FLANNELD_NET_CONFIG_PATH", "file with the network's configuration, for Kubernetes"), \
-	LEASE_PLACE_ROW(base, "nodeName", FIELD_STRING, node_name, "NODE_NAME", "name of this node in Kubernetes")
+	LEASE_PLACE_ROW(base, "nodeName", FIELD_STRING, node_name, "NODE_NAME", "name of this node in Kubernetes"), \
+	{ .key = "setNodeNetworkUnavailable", .type = FIELD_BOOL, .offset = (base) + offsetof(struct lease_place, set_node_network_unavailable), \
+	  .flags = FIELD_ONE_DASH | FIELD_KEEP_EMPTY, .env = "FLANNELD_SET_NODE_NETWORK_UNAVAILABLE", \
+	  .help = "take the condition NetworkUnavailable off this node in Kubernetes" }
 /* clang-format on */
 
 /* A store for one who looks or changes a little: a tool. -ENOENT: the folder is not there, and not made by looking. */

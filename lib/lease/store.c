@@ -33,7 +33,8 @@ struct lease_store {
 	struct arena wish;
 	struct lease_words want; /* key NULL = nothing wanted yet */
 	const char *written;
-	bool released;
+	bool released, pinged;
+	unsigned restarts;
 };
 
 static void lease_store_start(struct loop *loop, void *arg);
@@ -94,19 +95,22 @@ static void stop_process(struct lease_store *store)
 		close_fd(&store->fd);
 		store->fd = -1;
 	}
+	/* It has nothing to put in order, and may be stopped, or stuck. */
 	if (store->pid > 0) {
-		kill(store->pid, SIGTERM);
+		kill(store->pid, SIGKILL);
 		waitpid(store->pid, NULL, 0);
 	}
 	store->pid = 0;
 	store->size = 0;
 	forget_parts(store);
+	store->pinged = false;
 }
 
 static void lease_store_lost(struct lease_store *store, const char *why)
 {
 	log_debug("store: %s", why);
 	stop_process(store);
+	store->restarts++;
 	store->client.trouble(store->client.arg, why);
 	store->restart = loop_after(store->loop, RESTART_MS, lease_store_start, store, NULL);
 }
@@ -128,6 +132,15 @@ static void give_leases(struct lease_store *store, const struct lease_store_mess
 	forget_parts(store);
 }
 
+/* A process that is started anew is asked for just this lease, even if that is gone by then. */
+static void keep_wish(struct lease_store *store, const struct lease_words *own)
+{
+	if (!store->want.value)
+		return;
+	store->want.key = arena_strdup(&store->wish, own->key);
+	store->written = arena_strdup(&store->wish, own->value);
+}
+
 static void give(struct lease_store *store, const struct lease_store_message *message,
 		 struct arena *arena)
 {
@@ -138,10 +151,15 @@ static void give(struct lease_store *store, const struct lease_store_message *me
 		client->trouble(client->arg, message->trouble);
 	if (message->network)
 		client->network(client->arg, message->network, strlen(message->network));
-	if (message->own.value && lease_words_read(&message->own, arena, &own, NULL) == 0)
+	if (message->own.value && lease_words_read(&message->own, arena, &own, NULL) == 0) {
+		keep_wish(store, &message->own);
 		client->own(client->arg, &own);
+	}
 	if (message->has_leases || message->leases.n)
 		give_leases(store, message);
+	if (message->pong && client->pong)
+		client->pong(client->arg, message->own.left_ms);
+	store->pinged &= !message->pong;
 	store->released |= message->released;
 }
 
@@ -265,6 +283,19 @@ void lease_store_closep(struct lease_store **store)
 int lease_store_pid(const struct lease_store *store)
 {
 	return store->pid;
+}
+
+unsigned lease_store_restarts(const struct lease_store *store)
+{
+	return store->restarts;
+}
+
+void lease_store_ping(struct lease_store *store)
+{
+	if (store->pinged || store->fd < 0)
+		return;
+	store->pinged = true;
+	ask(store, &(struct lease_store_message){ .ping = true });
 }
 
 void lease_store_want(struct lease_store *store, const struct subnet_lease *own,

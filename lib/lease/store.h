@@ -23,6 +23,9 @@ struct lease_store_client {
 	void (*own)(void *arg, const struct subnet_lease *own);
 	/* The store cannot be reached, or does not do what was asked for: why. NULL = it is well again. */
 	void (*trouble)(void *arg, const char *why);
+	/* The answer to lease_store_ping(): the store has just been looked at. left_ms: of the own lease's life, -1 = it has no
+	 * end, or there is none. May be NULL. */
+	void (*pong)(void *arg, int64_t left_ms);
 };
 
 /* What runs in the store's process, on its end of the socket; its return value is the exit status. */
@@ -40,6 +43,9 @@ void lease_store_closep(struct lease_store **store);
 #define auto_lease_store on_leave(lease_store_closep)
 
 int lease_store_pid(const struct lease_store *store); /* 0 = it is not running right now */
+unsigned lease_store_restarts(const struct lease_store *store);
+/* Have the store looked at, all of it, now; one question at a time is open. */
+void lease_store_ping(struct lease_store *store);
 
 /* Ask for a lease with these addresses, type and data, now and whenever they change. before: the subnets that the node had
  * (family 0 = none); written: the value that it last wrote for them, NULL = unknown. */

@@ -41,9 +41,11 @@ static const struct field fields[] = {
 	{ "hasTrouble", FIELD_BOOL, MESSAGE(has_trouble) },
 	{ "trouble", FIELD_STRING, MESSAGE(trouble) },
 	{ "released", FIELD_BOOL, MESSAGE(released) },
+	{ "pong", FIELD_BOOL, MESSAGE(pong) },
 	{ "want", FIELD_OBJECT, MESSAGE(want), .fields = words_fields },
 	{ "written", FIELD_STRING, MESSAGE(written) },
 	{ "release", FIELD_BOOL, MESSAGE(release) },
+	{ "ping", FIELD_BOOL, MESSAGE(ping) },
 	FIELDS_END
 };
 

@@ -21,10 +21,12 @@ struct lease_store_message {
 	bool has_trouble;
 	const char *trouble; /* NULL = well again */
 	bool released;
+	bool pong; /* own.left_ms is of the own lease */
 	/* to the store */
 	struct lease_words want; /* key: what the node had before, "" = nothing */
 	const char *written;
 	bool release;
+	bool ping;
 };
 
 const char *lease_store_message_text(const struct lease_store_message *message,

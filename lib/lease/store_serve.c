@@ -22,7 +22,7 @@ struct serving {
 	struct arena state; /* of what was told last */
 	char *network;      /* NULL = nothing was told yet */
 	subnet_leases_t leases;
-	bool told_leases, closed;
+	bool told_leases, closed, pinged;
 	char trouble[sizeof(
 		((struct error *)0)->message)]; /* that was told last; "" = all is well */
 	unsigned n_bad, told_bad;
@@ -228,6 +228,28 @@ static int look(struct serving *serving, bool heard, struct error *err)
 
 /* ---- the agent ---- */
 
+/* When the look that was asked for has succeeded. */
+static int answer_ping(struct serving *serving, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	struct lease_store_message message = { .pong = true, .own.left_ms = -1 };
+	struct kv_entry entry;
+	char key[SUBNET_KEY_SIZE];
+	int r = 0;
+
+	if (serving->pinged && serving->have)
+		r = serving->kv->engine->get(
+			serving->kv,
+			arena_printf(&arena, LEASE_SUBNETS "%s", subnet_key(&serving->own, key)),
+			&arena, &entry, err);
+	if (!serving->pinged || (r < 0 && r != -ENOENT))
+		return r;
+	if (r == 0 && serving->have)
+		message.own.left_ms = entry.left_ms;
+	serving->pinged = false;
+	return tell(serving, &message);
+}
+
 static int take_wish(struct serving *serving, const struct lease_store_message *message,
 		     struct error *err)
 {
@@ -266,6 +288,7 @@ static int hear(struct serving *serving, struct error *err)
 	}
 	if (lease_store_message_parse(text, size, &arena, &message, err))
 		return -err->errnum;
+	serving->pinged |= message.ping;
 	if (message.want.value && take_wish(serving, &message, err))
 		return -err->errnum;
 	return message.release ? give_back(serving, err) : 0;
@@ -324,7 +347,9 @@ int lease_store_serve(struct kv *kv, int fd, struct error *err)
 
 		r = heard ? hear(&serving, &why) : 0;
 		if (r == 0)
-			r = look(&serving, heard, &why);
+			r = look(&serving, heard && !serving.pinged, &why);
+		if (r == 0)
+			r = answer_ping(&serving, &why);
 		if (r < 0 && !serving.closed)
 			fall_back(&serving, &why);
 		else
