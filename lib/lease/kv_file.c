@@ -6,7 +6,6 @@
 #include "lease/kv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/inotify.h>
@@ -30,7 +29,6 @@ struct kv_file {
 	char *paths[WATCHED]; /* of the folder, and of subnets in it */
 	int events;           /* inotify */
 	int watches[WATCHED]; /* -1 = not watched: the folder is gone */
-	int dir;              /* subnets, open; -1 as above */
 	struct known_files subnets;
 	bool known;           /* subnets has been looked through */
 	struct stat shape;    /* of the subnets folder then: what a look compares with */
@@ -77,7 +75,6 @@ static void unwatch(struct kv_file *file)
 			inotify_rm_watch(file->events, file->watches[i]);
 		file->watches[i] = -1;
 	}
-	close_fd(&file->dir);
 	file->known = false;
 }
 
@@ -93,10 +90,6 @@ static int watch(struct kv_file *file, struct error *err)
 		if (file->watches[i] < 0)
 			return fail_errno(err, errno, "watch store %s", file->paths[i]);
 	}
-	if (file->dir < 0)
-		file->dir = open(file->paths[SUBNETS], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (file->dir < 0)
-		return fail_errno(err, errno, "open store %s", file->paths[SUBNETS]);
 	file->next_look_ms = is_local(file->paths[SUBNETS]) ? INT64_MAX : clock_ms() + POLL_MS;
 	return 0;
 }
@@ -110,7 +103,7 @@ static void heed(struct kv_file *file, const struct inotify_event *event)
 		file->known = false;
 	else if (event->wd == file->watches[SUBNETS] && event->len && file->known &&
 		 kv_file_valid_key(event->name))
-		known_files_reload(&file->subnets, file->dir, event->name);
+		known_files_reload(&file->subnets, file->paths[SUBNETS], event->name);
 }
 
 /* Did anything happen? Temporary files and the lock do not count. */
@@ -147,10 +140,10 @@ static int refresh(struct kv_file *file, struct error *err)
 	}
 	if (file->known)
 		return 0;
-	if (fstat(file->dir, &shape))
+	if (stat(file->paths[SUBNETS], &shape))
 		return fail_errno(err, errno, "look at store %s", file->paths[SUBNETS]);
-	if (known_files_scan(&file->subnets, file->dir, err))
-		return wrap(err, "store %s", file->paths[DIR]);
+	if (known_files_scan(&file->subnets, file->paths[SUBNETS], err))
+		return -err->errnum;
 	file->shape = shape;
 	file->known = true;
 	return 0;
@@ -384,7 +377,6 @@ static void kv_file_close(struct kv *kv)
 	struct kv_file *file = file_of(kv);
 
 	close_fd(&file->events);
-	close_fd(&file->dir);
 	known_files_forget(&file->subnets);
 	free(file->paths[DIR]);
 	free(file->paths[SUBNETS]);
@@ -411,7 +403,6 @@ int kv_file_open(struct kv **kv, const char *dir, struct error *err)
 		.paths = { strdup(dir), strdup(arena_printf(&arena, "%s/subnets", dir)) },
 		.events = -1,
 		.watches = { -1, -1 },
-		.dir = -1,
 	};
 	*kv = &file->kv;
 	if (dir_make(file->paths[SUBNETS], 0700, err) < 0) {

@@ -176,7 +176,7 @@ static void drop(struct known_files *files, size_t at)
 	memmove(files->items + at, files->items + at + 1, (files->n - at) * sizeof(*files->items));
 }
 
-void known_files_reload(struct known_files *files, int dir, const char *name)
+static void reload(struct known_files *files, int dir, const char *name)
 {
 	size_t at = place_of(files, name);
 	bool there = at < files->n && streq(files->items[at]->name, name);
@@ -191,6 +191,20 @@ void known_files_reload(struct known_files *files, int dir, const char *name)
 		insert(files, at, known);
 	else if (r == 0)
 		free(known);
+}
+
+/* It is not kept open: a folder that is deleted would tell of it only when it is closed. */
+static int open_folder(const char *dir)
+{
+	return open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+void known_files_reload(struct known_files *files, const char *dir, const char *name)
+{
+	auto_close int fd = open_folder(dir);
+
+	if (fd >= 0)
+		reload(files, fd, name);
 }
 
 static bool same_time(const struct timespec *a, const struct timespec *b)
@@ -219,7 +233,7 @@ static void scan_one(struct known_files *files, struct known_files *added, int d
 		return;
 	}
 	if (fstatat(dir, name, &st, 0) == 0 && !is_unchanged(&known->as, &st))
-		known_files_reload(files, dir, name);
+		reload(files, dir, name);
 	known = known_files_find(files, name);
 	if (known)
 		known->seen = true;
@@ -246,14 +260,14 @@ static void drop_unseen(struct known_files *files)
 	files->n = n;
 }
 
-int known_files_scan(struct known_files *files, int dir, struct error *err)
+int known_files_scan(struct known_files *files, const char *dir, struct error *err)
 {
 	struct known_files added = { 0 };
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open_folder(dir);
 	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
 
 	if (!stream)
-		return fail_errno(err, errno, "read the folder of leases");
+		return fail_errno(err, errno, "read %s", dir);
 	for (struct dirent *found; (found = readdir(stream));)
 		if (kv_file_valid_key(found->d_name))
 			scan_one(files, &added, fd, found->d_name);

@@ -45,10 +45,10 @@ struct known_file *known_file_new(const char *name, const char *text);
 int64_t known_file_left(const struct known_file *known);
 
 struct known_file *known_files_find(const struct known_files *files, const char *name);
-/* dir: the folder, open. Read this one anew; one that cannot be read stays as it was, one that is gone goes. */
-void known_files_reload(struct known_files *files, int dir, const char *name);
+/* Read this one anew; one that cannot be read stays as it was, one that is gone goes. */
+void known_files_reload(struct known_files *files, const char *dir, const char *name);
 /* Look at all; those that have changed are read. -errno: the folder cannot be read, and nothing has changed. */
-int known_files_scan(struct known_files *files, int dir, struct error *err) must_check;
+int known_files_scan(struct known_files *files, const char *dir, struct error *err) must_check;
 void known_files_forget(struct known_files *files);
 
 #endif

@@ -14,7 +14,13 @@
 #include "base/log.h"
 #include "lease/store_message.h"
 
-enum { RETRY_MIN_MS = 100, RETRY_MAX_MS = 1000, KEEP_MS = LEASE_TTL_MS / 4, LEASES_AT_ONCE = 256 };
+enum {
+	RETRY_MIN_MS = 100,
+	RETRY_MAX_MS = 1000,
+	KEEP_MS = LEASE_TTL_MS / 4,
+	LEASES_AT_ONCE = 256,
+	SETTLE_MS = 5000
+};
 
 struct serving {
 	struct kv *kv;
@@ -26,7 +32,8 @@ struct serving {
 	char trouble[sizeof(
 		((struct error *)0)->message)]; /* that was told last; "" = all is well */
 	unsigned n_bad, told_bad;
-	int64_t ends_at_ms; /* when the first of the leases ends, unless its node keeps it */
+	int64_t settle_at_ms; /* after the store was away; INT64_MAX = it still is */
+	int64_t ends_at_ms;   /* when the first of the leases ends, unless its node keeps it */
 	/* the node's own lease */
 	struct arena wish;
 	bool wanted, have;
@@ -134,6 +141,33 @@ static int tell_leases(struct serving *serving)
 	return 0;
 }
 
+static bool has_lease(const subnet_leases_t *leases, const struct subnet_lease *wanted)
+{
+	list_each(lease, leases)
+		if (subnet_same(lease, wanted))
+			return true;
+	return false;
+}
+
+/* A store that comes back empty is filled again by its nodes: until then no peer is taken for gone. */
+static void keep_for_now(struct serving *serving, subnet_leases_t *leases, struct arena *arena)
+{
+	if (serving->settle_at_ms == INT64_MAX)
+		serving->settle_at_ms = clock_boot_ms() + SETTLE_MS;
+	if (clock_boot_ms() >= serving->settle_at_ms)
+		return;
+	list_each(known, &serving->leases) {
+		struct subnet_lease *kept;
+
+		if (has_lease(leases, known) ||
+		    (serving->wanted && subnet_same(known, &serving->own)))
+			continue;
+		kept = list_add(arena, leases);
+		*kept = *known;
+		kept->type = arena_strdup(arena, known->type);
+	}
+}
+
 static int look_at_leases(struct serving *serving, struct error *err)
 {
 	struct arena arena = { 0 };
@@ -142,8 +176,10 @@ static int look_at_leases(struct serving *serving, struct error *err)
 
 	serving->n_bad = 0;
 	r = lease_list_since(serving->kv, &serving->leases, &arena, &leases, log_bad, serving, err);
-	if (r == 0)
+	if (r == 0) {
 		find_end(serving, &leases);
+		keep_for_now(serving, &leases, &arena);
+	}
 	if (r < 0 || (serving->told_leases && serving->n_bad == serving->told_bad &&
 		      same_leases(&leases, &serving->leases))) {
 		arena_free(&arena);
@@ -220,8 +256,10 @@ static int look(struct serving *serving, bool heard, struct error *err)
 	int r;
 
 	if (look_at_network(serving, &config, &arena, err) || keep_own(serving, err) ||
-	    (!listed && look_at_leases(serving, err)))
+	    (!listed && look_at_leases(serving, err))) {
+		serving->settle_at_ms = serving->told_leases ? INT64_MAX : 0;
 		return -err->errnum;
+	}
 	r = hold_own(serving, &config, err);
 	return r > 0 ? look_at_leases(serving, err) : r; /* with our own in it */
 }
@@ -303,6 +341,8 @@ static int patience(const struct serving *serving)
 		return (int)serving->pause_ms;
 	if (serving->have && serving->keep_at_ms < until)
 		until = serving->keep_at_ms;
+	if (serving->settle_at_ms > now && serving->settle_at_ms < until)
+		until = serving->settle_at_ms;
 	left = until - now;
 	return until == INT64_MAX || left > INT_MAX ? INT_MAX : left < 0 ? 0 : (int)left;
 }

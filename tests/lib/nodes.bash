@@ -111,6 +111,6 @@ peer_of() { ip -n n1 route show proto 118; }
 state() {
 	ip -n n1 route show proto 118
 	ip -n n1 neigh show dev flannel.1 nud permanent 2>/dev/null
-	nsenter --net=/run/netns/n1 bridge fdb show dev flannel.1 2>/dev/null
+	nsenter --net=/run/netns/n1 bridge fdb show dev flannel.1 2>/dev/null || :
 }
 same_state() { [[ $(state) == "$1" ]]; }
