@@ -70,5 +70,8 @@ static inline void kv_closep(struct kv **kv)
  * `<dir>/lock`; every file appears whole.
  */
 int kv_file_open(struct kv **kv, const char *dir, struct error *err) must_check;
+/* One file with the network and all its leases, which people write: `{"config": {...}, "subnets": {KEY: VALUE, ...}}`. It is watched,
+ * and never changed: a put succeeds when the file says so already (-EROFS). */
+int kv_static_open(struct kv **kv, const char *path, struct error *err) must_check;
 
 #endif
