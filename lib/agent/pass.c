@@ -36,6 +36,11 @@ static int find_external(struct agent *agent, struct error *err)
 	struct arena arena = { 0 };
 	struct external external;
 
+	/* What the store says of this node wins, as in flannel. */
+	if (agent->node_ip.family)
+		choice.public_ip = agent->node_ip;
+	if (agent->node_ip6.family)
+		choice.public_ip6 = agent->node_ip6;
 	choice.v4 = agent->config.v4.enabled;
 	choice.v6 = agent->config.v6.enabled;
 	if (external_find(agent->nl, &choice, &arena, &external, err)) {
