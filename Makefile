@@ -49,11 +49,9 @@ static  := $(if $(STATIC),-static-pie,-pie)
 quiet   := $(if $(STATIC),$(addprefix -Wl$(comma),$(shell $(CC) -Wl,--help 2>/dev/null | grep -o -m1 -e --no-warnings)))
 libs    := $(foreach l,nl-3 jansson md,$(or $(call archive,$(l)),-l$(l))) -lpthread $(quiet)
 
-# The program for stores over a network: libcurl comes with thirty shared libraries, so it is linked dynamically. libyaml (for
-# kubeconfigs) brings none.
-have_curl := $(shell $(PKG_CONFIG) --exists libcurl yaml-0.1 2>/dev/null && echo 1)
-yaml      := $(or $(call archive,yaml),-lyaml)
-remote_libs = $(shell $(PKG_CONFIG) --libs libcurl) $(foreach l,jansson md,$(or $(call archive,$(l)),-l$(l))) $(yaml) -lpthread
+# The program for stores over a network: libcurl comes with thirty shared libraries, so it is linked dynamically.
+have_curl := $(shell $(PKG_CONFIG) --exists libcurl 2>/dev/null && echo 1)
+remote_libs = $(shell $(PKG_CONFIG) --libs libcurl) $(foreach l,jansson md,$(or $(call archive,$(l)),-l$(l))) -lpthread
 
 all: $(BUILD)/cnibox $(if $(have_curl),$(BUILD)/cnibox-store,without-store) ## the programs, build/cnibox and build/cnibox-store
 
@@ -66,7 +64,7 @@ $(BUILD)/cnibox-store: $(BUILD)/store.o $(REMOTE)
 	$(Q)$(CC) $(flags) $(CFLAGS) $^ -pie $(link) $(LDFLAGS) $(remote_libs) -o $@
 
 without-store:
-	@echo "without cnibox-store (etcd, Kubernetes): the development files of libcurl or libyaml are missing (tests/deps build)"
+	@echo "without cnibox-store (etcd, Kubernetes): libcurl's development files are missing (tests/deps build)"
 
 # What it has without libcurl is for unit tests and fuzzing, too.
 $(BUILD)/remote.a: $(filter-out %/http.o,$(REMOTE_C:%.c=$(BUILD)/%.o))
@@ -75,7 +73,7 @@ $(BUILD)/remote.a: $(filter-out %/http.o,$(REMOTE_C:%.c=$(BUILD)/%.o))
 
 $(BUILD)/unit: $(UNIT) $(OBJECTS) $(BUILD)/remote.a
 	@echo "link    $@"
-	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(yaml) $(libs) -o $@
+	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(libs) -o $@
 
 $(BUILD)/http: $(BUILD)/tests/lib/http.o $(REMOTE)
 	@echo "link    $@"
@@ -107,7 +105,8 @@ $(BUILD)/main.o $(UNIT) $(FUZZERS:%=$(BUILD)/tests/fuzz/%.o): $(BUILD)/applets.i
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)
 
 # Static, so that neither their start-up nor their memory is in the numbers.
-$(BUILD)/bench $(BUILD)/raw: $(BUILD)/%: tests/bench/%.c
+bench_programs := bench raw onepacket traffic
+$(bench_programs:%=$(BUILD)/%): $(BUILD)/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	@echo "link    $@"
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -static $< -o $@
@@ -130,7 +129,7 @@ check: ## set up, build, and run every test
 	@! command -v $(FUZZ_CC) >/dev/null || $(MAKE) -s $(parallel) fuzzers
 	@tests/run -u build-address-undefined/unit -s $(CURDIR)/build-address-undefined/cnibox
 
-tests: $(BUILD)/unit $(BUILD)/bench $(BUILD)/raw $(if $(have_curl),$(BUILD)/http) ## build the programs that tests use
+tests: $(BUILD)/unit $(bench_programs:%=$(BUILD)/%) $(if $(have_curl),$(BUILD)/http) ## build the programs that tests use
 
 # Everything again with clang, instrumented, in a folder of its own. FUZZ_CC=afl-clang-fast works as well.
 FUZZ_CC      ?= clang
@@ -148,7 +147,7 @@ fuzzers: ## build what `make fuzz` runs
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJECTS) $(BUILD)/remote.a
 	@mkdir -p $(@D)
 	@echo "link    $@"
-	$(Q)$(CC) $(flags) -fsanitize=fuzzer $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(yaml) $(libs) -o $@
+	$(Q)$(CC) $(flags) -fsanitize=fuzzer $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(libs) -o $@
 
 lint: ## style, static analysis, layers, shell
 	@tests/deps build lint
@@ -157,7 +156,7 @@ lint: ## style, static analysis, layers, shell
 
 bench: ## speed and memory beside the reference plugins, in one run
 	@tests/deps build bench
-	@$(MAKE) -s $(parallel) all $(BUILD)/bench $(BUILD)/raw
+	@$(MAKE) -s $(parallel) all $(bench_programs:%=$(BUILD)/%)
 	@BUILD=$(BUILD) tests/bench/run
 
 # ---- installing: links come from the applet table; every file is renamed into place ----

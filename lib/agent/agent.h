@@ -29,9 +29,11 @@ struct agent_options {
 	bool masquerade;    /* FLANNEL_IPMASQ: this agent does it, not the plugins */
 	unsigned resync_ms; /* a pass without an event; 0 = none */
 	bool once;          /* end when the first pass has succeeded */
-	bool fixed_lease; /* it is as the store has it, and so is the device: nothing can be written */
-	bool observe;     /* ways to the others only: no lease, no subnet, no subnet.env */
+	bool observe;       /* ways to the others only: no lease, no subnet, no subnet.env */
 	struct agent_health health;
+	struct {
+		unsigned queues, spin_us, burst; /* as in struct relay_spec */
+	} relay;
 };
 
 /* Until SIGTERM or SIGINT (0): the data plane stays. -EXDEV: the node's subnet belongs to another node by now. */

@@ -6,6 +6,7 @@
 #include "agent/reconcile.h"
 #include "agent/way.h"
 #include "kernel/link.h"
+#include "relay/relay.h"
 
 /* A trouble that lasts is told when it begins, and again after a while with how often it came. */
 struct agent_trouble {
@@ -54,15 +55,16 @@ struct agent {
 	struct subnet_lease wanted; /* of the store */
 	bool have_wanted;
 
-	struct ip node_ip, node_ip6; /* public ones, as the store says; family 0 = it does not */
 	struct arena external_arena;
 	struct external external;
 	struct link vtep, vtep6; /* index 0 = none */
+	struct link tun;         /* of the udp way */
+	struct relay *relay;     /* the same; NULL = none */
 	struct mac mac, mac6;    /* that peers know */
 
 	const char *env; /* subnet.env as last written, in own_arena */
 	bool adopted;    /* what an earlier agent left has been taken over */
-	bool fine, told_ready;
+	bool fine;
 	struct agent_trouble store_trouble, pass_trouble;
 	bool news; /* leases have changed since the last pass: what differs is no damage */
 	struct agent_peers peers;

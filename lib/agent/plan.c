@@ -75,6 +75,8 @@ static enum plan_trouble plan_leg(struct planning *planning, const struct subnet
 
 	if (!leg->public_ip.family || ip_is_unspecified(&leg->public_ip))
 		return PLAN_NO_ADDRESS;
+	if (plan_is_udp(lease))
+		return node->tun ? PLAN_FINE : PLAN_OTHER_TYPE; /* the relay is told */
 	if (streq(lease->type, "vxlan"))
 		return plan_vxlan(planning, leg);
 	if (!streq(lease->type, "host-gw"))
@@ -83,6 +85,18 @@ static enum plan_trouble plan_leg(struct planning *planning, const struct subnet
 		return PLAN_FAR;
 	add_route(planning, leg, &leg->public_ip, node->external, false);
 	return PLAN_FINE;
+}
+
+/* One route for all peers of the relay: what it does not know it refuses, so that pods are told. */
+static void plan_tun(struct planning *planning)
+{
+	const struct plan_node *node = planning->node;
+	const struct network_family *families[] = { &node->config->v4, &node->config->v6 };
+
+	for (size_t i = 0; node->tun && i < ARRAY_SIZE(families); i++)
+		if (families[i]->enabled)
+			add_route(planning, &(struct leg){ .subnet = families[i]->network },
+				  &(struct ip){ 0 }, node->tun, false);
 }
 
 static bool overlaps(const struct cidr *a, const struct cidr *b)
@@ -107,6 +121,11 @@ static enum plan_trouble plan_lease(struct planning *planning, const struct subn
 	return trouble ? trouble : trouble6;
 }
 
+bool plan_is_udp(const struct subnet_lease *lease)
+{
+	return streq(lease->type, "") || streq(lease->type, "udp");
+}
+
 int plan_compare_routes(const void *a_, const void *b_)
 {
 	const struct route *a = a_, *b = b_;
@@ -127,6 +146,7 @@ void plan_make(const struct plan_node *node, const subnet_leases_t *leases, stru
 		*list_add(arena, &plan->peers) =
 			(struct plan_peer){ lease, plan_lease(&planning, lease) };
 	}
+	plan_tun(&planning);
 	if (plan->routes.n)
 		qsort(plan->routes.items, plan->routes.n, sizeof(*plan->routes.items),
 		      plan_compare_routes);

@@ -23,6 +23,7 @@ struct plan_node {
 	const struct subnet_lease *own;
 	int external;    /* index of the interface that leads to the others */
 	int vtep, vtep6; /* indices of the VXLAN devices, 0 = none */
+	int tun;         /* of the relay of the udp way, 0 = none */
 	cidrs_t near;    /* networks that the external interface is in */
 };
 
@@ -49,6 +50,8 @@ struct plan {
 /* Everything lives in the arena and borrows from the leases. */
 void plan_make(const struct plan_node *node, const subnet_leases_t *leases, struct arena *arena,
 	       struct plan *plan);
+/* Is it reached by way of a relay? flannel's leases of that way say no type. */
+bool plan_is_udp(const struct subnet_lease *lease);
 const char *plan_trouble_text(enum plan_trouble trouble);
 
 /* Order of routes: by destination; each has one at most. */

@@ -108,6 +108,8 @@ void agent_tell_state(const struct agent *agent)
 	tell_node(agent);
 	tell_peers(agent);
 	tell_store(agent, &arena);
+	if (agent->way && agent->way->tell_counters)
+		agent->way->tell_counters(agent);
 }
 
 /* ---- for Prometheus ---- */

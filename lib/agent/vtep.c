@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "kernel/addr.h"
+#include "agent/device.h"
 #include "kernel/sysctl.h"
 
 static bool same_device(const struct link_vxlan *wanted, const struct link_vxlan *there)
@@ -72,67 +72,20 @@ static int ensure_device(struct netlink *nl, const struct vtep_spec *spec, struc
 	return create(nl, spec, &mac, link, err);
 }
 
-static void queue_attributes(struct netlink *nl, const struct vtep_spec *spec,
-			     const struct link *link, bool *changed)
-{
-	struct link_change change = { .mtu = spec->mtu, .mac = spec->mac, .up = true };
-
-	/* The kernel lowers an MTU that does not fit below (IPv6 takes 20 bytes more). */
-	if (spec->mtu && link->mtu > spec->mtu)
-		change.what |= LINK_SET_MTU;
-	if (spec->mac.set && !mac_equal(&spec->mac, &link->mac))
-		change.what |= LINK_SET_MAC;
-	if (!(link->flags & LINK_UP))
-		change.what |= LINK_SET_UP;
-	if (!change.what)
-		return;
-	*changed = true;
-	link_queue_change(nl, link->index, NULL, &change, "set the VXLAN device up");
-}
-
-/* The look comes before anything is queued: a dump travels alone. */
-static int list_addresses(struct netlink *nl, const struct vtep_spec *spec, const struct link *link,
-			  struct arena *arena, addrs_t *addrs, struct error *err)
-{
-	int family = spec->address.ip.family;
-
-	return family ? addr_list(nl, family, link->index, arena, addrs, err) : 0;
-}
-
-static void queue_address(struct netlink *nl, const struct vtep_spec *spec, const struct link *link,
-			  const addrs_t *addrs, bool *changed)
-{
-	bool there = !spec->address.ip.family;
-
-	list_each(addr, addrs) {
-		if (cidr_equal(&addr->cidr, &spec->address)) {
-			there = true;
-		} else if (cidr_contains(&spec->network, &addr->cidr.ip)) {
-			addr_queue_del(nl, link->index, spec->name, &addr->cidr);
-			netlink_tolerate(nl, EADDRNOTAVAIL);
-			*changed = true;
-		}
-	}
-	if (there)
-		return;
-	addr_queue_add(nl, link->index, spec->name, &spec->address, 0);
-	netlink_tolerate(nl, EEXIST);
-	*changed = true;
-}
-
 int vtep_ensure(struct netlink *nl, const struct vtep_spec *spec, struct link *link, bool *changed,
 		struct error *err)
 {
-	auto_arena struct arena arena = { 0 };
-	addrs_t addrs = { 0 };
+	const struct device_spec device = {
+		.name = spec->name,
+		.mtu = spec->mtu,
+		.mac = spec->mac,
+		.address = spec->address,
+		.network = spec->network,
+	};
 
 	*changed = false;
 	if (ensure_device(nl, spec, link, changed, err) ||
-	    list_addresses(nl, spec, link, &arena, &addrs, err))
+	    device_settle(nl, &device, link, changed, err))
 		return wrap(err, "VXLAN device %s", spec->name);
-	queue_attributes(nl, spec, link, changed);
-	queue_address(nl, spec, link, &addrs, changed);
-	if (netlink_commit(nl, err))
-		return wrap(err, "VXLAN device %s", spec->name);
-	return *changed ? look(nl, spec->name, link, err) : 0;
+	return 0;
 }

@@ -6,7 +6,7 @@
 
 static const struct way way_host_gw = { .name = "host-gw", .lease_type = "host-gw" };
 
-static const struct way *const ways[] = { &way_vxlan, &way_host_gw };
+static const struct way *const ways[] = { &way_vxlan, &way_host_gw, &way_udp };
 
 int way_find(const char *name, const struct way **way, struct error *err)
 {

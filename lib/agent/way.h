@@ -5,8 +5,7 @@
 #ifndef AGENT_WAY_H
 #define AGENT_WAY_H
 
-#include "base/error.h"
-#include "lease/subnet.h"
+#include "agent/plan.h"
 
 struct agent;
 
@@ -16,10 +15,14 @@ struct way {
 	int overhead, overhead6; /* bytes that a packet grows by, over IPv4 and over IPv6 */
 	/* Make the devices so, whatever is there; NULL = it has none. Called in every pass, before there is a lease, too. */
 	int (*ensure_devices)(struct agent *agent, struct error *err);
+	/* Peers by way of an agent's process; NULL = the kernel's tables are all. */
+	int (*tell_peers)(struct agent *agent, const struct plan *plan, struct error *err);
+	/* Say what has been counted; NULL = the kernel counts. */
+	void (*tell_counters)(const struct agent *agent);
 	/* What peers must know of the devices; NULL = nothing. */
 	void (*lease_data)(const struct agent *agent, struct subnet_lease *own);
 };
-extern const struct way way_vxlan;
+extern const struct way way_vxlan, way_udp;
 
 /* -EINVAL: there is no such way; the words say which there are. */
 int way_find(const char *name, const struct way **way, struct error *err) must_check;

@@ -1,0 +1,51 @@
+/* tun-relay: flannel's udp way as an agent of this node; everything is in lib/agent and lib/relay. */
+#include "agent/flags.h"
+#include "describe/applet.h"
+
+struct relay_flags {
+	struct agent_flags agent; /* first: its rows have their offsets in it */
+	uint32_t queues, busy_poll, burst;
+};
+
+static const struct relay_flags relay_defaults = { .agent = { AGENT_FLAGS_DEFAULTS }, .burst = 16 };
+
+static int relay_run(struct invocation *call unused, void *flags_, struct error *err)
+{
+	const struct relay_flags *flags = flags_;
+	struct agent_options options = agent_flags_options(&flags->agent, "udp");
+
+	options.relay.queues = flags->queues;
+	options.relay.spin_us = flags->busy_poll;
+	options.relay.burst = flags->burst;
+	return agent_run(&options, err);
+}
+
+#define RELAY(member) offsetof(struct relay_flags, member)
+static const struct field fields[] = {
+	AGENT_FLAGS,
+	{ "queues", FIELD_UINT32, RELAY(queues), .max = 4,
+	  .help = "queues of the device, each with threads of its own; 0 = by processors" },
+	{ "busyPoll", FIELD_UINT32, RELAY(busy_poll), .max = 1000000, .metavar = "us",
+	  .help = "microseconds to look for packets before sleeping: faster, at the price of a processor" },
+	{ "burst", FIELD_UINT32, RELAY(burst), .max = 64,
+	  .help = "packets in a row to a peer that is no relay of ours, lest it lose some; 0 = no limit" },
+	FIELDS_END,
+};
+
+static const struct verb run = {
+	.fields = fields,
+	.size = sizeof(struct relay_flags),
+	.defaults = &relay_defaults,
+	.needs = NEEDS_NET_ADMIN,
+	.run = relay_run,
+};
+
+const struct applet applet_tun_relay = {
+	.summary = "reach other nodes' pods over UDP, as flannel's udp",
+	.about =
+		"Takes a subnet of the network for this node and keeps it, and carries the pods' packets itself:"
+		" from the TUN device flannel0 to the other nodes, one IP packet in each UDP datagram, and back."
+		" For nodes between which neither VXLAN nor routes get through.",
+	.example = "cnibox tun-relay --iface eth0",
+	.run = &run,
+};

@@ -1,0 +1,20 @@
+/* A device of ours, of whatever kind: up, with its MTU, and its one address inside of the network. */
+#ifndef AGENT_DEVICE_H
+#define AGENT_DEVICE_H
+
+#include "kernel/link.h"
+
+struct device_spec {
+	const char *name;
+	int mtu;
+	bool exact_mtu;      /* else the kernel may have lowered it */
+	struct mac mac;      /* not set = as it is */
+	struct cidr address; /* its only one inside of network; family 0 = not known yet */
+	struct cidr network;
+};
+
+/* *link: the device as it is, and is after. *changed is set when something had to be done. */
+int device_settle(struct netlink *nl, const struct device_spec *spec, struct link *link,
+		  bool *changed, struct error *err) must_check;
+
+#endif

@@ -1,0 +1,183 @@
+/* The relay's process: threads, and what the agent tells. */
+#include "relay/plane.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+
+enum { ICMP_PER_SECOND = 1000, ICMP_BURST = 50 };
+
+uint32_t worker_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint32_t)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000) | 1;
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void worker_wait(struct worker *worker, int fd)
+{
+	unsigned spin_us = worker->plane->setup.spec.spin_us;
+	struct pollfd wait = { fd, POLLIN, 0 };
+	uint64_t end = spin_us ? now_us() + spin_us : 0;
+
+	while (end && now_us() < end) {
+		if (poll(&wait, 1, 0))
+			return;
+		sched_yield();
+	}
+	poll(&wait, 1, -1);
+}
+
+/* As the kernel limits its own (icmp_msgs_per_sec, icmp_msgs_burst). */
+static bool may_answer(struct worker *worker)
+{
+	uint32_t now = worker_now_ms(), passed = now - worker->icmp_since_ms;
+	uint64_t more = (uint64_t)passed * ICMP_PER_SECOND / 1000;
+
+	if (more) {
+		worker->icmp_since_ms = now;
+		worker->icmp_left = more + worker->icmp_left > ICMP_BURST
+					    ? ICMP_BURST
+					    : worker->icmp_left + (unsigned)more;
+	}
+	return worker->icmp_left && worker->icmp_left--;
+}
+
+void worker_answer(struct worker *worker, const struct packet *about, enum icmp_error error,
+		   unsigned mtu)
+{
+	uint8_t message[ICMP_ERROR_MAX];
+	size_t size = icmp_error_make(about, error, mtu, message);
+	struct ip to = ip_make(about->v6 ? AF_INET6 : AF_INET, about->source);
+
+	if (size && may_answer(worker) &&
+	    tunnel_icmp_send(worker->plane->setup.icmp[about->v6], &worker->scene->own[about->v6],
+			     &to, message, size) < 0)
+		worker->icmp_left++;
+}
+
+/* ---- what the agent tells ---- */
+
+static void scene_free(struct scene *scene)
+{
+	if (scene)
+		table_free(scene->table);
+	free(scene);
+}
+
+/* Each thread takes the new one between two batches; then nobody has the old one any more. */
+static void scene_replace(struct plane *plane, struct scene *scene)
+{
+	for (unsigned i = 0; i < plane->n_workers; i++) {
+		pthread_mutex_lock(&plane->workers[i].lock);
+		plane->workers[i].scene = scene;
+		pthread_mutex_unlock(&plane->workers[i].lock);
+	}
+	scene_free(plane->scene);
+	plane->scene = scene;
+}
+
+static struct scene *scene_make(const struct plane *plane, const struct plane_message *message,
+				const struct relay_peer *peers)
+{
+	struct scene *scene = xrealloc(NULL, sizeof(*scene));
+
+	*scene = (struct scene){
+		.table = table_make(peers, message->n_peers, plane->setup.spec.port),
+		.own = { message->own[0], message->own[1] },
+	};
+	return scene;
+}
+
+static int receive_file(const struct msghdr *message)
+{
+	struct cmsghdr *control = CMSG_FIRSTHDR(message);
+	int fd = -1;
+
+	if (control && control->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(control), sizeof(fd));
+	return fd;
+}
+
+/* false: the agent is gone. */
+static bool take_message(struct plane *plane)
+{
+	struct plane_message told = { 0 };
+	struct iovec piece = { &told, sizeof(told) };
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr message = { .msg_iov = &piece,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	ssize_t got = recvmsg(plane->setup.control, &message, MSG_CMSG_CLOEXEC);
+	int fd auto_close = got > 0 ? receive_file(&message) : -1;
+	size_t size = told.n_peers * sizeof(struct relay_peer);
+	void *peers = NULL;
+
+	if (got <= 0)
+		return false;
+	if (size)
+		peers = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (got != sizeof(told) || peers == MAP_FAILED)
+		return false;
+	scene_replace(plane, scene_make(plane, &told, peers));
+	if (size)
+		munmap(peers, size);
+	return true;
+}
+
+/* ---- threads ---- */
+
+static bool start(struct plane *plane, unsigned queue, bool v6, void *(*run)(void *))
+{
+	struct worker *worker = &plane->workers[plane->n_workers++];
+	pthread_t thread;
+
+	*worker = (struct worker){ .plane = plane,
+				   .queue = queue,
+				   .v6 = v6,
+				   .scene = plane->scene,
+				   .icmp_left = ICMP_BURST };
+	pthread_mutex_init(&worker->lock, NULL);
+	return pthread_create(&thread, NULL, run, worker) == 0;
+}
+
+static bool start_all(struct plane *plane)
+{
+	bool ok = true;
+
+	for (unsigned queue = 0; ok && queue < plane->setup.spec.queues; queue++) {
+		ok = start(plane, queue, false, sender_run);
+		for (int v6 = 0; v6 < 2; v6++)
+			if (ok && plane->setup.sockets[queue][v6] >= 0)
+				ok = start(plane, queue, v6, receiver_run);
+	}
+	return ok;
+}
+
+int plane_run(const struct plane_setup *setup)
+{
+	static struct plane plane;
+
+	plane.setup = *setup;
+	plane.scene = scene_make(&plane, &(struct plane_message){ 0 }, NULL);
+	if (!start_all(&plane))
+		return 1;
+	while (take_message(&plane))
+		;
+	return 0;
+}

@@ -1,0 +1,83 @@
+/* The relay's process: its threads, and what they share; inside lib/relay only. */
+#ifndef RELAY_PLANE_H
+#define RELAY_PLANE_H
+
+#include <pthread.h>
+
+#include "relay/icmp.h"
+#include "relay/relay.h"
+
+/* Of one peer; in memory that the agent sees, too. Slot 0 is nobody's. */
+struct relay_state {
+	uint64_t counters[RELAY_N_COUNTERS];
+	uint32_t mtu,
+		mtu_ms; /* of IP packets to it, where the way is narrower than the device; when that was learnt */
+	uint32_t kin_ms,
+		asked_ms; /* when it last proved to be of our kind, when it was asked; 0 = never */
+} __attribute__((aligned(64)));
+
+enum { RELAY_SLOTS = RELAY_PEERS_MAX + 1 };
+
+/* What the process inherits. */
+struct plane_setup {
+	struct relay_spec spec;
+	int control;
+	int tun[RELAY_QUEUES_MAX];
+	int sockets[RELAY_QUEUES_MAX][2]; /* IPv4, IPv6; -1 = none */
+	int icmp[2];
+	bool gso_udp;
+	struct relay_state *states;
+};
+
+/* What the agent tells, with the peers in a file. */
+struct plane_message {
+	size_t n_peers;
+	struct ip own[2];
+};
+
+/* Never changed, only replaced. */
+struct scene {
+	struct table *table;
+	struct ip own[2];
+};
+
+/* One thread. It holds its lock while it works on packets, and only then is the scene its. */
+struct worker {
+	struct plane *plane;
+	pthread_mutex_t lock;
+	const struct scene *scene;
+	unsigned queue;
+	bool v6;            /* receivers: of this family */
+	unsigned icmp_left; /* messages that may still be sent, and since when they count */
+	uint32_t icmp_since_ms;
+};
+
+enum { PLANE_WORKERS_MAX = 3 * RELAY_QUEUES_MAX };
+struct plane {
+	struct plane_setup setup;
+	struct worker workers[PLANE_WORKERS_MAX];
+	unsigned n_workers;
+	struct scene *scene;
+};
+
+/* Until the agent closes its end: the exit status. */
+int plane_run(const struct plane_setup *setup);
+
+void *sender_run(void *worker);   /* TUN to UDP */
+void *receiver_run(void *worker); /* UDP to TUN */
+
+static inline void count(struct worker *worker, uint32_t slot, enum relay_counter counter,
+			 uint64_t n)
+{
+	__atomic_fetch_add(&worker->plane->setup.states[slot].counters[counter], n,
+			   __ATOMIC_RELAXED);
+}
+
+/* ICMP about a packet to its source, not too often. */
+void worker_answer(struct worker *worker, const struct packet *about, enum icmp_error error,
+		   unsigned mtu);
+uint32_t worker_now_ms(void);
+/* Wait until fd is readable, spinning at first as far as that is wanted. */
+void worker_wait(struct worker *worker, int fd);
+
+#endif

@@ -1,0 +1,379 @@
+/* The agent's side of the relay: descriptors, process, what it is told, what it has counted. */
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "kernel/capability.h"
+#include "kernel/tun.h"
+#include "relay/plane.h"
+
+enum { RESTART_MS = 200 };
+
+const char *const relay_counter_names[RELAY_N_COUNTERS] = {
+	[RELAY_SENT_PACKETS] = "sent packets",
+	[RELAY_SENT_BYTES] = "sent bytes",
+	[RELAY_SEND_NO_PEER] = "to nobody",
+	[RELAY_SEND_HOPS] = "sent at the end of their TTL",
+	[RELAY_SEND_TOO_BIG] = "too big for the way",
+	[RELAY_SEND_FAILED] = "refused by the network",
+	[RELAY_SEND_MALFORMED] = "malformed, of pods",
+	[RELAY_RECEIVED_PACKETS] = "received packets",
+	[RELAY_RECEIVED_BYTES] = "received bytes",
+	[RELAY_RECEIVE_STRANGER] = "from strangers",
+	[RELAY_RECEIVE_SOURCE] = "from a wrong source",
+	[RELAY_RECEIVE_HOPS] = "received at the end of their TTL",
+	[RELAY_RECEIVE_MALFORMED] = "malformed, of peers",
+	[RELAY_RECEIVE_FAILED] = "refused by the device",
+};
+
+struct relay {
+	struct loop *loop;
+	char device[16];
+	struct plane_setup setup; /* control: the agent's end; -1 = no process */
+	pid_t pid;
+	int restart; /* timer, 0 = none */
+	struct relay_peer *peers;
+	size_t n_peers;
+	struct table *table; /* of them, to find what slot a subnet had */
+	struct ip own[2];
+	uint32_t next_slot;
+};
+
+static void relay_start(struct loop *loop, void *arg);
+
+/* ---- the process ---- */
+
+static int compare_fds(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* Everything else that the agent has open is none of its business. Linux 5.9; before, it stays open, unused. */
+static void close_others(const struct plane_setup *setup, int control)
+{
+	int keep[4 + 3 * RELAY_QUEUES_MAX], n = 0, from = STDERR_FILENO + 1;
+
+	keep[n++] = control;
+	for (unsigned i = 0; i < 2; i++)
+		keep[n++] = setup->icmp[i];
+	for (unsigned i = 0; i < setup->spec.queues; i++) {
+		keep[n++] = setup->tun[i];
+		keep[n++] = setup->sockets[i][0];
+		keep[n++] = setup->sockets[i][1];
+	}
+	qsort(keep, (size_t)n, sizeof(*keep), compare_fds);
+	for (int i = 0; i < n; i++) {
+		if (keep[i] > from)
+			syscall(SYS_close_range, from, keep[i] - 1, 0);
+		if (keep[i] >= from)
+			from = keep[i] + 1;
+	}
+	syscall(SYS_close_range, from, ~0u, 0);
+}
+
+/* It dies with the agent, and gives up every right: what it needs is open. */
+static int run_process(const struct relay *relay, int control, pid_t agent)
+{
+	struct plane_setup setup = relay->setup;
+	struct error err = { 0 };
+	sigset_t none;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != agent)
+		return 1;
+	prctl(PR_SET_NAME, "cnibox-relay");
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGINT, SIG_IGN); /* the terminal's is the agent's to hear */
+	signal(SIGUSR1, SIG_IGN);
+	setup.control = control;
+	close_others(&setup, control);
+	if (capability_keep_only(NULL, 0, &err)) {
+		log_error("%s", err.message);
+		return 1;
+	}
+	return plane_run(&setup);
+}
+
+static void stop_process(struct relay *relay)
+{
+	if (relay->setup.control >= 0) {
+		loop_unwatch(relay->loop, relay->setup.control);
+		close(relay->setup.control);
+		relay->setup.control = -1;
+	}
+	if (relay->pid > 0) {
+		kill(relay->pid, SIGKILL);
+		waitpid(relay->pid, NULL, 0);
+	}
+	relay->pid = 0;
+}
+
+static void relay_lost(struct relay *relay, const char *why)
+{
+	struct error err = { 0 };
+
+	log_warning("%s; it is started again", why);
+	stop_process(relay);
+	relay->restart = loop_after(relay->loop, RESTART_MS, relay_start, relay, &err);
+}
+
+/* It never says anything: it has ended. */
+static void on_end(struct loop *loop unused, void *arg)
+{
+	relay_lost(arg, "the relay's process has ended");
+}
+
+static int start_process(struct relay *relay, struct error *err)
+{
+	pid_t agent = getpid();
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return fail_errno(err, errno, "make the relay's socket");
+	relay->pid = fork();
+	if (relay->pid == 0)
+		_exit(run_process(relay, fds[1], agent));
+	close(fds[1]);
+	relay->setup.control = fds[0];
+	if (relay->pid < 0)
+		return fail_errno(err, errno, "start the relay's process");
+	return loop_watch(relay->loop, fds[0], EPOLLIN, on_end, relay, err);
+}
+
+/* ---- what it is told ---- */
+
+static int send_message(const struct relay *relay, int file, struct error *err)
+{
+	struct plane_message told = { relay->n_peers, { relay->own[0], relay->own[1] } };
+	struct iovec piece = { &told, sizeof(told) };
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .align = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct msghdr message = { .msg_iov = &piece,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+
+	memcpy(CMSG_DATA(&control.align), &file, sizeof(file));
+	if (sendmsg(relay->setup.control, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return fail_errno(err, errno, "tell the relay of its peers");
+	return 0;
+}
+
+static int tell_process(const struct relay *relay, struct error *err)
+{
+	int file auto_close = memfd_create("peers", MFD_CLOEXEC);
+
+	if (file < 0 ||
+	    fd_write_all(file, relay->peers, relay->n_peers * sizeof(*relay->peers)) < 0)
+		return fail_errno(err, errno, "write the relay's peers");
+	return send_message(relay, file, err);
+}
+
+static void relay_start(struct loop *loop unused, void *arg)
+{
+	struct relay *relay = arg;
+	struct error err = { 0 };
+
+	relay->restart = 0;
+	if (start_process(relay, &err) || tell_process(relay, &err))
+		relay_lost(relay, err.message);
+}
+
+/* ---- slots ---- */
+
+static uint32_t slot_of_old(const struct relay *relay, const struct relay_peer *peer)
+{
+	bool v6 = !peer->subnet.ip.family;
+	const struct cidr *subnet = v6 ? &peer->subnet6 : &peer->subnet;
+	const struct table_entry *entry = relay->table && subnet->ip.family
+						  ? table_find(relay->table, v6, subnet->ip.bytes)
+						  : NULL;
+
+	return entry && entry->prefix == subnet->prefix ? entry->slot : 0;
+}
+
+/* A peer that stays keeps its counters, a new one begins at zero. taken: by slot. */
+static void give_slots(struct relay *relay, struct relay_peer *peers, size_t n, uint8_t *taken)
+{
+	for (size_t i = 0; i < n; i++) {
+		peers[i].slot = slot_of_old(relay, &peers[i]);
+		if (taken[peers[i].slot])
+			peers[i].slot = 0;
+		taken[peers[i].slot] = peers[i].slot != 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (peers[i].slot)
+			continue;
+		do
+			relay->next_slot = relay->next_slot % RELAY_PEERS_MAX + 1;
+		while (taken[relay->next_slot]);
+		peers[i].slot = relay->next_slot;
+		taken[peers[i].slot] = 1;
+		relay->setup.states[peers[i].slot] = (struct relay_state){ 0 };
+	}
+}
+
+static bool same(const struct relay *relay, const struct relay_peer *peers, size_t n,
+		 const struct ip *own, const struct ip *own6)
+{
+	if (n != relay->n_peers || !ip_equal(own, &relay->own[0]) ||
+	    !ip_equal(own6, &relay->own[1]))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!cidr_equal(&peers[i].subnet, &relay->peers[i].subnet) ||
+		    !cidr_equal(&peers[i].subnet6, &relay->peers[i].subnet6) ||
+		    !ip_equal(&peers[i].ip, &relay->peers[i].ip) ||
+		    !ip_equal(&peers[i].ip6, &relay->peers[i].ip6))
+			return false;
+	return true;
+}
+
+int relay_tell(struct relay *relay, struct relay_peer *peers, size_t n, const struct ip *own,
+	       const struct ip *own6, struct error *err)
+{
+	uint8_t *taken auto_free = NULL;
+
+	if (relay->table && same(relay, peers, n, own, own6))
+		return 0;
+	if (n > RELAY_PEERS_MAX)
+		return fail(err, E2BIG, "%zu peers are more than the relay can have", n);
+	taken = xrealloc(NULL, RELAY_SLOTS);
+	memset(taken, 0, RELAY_SLOTS);
+	give_slots(relay, peers, n, taken);
+	relay->peers = xrealloc(relay->peers, (n + 1) * sizeof(*peers));
+	if (n)
+		memcpy(relay->peers, peers, n * sizeof(*peers));
+	relay->n_peers = n;
+	relay->own[0] = *own;
+	relay->own[1] = *own6;
+	table_free(relay->table);
+	relay->table = table_make(relay->peers, n, relay->setup.spec.port);
+	return relay->pid > 0 ? tell_process(relay, err) : 0;
+}
+
+bool relay_counters(const struct relay *relay, size_t i, const struct relay_peer **peer,
+		    uint64_t counters[RELAY_N_COUNTERS])
+{
+	if (i > relay->n_peers)
+		return false;
+	*peer = i < relay->n_peers ? &relay->peers[i] : NULL;
+	for (size_t k = 0; k < RELAY_N_COUNTERS; k++)
+		counters[k] =
+			__atomic_load_n(&relay->setup.states[*peer ? (*peer)->slot : 0].counters[k],
+					__ATOMIC_RELAXED);
+	return true;
+}
+
+/* ---- life ---- */
+
+static unsigned default_queues(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN) / 2;
+
+	return n < 1 ? 1 : n > RELAY_QUEUES_MAX ? RELAY_QUEUES_MAX : (unsigned)n;
+}
+
+static int open_sockets(struct plane_setup *setup, struct error *err)
+{
+	const struct ip *local[] = { &setup->spec.ip, &setup->spec.ip6 };
+
+	for (int v6 = 0; v6 < 2; v6++) {
+		if (!local[v6]->family)
+			continue;
+		for (unsigned i = 0; i < setup->spec.queues; i++)
+			if (tunnel_socket(local[v6], setup->spec.port, &setup->sockets[i][v6], err))
+				return -err->errnum;
+		if (tunnel_icmp_socket(local[v6]->family, &setup->icmp[v6], err))
+			return -err->errnum;
+	}
+	return 0;
+}
+
+static int open_all(struct relay *relay, struct error *err)
+{
+	struct plane_setup *setup = &relay->setup;
+	const size_t size = RELAY_SLOTS * sizeof(*setup->states);
+
+	setup->states = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (setup->states == MAP_FAILED) {
+		setup->states = NULL;
+		return fail_errno(err, errno, "memory for the relay's counters");
+	}
+	if (tun_open_queues(setup->spec.device, setup->tun, setup->spec.queues, &setup->gso_udp,
+			    err) ||
+	    open_sockets(setup, err))
+		return -err->errnum;
+	return start_process(relay, err);
+}
+
+int relay_open(struct relay **relay, struct loop *loop, const struct relay_spec *spec,
+	       struct error *err)
+{
+	struct plane_setup *setup;
+	int r;
+
+	*relay = xrealloc(NULL, sizeof(**relay));
+	**relay = (struct relay){ .loop = loop, .setup = { .spec = *spec, .control = -1 } };
+	setup = &(*relay)->setup;
+	strncpy((*relay)->device, spec->device, sizeof((*relay)->device) - 1);
+	setup->spec.device = (*relay)->device;
+	if (!setup->spec.queues)
+		setup->spec.queues = default_queues();
+	memset(setup->tun, -1, sizeof(setup->tun));
+	memset(setup->sockets, -1, sizeof(setup->sockets));
+	memset(setup->icmp, -1, sizeof(setup->icmp));
+	r = open_all(*relay, err);
+	if (r < 0) {
+		relay_close(*relay);
+		*relay = NULL;
+	}
+	return r;
+}
+
+void relay_close(struct relay *relay)
+{
+	if (!relay)
+		return;
+	if (relay->restart)
+		loop_cancel(relay->loop, relay->restart);
+	stop_process(relay);
+	for (unsigned i = 0; i < RELAY_QUEUES_MAX; i++) {
+		close_fd(&relay->setup.tun[i]);
+		close_fd(&relay->setup.sockets[i][0]);
+		close_fd(&relay->setup.sockets[i][1]);
+	}
+	close_fd(&relay->setup.icmp[0]);
+	close_fd(&relay->setup.icmp[1]);
+	if (relay->setup.states)
+		munmap(relay->setup.states, RELAY_SLOTS * sizeof(*relay->setup.states));
+	table_free(relay->table);
+	free(relay->peers);
+	free(relay);
+}
+
+int relay_pid(const struct relay *relay)
+{
+	return relay->pid;
+}
+
+bool relay_is(const struct relay *relay, const struct relay_spec *spec)
+{
+	const struct relay_spec *is = &relay->setup.spec;
+
+	return streq(is->device, spec->device) && is->port == spec->port &&
+	       ip_equal(&is->ip, &spec->ip) && ip_equal(&is->ip6, &spec->ip6);
+}

@@ -1,0 +1,59 @@
+/*
+ * A relay between a TUN device and UDP, flannel's wire format: one IP packet in each datagram and nothing else (flannel.md,
+ * sections 0.9 and 4.3). The agent's side: the process that does the work, which has no right over the node and dies with the
+ * agent, and what it counts. A process that ends is started again; the device stays meanwhile.
+ */
+#ifndef RELAY_RELAY_H
+#define RELAY_RELAY_H
+
+#include "base/loop.h"
+#include "relay/table.h"
+
+enum { RELAY_QUEUES_MAX = 4, RELAY_PEERS_MAX = 65535 };
+
+struct relay_spec {
+	const char *device;
+	struct ip ip, ip6; /* of the node's interface; family 0 = not this family */
+	uint16_t port;
+	unsigned
+		queues; /* of the device, each with a thread in each direction; 0 = by the number of processors */
+	unsigned spin_us; /* look for packets that long before sleeping */
+	unsigned burst;   /* packets in a row to a peer that is not of our kind; 0 = no limit */
+};
+
+/* Per peer; those of nobody are strangers' and lost ones'. */
+enum relay_counter {
+	RELAY_SENT_PACKETS,
+	RELAY_SENT_BYTES, /* of IP packets */
+	RELAY_SEND_NO_PEER,
+	RELAY_SEND_HOPS, /* TTL was at its end */
+	RELAY_SEND_TOO_BIG,
+	RELAY_SEND_FAILED,
+	RELAY_SEND_MALFORMED,
+	RELAY_RECEIVED_PACKETS = 8,
+	RELAY_RECEIVED_BYTES,
+	RELAY_RECEIVE_STRANGER, /* not from a peer's address */
+	RELAY_RECEIVE_SOURCE,   /* from a peer, but not from its subnet */
+	RELAY_RECEIVE_HOPS,
+	RELAY_RECEIVE_MALFORMED,
+	RELAY_RECEIVE_FAILED,
+	RELAY_N_COUNTERS = 16
+};
+extern const char *const relay_counter_names[RELAY_N_COUNTERS]; /* NULL = there is none */
+
+struct relay;
+int relay_open(struct relay **relay, struct loop *loop, const struct relay_spec *spec,
+	       struct error *err) must_check;
+void relay_close(struct relay *relay);    /* ends the process; the device stays */
+int relay_pid(const struct relay *relay); /* 0 = it is not running right now */
+bool relay_is(const struct relay *relay, const struct relay_spec *spec);
+
+/* All other nodes, and this node's addresses on the device (family 0 = none): whenever they change. slots are the
+ * relay's to fill in. */
+int relay_tell(struct relay *relay, struct relay_peer *peers, size_t n, const struct ip *own,
+	       const struct ip *own6, struct error *err) must_check;
+/* Peer i, or nobody (NULL, the last one): false = there are no more. */
+bool relay_counters(const struct relay *relay, size_t i, const struct relay_peer **peer,
+		    uint64_t counters[RELAY_N_COUNTERS]);
+
+#endif

@@ -1,0 +1,469 @@
+/* The relay's packet work: what is cut and put together again is what it was, checksums by a second opinion, errors by the RFCs'
+ * rules, look-ups. */
+#include "unit.h"
+
+#include <arpa/inet.h>
+
+#include "relay/checksum.h"
+#include "relay/fragment.h"
+#include "relay/icmp.h"
+#include "relay/merge.h"
+#include "relay/segment.h"
+#include "relay/table.h"
+
+enum { PAYLOAD_MAX = 62000, PACKETS_MAX = 80 };
+
+/* ---- a second opinion ---- */
+
+static unsigned slow_sum(unsigned sum, const uint8_t *data, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		sum += (unsigned)data[i] << (i % 2 ? 0 : 8);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+static bool transport_is_right(const uint8_t *packet, size_t size)
+{
+	bool v6 = packet[0] >> 4 == 6;
+	size_t header = v6 ? 40 : 20;
+	unsigned sum = slow_sum(0, packet + (v6 ? 8 : 12), v6 ? 32 : 8);
+
+	sum += packet[v6 ? 6 : 9] + (unsigned)(size - header);
+	return slow_sum(sum, packet + header, size - header) == 0xffff;
+}
+
+static bool header_is_right(const uint8_t *packet)
+{
+	return packet[0] >> 4 == 6 || slow_sum(0, packet, 20) == 0xffff;
+}
+
+/* ---- packets ---- */
+
+static uint8_t big[PAYLOAD_MAX + 200];
+
+/* A packet as the kernel would hand it over: TCP with 12 bytes of options, or UDP; its checksum is left out. */
+static struct tun_header make_big(bool v6, bool udp, size_t payload, uint16_t segment)
+{
+	size_t header = v6 ? 40 : 20, transport = udp ? 8 : 32;
+	struct packet packet;
+
+	memset(big, 0, header + transport);
+	big[0] = v6 ? 0x60 : 0x45;
+	big[v6 ? 6 : 9] = udp ? IP_PROTOCOL_UDP : IP_PROTOCOL_TCP;
+	big[v6 ? 7 : 8] = 63;
+	if (!v6)
+		big[6] = 0x40;
+	for (size_t i = 0; i < (v6 ? 32 : 8); i++)
+		big[(v6 ? 8 : 12) + i] = (uint8_t)(i + 1);
+	store16(big + header, 1000);
+	store16(big + header + 2, 2000);
+	store32(big + header + 4, 0xfffffff0);
+	if (udp) {
+		store16(big + header + 4, (uint16_t)(8 + payload));
+		store16(big + header + 6, 0);
+	} else {
+		big[header + 12] = 8 << 4;
+		big[header + 13] = 0x18;
+	}
+	for (size_t i = 0; i < payload; i++)
+		big[header + transport + i] = (uint8_t)(i * 7 + i / 251);
+	store16(big + (v6 ? 4 : 2), (uint16_t)(transport + payload + (v6 ? 0 : header)));
+	check(packet_parse(big, header + transport + payload, &packet));
+	packet_set_size(&packet, packet.size);
+	store_checksum(big + header + (udp ? 6 : 16),
+		       checksum_fold(packet_pseudo(&packet, packet.protocol, transport + payload)));
+	return (struct tun_header){
+		.flags = TUN_NEEDS_CSUM,
+		.gso = udp  ? TUN_GSO_UDP
+		       : v6 ? TUN_GSO_TCP6
+			    : TUN_GSO_TCP4,
+		.gso_size = segment,
+		.csum_start = (uint16_t)header,
+		.csum_offset = udp ? 6 : 16,
+	};
+}
+
+static uint8_t cut[PACKETS_MAX][2048];
+static size_t cut_size[PACKETS_MAX];
+
+/* Cut the big one: how many, each in one piece. */
+static unsigned cut_big(const struct tun_header *header, size_t size)
+{
+	uint8_t headers[SEGMENT_HEADER_MAX];
+	struct segmenter segmenter;
+	struct iovec pieces[2];
+	struct packet packet;
+	unsigned n = 0;
+
+	check(packet_parse(big, size, &packet));
+	check(segmenter_start(&segmenter, &packet, header));
+	for (; n < PACKETS_MAX; n++) {
+		cut_size[n] = segmenter_next(&segmenter, headers, pieces);
+		if (!cut_size[n])
+			break;
+		memcpy(cut[n], pieces[0].iov_base, pieces[0].iov_len);
+		memcpy(cut[n] + pieces[0].iov_len, pieces[1].iov_base, pieces[1].iov_len);
+	}
+	return n;
+}
+
+/* ---- what a merge writes ---- */
+
+static struct {
+	unsigned n_writes, n_packets;
+	struct tun_header tun;
+	uint8_t data[PAYLOAD_MAX + 200];
+	size_t size;
+} written;
+
+static void write_down(void *arg unused, struct iovec *pieces, size_t n, unsigned n_packets)
+{
+	written.n_writes++;
+	written.n_packets += n_packets;
+	memcpy(&written.tun, pieces[0].iov_base, sizeof(written.tun));
+	written.size = 0;
+	for (size_t i = 1; i < n; i++) {
+		memcpy(written.data + written.size, pieces[i].iov_base, pieces[i].iov_len);
+		written.size += pieces[i].iov_len;
+	}
+}
+
+static struct merge merge = { .write = write_down, .udp = true };
+
+static void merge_cut(unsigned first, unsigned n)
+{
+	struct packet packet;
+
+	for (unsigned i = first; i < first + n; i++) {
+		check(packet_parse(cut[i], cut_size[i], &packet));
+		merge_add(&merge, &packet);
+	}
+}
+
+static void forget(void)
+{
+	memset(&written, 0, sizeof(written));
+}
+
+TEST(checksum_of_any_size_and_place)
+{
+	uint8_t data[300];
+	unsigned wrong = 0;
+
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 37 + 255 - i / 3);
+	for (size_t at = 0; at < 4; at++)
+		for (size_t size = 0; at + size <= sizeof(data); size++) {
+			uint16_t folded = checksum_fold(checksum_add(0, data + at, size));
+
+			wrong += ntohs(folded) != slow_sum(0, data + at, size);
+		}
+	check_int(wrong, 0);
+	memset(data, 0xff, sizeof(data));
+	check_int(checksum_fold(checksum_add(UINT64_MAX, data, sizeof(data))), 0xffff);
+}
+
+TEST(segments_are_right_and_merge_to_what_was_cut)
+{
+	static const struct {
+		bool v6, udp;
+		size_t payload;
+		uint16_t segment;
+		unsigned n;
+	} cases[] = {
+		{ false, false, 60000, 1400, 43 }, { true, false, 60000, 1380, 44 },
+		{ false, false, 2800, 1400, 2 },   { false, true, 6001, 100, 61 },
+		{ true, true, 1999, 1000, 2 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool v6 = cases[i].v6, udp = cases[i].udp;
+		size_t header = (v6 ? 40 : 20) + (udp ? 8 : 32), size = header + cases[i].payload;
+		struct tun_header tun = make_big(v6, udp, cases[i].payload, cases[i].segment);
+		unsigned n = cut_big(&tun, size), wrong = 0;
+
+		check_int(n, cases[i].n);
+		for (unsigned k = 0; k < n; k++)
+			wrong +=
+				!transport_is_right(cut[k], cut_size[k]) ||
+				!header_is_right(cut[k]) ||
+				(!udp && (cut[k][header - 32 + 13] & 0x08) != (k + 1 == n ? 8 : 0));
+		check_int(wrong, 0);
+		if (!v6)
+			check_int(load16(cut[n - 1] + 4), n - 1);
+		forget();
+		merge_cut(0, n);
+		merge_flush(&merge);
+		check_int(written.n_writes, 1);
+		check_int(written.n_packets, n);
+		check_int(written.size, size);
+		check(memcmp(written.data, big, size) == 0);
+		check_int(written.tun.gso, tun.gso);
+		check_int(written.tun.gso_size, tun.gso_size);
+		check_int(written.tun.csum_start, tun.csum_start);
+		check_int(written.tun.flags, TUN_NEEDS_CSUM);
+	}
+}
+
+TEST(a_segment_that_does_not_fit_is_not_merged_and_stays_as_it_was)
+{
+	/* A byte of the second segment: in its payload, in TCP (acknowledgement, options), in the IP header. */
+	static const size_t places[] = { 100, 28, 45, 20, 1, 8 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		struct tun_header tun = make_big(false, false, 4200, 1400);
+		unsigned n = cut_big(&tun, 52 + 4200);
+
+		check_int(n, 3);
+		cut[1][places[i]] ^= 0x11;
+		forget();
+		merge_cut(0, 3);
+		merge_flush(&merge);
+		check_int(written.n_writes, 3);
+		check_int(written.n_packets, 3);
+	}
+}
+
+TEST(acknowledgements_fragments_and_odd_flags_pass_alone)
+{
+	struct tun_header tun = make_big(false, false, 4200, 1400);
+	unsigned n = cut_big(&tun, 52 + 4200);
+	struct packet packet;
+
+	check_int(n, 3);
+	forget();
+	check(packet_parse(cut[0], cut_size[0], &packet));
+	merge_add(&merge, &packet);
+	check_int(written.n_writes, 0);
+	packet_set_size(&packet,
+			52); /* an acknowledgement of the same flow: what waits comes first */
+	merge_add(&merge, &packet);
+	check_int(written.n_writes, 2);
+	cut[1][6] = 0x20; /* more fragments */
+	merge_cut(1, 1);
+	check_int(written.n_writes, 3);
+	cut[2][20 + 13] |= 0x02; /* SYN */
+	merge_cut(2, 1);
+	check_int(written.n_writes, 4);
+	merge_flush(&merge);
+	check_int(written.n_writes, 4);
+	check_int(written.tun.flags, 0);
+}
+
+TEST(what_the_kernel_says_of_a_packet_must_fit_it)
+{
+	struct tun_header tun = make_big(false, false, 4200, 1400), bad;
+	struct segmenter segmenter;
+	struct packet packet;
+
+	check(packet_parse(big, 52 + 4200, &packet));
+	bad = tun, bad.gso_size = 0;
+	check(!segmenter_start(&segmenter, &packet, &bad));
+	bad = tun, bad.gso = TUN_GSO_TCP6;
+	check(!segmenter_start(&segmenter, &packet, &bad));
+	bad = tun, bad.csum_start = 4240;
+	check(!segmenter_start(&segmenter, &packet, &bad));
+	bad = tun, bad.csum_start = 4250;
+	check(!packet_complete(&packet, &bad));
+	bad = tun, bad.flags = 0;
+	check(!segmenter_start(&segmenter, &packet, &bad));
+	check(packet_complete(&packet, &bad));
+	check(packet_complete(&packet, &tun));
+	check(transport_is_right(big, packet.size));
+}
+
+TEST(a_hop_less_until_the_last)
+{
+	struct packet packet;
+
+	make_big(false, false, 10, 10);
+	check(packet_parse(big, 62, &packet));
+	for (int ttl = 62; ttl >= 1; ttl--) {
+		check(packet_hop(&packet));
+		check_int(big[8], ttl);
+		check(header_is_right(big));
+	}
+	check(!packet_hop(&packet));
+	make_big(true, false, 10, 10);
+	check(packet_parse(big, 82, &packet));
+	check(packet_hop(&packet));
+	check_int(big[7], 62);
+}
+
+TEST(what_is_no_packet_is_none)
+{
+	struct packet packet;
+
+	make_big(false, false, 10, 10);
+	check(!packet_parse(big, 0, &packet));
+	check(!packet_parse(big, 19, &packet));
+	check(!packet_parse(big, 61, &packet));
+	check(packet_parse(big, 70, &packet));
+	check_int(packet.size, 62);
+	big[0] = 0x44;
+	check(!packet_parse(big, 62, &packet));
+	big[0] =
+		0x4f; /* a header of 60 bytes is there; one of 20 in a packet of 30 is not all of it */
+	check(packet_parse(big, 62, &packet));
+	store16(big + 2, 30);
+	check(!packet_parse(big, 62, &packet));
+	make_big(true, true, 10, 10);
+	check(!packet_parse(big, 57, &packet));
+	check(!packet_parse(big, 39, &packet));
+	big[0] = 0x50;
+	check(!packet_parse(big, 58, &packet));
+}
+
+TEST(icmp_errors_and_where_there_are_none)
+{
+	uint8_t message[ICMP_ERROR_MAX];
+	struct packet packet;
+	size_t size;
+
+	make_big(false, true, 1000, 1000);
+	check(packet_parse(big, 1028, &packet));
+	size = icmp_error_make(&packet, ICMP_TOO_BIG, 1300, message);
+	check_int(size, 8 + 548);
+	check_int(message[0], 3);
+	check_int(message[1], 4);
+	check_int(load16(message + 6), 1300);
+	check_int(slow_sum(0, message, size), 0xffff);
+	check(memcmp(message + 8, big, 548) == 0);
+	size = icmp_error_make(&packet, ICMP_TIME_EXCEEDED, 0, message);
+	check_int(message[0] << 8 | message[1], 11 << 8);
+	store16(big + 6, 0x0001); /* a later fragment */
+	check_int(icmp_error_make(&packet, ICMP_NO_ROUTE, 0, message), 0);
+	store16(big + 6, 0x2000);
+	check(icmp_error_make(&packet, ICMP_NO_ROUTE, 0, message) != 0);
+	big[16] = 224;
+	check_int(icmp_error_make(&packet, ICMP_NO_ROUTE, 0, message), 0);
+	big[16] = 10;
+	big[9] = packet.protocol = IP_PROTOCOL_ICMP;
+	big[20] = 8;
+	check(icmp_error_make(&packet, ICMP_NO_ROUTE, 0, message) != 0);
+	big[20] = 3;
+	check_int(icmp_error_make(&packet, ICMP_NO_ROUTE, 0, message), 0);
+	make_big(true, true, 3000, 3000);
+	check(packet_parse(big, 3048, &packet));
+	size = icmp_error_make(&packet, ICMP_TOO_BIG, 1400, message);
+	check_int(size, 1240);
+	check_int(message[0], 2);
+	check_int(load32(message + 4), 1400);
+	big[8] = 0xff;
+	check_int(icmp_error_make(&packet, ICMP_TOO_BIG, 1400, message), 0);
+}
+
+TEST(fragments_have_all_of_it_in_order)
+{
+	uint8_t headers[IPV4_HEADER], whole[1028];
+	struct fragmenter fragmenter;
+	struct iovec pieces[2];
+	struct packet packet;
+	size_t size, at = 0;
+	unsigned n = 0;
+
+	make_big(false, true, 1000, 1000);
+	memcpy(whole, big, sizeof(whole));
+	big[6] = 0x40;
+	check(packet_parse(big, sizeof(whole), &packet));
+	check(!fragmenter_start(&fragmenter, &packet, 500)); /* it says that it is not to be */
+	store16(big + 6, 0x2010); /* a fragment itself, from 128, with more behind */
+	check(packet_parse(big, sizeof(whole), &packet));
+	check(fragmenter_start(&fragmenter, &packet, 500));
+	for (; (size = fragmenter_next(&fragmenter, headers, pieces)); n++) {
+		check(size <= 500);
+		check_int(load16(headers + 2), size);
+		check_int((load16(headers + 6) & 0x1fff) * 8, 128 + at);
+		check(load16(headers + 6) & 0x2000);
+		check(header_is_right(headers));
+		check(memcmp(pieces[1].iov_base, whole + IPV4_HEADER + at, pieces[1].iov_len) == 0);
+		at += pieces[1].iov_len;
+	}
+	check_int(n, 3);
+	check_int(at, 1008);
+	store16(big + 6, 0);
+	check(packet_parse(big, sizeof(whole), &packet));
+	check(fragmenter_start(&fragmenter, &packet, 900));
+	check_int(fragmenter_next(&fragmenter, headers, pieces), 900);
+	check_int(load16(headers + 6), 0x2000);
+	check_int(fragmenter_next(&fragmenter, headers, pieces), 20 + 128);
+	check_int(load16(headers + 6), 110);
+	check(!fragmenter_start(&fragmenter, &packet, 27));
+}
+
+/* ---- look-ups ---- */
+
+static struct cidr cidr_of(const char *text)
+{
+	struct cidr cidr = { 0 };
+
+	check(cidr_parse(text, &cidr));
+	return cidr;
+}
+
+static uint32_t slot_of(const struct table *table, const char *text)
+{
+	const struct table_entry *entry;
+	struct ip ip = { 0 };
+
+	check(ip_parse(text, &ip));
+	entry = table_find(table, ip.family == AF_INET6, ip.bytes);
+	return entry ? entry->slot : 0;
+}
+
+TEST(the_longest_prefix_wins)
+{
+	const struct relay_peer peers[] = {
+		{ cidr_of("10.5.0.0/16"), cidr_of("fd00:5::/48"), cidr_of("192.0.2.1/32").ip,
+		  cidr_of("fd77::1/128").ip, 1 },
+		{ .subnet = cidr_of("10.5.7.0/24"), .ip = cidr_of("192.0.2.2/32").ip, .slot = 2 },
+		{ cidr_of("10.5.7.9/32"), cidr_of("fd00:5:0:7::/64"), cidr_of("192.0.2.3/32").ip,
+		  cidr_of("fd77::3/128").ip, 3 },
+		{ .subnet6 = cidr_of("fd00:6::/64"), .slot = 4 }, /* nowhere */
+	};
+	struct table *table = table_make(peers, ARRAY_SIZE(peers), 8285);
+	union tunnel_address from;
+
+	check_int(slot_of(table, "10.5.1.1"), 1);
+	check_int(slot_of(table, "10.5.7.8"), 2);
+	check_int(slot_of(table, "10.5.7.9"), 3);
+	check_int(slot_of(table, "10.6.0.0"), 0);
+	check_int(slot_of(table, "fd00:5:0:7::1"), 3);
+	check_int(slot_of(table, "fd00:5:0:8::1"), 1);
+	check_int(slot_of(table, "fd00:6::1"), 0);
+	tunnel_address_of(&peers[1].ip, 4711, &from);
+	check_int(table_find_peer(table, &from)->slot, 2);
+	tunnel_address_of(&peers[2].ip6, 1, &from);
+	check_int(table_find_peer(table, &from)->slot, 3);
+	from.v6.sin6_addr.s6_addr[15] = 9;
+	check(!table_find_peer(table, &from));
+	table_free(table);
+}
+
+TEST(two_thousand_peers)
+{
+	struct relay_peer *peers auto_free = calloc(2000, sizeof(*peers));
+	struct table *table;
+	unsigned wrong = 0;
+
+	for (uint32_t i = 0; i < 2000; i++)
+		peers[i] = (struct relay_peer){
+			.subnet.ip = ip_make(AF_INET,
+					     (uint8_t[]){ 10, (uint8_t)(i >> 8), (uint8_t)i, 0 }),
+			.subnet.prefix = 24,
+			.ip = ip_make(AF_INET,
+				      (uint8_t[]){ 192, 0, (uint8_t)(i >> 8), (uint8_t)i }),
+			.slot = i + 1,
+		};
+	table = table_make(peers, 2000, 8285);
+	for (uint32_t i = 0; i < 2000; i++) {
+		const uint8_t address[] = { 10, (uint8_t)(i >> 8), (uint8_t)i, 77 };
+		const struct table_entry *entry = table_find(table, false, address);
+
+		wrong += !entry || entry->slot != i + 1;
+	}
+	check_int(wrong, 0);
+	table_free(table);
+}
