@@ -124,6 +124,24 @@ verdict() { peers --json | jq -r '.[0].verdict'; }
 		"host-gw needs it on a network that both nodes are in"
 }
 
+@test "--peers of the relay: one route for all of them, and a relay behind it" {
+	nodes 2 udp
+	AGENT=tun-relay
+	agent n1
+	agent n2
+	ready n1 n2
+	pod n1
+	pod n2
+	wait_for "traffic" 5 reach n1 n2
+	assert_match "all is well" "$(peers)" "$(subnet n2) +192\.0\.2\.2 +udp +ok +- +- +ok"
+	agent_kill n1
+	assert_eq "the relay has ended" "$(verdict)" "no relay is at work behind this node's device"
+	ip -n n1 route del 10.5.0.0/16
+	assert_eq "no route" "$(verdict)" "there is no route to its subnet"
+	ip -n n1 link del flannel0
+	assert_eq "no device" "$(verdict)" "it is reached in a way that this node does not have"
+}
+
 @test "--peers on a node of flanneld's making, and on one that is in no network" {
 	nodes 1 vxlan
 	ip -n n1 link add flannel.1 type vxlan id 1 dstport 8472 nolearning local 192.0.2.1 dev eth0

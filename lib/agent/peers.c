@@ -12,6 +12,8 @@ struct comparing {
 	routes_t routes; /* of the main table, whoever made them */
 	neighs_t neighs;
 	struct arena *arena;
+	int tun;   /* of the relay, 0 = none */
+	bool idle; /* nobody reads from it */
 };
 
 /* ---- this node ---- */
@@ -46,13 +48,17 @@ static const struct subnet_lease *find_by_subnet(const subnet_leases_t *leases,
 static int find_devices(struct netlink *nl, const struct network_config *config,
 			struct arena *arena, struct plan_node *node, struct error *err)
 {
-	links_t links = { 0 };
+	links_t links = { 0 }, tuns = { 0 };
 	char name[16], name6[16];
 
 	snprintf(name, sizeof(name), "flannel.%d", config->backend.vni);
 	snprintf(name6, sizeof(name6), "flannel-v6.%d", config->backend.vni);
-	if (link_list(nl, "vxlan", 0, arena, &links, err))
+	if (link_list(nl, "vxlan", 0, arena, &links, err) ||
+	    link_list(nl, "tun", 0, arena, &tuns, err))
 		return -err->errnum;
+	list_each(link, &tuns)
+		if (streq(link->name, "flannel0"))
+			node->tun = link->index;
 	list_each(link, &links) {
 		if (streq(link->name, name))
 			node->vtep = link->index;
@@ -138,12 +144,23 @@ static const char *compare_neigh(const struct comparing *c, const struct neigh *
 	return "ok";
 }
 
+/* Peers of the relay have one route together: that of the network. */
+static const struct route *route_to_relay(const struct comparing *c, const struct cidr *subnet)
+{
+	list_each(route, &c->plan->routes)
+		if (c->tun && route->oif == c->tun && cidr_contains(&route->dst, &subnet->ip))
+			return route;
+	return NULL;
+}
+
 /* The entries of the plan for this subnet. The neighbour has the subnet's address, the forwarding entry its MAC. */
 static void compare_subnet(const struct comparing *c, struct peer_state *state)
 {
 	const struct route *route = find_route(&c->plan->routes, &state->subnet);
 	const struct neigh *neighbour = NULL;
 
+	if (!route && plan_is_udp(state->lease))
+		route = route_to_relay(c, &state->subnet);
 	state->route = route ? compare_route(c, route) : "-";
 	state->neighbour = state->fdb = "-";
 	list_each(neigh, &c->plan->neighs)
@@ -173,6 +190,8 @@ static const char *judge(const struct comparing *c, const struct peer_state *sta
 			       ? "there is no route to its subnet"
 			       : arena_printf(c->arena, "its route leads elsewhere: %s",
 					      state->route);
+	if (c->idle && plan_is_udp(state->lease))
+		return "no relay is at work behind this node's device";
 	if (!is_well(state->neighbour))
 		return "its VXLAN end has no hardware address here, or a wrong one";
 	if (!is_well(state->fdb))
@@ -202,12 +221,19 @@ static int look_at_devices(struct netlink *nl, const struct plan_node *node,
 			   struct comparing *comparing, struct error *err)
 {
 	const int devices[] = { node->vtep, node->vtep6 };
+	struct link tun = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
 		if (devices[i] &&
 		    (neigh_list(nl, devices[i], false, comparing->arena, &comparing->neighs, err) ||
 		     neigh_list(nl, devices[i], true, comparing->arena, &comparing->neighs, err)))
 			return -err->errnum;
+	if (!node->tun)
+		return 0;
+	if (link_get_index(nl, node->tun, &tun, err))
+		return -err->errnum;
+	comparing->tun = node->tun;
+	comparing->idle = tun.operstate == LINK_OPER_DOWN;
 	return 0;
 }
 

@@ -51,6 +51,7 @@ struct link {
 #define LINK_LOOPBACK        8u
 #define LINK_PROMISC         0x100u /* as somebody asked for; promiscuity counts others, too */
 #define LINK_ALLMULTI        0x200u
+#define LINK_OPER_DOWN       2
 #define LINK_OPER_UP         6
 #define LINK_PORT_FORWARDING 3
 
