@@ -1,6 +1,7 @@
 /*
- * The loop. Whatever happens asks for a pass: at once for what the store tells, a little later for what the kernel tells, so
- * that many events of one cause are one pass, and after a pause for a pass that failed.
+ * The loop. Whatever happens asks for a pass: at once for what the store tells, a moment later for what the kernel tells, but
+ * not sooner than a while after the last one, so that many events of one cause are few passes; and after a pause for a pass
+ * that failed.
  */
 #include "agent/agent_internal.h"
 
@@ -15,7 +16,8 @@
 #include "base/notify.h"
 #include "kernel/monitor.h"
 
-enum { SOON_MS = 20, RETRY_MS = 1000, AGAIN_MS = 300000, CLAIM_MS = 1000, MANY = 256 };
+enum { SOON_MS = 3, PACE_MS = 20, RETRY_MS = 1000, AGAIN_MS = 300000, CLAIM_MS = 1000 };
+enum { MANY = 256, TIDY_MS = 1000 };
 
 static void run_pass(struct loop *loop, void *arg);
 
@@ -30,6 +32,29 @@ static void ask_for_pass(struct agent *agent, unsigned delay_ms)
 		loop_cancel(agent->loop, agent->pass_timer);
 	agent->pass_due_ms = due_ms;
 	agent->pass_timer = loop_after(agent->loop, delay_ms, run_pass, agent, NULL);
+}
+
+static void ask_soon(struct agent *agent)
+{
+	int64_t pause_ms = agent->passed_ms + PACE_MS - clock_ms();
+
+	ask_for_pass(agent, pause_ms > SOON_MS ? (unsigned)pause_ms : SOON_MS);
+}
+
+/* Memory of a pass over thousands of peers, once it is likely that no other pass needs it now. */
+static void tidy(struct loop *loop unused, void *arg)
+{
+	struct agent *agent = arg;
+
+	agent->tidy_timer = 0;
+	memory_give_back();
+}
+
+static void tidy_later(struct agent *agent)
+{
+	if (agent->tidy_timer > 0)
+		loop_cancel(agent->loop, agent->tidy_timer);
+	agent->tidy_timer = loop_after(agent->loop, TIDY_MS, tidy, agent, NULL);
 }
 
 static void tell_trouble(struct agent_trouble *trouble, const char *text)
@@ -71,10 +96,13 @@ static void run_pass(struct loop *loop, void *arg)
 {
 	struct agent *agent = arg;
 	struct error err = { 0 };
+	int r;
 
 	agent->pass_timer = 0;
 	agent->counts.passes++;
-	if (agent_pass(agent, &err) < 0) {
+	r = agent_pass(agent, &err);
+	agent->passed_ms = clock_ms();
+	if (r < 0) {
 		pass_failed(agent, &err);
 		return;
 	}
@@ -88,7 +116,7 @@ static void run_pass(struct loop *loop, void *arg)
 	agent->fine = true;
 	agent->news = false;
 	if (agent->leases.n > MANY)
-		memory_give_back();
+		tidy_later(agent);
 	if (agent->options->once)
 		loop_stop(loop, 0);
 }
@@ -239,7 +267,7 @@ static void on_event(void *arg, const struct monitor_event *event)
 	if (event->kind == MONITOR_LINK && !agent->fine)
 		concerns = true; /* perhaps the interface that is missing */
 	if (concerns)
-		ask_for_pass(agent, SOON_MS);
+		ask_soon(agent);
 }
 
 static void on_events(struct loop *loop unused, void *arg)
@@ -248,7 +276,7 @@ static void on_events(struct loop *loop unused, void *arg)
 	struct error err = { 0 };
 
 	if (monitor_read(agent->monitor, on_event, agent, &err) < 0)
-		ask_for_pass(agent, SOON_MS); /* some were lost: look at everything */
+		ask_soon(agent); /* some were lost: look at everything */
 }
 
 static void on_resync(struct loop *loop, void *arg)
@@ -256,7 +284,7 @@ static void on_resync(struct loop *loop, void *arg)
 	struct agent *agent = arg;
 
 	agent->resync_timer = loop_after(loop, agent->options->resync_ms, on_resync, agent, NULL);
-	ask_for_pass(agent, SOON_MS);
+	ask_soon(agent);
 }
 
 static void on_end(struct loop *loop, void *arg unused)

@@ -73,7 +73,8 @@ struct agent {
 	int64_t left_ms;    /* of the lease's life, then; -1 = it has no end */
 	struct health *health;
 	int pass_timer, resync_timer, watchdog_timer;
-	int64_t pass_due_ms;
+	int tidy_timer;
+	int64_t pass_due_ms, passed_ms; /* the next one, the last one */
 	struct error fatal;
 };
 
