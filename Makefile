@@ -49,9 +49,11 @@ static  := $(if $(STATIC),-static-pie,-pie)
 quiet   := $(if $(STATIC),$(addprefix -Wl$(comma),$(shell $(CC) -Wl,--help 2>/dev/null | grep -o -m1 -e --no-warnings)))
 libs    := $(foreach l,nl-3 jansson md,$(or $(call archive,$(l)),-l$(l))) -lpthread $(quiet)
 
-# The program for stores over a network: libcurl comes with thirty shared libraries, so it is linked dynamically.
-have_curl := $(shell $(PKG_CONFIG) --exists libcurl 2>/dev/null && echo 1)
-remote_libs = $(shell $(PKG_CONFIG) --libs libcurl) $(foreach l,jansson md,$(or $(call archive,$(l)),-l$(l))) -lpthread
+# The program for stores over a network: libcurl comes with thirty shared libraries, so it is linked dynamically. libyaml (for
+# kubeconfigs) brings none.
+have_curl := $(shell $(PKG_CONFIG) --exists libcurl yaml-0.1 2>/dev/null && echo 1)
+yaml      := $(or $(call archive,yaml),-lyaml)
+remote_libs = $(shell $(PKG_CONFIG) --libs libcurl) $(foreach l,jansson md,$(or $(call archive,$(l)),-l$(l))) $(yaml) -lpthread
 
 all: $(BUILD)/cnibox $(if $(have_curl),$(BUILD)/cnibox-store,without-store) ## the programs, build/cnibox and build/cnibox-store
 
@@ -64,7 +66,7 @@ $(BUILD)/cnibox-store: $(BUILD)/store.o $(REMOTE)
 	$(Q)$(CC) $(flags) $(CFLAGS) $^ -pie $(link) $(LDFLAGS) $(remote_libs) -o $@
 
 without-store:
-	@echo "without cnibox-store (etcd, Kubernetes): libcurl's development files are missing (tests/deps build)"
+	@echo "without cnibox-store (etcd, Kubernetes): the development files of libcurl or libyaml are missing (tests/deps build)"
 
 # What it has without libcurl is for unit tests and fuzzing, too.
 $(BUILD)/remote.a: $(filter-out %/http.o,$(REMOTE_C:%.c=$(BUILD)/%.o))
@@ -73,7 +75,7 @@ $(BUILD)/remote.a: $(filter-out %/http.o,$(REMOTE_C:%.c=$(BUILD)/%.o))
 
 $(BUILD)/unit: $(UNIT) $(OBJECTS) $(BUILD)/remote.a
 	@echo "link    $@"
-	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(libs) -o $@
+	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(yaml) $(libs) -o $@
 
 $(BUILD)/http: $(BUILD)/tests/lib/http.o $(REMOTE)
 	@echo "link    $@"
@@ -147,7 +149,7 @@ fuzzers: ## build what `make fuzz` runs
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJECTS) $(BUILD)/remote.a
 	@mkdir -p $(@D)
 	@echo "link    $@"
-	$(Q)$(CC) $(flags) -fsanitize=fuzzer $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(libs) -o $@
+	$(Q)$(CC) $(flags) -fsanitize=fuzzer $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(yaml) $(libs) -o $@
 
 lint: ## style, static analysis, layers, shell
 	@tests/deps build lint

@@ -49,10 +49,13 @@ static int choose_place(struct lease_place *place, struct error *err)
 {
 	bool folder = place->store != defaults.agent.place.store;
 
-	if (folder + (place->etcd_endpoints != NULL) + place->kube_subnet_mgr > 1)
-		return fail(err, USAGE_ERROR,
-			    "--store, --etcd-endpoints and --kube-subnet-mgr: one of them at most");
-	if (!folder && !place->kube_subnet_mgr && !place->etcd_endpoints)
+	if (folder + (place->peers_file != NULL) + (place->etcd_endpoints != NULL) +
+		    place->kube_subnet_mgr >
+	    1)
+		return fail(
+			err, USAGE_ERROR,
+			"--store, --peers-file, --etcd-endpoints and --kube-subnet-mgr: one of them at most");
+	if (!folder && !place->peers_file && !place->kube_subnet_mgr && !place->etcd_endpoints)
 		place->etcd_endpoints = ETCD_ENDPOINTS;
 	return 0;
 }

@@ -76,6 +76,8 @@ static const char *life_word(int64_t left_ms, struct arena *arena)
 
 	if (left_ms < 0)
 		return "reserved";
+	if (left_ms == KV_LASTING)
+		return "as its node";
 	left_ms = (left_ms + minute - 1) / minute * minute;
 	return arena_strdup(arena, duration_format(left_ms, text));
 }

@@ -115,6 +115,9 @@ static void run_pass(struct loop *loop, void *arg)
 		notify_send("READY=1\nSTATUS=%zu leases; everything is in place", agent->leases.n);
 	agent->fine = true;
 	agent->news = false;
+	if (!agent->told_ready)
+		lease_store_ready(agent->store);
+	agent->told_ready = true;
 	if (agent->leases.n > MANY)
 		tidy_later(agent);
 	if (agent->options->once)
@@ -151,6 +154,25 @@ static int find_way(const struct agent *agent, const struct way **way, struct er
 	return -err->errnum;
 }
 
+/* Peers know the MACs of the lease that the node has: they stay, over a reboot, too. */
+static void on_node(void *arg, const struct lease_node *node)
+{
+	struct agent *agent = arg;
+	auto_arena struct arena arena = { 0 };
+	struct subnet_lease there = { 0 };
+
+	agent->node_ip = node->public_ip;
+	agent->node_ip6 = node->public_ip6;
+	if (node->value &&
+	    subnet_value_parse(node->value, strlen(node->value), &arena, &there, NULL) == 0) {
+		if (!agent->mac.set)
+			agent->mac = there.vtep.mac;
+		if (!agent->mac6.set)
+			agent->mac6 = there.vtep6.mac;
+	}
+	ask_for_pass(agent, 0);
+}
+
 /* A network that changes under running pods is a matter for people: it is told, and taken at the next start. */
 static void on_network(void *arg, const char *text, size_t size)
 {
@@ -165,7 +187,8 @@ static void on_network(void *arg, const char *text, size_t size)
 		log_warning("the network's configuration has changed: restart to use it");
 		return;
 	}
-	if (network_config_decode(text, size, true, &agent->network_arena, &agent->config, &err)) {
+	/* The store has held it to its bounds, where it has some. */
+	if (network_config_decode(text, size, false, &agent->network_arena, &agent->config, &err)) {
 		log_warning("%s", err.message);
 		return;
 	}
@@ -369,7 +392,7 @@ static int hear_signals(struct agent *agent, struct error *err)
 static int listen_to_all(struct agent *agent, struct error *err)
 {
 	const struct lease_store_client client = {
-		agent, on_network, on_leases, on_own, on_trouble, on_pong,
+		agent, on_node, on_network, on_leases, on_own, on_trouble, on_pong,
 	};
 
 	if (loop_open(&agent->loop, err) || hear_signals(agent, err) ||

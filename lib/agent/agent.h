@@ -29,7 +29,8 @@ struct agent_options {
 	bool masquerade;    /* FLANNEL_IPMASQ: this agent does it, not the plugins */
 	unsigned resync_ms; /* a pass without an event; 0 = none */
 	bool once;          /* end when the first pass has succeeded */
-	bool observe;       /* ways to the others only: no lease, no subnet, no subnet.env */
+	bool fixed_lease; /* it is as the store has it, and so is the device: nothing can be written */
+	bool observe;     /* ways to the others only: no lease, no subnet, no subnet.env */
 	struct agent_health health;
 	struct {
 		unsigned queues, spin_us, burst; /* as in struct relay_spec */

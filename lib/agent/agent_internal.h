@@ -55,6 +55,7 @@ struct agent {
 	struct subnet_lease wanted; /* of the store */
 	bool have_wanted;
 
+	struct ip node_ip, node_ip6; /* public ones, as the store says; family 0 = it does not */
 	struct arena external_arena;
 	struct external external;
 	struct link vtep, vtep6; /* index 0 = none */
@@ -64,7 +65,7 @@ struct agent {
 
 	const char *env; /* subnet.env as last written, in own_arena */
 	bool adopted;    /* what an earlier agent left has been taken over */
-	bool fine;
+	bool fine, told_ready;
 	struct agent_trouble store_trouble, pass_trouble;
 	bool news; /* leases have changed since the last pass: what differs is no damage */
 	struct agent_peers peers;

@@ -33,6 +33,7 @@ struct agent_options agent_flags_options(const struct agent_flags *flags, const 
 		.resync_ms = (unsigned)flags->resync,
 		.once = flags->once,
 		.observe = flags->observe,
+		.fixed_lease = flags->place.peers_file != NULL,
 		.health = health_of(flags),
 	};
 }

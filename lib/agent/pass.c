@@ -36,6 +36,11 @@ static int find_external(struct agent *agent, struct error *err)
 	struct arena arena = { 0 };
 	struct external external;
 
+	/* What the store says of this node wins, as in flannel. */
+	if (agent->node_ip.family)
+		choice.public_ip = agent->node_ip;
+	if (agent->node_ip6.family)
+		choice.public_ip6 = agent->node_ip6;
 	choice.v4 = agent->config.v4.enabled;
 	choice.v6 = agent->config.v6.enabled;
 	if (external_find(agent->nl, &choice, &arena, &external, err)) {
@@ -46,6 +51,29 @@ static int find_external(struct agent *agent, struct error *err)
 	agent->external_arena = arena;
 	agent->external = external;
 	return 0;
+}
+
+/* A lease of this node's addresses, and no more than them. */
+static struct subnet_lease at_external(const struct agent *agent)
+{
+	return (struct subnet_lease){ .public_ip = agent->external.public_ip,
+				      .public_ip6 = agent->external.public_ip6 };
+}
+
+/* The MACs that the node's lease has: what peers have been told stays true over a boot, and of a new device. */
+static void recall_macs(struct agent *agent)
+{
+	const struct subnet_lease self = at_external(agent);
+	bool fixed = agent->options->fixed_lease;
+
+	list_each(lease, &agent->leases) {
+		if (!subnet_same_node(lease, &self))
+			continue;
+		if (lease->vtep.set && (fixed || !agent->mac.set))
+			agent->mac = lease->vtep.mac;
+		if (lease->vtep6.set && (fixed || !agent->mac6.set))
+			agent->mac6 = lease->vtep6.mac;
+	}
 }
 
 /* ---- the lease ---- */
@@ -140,9 +168,11 @@ static void report(const struct plan *plan, const struct reconciled *done)
 static int ensure_peers(struct agent *agent, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
+	/* One that observes has no lease, but its addresses may have: those lead nowhere else. */
+	const struct subnet_lease observer = at_external(agent);
 	struct plan_node node = {
 		.config = &agent->config,
-		.own = &agent->own,
+		.own = agent->have_own ? &agent->own : &observer,
 		.external = agent->external.index,
 		.vtep = agent->vtep.index,
 		.vtep6 = agent->vtep6.index,
@@ -247,16 +277,18 @@ int agent_publish(struct agent *agent, struct error *err)
 
 int agent_pass(struct agent *agent, struct error *err)
 {
-	if (!agent->way)
+	if (!agent->way || !agent->have_leases)
 		return 0;
-	if (find_external(agent, err) ||
-	    (agent->way->ensure_devices && agent->way->ensure_devices(agent, err)))
+	if (find_external(agent, err))
+		return -err->errnum;
+	recall_macs(agent);
+	if (agent->way->ensure_devices && agent->way->ensure_devices(agent, err))
 		return -err->errnum;
 	if (!agent->options->observe)
 		want_lease(agent);
 	if (!agent->have_own && !agent->options->observe)
 		return 0;
-	if (agent->have_leases && ensure_peers(agent, err))
+	if (ensure_peers(agent, err))
 		return -err->errnum;
 	return agent->have_own ? agent_publish(agent, err) : 0;
 }

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <sha512.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #define WORD_MAX 63 /* longer words have no near one */
 
@@ -93,6 +94,21 @@ char *base64_decode(struct arena *arena, const char *text, size_t *size)
 		done += (size_t)n;
 	}
 	*size = done;
+	return out;
+}
+
+char *url_escape(struct arena *arena, const char *text)
+{
+	static const char plain[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+	char *out = arena_alloc(arena, strlen(text) * 3 + 1), *end = out;
+
+	for (; *text; text++) {
+		if (strchr(plain, *text))
+			*end++ = *text;
+		else
+			end += sprintf(end, "%%%02X", (unsigned char)*text);
+	}
 	return out;
 }
 

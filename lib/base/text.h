@@ -12,6 +12,9 @@ char *base64_encode(struct arena *arena, const void *data, size_t size);
 /* NULL, and size 0, when the text is no base64 (RFC 4648, padding required). */
 char *base64_decode(struct arena *arena, const char *text, size_t *size);
 
+/* For a URL: everything but letters, digits and -._~ as %XX. */
+char *url_escape(struct arena *arena, const char *text);
+
 /* The candidate nearest to word (edit distance, at most a third of its length, at least 1), or NULL. */
 const char *nearest_word(const char *word, const char *const *candidates, size_t n);
 

@@ -29,7 +29,7 @@ int lease_config(struct kv *kv, struct arena *arena, struct network_config *conf
 			    LEASE_CONFIG);
 	if (r < 0)
 		return r;
-	if (network_config_decode(entry.value, entry.size, true, arena, config, err))
+	if (network_config_decode(entry.value, entry.size, !kv->engine->own, arena, config, err))
 		return wrap(err, "network configuration");
 	if (text)
 		*text = entry.value;
@@ -171,6 +171,59 @@ static int try_acquire(struct kv *kv, const struct network_config *config,
 	return r == 0 || r == -ENOENT ? -EEXIST : r;
 }
 
+/* ---- a store that says which subnets a node has ---- */
+
+static int check_given(const struct kv_own *given, const struct network_family *family,
+		       const struct cidr *subnet, struct error *err)
+{
+	char cidr[CIDR_TEXT_SIZE], network[CIDR_TEXT_SIZE];
+
+	if (!family->enabled || (subnet->prefix >= family->network.prefix &&
+				 cidr_contains(&family->network, &subnet->ip)))
+		return 0;
+	return fail(err, ERANGE, "node \"%s\" has %s, which is not in the network %s", given->node,
+		    cidr_format(subnet, cidr), cidr_format(&family->network, network));
+}
+
+/* Which subnets, and which addresses are told. */
+static int take_given(const struct kv_own *given, const struct network_config *config,
+		      struct subnet_lease *own, struct error *err)
+{
+	if (!given->key)
+		return fail(err, EAGAIN, "node \"%s\" pod cidr not assigned%s", given->node,
+			    config->v4.enabled && config->v6.enabled ? " in both families" : "");
+	if (subnet_key_parse(given->key + strlen(LEASE_SUBNETS), own))
+		return fail(err, EINVAL, "node \"%s\": %s is no subnet", given->node, given->key);
+	if (check_given(given, &config->v4, &own->subnet, err) ||
+	    check_given(given, &config->v6, &own->subnet6, err))
+		return -err->errnum;
+	if (given->told.family && own->public_ip.family)
+		own->public_ip = given->told;
+	if (given->told6.family && own->public_ip6.family)
+		own->public_ip6 = given->told6;
+	own->left_ms = KV_LASTING;
+	return 0;
+}
+
+static int acquire_given(struct kv *kv, const struct network_config *config,
+			 struct subnet_lease *own, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	struct kv_own given = { 0 };
+	struct kv_put put = { .when = KV_ABSENT };
+	int r = kv->engine->own(kv, &arena, &given, err);
+
+	if (r < 0)
+		return r;
+	if (take_given(&given, config, own, err))
+		return -err->errnum;
+	put.key = given.key;
+	put.value = subnet_value(own, &arena);
+	if (given.value && streq(given.value, put.value))
+		return 0;
+	return kv->engine->put(kv, &put, &own->revision, err);
+}
+
 int lease_acquire_among(struct kv *kv, const struct network_config *config,
 			const subnet_leases_t *known, const char *written, struct subnet_lease *own,
 			struct error *err)
@@ -180,6 +233,8 @@ int lease_acquire_among(struct kv *kv, const struct network_config *config,
 
 	if (!own->public_ip.family && !own->public_ip6.family)
 		return fail(err, EINVAL, "a node without a public address cannot have a lease");
+	if (kv->engine->own)
+		return acquire_given(kv, config, own, err);
 	for (int i = 0; i < ATTEMPTS && r == -EEXIST; i++) {
 		*own = before;
 		r = try_acquire(kv, config, i == 0 ? known : NULL, written, own, err);

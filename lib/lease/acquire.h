@@ -32,7 +32,8 @@ int lease_list_since(struct kv *kv, const subnet_leases_t *known, struct arena *
 /*
  * Give own->subnet and subnet6 to this node, whose addresses, type and data own has. They say on entry what it had before
  * (family 0 = nothing); `written` is the value that this node last wrote for them (NULL = unknown): with it a lease of
- * another address is known to be this node's own, from before its address changed. Puts the value if it differs.
+ * another address is known to be this node's own, from before its address changed. Puts the value if it differs. A store that says
+ * itself which subnets a node has (Kubernetes) is asked for them: -EAGAIN = not yet, -ERANGE = not of this network.
  */
 int lease_acquire(struct kv *kv, const struct network_config *config, const char *written,
 		  struct subnet_lease *own, struct error *err) must_check;

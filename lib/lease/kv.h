@@ -8,13 +8,16 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/ip.h"
+
+#define KV_LASTING INT64_MAX /* it lasts as long as its node: nobody has to keep it */
 
 struct kv_entry {
 	const char *key;
 	const char *value; /* NUL behind */
 	size_t size;
 	uint64_t revision; /* changes with the entry, for preconditions */
-	int64_t left_ms;   /* of its life; -1 = it has no end: a reservation */
+	int64_t left_ms;   /* of its life; -1 = it has no end: a reservation; or KV_LASTING */
 };
 typedef LIST(struct kv_entry) kv_entries_t;
 
@@ -28,6 +31,15 @@ struct kv_put {
 	enum kv_when when;
 	uint64_t revision;
 	int64_t ttl_ms; /* 0 = without end */
+};
+
+/* This node's own entry, in a store that says which one that is; strings in the arena. Addresses: family 0 = nothing said. */
+struct kv_own {
+	const char *node;                /* its name */
+	const char *key;                 /* NULL = not assigned yet */
+	const char *value;               /* what is there; NULL = nothing */
+	struct ip told, told6;           /* to the others, instead of the node's addresses */
+	struct ip public_ip, public_ip6; /* as if options said that the node has these */
 };
 
 struct kv;
@@ -49,6 +61,10 @@ struct kv_engine {
 	 * -1 = for ever). The connection broke: a negative errno; the next call tries again.
 	 */
 	int (*wait)(struct kv *kv, int fd, int timeout_ms, struct error *err);
+	/* NULL: nodes choose their keys themselves. */
+	int (*own)(struct kv *kv, struct arena *arena, struct kv_own *own, struct error *err);
+	/* The network works on this node: tell those that wait for it. NULL: nobody does. */
+	int (*ready)(struct kv *kv, struct error *err);
 	void (*close)(struct kv *kv);
 };
 
@@ -70,5 +86,8 @@ static inline void kv_closep(struct kv **kv)
  * `<dir>/lock`; every file appears whole.
  */
 int kv_file_open(struct kv **kv, const char *dir, struct error *err) must_check;
+/* One file with the network and all its leases, which people write: `{"config": {...}, "subnets": {KEY: VALUE, ...}}`. It is watched,
+ * and never changed: a put succeeds when the file says so already (-EROFS). */
+int kv_static_open(struct kv **kv, const char *path, struct error *err) must_check;
 
 #endif

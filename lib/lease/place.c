@@ -18,6 +18,8 @@ static const struct field place_fields[] = { LEASE_PLACE_FIELDS(0), FIELDS_END }
 
 enum lease_engine lease_place_engine(const struct lease_place *place)
 {
+	if (place->peers_file)
+		return LEASE_STATIC;
 	if (place->kube_subnet_mgr)
 		return LEASE_KUBERNETES;
 	return place->etcd_endpoints ? LEASE_ETCD : LEASE_FILES;
@@ -88,13 +90,26 @@ static int become_program(const char *mode, const struct lease_place *place, int
 
 /* ---- the store's process ---- */
 
+static bool is_here(const struct lease_place *place)
+{
+	enum lease_engine engine = lease_place_engine(place);
+
+	return engine == LEASE_FILES || engine == LEASE_STATIC;
+}
+
+static int open_here(struct kv **kv, const struct lease_place *place, struct error *err)
+{
+	return place->peers_file ? kv_static_open(kv, place->peers_file, err)
+				 : kv_file_open(kv, place->store, err);
+}
+
 static int serve(const struct lease_place *place, int fd, struct error *err)
 {
 	struct kv *kv auto_kv = NULL;
 
-	if (lease_place_engine(place) != LEASE_FILES)
+	if (!is_here(place))
 		return become_program("lease", place, fd, err);
-	if (kv_file_open(&kv, place->store, err))
+	if (open_here(&kv, place, err))
 		return -err->errnum;
 	return lease_store_serve(kv, fd, err);
 }
@@ -115,9 +130,9 @@ struct lease_store_program lease_place_program(const struct lease_place *place)
 
 int lease_place_open(struct kv **kv, const struct lease_place *place, struct error *err)
 {
-	if (lease_place_engine(place) != LEASE_FILES)
+	if (!is_here(place))
 		return fail(err, ENOTSUP, "only a folder can be looked at yet");
-	if (access(place->store, F_OK))
+	if (!place->peers_file && access(place->store, F_OK))
 		return fail_errno(err, errno, "store %s", place->store);
-	return kv_file_open(kv, place->store, err);
+	return open_here(kv, place, err);
 }

@@ -12,6 +12,7 @@
 
 struct lease_place {
 	const char *store; /* the folder */
+	const char *peers_file;
 	const char *etcd_endpoints, *etcd_prefix;
 	const char *etcd_cafile, *etcd_certfile, *etcd_keyfile;
 	const char *etcd_username, *etcd_password;
@@ -28,7 +29,7 @@ struct lease_place {
 		.set_node_network_unavailable = true,                                     \
 	}
 
-enum lease_engine { LEASE_FILES, LEASE_ETCD, LEASE_KUBERNETES };
+enum lease_engine { LEASE_FILES, LEASE_STATIC, LEASE_ETCD, LEASE_KUBERNETES };
 enum lease_engine lease_place_engine(const struct lease_place *place);
 
 /* Its rows, of a struct lease_place at offset `base` of the options' struct. */
@@ -41,6 +42,7 @@ enum lease_engine lease_place_engine(const struct lease_place *place);
 /* clang-format off */
 #define LEASE_PLACE_FIELDS(base) \
 	LEASE_PLACE_ROW(base, "store", FIELD_PATH, store, NULL, "folder that the nodes share: `config`, and `subnets/` with the leases"), \
+	LEASE_PLACE_ROW(base, "peersFile", FIELD_PATH, peers_file, NULL, "file with the network and all its leases instead: nothing is written"), \
 	LEASE_PLACE_ROW(base, "etcdEndpoints", FIELD_STRING, etcd_endpoints, "FLANNELD_ETCD_ENDPOINTS", "etcd instead: URLs of its members, with commas between"), \
 	LEASE_PLACE_ROW(base, "etcdPrefix", FIELD_STRING, etcd_prefix, "FLANNELD_ETCD_PREFIX", "where the network is in etcd"), \
 	LEASE_PLACE_ROW(base, "etcdCafile", FIELD_PATH, etcd_cafile, "FLANNELD_ETCD_CAFILE", "certificates that etcd's is checked with"), \

@@ -33,7 +33,7 @@ struct lease_store {
 	struct arena wish;
 	struct lease_words want; /* key NULL = nothing wanted yet */
 	const char *written;
-	bool released, pinged;
+	bool released, ready, pinged;
 	unsigned restarts;
 };
 
@@ -149,6 +149,11 @@ static void give(struct lease_store *store, const struct lease_store_message *me
 
 	if (message->has_trouble)
 		client->trouble(client->arg, message->trouble);
+	if (message->has_node && client->node)
+		client->node(client->arg,
+			     &(struct lease_node){ .public_ip = message->node.public_ip,
+						   .public_ip6 = message->node.public_ip6,
+						   .value = message->node.value });
 	if (message->network)
 		client->network(client->arg, message->network, strlen(message->network));
 	if (message->own.value && lease_words_read(&message->own, arena, &own, NULL) == 0) {
@@ -233,6 +238,12 @@ static void ask_for_wish(struct lease_store *store)
 							  .written = store->written });
 }
 
+static void say_ready(struct lease_store *store)
+{
+	if (store->ready)
+		ask(store, &(struct lease_store_message){ .ready = true });
+}
+
 static void lease_store_start(struct loop *loop, void *arg)
 {
 	struct lease_store *store = arg;
@@ -240,10 +251,12 @@ static void lease_store_start(struct loop *loop, void *arg)
 
 	store->restart = 0;
 	if (start_process(store, &err) ||
-	    loop_watch(loop, store->fd, EPOLLIN, lease_store_readable, store, &err))
+	    loop_watch(loop, store->fd, EPOLLIN, lease_store_readable, store, &err)) {
 		lease_store_lost(store, err.message);
-	else
+	} else {
 		ask_for_wish(store);
+		say_ready(store);
+	}
 }
 
 int lease_store_open(struct lease_store **store, struct loop *loop,
@@ -308,6 +321,12 @@ void lease_store_want(struct lease_store *store, const struct subnet_lease *own,
 	arena_free(&store->wish);
 	store->wish = wish;
 	ask_for_wish(store);
+}
+
+void lease_store_ready(struct lease_store *store)
+{
+	store->ready = true;
+	say_ready(store);
 }
 
 int lease_store_release(struct lease_store *store, unsigned timeout_ms, struct error *err)

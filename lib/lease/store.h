@@ -12,9 +12,18 @@
 #include "base/loop.h"
 #include "lease/acquire.h"
 
+/* What a store says of this node itself: addresses as if options gave them (family 0 = nothing said), and the value of the
+ * lease that it has there, NULL = none. */
+struct lease_node {
+	struct ip public_ip, public_ip6;
+	const char *value;
+};
+
 /* What an agent is told, on its loop. Everything is borrowed for the call. */
 struct lease_store_client {
 	void *arg;
+	/* Before the network, and when it changes; only from a store that has nodes (Kubernetes). NULL = not wanted. */
+	void (*node)(void *arg, const struct lease_node *node);
 	/* The network's configuration: at first, and when it changes. */
 	void (*network)(void *arg, const char *text, size_t size);
 	/* Every lease but broken ones, this node's own included; n_bad of those. */
@@ -51,6 +60,8 @@ void lease_store_ping(struct lease_store *store);
  * (family 0 = none); written: the value that it last wrote for them, NULL = unknown. */
 void lease_store_want(struct lease_store *store, const struct subnet_lease *own,
 		      const char *written);
+/* The network works on this node: for a store that tells others so. */
+void lease_store_ready(struct lease_store *store);
 /* Give the lease back; wait for it at most timeout_ms. For the end of an agent only. */
 int lease_store_release(struct lease_store *store, unsigned timeout_ms,
 			struct error *err) must_check;

@@ -31,6 +31,13 @@ static const struct field lease_fields[] = { { "subnet", FIELD_CIDR, LEASE(subne
 					     { "leftMs", FIELD_INT64, LEASE(left_ms) },
 					     FIELDS_END };
 
+#define NODE(member) offsetof(struct node_words, member)
+
+static const struct field node_fields[] = { { "publicIp", FIELD_IP, NODE(public_ip) },
+					    { "publicIpv6", FIELD_IP, NODE(public_ip6) },
+					    { "value", FIELD_STRING, NODE(value) },
+					    FIELDS_END };
+
 static const struct field fields[] = {
 	{ "network", FIELD_STRING, MESSAGE(network) },
 	{ "own", FIELD_OBJECT, MESSAGE(own), .fields = words_fields },
@@ -46,6 +53,9 @@ static const struct field fields[] = {
 	{ "written", FIELD_STRING, MESSAGE(written) },
 	{ "release", FIELD_BOOL, MESSAGE(release) },
 	{ "ping", FIELD_BOOL, MESSAGE(ping) },
+	{ "ready", FIELD_BOOL, MESSAGE(ready) },
+	{ "hasNode", FIELD_BOOL, MESSAGE(has_node) },
+	{ "node", FIELD_OBJECT, MESSAGE(node), .fields = node_fields },
 	FIELDS_END
 };
 

@@ -11,6 +11,11 @@ struct lease_words {
 	int64_t left_ms;
 };
 
+struct node_words {
+	struct ip public_ip, public_ip6;
+	const char *value; /* NULL = none */
+};
+
 struct lease_store_message {
 	/* to the agent; what is not said is absent */
 	const char *network;
@@ -22,11 +27,13 @@ struct lease_store_message {
 	const char *trouble; /* NULL = well again */
 	bool released;
 	bool pong; /* own.left_ms is of the own lease */
+	bool has_node;
+	struct node_words node;
 	/* to the store */
 	struct lease_words want; /* key: what the node had before, "" = nothing */
 	const char *written;
 	bool release;
-	bool ping;
+	bool ping, ready;
 };
 
 const char *lease_store_message_text(const struct lease_store_message *message,

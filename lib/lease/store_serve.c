@@ -37,10 +37,14 @@ struct serving {
 	/* the node's own lease */
 	struct arena wish;
 	bool wanted, have;
+	struct subnet_lease wished; /* as the agent asked */
 	struct subnet_lease own;
 	const char *written;
 	int64_t keep_at_ms;
-	unsigned pause_ms; /* before the next try; 0 = all is well */
+	struct kv_own given; /* what the store says of this node, as told; in given_arena */
+	struct arena given_arena;
+	bool ready, told_given, told_ready; /* of them that wait */
+	unsigned pause_ms;                  /* before the next try; 0 = all is well */
 };
 
 static int tell(struct serving *serving, const struct lease_store_message *message)
@@ -195,6 +199,48 @@ static int look_at_leases(struct serving *serving, struct error *err)
 
 /* ---- the node's own ---- */
 
+static bool same_given(const struct kv_own *a, const struct kv_own *b)
+{
+	return ip_equal(&a->public_ip, &b->public_ip) && ip_equal(&a->public_ip6, &b->public_ip6) &&
+	       streq(a->value ? a->value : "", b->value ? b->value : "");
+}
+
+/* What a store that has nodes says of this one. */
+static int look_at_node(struct serving *serving, struct error *err)
+{
+	struct arena arena = { 0 };
+	struct lease_store_message message = { 0 };
+	struct kv_own given = { 0 };
+	int r;
+
+	if (!serving->kv->engine->own)
+		return 0;
+	r = serving->kv->engine->own(serving->kv, &arena, &given, err);
+	if (r < 0 || (serving->told_given && same_given(&given, &serving->given))) {
+		arena_free(&arena);
+		return r;
+	}
+	arena_free(&serving->given_arena);
+	serving->given_arena = arena;
+	serving->given = given;
+	serving->told_given = true;
+	message.has_node = true;
+	message.node = (struct node_words){ given.public_ip, given.public_ip6, given.value };
+	return tell(serving, &message);
+}
+
+/* Those that wait for this node's network, once it works. */
+static int tell_ready(struct serving *serving, struct error *err)
+{
+	int r;
+
+	if (!serving->ready || serving->told_ready || !serving->kv->engine->ready)
+		return 0;
+	r = serving->kv->engine->ready(serving->kv, err);
+	serving->told_ready = r >= 0;
+	return r;
+}
+
 static const struct subnet_lease *find_own(const struct serving *serving)
 {
 	list_each(lease, &serving->leases)
@@ -211,19 +257,33 @@ static int tell_own(struct serving *serving)
 	return tell(serving, &message);
 }
 
+/* A store that says what a node has is asked again each time: it may say otherwise by now. */
+static bool is_held(const struct serving *serving)
+{
+	const struct subnet_lease *there = find_own(serving);
+
+	return serving->have && !serving->kv->engine->own && there &&
+	       subnet_lease_equal(there, &serving->own);
+}
+
+static bool as_told(const struct serving *serving, const struct subnet_lease *own)
+{
+	return serving->have && serving->kv->engine->own && subnet_lease_equal(own, &serving->own);
+}
+
 /* Taken at first, and again when it is gone or changed (D10). 1: it has been written. */
 static int hold_own(struct serving *serving, const struct network_config *config, struct error *err)
 {
-	const struct subnet_lease *there = find_own(serving);
-	struct subnet_lease own = serving->own;
+	struct subnet_lease own = serving->kv->engine->own ? serving->wished : serving->own;
 	int r;
 
-	if (!serving->wanted ||
-	    (serving->have && there && subnet_lease_equal(there, &serving->own)))
+	if (!serving->wanted || is_held(serving))
 		return 0;
 	r = lease_acquire_among(serving->kv, config, &serving->leases, serving->written, &own, err);
 	if (r < 0)
 		return r;
+	if (as_told(serving, &own))
+		return own.revision != 0;
 	serving->own = own;
 	serving->written = arena_strdup(&serving->wish, subnet_value(&own, &serving->wish));
 	serving->have = true;
@@ -255,13 +315,15 @@ static int look(struct serving *serving, bool heard, struct error *err)
 	bool listed = heard && serving->told_leases && !serving->pause_ms;
 	int r;
 
-	if (look_at_network(serving, &config, &arena, err) || keep_own(serving, err) ||
-	    (!listed && look_at_leases(serving, err))) {
+	if (look_at_node(serving, err) || look_at_network(serving, &config, &arena, err) ||
+	    keep_own(serving, err) || (!listed && look_at_leases(serving, err))) {
 		serving->settle_at_ms = serving->told_leases ? INT64_MAX : 0;
 		return -err->errnum;
 	}
 	r = hold_own(serving, &config, err);
-	return r > 0 ? look_at_leases(serving, err) : r; /* with our own in it */
+	if (r > 0)
+		r = look_at_leases(serving, err); /* with our own in it */
+	return r < 0 ? r : tell_ready(serving, err);
 }
 
 /* ---- the agent ---- */
@@ -296,7 +358,7 @@ static int take_wish(struct serving *serving, const struct lease_store_message *
 	arena_free(&serving->wish);
 	if (lease_words_read(&message->want, &serving->wish, &own, err))
 		return -err->errnum;
-	serving->own = own;
+	serving->own = serving->wished = own;
 	serving->written = message->written && *message->written
 				   ? arena_strdup(&serving->wish, message->written)
 				   : NULL;
@@ -329,6 +391,7 @@ static int hear(struct serving *serving, struct error *err)
 	serving->pinged |= message.ping;
 	if (message.want.value && take_wish(serving, &message, err))
 		return -err->errnum;
+	serving->ready |= message.ready;
 	return message.release ? give_back(serving, err) : 0;
 }
 
@@ -371,6 +434,7 @@ static void serving_end(struct serving *serving)
 {
 	arena_free(&serving->state);
 	arena_free(&serving->wish);
+	arena_free(&serving->given_arena);
 	free(serving->network);
 }
 

@@ -113,6 +113,23 @@ int subnet_env_parse(const char *text, struct arena *arena, struct subnet_env *e
 	return 0;
 }
 
+const char *subnet_env_value(const char *text, const char *key, struct arena *arena)
+{
+	char *rest = arena_strdup(arena, text);
+	const char *found = NULL;
+
+	for (char *line; (line = strsep(&rest, "\n"));) {
+		char *value = strchr(line, '=');
+
+		if (!value)
+			continue;
+		*value++ = '\0';
+		if (streq(trim(line), key))
+			found = trim(value);
+	}
+	return found;
+}
+
 const char *subnet_env_missing(const struct subnet_env *env, struct arena *arena)
 {
 	const struct {

@@ -25,6 +25,8 @@ const char *subnet_env_text(const struct subnet_env *env, struct arena *arena);
 /* Pure. Keys of others are skipped, an empty value is none, the last of several lines counts. -EINVAL names the key. */
 int subnet_env_parse(const char *text, struct arena *arena, struct subnet_env *env,
 		     struct error *err) must_check;
+/* What stands behind a key, as it is written but for quotes, in the arena; NULL = it is not there. */
+const char *subnet_env_value(const char *text, const char *key, struct arena *arena);
 /* "FLANNEL_MTU, FLANNEL_IPMASQ": what a plugin needs and is not there, in the arena; NULL = nothing. */
 const char *subnet_env_missing(const struct subnet_env *env, struct arena *arena);
 /* Read the file, all of it there: -ENOENT, -ENODATA when keys are missing, -EINVAL, each in the words that people
