@@ -127,9 +127,13 @@ static int parse_vtep(const char *name, const char *type, const struct json *dat
 int subnet_value_parse(const char *text, size_t size, struct arena *arena,
 		       struct subnet_lease *lease, struct error *err)
 {
-	auto_json struct json *json = json_parse(text, size, err);
+	auto_json struct json *json = NULL;
 	struct value value = { .type = "" };
+	struct error unasked = { 0 };
 
+	if (!err)
+		err = &unasked;
+	json = json_parse(text, size, err);
 	if (!json || json_decode(json, value_fields, &value, arena, err) ||
 	    parse_vtep("BackendData", value.type, value.data, arena, &lease->vtep, err) ||
 	    parse_vtep("BackendV6Data", value.type, value.data6, arena, &lease->vtep6, err))

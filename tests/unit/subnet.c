@@ -131,6 +131,13 @@ TEST(subnet_values_are_flannels_byte_for_byte)
 	}
 }
 
+TEST(subnet_value_needs_no_error)
+{
+	struct subnet_lease lease = { 0 };
+
+	check(subnet_value_parse("{", 1, &arena, &lease, NULL) < 0);
+}
+
 static int parse_value(const char *text, struct subnet_lease *lease, struct error *err)
 {
 	return subnet_value_parse(text, strlen(text), &arena, lease, err);
