@@ -7,6 +7,7 @@
  */
 #include "base/log.h"
 #include "base/text.h"
+#include "lease/kv_remote.h"
 #include "lease/place.h"
 #include "remote/engines.h"
 
@@ -36,17 +37,38 @@ static int open_engine(struct kv **kv, const struct lease_place *place, struct e
 	}
 }
 
+static int serve_tool(const struct lease_place *place, int fd, struct error *err)
+{
+	struct kv *kv auto_kv = NULL;
+	struct error why = { 0 };
+
+	/* Whoever asks is told what is wrong. */
+	if (open_engine(&kv, place, &why) < 0)
+		return kv_remote_serve(NULL, fd, &why, err);
+	return kv_remote_serve(kv, fd, NULL, err);
+}
+
+static int serve_agent(const struct lease_place *place, int fd, struct error *err)
+{
+	struct kv *kv auto_kv = NULL;
+
+	if (open_engine(&kv, place, err) < 0)
+		return -err->errnum;
+	return lease_store_serve(kv, fd, err);
+}
+
 static int run(const char *mode, int fd, int options, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	struct lease_place place = LEASE_PLACE_DEFAULTS;
-	struct kv *kv auto_kv = NULL;
 
-	if (lease_place_read(options, &arena, &place, err) || open_engine(&kv, &place, err))
+	if (lease_place_read(options, &arena, &place, err))
 		return -err->errnum;
 	close(options);
 	if (streq(mode, "lease"))
-		return lease_store_serve(kv, fd, err);
+		return serve_agent(&place, fd, err);
+	if (streq(mode, "kv"))
+		return serve_tool(&place, fd, err);
 	return fail(err, EINVAL, "unknown mode \"%s\"", mode);
 }
 

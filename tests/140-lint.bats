@@ -53,7 +53,7 @@ finds() {
 	echo '#include <jansson.h>' >"$TREE/lib/base/a.c"
 	finds walls 'only lib/describe'
 	echo 'void f(void) { exit(1); }' >"$TREE/lib/base/a.c"
-	finds walls 'only main.c ends the process'
+	finds walls 'only main.c and store.c end the process'
 	echo 'void f(void) { printf("x"); }' >"$TREE/lib/base/a.c"
 	finds walls 'a library does not print'
 	echo 'void f(void) { system("x"); }' >"$TREE/lib/base/a.c"

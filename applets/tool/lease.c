@@ -78,6 +78,8 @@ static const char *life_word(int64_t left_ms, struct arena *arena)
 		return "reserved";
 	if (left_ms == KV_LASTING)
 		return "as its node";
+	if (left_ms == KV_LEFT_UNKNOWN)
+		return "";
 	left_ms = (left_ms + minute - 1) / minute * minute;
 	return arena_strdup(arena, duration_format(left_ms, text));
 }
@@ -120,8 +122,10 @@ static int lease_list_run(struct invocation *call, void *options_, struct error 
 	struct kv *kv auto_kv = NULL;
 	subnet_leases_t leases = { 0 };
 
-	if (lease_place_open(&kv, &options->place, err) ||
-	    lease_list(kv, call->arena, &leases, say_bad, NULL, err))
+	if (lease_place_open(&kv, &options->place, err))
+		return -err->errnum;
+	kv->exact_life = true;
+	if (lease_list(kv, call->arena, &leases, say_bad, NULL, err))
 		return -err->errnum;
 	print_leases(call, &leases, options->json);
 	return 0;
@@ -149,8 +153,10 @@ static int lease_show_run(struct invocation *call, void *options_, struct error 
 	if (!cidr_parse(options->what, &cidr) && !ip_parse(options->what, &cidr.ip))
 		return fail(err, USAGE_ERROR, "\"%s\": an address or a subnet is expected",
 			    options->what);
-	if (lease_place_open(&kv, &options->place, err) ||
-	    lease_list(kv, call->arena, &leases, NULL, NULL, err))
+	if (lease_place_open(&kv, &options->place, err))
+		return -err->errnum;
+	kv->exact_life = true;
+	if (lease_list(kv, call->arena, &leases, NULL, NULL, err))
 		return -err->errnum;
 	list_each(lease, &leases)
 		if (is_meant(lease, &cidr.ip))

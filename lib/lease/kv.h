@@ -10,14 +10,15 @@
 #include "base/error.h"
 #include "base/ip.h"
 
-#define KV_LASTING INT64_MAX /* it lasts as long as its node: nobody has to keep it */
+#define KV_LASTING      INT64_MAX       /* it lasts as long as its node: nobody has to keep it */
+#define KV_LEFT_UNKNOWN (INT64_MAX - 1) /* it has an end; see exact_life */
 
 struct kv_entry {
 	const char *key;
 	const char *value; /* NUL behind */
 	size_t size;
 	uint64_t revision; /* changes with the entry, for preconditions */
-	int64_t left_ms;   /* of its life; -1 = it has no end: a reservation; or KV_LASTING */
+	int64_t left_ms; /* of its life; -1 = it has no end: a reservation; or one of the two above */
 };
 typedef LIST(struct kv_entry) kv_entries_t;
 
@@ -70,6 +71,7 @@ struct kv_engine {
 
 struct kv {
 	const struct kv_engine *engine;
+	bool exact_life; /* left_ms is wanted, though it may cost a call for each entry */
 };
 
 static inline void kv_closep(struct kv **kv)

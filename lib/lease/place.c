@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "describe/json.h"
+#include "lease/kv_remote.h"
 
 #define PROGRAM "cnibox-store"
 enum { PLACE_MAX = 65536 };
@@ -128,10 +130,35 @@ struct lease_store_program lease_place_program(const struct lease_place *place)
 	return (struct lease_store_program){ run_store, (void *)place };
 }
 
+/* A child that becomes the program; what keeps it from that is said here. */
+static int start_program(struct kv **kv, const struct lease_place *place, struct error *err)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+		return fail_errno(err, errno, "make the store's socket");
+	pid = fork();
+	if (pid == 0) {
+		struct error why = { 0 };
+
+		close(fds[0]);
+		if (become_program("kv", place, fds[1], &why) < 0)
+			(void)!kv_remote_serve(NULL, fds[1], &why, &why);
+		_exit(1);
+	}
+	close(fds[1]);
+	if (pid < 0) {
+		close(fds[0]);
+		return fail_errno(err, errno, "start the store's process");
+	}
+	return kv_remote_open(kv, fds[0], pid, err);
+}
+
 int lease_place_open(struct kv **kv, const struct lease_place *place, struct error *err)
 {
 	if (!is_here(place))
-		return fail(err, ENOTSUP, "only a folder can be looked at yet");
+		return start_program(kv, place, err);
 	if (!place->peers_file && access(place->store, F_OK))
 		return fail_errno(err, errno, "store %s", place->store);
 	return open_here(kv, place, err);

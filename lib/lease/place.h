@@ -33,29 +33,29 @@ enum lease_engine { LEASE_FILES, LEASE_STATIC, LEASE_ETCD, LEASE_KUBERNETES };
 enum lease_engine lease_place_engine(const struct lease_place *place);
 
 /* Its rows, of a struct lease_place at offset `base` of the options' struct. */
-#define LEASE_PLACE_ROW(base, key_, kind, member, env_, help_)                          \
+#define LEASE_PLACE_ROW(base, key_, kind, member, metavar_, env_, help_)                \
 	{                                                                               \
 		.key = (key_), .type = (kind),                                          \
 		.offset = (base) + offsetof(struct lease_place, member), .env = (env_), \
-		.help = (help_), .flags = FIELD_ONE_DASH                                \
+		.help = (help_), .metavar = (metavar_), .flags = FIELD_ONE_DASH         \
 	}
 /* clang-format off */
 #define LEASE_PLACE_FIELDS(base) \
-	LEASE_PLACE_ROW(base, "store", FIELD_PATH, store, NULL, "folder that the nodes share: `config`, and `subnets/` with the leases"), \
-	LEASE_PLACE_ROW(base, "peersFile", FIELD_PATH, peers_file, NULL, "file with the network and all its leases instead: nothing is written"), \
-	LEASE_PLACE_ROW(base, "etcdEndpoints", FIELD_STRING, etcd_endpoints, "FLANNELD_ETCD_ENDPOINTS", "etcd instead: URLs of its members, with commas between"), \
-	LEASE_PLACE_ROW(base, "etcdPrefix", FIELD_STRING, etcd_prefix, "FLANNELD_ETCD_PREFIX", "where the network is in etcd"), \
-	LEASE_PLACE_ROW(base, "etcdCafile", FIELD_PATH, etcd_cafile, "FLANNELD_ETCD_CAFILE", "certificates that etcd's is checked with"), \
-	LEASE_PLACE_ROW(base, "etcdCertfile", FIELD_PATH, etcd_certfile, "FLANNELD_ETCD_CERTFILE", "our certificate for etcd"), \
-	LEASE_PLACE_ROW(base, "etcdKeyfile", FIELD_PATH, etcd_keyfile, "FLANNELD_ETCD_KEYFILE", "its private key"), \
-	LEASE_PLACE_ROW(base, "etcdUsername", FIELD_STRING, etcd_username, "FLANNELD_ETCD_USERNAME", "user of etcd"), \
-	LEASE_PLACE_ROW(base, "etcdPassword", FIELD_STRING, etcd_password, "FLANNELD_ETCD_PASSWORD", "its password; better in the environment, where others cannot read it"), \
-	LEASE_PLACE_ROW(base, "kubeSubnetMgr", FIELD_BOOL, kube_subnet_mgr, "FLANNELD_KUBE_SUBNET_MGR", "the network of Kubernetes instead: subnets are the nodes' podCIDRs"), \
-	LEASE_PLACE_ROW(base, "kubeApiUrl", FIELD_STRING, kube_api_url, "FLANNELD_KUBE_API_URL", "URL of its API server; unset: the kubeconfig's, or the pod's own"), \
-	LEASE_PLACE_ROW(base, "kubeconfigFile", FIELD_PATH, kubeconfig_file, "FLANNELD_KUBECONFIG_FILE", "how to reach the API server, and as whom"), \
-	LEASE_PLACE_ROW(base, "kubeAnnotationPrefix", FIELD_STRING, kube_annotation_prefix, "FLANNELD_KUBE_ANNOTATION_PREFIX", "of the nodes' annotations"), \
-	LEASE_PLACE_ROW(base, "netConfigPath", FIELD_PATH, net_config_path, "FLANNELD_NET_CONFIG_PATH", "file with the network's configuration, for Kubernetes"), \
-	LEASE_PLACE_ROW(base, "nodeName", FIELD_STRING, node_name, "NODE_NAME", "name of this node in Kubernetes"), \
+	LEASE_PLACE_ROW(base, "store", FIELD_PATH, store, "DIR", NULL, "folder that the nodes share: `config`, and `subnets/` with the leases"), \
+	LEASE_PLACE_ROW(base, "peersFile", FIELD_PATH, peers_file, NULL, NULL, "file with the network and all its leases instead: nothing is written"), \
+	LEASE_PLACE_ROW(base, "etcdEndpoints", FIELD_STRING, etcd_endpoints, "URLS", "FLANNELD_ETCD_ENDPOINTS", "etcd instead: URLs of its members, with commas between"), \
+	LEASE_PLACE_ROW(base, "etcdPrefix", FIELD_STRING, etcd_prefix, "KEY", "FLANNELD_ETCD_PREFIX", "where the network is in etcd"), \
+	LEASE_PLACE_ROW(base, "etcdCafile", FIELD_PATH, etcd_cafile, NULL, "FLANNELD_ETCD_CAFILE", "certificates that etcd's is checked with"), \
+	LEASE_PLACE_ROW(base, "etcdCertfile", FIELD_PATH, etcd_certfile, NULL, "FLANNELD_ETCD_CERTFILE", "our certificate for etcd"), \
+	LEASE_PLACE_ROW(base, "etcdKeyfile", FIELD_PATH, etcd_keyfile, NULL, "FLANNELD_ETCD_KEYFILE", "its private key"), \
+	LEASE_PLACE_ROW(base, "etcdUsername", FIELD_STRING, etcd_username, "NAME", "FLANNELD_ETCD_USERNAME", "user of etcd"), \
+	LEASE_PLACE_ROW(base, "etcdPassword", FIELD_STRING, etcd_password, "WORD", "FLANNELD_ETCD_PASSWORD", "its password; better in the environment, where others cannot read it"), \
+	LEASE_PLACE_ROW(base, "kubeSubnetMgr", FIELD_BOOL, kube_subnet_mgr, NULL, "FLANNELD_KUBE_SUBNET_MGR", "the network of Kubernetes instead: subnets are the nodes' podCIDRs"), \
+	LEASE_PLACE_ROW(base, "kubeApiUrl", FIELD_STRING, kube_api_url, "URL", "FLANNELD_KUBE_API_URL", "URL of its API server; unset: the kubeconfig's, or the pod's own"), \
+	LEASE_PLACE_ROW(base, "kubeconfigFile", FIELD_PATH, kubeconfig_file, NULL, "FLANNELD_KUBECONFIG_FILE", "how to reach the API server, and as whom"), \
+	LEASE_PLACE_ROW(base, "kubeAnnotationPrefix", FIELD_STRING, kube_annotation_prefix, "PREFIX", "FLANNELD_KUBE_ANNOTATION_PREFIX", "of the nodes' annotations"), \
+	LEASE_PLACE_ROW(base, "netConfigPath", FIELD_PATH, net_config_path, NULL, "FLANNELD_NET_CONFIG_PATH", "file with the network's configuration, for Kubernetes"), \
+	LEASE_PLACE_ROW(base, "nodeName", FIELD_STRING, node_name, "NAME", "NODE_NAME", "name of this node in Kubernetes"), \
 	{ .key = "setNodeNetworkUnavailable", .type = FIELD_BOOL, .offset = (base) + offsetof(struct lease_place, set_node_network_unavailable), \
 	  .flags = FIELD_ONE_DASH | FIELD_KEEP_EMPTY, .env = "FLANNELD_SET_NODE_NETWORK_UNAVAILABLE", \
 	  .help = "take the condition NetworkUnavailable off this node in Kubernetes" }
