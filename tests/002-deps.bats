@@ -146,6 +146,7 @@ installs() {
 	refute "nothing is masked for building" test -L "$units/firewalld.service"
 	run_log deps check
 	assert_eq "firewalld is masked" "$(readlink "$units/firewalld.service")" /dev/null
+	assert_eq "etcd is masked" "$(readlink "$units/etcd.service")" /dev/null
 	rm "$units/firewalld.service"
 	run_log deps check
 	refute "but not where it was already" test -L "$units/firewalld.service"

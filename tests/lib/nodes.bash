@@ -14,6 +14,7 @@
 # shellcheck shell=bash
 
 STORE=/run/store AGENT=vxlan
+PLACE=(--store "$STORE") # where the agents' leases are
 
 nodes() {
 	local n=$1 type=${2:-vxlan} i
@@ -40,7 +41,7 @@ agent() {
 	local node=$1
 
 	shift
-	CNIBOX_LOG=info nsenter --net="/run/netns/$node" "$CNIBOX" "$AGENT" --store $STORE --iface eth0 \
+	CNIBOX_LOG=info nsenter --net="/run/netns/$node" "$CNIBOX" "$AGENT" "${PLACE[@]}" --iface eth0 \
 		--subnet-file "/run/$node/subnet.env" "$@" >>"$STORE/$node.log" 2>&1 3>&- &
 	echo $! >"$STORE/$node.pid"
 }
