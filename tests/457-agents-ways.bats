@@ -82,6 +82,15 @@ lease_of() { # ADDRESS: names of the leases that have it
 	assert_match "a route" "$(ip -n n1 route)" '10.99.0.0/24 via 192.0.2.2'
 }
 
+@test "host-gw says which peer it cannot reach, once" {
+	two host-gw
+	echo '{"PublicIP":"198.51.100.9","BackendType":"host-gw"}' >$STORE/subnets/10.5.250.0-24
+	wait_for "it is told" 2 grep -qF "1 of 2 peers cannot be reached: 198.51.100.9, which has 10.5.250.0-24: host-gw needs it on a network that both nodes are in" $STORE/n1.log
+	run_log ip -n n1 route flush proto 118
+	wait_for "ours is back" 2 reach n1 n2
+	assert_eq "how often" "$(grep -c "cannot be reached" $STORE/n1.log)" 1
+}
+
 @test "a lease whose node is gone leaves its peers when it ends" {
 	two host-gw
 	echo '{"PublicIP":"192.0.2.9","BackendType":"host-gw","Expires":"'"$(date -u -d +2sec +%FT%TZ)"'"}' >$STORE/subnets/10.5.250.0-24
@@ -92,6 +101,23 @@ lease_of() { # ADDRESS: names of the leases that have it
 	echo '{"PublicIP":"192.0.2.8","BackendType":"host-gw"}' >$STORE/subnets/10.5.252.0-24
 	wait_for "a later one" 2 has 10.5.252.0 peer_of
 	refute "the old one has a route" has 10.5.251.0 peer_of
+}
+
+@test "two leases with one MAC do not push each other out for ever; a subnet that nodes are in takes nothing away" {
+	local n link
+	two vxlan
+	link=$(ip -n n1 route show 192.0.2.0/24)
+	echo '{"PublicIP":"192.0.2.7","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:07"}}' >$STORE/subnets/10.5.201.0-24
+	echo '{"PublicIP":"192.0.2.8","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:07"}}' >$STORE/subnets/10.5.202.0-24
+	echo '{"PublicIP":"192.0.2.9","BackendType":"host-gw"}' >$STORE/subnets/192.0.2.0-24
+	wait_for "both have a neighbour" 2 has "10.5.202.0 lladdr 02:00:00:00:00:07" state
+	wait_for "it is told of the other one" 2 grep -q "192.0.2.9, which has 192.0.2.0-24: its subnet overlaps a network" $STORE/n1.log
+	nsenter --net=/run/netns/n1 ping -q -i 0.2 -c 3 -W 1 127.0.0.1 >/dev/null
+	n=$(wc -l <$STORE/n1.log)
+	nsenter --net=/run/netns/n1 ping -q -i 0.5 -c 3 -W 1 127.0.0.1 >/dev/null
+	assert_eq "lines that it says meanwhile" "$(($(wc -l <$STORE/n1.log) - n))" 0
+	assert_eq "the way to the nodes" "$(ip -n n1 route show 192.0.2.0/24)" "$link"
+	assert "traffic" reach n1 n2
 }
 
 @test "from VXLAN to host-gw, node by node, and back: everybody reaches everybody, and no packet is lost" {

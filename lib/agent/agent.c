@@ -57,7 +57,7 @@ static void tidy_later(struct agent *agent)
 	agent->tidy_timer = loop_after(agent->loop, TIDY_MS, tidy, agent, NULL);
 }
 
-static void tell_trouble(struct agent_trouble *trouble, const char *text)
+void agent_tell_trouble(struct agent_trouble *trouble, const char *text)
 {
 	char cut[sizeof(trouble->text)];
 
@@ -85,7 +85,7 @@ static void pass_failed(struct agent *agent, const struct error *err)
 {
 	if (agent->options->once && agent->have_leases)
 		end_with(agent, err);
-	tell_trouble(&agent->pass_trouble, err->message);
+	agent_tell_trouble(&agent->pass_trouble, err->message);
 	agent->counts.failed_passes++;
 	agent->fine = false;
 	notify_send("STATUS=not ready: %s", err->message);
@@ -255,7 +255,7 @@ static void on_trouble(void *arg, const char *why)
 	struct agent *agent = arg;
 
 	if (why)
-		tell_trouble(&agent->store_trouble, why);
+		agent_tell_trouble(&agent->store_trouble, why);
 	else
 		store_spoke(agent);
 }

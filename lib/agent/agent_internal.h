@@ -66,7 +66,7 @@ struct agent {
 	const char *env; /* subnet.env as last written, in own_arena */
 	bool adopted;    /* what an earlier agent left has been taken over */
 	bool fine, told_ready;
-	struct agent_trouble store_trouble, pass_trouble;
+	struct agent_trouble store_trouble, pass_trouble, peer_trouble;
 	bool news; /* leases have changed since the last pass: what differs is no damage */
 	struct agent_peers peers;
 	struct agent_counts counts;
@@ -83,6 +83,7 @@ struct agent {
 int agent_mtu(const struct agent *agent, bool v6);
 /* A device's address is the subnet's own, as one host; family 0 = not known yet. */
 struct cidr agent_device_address(const struct agent *agent, bool v6);
+void agent_tell_trouble(struct agent_trouble *trouble, const char *text);
 /* Everything that can be done with what is known by now. */
 int agent_pass(struct agent *agent, struct error *err) must_check;
 /* Words about the agent, for a person who asks (SIGUSR1), a probe, Prometheus. `ready` says why when it is not. */

@@ -152,17 +152,36 @@ static void count(struct agent *agent, const struct plan_node *node, const struc
 	}
 }
 
-static void report(const struct plan *plan, const struct reconciled *done)
+/* The first of them is named; `route-dump --peers` names all. */
+static void report_unreached(struct agent *agent, const struct plan *plan, struct arena *arena)
 {
-	char ip[IP_TEXT_SIZE];
+	const struct plan_peer *first = NULL;
+	char key[SUBNET_KEY_SIZE], ip[IP_TEXT_SIZE];
 
+	list_each(peer, &plan->peers)
+		if (peer->trouble && !first)
+			first = peer;
+	if (!first) {
+		agent->peer_trouble = (struct agent_trouble){ 0 };
+		return;
+	}
+	ip_format(first->lease->public_ip.family ? &first->lease->public_ip
+						 : &first->lease->public_ip6,
+		  ip);
+	agent_tell_trouble(
+		&agent->peer_trouble,
+		arena_printf(arena, "%u of %zu peers cannot be reached: %s, which has %s: %s",
+			     agent->peers.unreached, plan->peers.n, ip,
+			     subnet_key(first->lease, key), plan_trouble_text(first->trouble)));
+}
+
+static void report(struct agent *agent, const struct plan *plan, const struct reconciled *done,
+		   struct arena *arena)
+{
 	if (done->added || done->removed)
 		log_info("%zu peers; %u routes and neighbours added, %u removed", plan->peers.n,
 			 done->added, done->removed);
-	list_each(peer, &plan->peers)
-		if (peer->trouble)
-			log_debug("peer %s: %s", ip_format(&peer->lease->public_ip, ip),
-				  plan_trouble_text(peer->trouble));
+	report_unreached(agent, plan, arena);
 }
 
 static int ensure_peers(struct agent *agent, struct error *err)
@@ -188,7 +207,7 @@ static int ensure_peers(struct agent *agent, struct error *err)
 	count(agent, &node, &plan, &done);
 	if (agent->way->tell_peers && agent->way->tell_peers(agent, &plan, err))
 		return -err->errnum;
-	report(&plan, &done);
+	report(agent, &plan, &done, &arena);
 	agent->adopted = true;
 	return done.failed ? fail(err, done.first.errnum, "%u could not be added: %s", done.failed,
 				  done.first.message)

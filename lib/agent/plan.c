@@ -114,6 +114,9 @@ static enum plan_trouble plan_lease(struct planning *planning, const struct subn
 	if (overlaps(&lease->subnet, &node->own->subnet) ||
 	    overlaps(&lease->subnet6, &node->own->subnet6))
 		return PLAN_OVERLAPS_OURS;
+	list_each(network, &node->near)
+		if (overlaps(&lease->subnet, network) || overlaps(&lease->subnet6, network))
+			return PLAN_OVERLAPS_LINK;
 	if (node->config->v4.enabled && v4.subnet.ip.family)
 		trouble = plan_leg(planning, lease, &v4);
 	if (node->config->v6.enabled && v6.subnet.ip.family)
@@ -134,6 +137,59 @@ int plan_compare_routes(const void *a_, const void *b_)
 	return order ? order : (a->dst.prefix > b->dst.prefix) - (a->dst.prefix < b->dst.prefix);
 }
 
+/* Where the kernel keeps it: a second one there would replace the first. */
+static int compare_places(const void *a_, const void *b_)
+{
+	const struct neigh *a = a_, *b = b_;
+	int order = a->fdb - b->fdb;
+
+	if (!order)
+		order = a->index - b->index;
+	if (!order)
+		order = a->fdb ? memcmp(a->mac.bytes, b->mac.bytes, sizeof(a->mac.bytes))
+			       : ip_compare(&a->ip, &b->ip);
+	return order;
+}
+
+static int compare_neighs(const void *a_, const void *b_)
+{
+	const struct neigh *a = a_, *b = b_;
+	int order = compare_places(a, b);
+
+	if (!order)
+		order = ip_compare(&a->ip, &b->ip);
+	return order ? order : memcmp(a->mac.bytes, b->mac.bytes, sizeof(a->mac.bytes));
+}
+
+static int compare_all_of_routes(const void *a_, const void *b_)
+{
+	const struct route *a = a_, *b = b_;
+	int order = plan_compare_routes(a, b);
+
+	if (!order)
+		order = ip_compare(&a->gw, &b->gw);
+	return order ? order : a->oif - b->oif;
+}
+
+/* Sort, and of several for one place keep the first: two leases that want it must not push each other out for ever. */
+static void settle(void *list_, size_t size, int (*compare)(const void *a, const void *b),
+		   int (*same_place)(const void *a, const void *b))
+{
+	struct list *list = list_;
+	char *items = list->items;
+	size_t n = 0;
+
+	if (!list->n)
+		return;
+	qsort(items, list->n, size, compare);
+	for (size_t i = 0; i < list->n; i++) {
+		if (n && same_place(items + (n - 1) * size, items + i * size) == 0)
+			continue;
+		memmove(items + n++ * size, items + i * size, size);
+	}
+	list->n = n;
+}
+
 void plan_make(const struct plan_node *node, const subnet_leases_t *leases, struct arena *arena,
 	       struct plan *plan)
 {
@@ -147,9 +203,9 @@ void plan_make(const struct plan_node *node, const subnet_leases_t *leases, stru
 			(struct plan_peer){ lease, plan_lease(&planning, lease) };
 	}
 	plan_tun(&planning);
-	if (plan->routes.n)
-		qsort(plan->routes.items, plan->routes.n, sizeof(*plan->routes.items),
-		      plan_compare_routes);
+	settle(&plan->routes, sizeof(*plan->routes.items), compare_all_of_routes,
+	       plan_compare_routes);
+	settle(&plan->neighs, sizeof(*plan->neighs.items), compare_neighs, compare_places);
 }
 
 const char *plan_trouble_text(enum plan_trouble trouble)
@@ -160,6 +216,8 @@ const char *plan_trouble_text(enum plan_trouble trouble)
 		[PLAN_FAR] = "host-gw needs it on a network that both nodes are in",
 		[PLAN_OTHER_TYPE] = "it is reached in a way that this node does not have",
 		[PLAN_OVERLAPS_OURS] = "its subnet overlaps this node's own",
+		[PLAN_OVERLAPS_LINK] =
+			"its subnet overlaps a network that the nodes themselves are in",
 	};
 
 	return texts[trouble];

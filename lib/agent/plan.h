@@ -34,6 +34,7 @@ enum plan_trouble {
 	PLAN_FAR,           /* host-gw, and not on a network that we share */
 	PLAN_OTHER_TYPE,    /* a way that we do not have, or have no device for */
 	PLAN_OVERLAPS_OURS, /* its subnet is, or is part of, our own */
+	PLAN_OVERLAPS_LINK, /* its subnet has to do with a network by which nodes reach each other */
 };
 
 struct plan_peer {
@@ -43,7 +44,8 @@ struct plan_peer {
 
 struct plan {
 	routes_t routes; /* sorted: by destination */
-	neighs_t neighs; /* of VXLAN devices: neighbours and forwarding entries */
+	neighs_t
+		neighs; /* of VXLAN devices: neighbours and forwarding entries; sorted, each place once */
 	LIST(struct plan_peer) peers;
 };
 

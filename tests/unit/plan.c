@@ -104,8 +104,8 @@ TEST(plan_of_a_vxlan_peer)
 		planned(CONFIG(""), "10.5.2.0-24&fd00:5:0:2::-64",
 			VXLAN("192.0.2.2", "\"fd77::2\"", "02:00:00:00:00:02")),
 		"10.5.2.0/24 via 10.5.2.0 dev 3 onlink; fd00:5:0:2::/64 via fd00:5:0:2:: dev 4 onlink; "
-		"neigh 10.5.2.0 02:00:00:00:00:02 dev 3; fdb 192.0.2.2 02:00:00:00:00:02 dev 3; "
-		"neigh fd00:5:0:2:: 02:00:00:00:00:02 dev 4; fdb fd77::2 02:00:00:00:00:02 dev 4; ");
+		"neigh 10.5.2.0 02:00:00:00:00:02 dev 3; neigh fd00:5:0:2:: 02:00:00:00:00:02 dev 4; "
+		"fdb 192.0.2.2 02:00:00:00:00:02 dev 3; fdb fd77::2 02:00:00:00:00:02 dev 4; ");
 	/* DirectRouting: near ones by a route, far ones as ever. */
 	check_str(planned(CONFIG(", \"DirectRouting\": true"), "10.5.2.0-24",
 			  VXLAN("192.0.2.2", "null", "02:00:00:00:00:02")),
@@ -138,6 +138,46 @@ TEST(plan_of_other_peers)
 	check_str(planned(CONFIG(""), "10.5.9.0-24",
 			  "{\"PublicIP\":\"192.0.2.1\",\"BackendType\":\"host-gw\"}"),
 		  "");
+}
+
+/* A lease must not take the way to the nodes themselves away. */
+TEST(plan_of_a_subnet_that_nodes_are_in)
+{
+	check_str(planned(CONFIG(""), "192.0.2.0-24",
+			  "{\"PublicIP\":\"192.0.2.2\",\"BackendType\":\"host-gw\"}"),
+		  "192.0.2.2: its subnet overlaps a network that the nodes themselves are in; ");
+	check_str(planned(CONFIG(""), "192.0.2.2-31",
+			  "{\"PublicIP\":\"192.0.2.2\",\"BackendType\":\"host-gw\"}"),
+		  "192.0.2.2: its subnet overlaps a network that the nodes themselves are in; ");
+	check_str(planned(CONFIG(""), "10.5.2.0-24&fd77::-48",
+			  VXLAN("192.0.2.2", "\"fd77::2\"", "02:00:00:00:00:02")),
+		  "192.0.2.2: its subnet overlaps a network that the nodes themselves are in; ");
+}
+
+/* Two leases with one MAC, or one subnet: one of them wins, and always the same. */
+TEST(plan_has_one_entry_for_each_place)
+{
+	struct plan_node node = node_of(CONFIG(""));
+	const char *a = VXLAN("192.0.2.2", "null", "02:00:00:00:00:02"),
+		   *b = VXLAN("192.0.2.3", "null", "02:00:00:00:00:02");
+	subnet_leases_t leases = { 0 };
+	struct plan plan, again;
+
+	*list_add(&arena, &leases) = lease_of("10.5.2.0-24", a);
+	*list_add(&arena, &leases) = lease_of("10.5.2.0-24&fd00:5:0:2::-64", b);
+	*list_add(&arena, &leases) = lease_of("10.5.3.0-24", b);
+	plan_make(&node, &leases, &arena, &plan);
+	check_int(plan.peers.n, 3);
+	check_int(plan.routes.n, 2);
+	check_int(plan.neighs.n, 3); /* two neighbours, one forwarding entry */
+	leases.items[2] = lease_of("10.5.2.0-24", a);
+	leases.items[0] = lease_of("10.5.3.0-24", b);
+	plan_make(&node, &leases, &arena, &again);
+	check_int(again.neighs.n, plan.neighs.n);
+	for (size_t i = 0; i < plan.neighs.n && i < again.neighs.n; i++)
+		check(mac_equal(&plan.neighs.items[i].mac, &again.neighs.items[i].mac) &&
+		      ip_equal(&plan.neighs.items[i].ip, &again.neighs.items[i].ip));
+	arena_free(&arena);
 }
 
 /* ---- with the kernel ---- */
