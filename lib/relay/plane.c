@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -23,20 +24,6 @@ static uint64_t now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-void worker_wait(struct worker *worker, int fd)
-{
-	unsigned spin_us = worker->plane->setup.spec.spin_us;
-	struct pollfd wait = { fd, POLLIN, 0 };
-	uint64_t end = spin_us ? now_us() + spin_us : 0;
-
-	while (end && now_us() < end) {
-		if (poll(&wait, 1, 0))
-			return;
-		sched_yield();
-	}
-	poll(&wait, 1, -1);
 }
 
 /* As the kernel limits its own (icmp_msgs_per_sec, icmp_msgs_burst). */
@@ -142,31 +129,89 @@ static bool take_message(struct plane *plane)
 
 /* ---- threads ---- */
 
-static bool start(struct plane *plane, unsigned queue, bool v6, void *(*run)(void *))
-{
-	struct worker *worker = &plane->workers[plane->n_workers++];
-	pthread_t thread;
+enum { SIDES = 3 };
 
-	*worker = (struct worker){ .plane = plane,
-				   .queue = queue,
-				   .v6 = v6,
-				   .scene = plane->scene,
-				   .icmp_left = ICMP_BURST };
-	pthread_mutex_init(&worker->lock, NULL);
-	return pthread_create(&thread, NULL, run, worker) == 0;
+/* What one thread serves: a queue of the device, and the sockets of that queue. */
+struct sides {
+	struct sender *sender;
+	struct receiver *receivers[2]; /* of as many families as there are */
+	struct pollfd fds[SIDES];
+	unsigned n;
+};
+
+static struct sides sides_of(struct worker *worker)
+{
+	const struct plane_setup *setup = &worker->plane->setup;
+	struct sides sides = { .sender = sender_new(worker) };
+
+	sides.fds[sides.n++] = (struct pollfd){ setup->tun[worker->queue], POLLIN, 0 };
+	for (unsigned v6 = 0; v6 < 2; v6++) {
+		int fd = setup->sockets[worker->queue][v6];
+
+		if (fd < 0)
+			continue;
+		sides.receivers[sides.n - 1] = receiver_new(worker, v6);
+		sides.fds[sides.n++] = (struct pollfd){ fd, POLLIN, 0 };
+	}
+	return sides;
 }
 
-static bool start_all(struct plane *plane)
+/* A batch of each side that has something. */
+static void work(struct sides *sides)
 {
-	bool ok = true;
-
-	for (unsigned queue = 0; ok && queue < plane->setup.spec.queues; queue++) {
-		ok = start(plane, queue, false, sender_run);
-		for (int v6 = 0; v6 < 2; v6++)
-			if (ok && plane->setup.sockets[queue][v6] >= 0)
-				ok = start(plane, queue, v6, receiver_run);
+	for (unsigned i = 0; i < sides->n; i++) {
+		if (!sides->fds[i].revents)
+			continue;
+		if (i == 0)
+			sender_batch(sides->sender);
+		else
+			receiver_batch(sides->receivers[i - 1]);
 	}
-	return ok;
+}
+
+/* Look for packets a while, where that is wanted, then sleep until there are some. Others may have the processor meanwhile. */
+static void wait_for_some(struct sides *sides, unsigned spin_us)
+{
+	uint64_t end;
+
+	if (poll(sides->fds, sides->n, spin_us ? 0 : -1) || !spin_us)
+		return;
+	end = now_us() + spin_us;
+	do {
+		sched_yield();
+		if (poll(sides->fds, sides->n, 0))
+			return;
+	} while (now_us() < end);
+	poll(sides->fds, sides->n, -1);
+}
+
+static void *worker_run(void *arg)
+{
+	struct worker *worker = arg;
+	struct sides sides = sides_of(worker);
+
+	for (;;) {
+		wait_for_some(&sides, worker->plane->setup.spec.spin_us);
+		work(&sides);
+	}
+	return NULL;
+}
+
+static bool start(struct plane *plane, unsigned queue)
+{
+	struct worker *worker = &plane->workers[plane->n_workers++];
+	char name[32];
+	pthread_t thread;
+
+	*worker = (struct worker){
+		.plane = plane, .queue = queue, .scene = plane->scene, .icmp_left = ICMP_BURST
+	};
+	pthread_mutex_init(&worker->lock, NULL);
+	if (pthread_create(&thread, NULL, worker_run, worker))
+		return false;
+	snprintf(name, sizeof(name), "relay-queue-%u", queue);
+	pthread_setname_np(thread, name);
+	return true;
 }
 
 int plane_run(const struct plane_setup *setup)
@@ -175,8 +220,9 @@ int plane_run(const struct plane_setup *setup)
 
 	plane.setup = *setup;
 	plane.scene = scene_make(&plane, &(struct plane_message){ 0 }, NULL);
-	if (!start_all(&plane))
-		return 1;
+	for (unsigned queue = 0; queue < plane.setup.spec.queues; queue++)
+		if (!start(&plane, queue))
+			return 1;
 	while (take_message(&plane))
 		;
 	return 0;

@@ -47,15 +47,13 @@ struct worker {
 	pthread_mutex_t lock;
 	const struct scene *scene;
 	unsigned queue;
-	bool v6;            /* receivers: of this family */
 	unsigned icmp_left; /* messages that may still be sent, and since when they count */
 	uint32_t icmp_since_ms;
 };
 
-enum { PLANE_WORKERS_MAX = 3 * RELAY_QUEUES_MAX };
 struct plane {
 	struct plane_setup setup;
-	struct worker workers[PLANE_WORKERS_MAX];
+	struct worker workers[RELAY_QUEUES_MAX];
 	unsigned n_workers;
 	struct scene *scene;
 };
@@ -63,8 +61,11 @@ struct plane {
 /* Until the agent closes its end: the exit status. */
 int plane_run(const struct plane_setup *setup);
 
-void *sender_run(void *worker);   /* TUN to UDP */
-void *receiver_run(void *worker); /* UDP to TUN */
+/* TUN to UDP, and UDP (of a family) to TUN. A batch is what there is, up to some limit. */
+struct sender *sender_new(struct worker *worker);
+void sender_batch(struct sender *sender);
+struct receiver *receiver_new(struct worker *worker, bool v6);
+void receiver_batch(struct receiver *receiver);
 
 static inline void count(struct worker *worker, uint32_t slot, enum relay_counter counter,
 			 uint64_t n)
@@ -77,7 +78,5 @@ static inline void count(struct worker *worker, uint32_t slot, enum relay_counte
 void worker_answer(struct worker *worker, const struct packet *about, enum icmp_error error,
 		   unsigned mtu);
 uint32_t worker_now_ms(void);
-/* Wait until fd is readable, spinning at first as far as that is wanted. */
-void worker_wait(struct worker *worker, int fd);
 
 #endif

@@ -16,6 +16,8 @@ enum {
 
 struct receiver {
 	struct worker *worker;
+	int fd;
+	bool v6;
 	struct merge merge;
 	struct mmsghdr calls[MESSAGES];
 	struct iovec pieces[MESSAGES];
@@ -72,7 +74,7 @@ static const struct table_entry *whose(struct receiver *receiver, const struct a
 {
 	const struct table_entry *peer;
 
-	if (packet->v6 != receiver->worker->v6)
+	if (packet->v6 != receiver->v6)
 		return NULL;
 	if (arrival->peer && memcmp(arrival->source, packet->source, packet->v6 ? 16 : 4) == 0)
 		return arrival->peer;
@@ -177,33 +179,32 @@ static void renew(struct receiver *receiver, unsigned n)
 	}
 }
 
-void *receiver_run(void *arg)
+void receiver_batch(struct receiver *receiver)
 {
-	struct worker *worker = arg;
+	int n = recvmmsg(receiver->fd, receiver->calls, MESSAGES, MSG_DONTWAIT, NULL);
+
+	if (n <= 0)
+		return;
+	pthread_mutex_lock(&receiver->worker->lock);
+	for (unsigned i = 0; i < (unsigned)n; i++)
+		take_message(receiver, i);
+	merge_flush(&receiver->merge);
+	pthread_mutex_unlock(&receiver->worker->lock);
+	renew(receiver, (unsigned)n);
+}
+
+struct receiver *receiver_new(struct worker *worker, bool v6)
+{
 	const struct plane_setup *setup = &worker->plane->setup;
 	struct receiver *receiver = xrealloc(NULL, sizeof(*receiver));
-	int fd = setup->sockets[worker->queue][worker->v6];
 
 	memset(receiver, 0, offsetof(struct receiver, buffer));
 	receiver->worker = worker;
+	receiver->v6 = v6;
+	receiver->fd = setup->sockets[worker->queue][v6];
 	receiver->merge.write = write_packet;
 	receiver->merge.arg = receiver;
 	receiver->merge.udp = setup->gso_udp;
 	prepare(receiver);
-	for (;;) {
-		int n = recvmmsg(fd, receiver->calls, MESSAGES,
-				 setup->spec.spin_us ? MSG_DONTWAIT : MSG_WAITFORONE, NULL);
-
-		if (n < 0 && errno == EAGAIN)
-			worker_wait(worker, fd);
-		if (n <= 0)
-			continue;
-		pthread_mutex_lock(&worker->lock);
-		for (unsigned i = 0; i < (unsigned)n; i++)
-			take_message(receiver, i);
-		merge_flush(&receiver->merge);
-		pthread_mutex_unlock(&worker->lock);
-		renew(receiver, (unsigned)n);
-	}
-	return NULL;
+	return receiver;
 }

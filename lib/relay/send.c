@@ -334,40 +334,45 @@ static void take(struct sender *sender, uint8_t *data, size_t size)
 	}
 }
 
-/* What there is, up to a batch. false: there is nothing. */
-static bool read_batch(struct sender *sender)
+/* Read and take up to `most`: how many; fewer than that = there are no more. */
+static unsigned take_some(struct sender *sender, unsigned most)
 {
 	unsigned n = 0;
 
 	sender->used = 0;
-	while (n < READS && sender->used + READ_MAX <= BUFFER) {
+	for (; n < most && sender->used + READ_MAX <= BUFFER; n++) {
 		uint8_t *data = sender->buffer + sender->used;
 		ssize_t size = read(sender->tun, data, READ_MAX);
 
 		if (size < (ssize_t)sizeof(struct tun_header))
 			break;
-		if (!n++)
-			pthread_mutex_lock(&sender->worker->lock);
 		take(sender, data, (size_t)size);
 		sender->used += ((size_t)size + 63) & ~(size_t)63;
 	}
-	if (!n)
-		return false;
-	flush(sender);
-	pthread_mutex_unlock(&sender->worker->lock);
-	return true;
+	return n;
 }
 
-void *sender_run(void *arg)
+/* The first packet leaves before the second is looked for; the more there are, the more leave together. */
+void sender_batch(struct sender *sender)
 {
-	struct worker *worker = arg;
+	unsigned most = 1;
+	bool all;
+
+	pthread_mutex_lock(&sender->worker->lock);
+	do {
+		all = take_some(sender, most) < most;
+		flush(sender);
+		most *= 4;
+	} while (!all && most <= READS);
+	pthread_mutex_unlock(&sender->worker->lock);
+}
+
+struct sender *sender_new(struct worker *worker)
+{
 	struct sender *sender = xrealloc(NULL, sizeof(*sender));
 
 	memset(sender, 0, offsetof(struct sender, messages));
 	sender->worker = worker;
 	sender->tun = worker->plane->setup.tun[worker->queue];
-	for (;;)
-		if (!read_batch(sender))
-			worker_wait(worker, sender->tun);
-	return NULL;
+	return sender;
 }
