@@ -75,7 +75,7 @@ $(BUILD)/remote.a: $(filter-out %/http.o,$(REMOTE_C:%.c=$(BUILD)/%.o))
 
 $(BUILD)/unit: $(UNIT) $(OBJECTS) $(BUILD)/remote.a
 	@echo "link    $@"
-	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(yaml) $(libs) -o $@
+	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) -Wl,--wrap=clock_wall_ms $(yaml) $(libs) -o $@
 
 $(BUILD)/http: $(BUILD)/tests/lib/http.o $(REMOTE)
 	@echo "link    $@"

@@ -22,4 +22,7 @@ static inline int64_t clock_boot_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* What people set, and the network: for times that others read. A function of its own, so that a test can put one in front. */
+int64_t clock_wall_ms(void);
+
 #endif

@@ -261,7 +261,7 @@ static const char *join(const char *value, int64_t ttl_ms, struct arena *arena, 
 	if (!json)
 		return NULL;
 	json_set(json, KV_FILE_EXPIRES,
-		 json_new_string(format_time(kv_file_wall_ms() + ttl_ms, text)));
+		 json_new_string(format_time(clock_wall_ms() + ttl_ms, text)));
 	return json_text(json, JSON_STYLE_COMPACT, arena);
 }
 

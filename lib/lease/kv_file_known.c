@@ -22,14 +22,6 @@ bool kv_file_valid_key(const char *key)
 	return *name && *name != '.' && !strchr(name, '/') && *key != '.' && strlen(key) < NAME_MAX;
 }
 
-int64_t kv_file_wall_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 uint64_t kv_file_revision(const char *text)
 {
 	char digest[17];
@@ -69,7 +61,7 @@ static const char *split(const char *text, struct arena *arena, int64_t *ends_ms
 	expires = json_string(json_member(json, KV_FILE_EXPIRES));
 	if (!expires || !parse_time(expires, &at))
 		return text;
-	*ends_ms = at - kv_file_wall_ms() + clock_boot_ms();
+	*ends_ms = at - clock_wall_ms() + clock_boot_ms();
 	json_remove(json, KV_FILE_EXPIRES);
 	return json_text(json, JSON_STYLE_COMPACT, arena);
 }

@@ -38,7 +38,6 @@ struct known_files {
 bool kv_file_valid_key(const char *key);
 /* Changes with the text; never 0. */
 uint64_t kv_file_revision(const char *text);
-int64_t kv_file_wall_ms(void);
 /* The file's text into value, revision and end; whatever it holds. malloc'ed. */
 struct known_file *known_file_new(const char *name, const char *text);
 /* Of its life; -1 = it has no end. */

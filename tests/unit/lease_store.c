@@ -224,6 +224,52 @@ TEST(lease_race_of_ten_for_ten)
 	end(kv);
 }
 
+/* The linker puts this in front of the real one (see Makefile): a wall clock that somebody sets. */
+int64_t __wrap_clock_wall_ms(void);
+int64_t __real_clock_wall_ms(void);
+static int64_t wall_jump_ms;
+
+int64_t __wrap_clock_wall_ms(void)
+{
+	return __real_clock_wall_ms() + wall_jump_ms;
+}
+
+static size_t count_leases(struct kv *kv)
+{
+	subnet_leases_t leases = { 0 };
+
+	check_ok(lease_list(kv, &arena, &leases, NULL, NULL, &err), err);
+	return leases.n;
+}
+
+/* A wall clock that jumps by two days takes nobody away who was there, nor the node's own; one that ends does. */
+TEST(lease_life_is_not_the_wall_clocks)
+{
+	struct subnet_lease own = node("192.0.2.1"), other = node("192.0.2.2");
+	struct kv *kv;
+
+	begin(&kv, NETWORK);
+	check_ok(lease_acquire(kv, &config, NULL, &own, &err), err);
+	check_ok(lease_acquire(kv, &config, NULL, &other, &err), err);
+	check_int(count_leases(kv), 2);
+	wall_jump_ms = 2 * 24 * 3600 * 1000;
+	check_int(count_leases(kv), 2);
+	/* Another file makes no difference, nor does one that is looked at again. */
+	put_file("subnets/10.5.1.0-24", "{\"PublicIP\":\"192.0.2.3\"}");
+	put_file(key_of(&other), get_file(key_of(&other)));
+	check_int(count_leases(kv), 3);
+	check_ok(lease_keep(kv, &own, &err), err);
+	check_ok(lease_acquire(kv, &config, NULL, &other, &err), err);
+	check_int(count_leases(kv), 3);
+	wall_jump_ms = 0;
+	check_int(count_leases(kv), 3);
+	put_file("subnets/10.5.2.0-24",
+		 "{\"PublicIP\":\"192.0.2.4\",\"Expires\":\"2020-01-01T00:00:00Z\"}");
+	check_int(count_leases(kv), 3);
+	unlink(path_of("subnets/10.5.2.0-24"));
+	end(kv);
+}
+
 TEST(lease_store_tells_of_changes)
 {
 	struct kv *kv;
