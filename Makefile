@@ -118,11 +118,11 @@ $(bench_programs:%=$(BUILD)/%): $(BUILD)/%: tests/bench/%.c
 deps: ## install what building needs, with the system's package manager
 	@tests/deps build
 
-demo: ## set up, build, and show the main job: pods on a network, and across nodes
-	@tests/deps build demo
+demo: ## set up, build, and show the main job, also across nodes; STORE=etcd: with a real cluster of it
+	@tests/deps build demo $(filter etcd,$(STORE))
 	@$(MAKE) -s $(parallel) all
 	@tests/demo
-	@tests/demo-cluster
+	@STORE=$(STORE) tests/demo-cluster
 
 check: ## set up, build, and run every test
 	@tests/deps build demo check fuzz

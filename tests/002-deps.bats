@@ -55,7 +55,7 @@ installs() {
 @test "every group exists for every manager, and no package comes twice" {
 	local manager group words
 	for manager in apt apk dnf; do
-		for group in build demo check lint bench fuzz; do
+		for group in build demo etcd check lint bench fuzz; do
 			words=$("$CNIBOX_TESTS/deps" --print "$manager" "$group" build | tr ' ' '\n' | grep -v '^-')
 			assert_match "$manager $group has a compiler" "$words" 'gcc'
 			assert_eq "$manager $group: no word twice" "$(sort <<<"$words" | uniq -d)" ""

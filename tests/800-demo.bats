@@ -24,12 +24,16 @@ sandbox
 	need setpriv
 	mkdir -p /opt/cni/tree/tests          # the demo hides /run behind its own
 	cp "$CNIBOX" /opt/cni/tree/cnibox
-	cp "$CNIBOX_TOP/tests/demo" /opt/cni/tree/tests/demo
-	shown=$(cd /opt/cni/tree && CNIBOX=/opt/cni/tree/cnibox setpriv --reuid=65534 --regid=65534 --clear-groups \
-		bash tests/demo 3>&-)
+	cp "$CNIBOX_TOP"/tests/demo{,-cluster} /opt/cni/tree/tests
+	as_nobody() { (cd /opt/cni/tree && CNIBOX=/opt/cni/tree/cnibox setpriv --reuid=65534 --regid=65534 --clear-groups bash "$@" 3>&-); }
+	shown=$(as_nobody tests/demo)
 	echo "$shown"
 	assert_match "it ends well" "$shown" "both pods detached +ok, nothing left"
 	assert_match "masquerade works too" "$shown" "outside, masqueraded +ok"
+	shown=$(as_nobody tests/demo-cluster)
+	echo "$shown"
+	assert_match "across nodes" "$shown" "vxlan +vxlan +12 of 12 ways"
+	assert_match "the relay, or why not" "$shown" "udp +tun-relay +(12 of 12 ways|left out: this user cannot open /dev/net/tun)"
 }
 
 @test "and pods of two nodes that reach each other in each way, in under twenty seconds" {
@@ -41,6 +45,17 @@ sandbox
 	done
 	assert_match "the peer, in words" "$shown" '192\.0\.2\.2 +udp +ok '
 	assert "in time" test $((${EPOCHREALTIME/./} - start)) -lt 20000000
+}
+
+@test "the same with a cluster of three etcd members; another store is refused" {
+	need etcd etcdctl
+	shown=$(STORE=etcd "$CNIBOX_TOP/tests/demo-cluster" 3>&-)
+	echo "$shown"
+	assert_match "where the leases are" "$shown" "leases in an etcd cluster of 3 members"
+	assert_eq "ways that work" "$(grep -c "12 of 12 ways" <<<"$shown")" 3
+	status=0
+	shown=$(STORE=etcdd "$CNIBOX_TOP/tests/demo-cluster" 2>&1) || status=$?
+	assert_eq "a word that is wrong" "$status $shown" '2 demo: STORE is files or etcd, not "etcdd"'
 }
 
 @test "the demo says so, and fails, when pods do not reach each other" {
