@@ -2,7 +2,7 @@
 """A Kubernetes API server as far as nodes and pods go, for tests: real kubectl is content with it (458-kubernetes.bats).
 
     kubeapi.py ADDRESS PORT [OPTION=VALUE ...]    run it until it is killed
-        state=FILE      objects, kept over a restart
+        state=FILE      objects, kept over a restart (SIGTERM)
         cert=, key=     serve TLS with these; ca=FILE: take client certificates that it has signed
         tokens=A,B      whom to let in (a client certificate does as well); without tokens and ca: everybody
         bookmarks=S     send watches that want it a bookmark every S seconds (60)
@@ -21,6 +21,7 @@ import base64
 import copy
 import json
 import os
+import signal
 import socket
 import ssl
 import sys
@@ -105,12 +106,13 @@ class Store:
         else:
             self.objects[resource][key] = obj
         self.events.append((self.revision, resource, kind, obj))
-        if self.path:
-            with open(self.path + ".new", "w") as file:
-                json.dump({"objects": self.objects, "revision": self.revision}, file)
-            os.rename(self.path + ".new", self.path)
         self.lock.notify_all()
         return obj
+
+    def save(self):
+        if self.path:
+            with self.lock, open(self.path, "w") as file:
+                json.dump({"objects": self.objects, "revision": self.revision}, file)
 
     def create(self, resource, obj):
         meta = obj.setdefault("metadata", {})
@@ -403,7 +405,6 @@ class Control:
         self.store.change("nodes", name, "DELETED", self.store.find("nodes", name))
 
     def fill(self, n, *_):
-        path, self.store.path = self.store.path, None
         for i in range(int(n)):
             a, b, mac = i >> 8, i & 255, f"02:00:00:00:{i >> 8:02x}:{i & 255:02x}"
             flannel = "flannel.alpha.coreos.com/"
@@ -414,7 +415,6 @@ class Control:
                     flannel + "public-ip": f"198.18.{a}.{b}"}},
                 "spec": {"podCIDR": f"10.{100 + a}.{b}.0/24", "podCIDRs": [f"10.{100 + a}.{b}.0/24"]},
                 "status": {"images": [{"names": ["registry.example/" + "x" * 120], "sizeBytes": k} for k in range(50)]}})
-        self.store.path = path
 
     def cut(self):
         self.store.broken += 1
@@ -462,7 +462,11 @@ def main(argv):
         return 2
     server = Server((argv[0], int(argv[1])), dict(word.split("=", 1) for word in argv[2:]))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    Control(server).serve((argv[0], int(argv[1]) + 1))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        Control(server).serve((argv[0], int(argv[1]) + 1))
+    finally:
+        server.store.save()
     return 0
 
 
