@@ -160,7 +160,9 @@ static void render_verdict(FILE *out, const struct rule *rule)
 	case RULE_MARK:
 		fprintf(out, " -j MARK --set-xmark 0x%x/0x%x", rule->mark, rule->mark_bits);
 		break;
-	default: fprintf(out, " -j %s", verdict_names[rule->verdict]);
+	default:
+		fprintf(out, " -j %s%s", verdict_names[rule->verdict],
+			rule->fully_random ? " --random-fully" : "");
 	}
 }
 
@@ -180,10 +182,13 @@ static void render_rule(FILE *out, const struct rule *rule)
 		if ((match = rule_match(rule, before[i])) &&
 		    (match->kind > MATCH_DESTINATION || match->cidr.prefix || match->negated))
 			render_match(out, rule, match);
-	render_comment(out, rule->comment);
+	if (!rule->comment_last)
+		render_comment(out, rule->comment);
 	for (size_t i = 0; i < ARRAY_SIZE(after); i++)
 		if ((match = rule_match(rule, after[i])))
 			render_match(out, rule, match);
+	if (rule->comment_last)
+		render_comment(out, rule->comment);
 	render_verdict(out, rule);
 	fputc('\n', out);
 }

@@ -65,7 +65,7 @@ static void add_rule(struct netlink *nl, const struct ruleset *set, const struct
 	     m++)
 		add_match(out, m);
 	if (rule->verdict == RULE_MASQUERADE)
-		nft_masquerade(out);
+		nft_masquerade(out, rule->fully_random);
 	else if (rule->verdict == RULE_DNAT)
 		nft_dnat(out, &rule->to.ip, &rule->to.ports);
 	else if (rule->verdict == RULE_MARK)
@@ -113,14 +113,16 @@ static void add_xt_rule(struct netlink *nl, const struct ruleset *set, const str
 	for (size_t i = 0; i < ARRAY_SIZE(before); i++)
 		if ((match = rule_match(rule, before[i])) && !is_any(match))
 			add_xt_match(out, match);
-	if (rule->comment)
+	if (rule->comment && !rule->comment_last)
 		nft_xt_comment(out, rule->comment);
 	for (size_t i = 0; i < ARRAY_SIZE(after); i++)
 		if ((match = rule_match(rule, after[i])))
 			add_xt_match(out, match);
+	if (rule->comment && rule->comment_last)
+		nft_xt_comment(out, rule->comment);
 	nft_counter(out);
 	if (rule->verdict == RULE_MASQUERADE)
-		nft_xt_masquerade(out);
+		nft_xt_masquerade(out, rule->fully_random);
 	else if (rule->verdict == RULE_DNAT)
 		nft_xt_dnat(out, &rule->to.ip, &rule->to.ports, rule->to.base);
 	else if (rule->verdict == RULE_MARK)
@@ -215,13 +217,13 @@ static bool same_matches(const struct rule *rule, const struct nft_rule_info *th
 	       !rule_match(rule, MATCH_ETHER_SOURCE) && !rule_match(rule, MATCH_WORDS);
 }
 
-/* What the rule does, and nothing besides. */
+/* What the rule does, and nothing besides; by chance where it need not is fine, as the reference does. */
 static bool same_verdict(const struct rule *rule, const struct nft_rule_info *there)
 {
 	bool dnat = rule->verdict == RULE_DNAT, mark = rule->verdict == RULE_MARK,
 	     masquerade = rule->verdict == RULE_MASQUERADE, jump = !dnat && !mark && !masquerade;
 
-	return there->masquerade == masquerade &&
+	return there->masquerade == masquerade && there->fully_random >= rule->fully_random &&
 	       there->verdict == (jump ? (int)verdict_of(rule->verdict) : INT_MAX) &&
 	       streq(there->target, jump && rule->target ? rule->target : "") &&
 	       ip_equal(&there->to, dnat ? &rule->to.ip : &(struct ip){ 0 }) &&

@@ -182,7 +182,7 @@ void port_masquerade_queue(struct netlink *nl, const struct port_maps *maps,
 	rule = nft_rule_begin(nl, maps->family, PORT_NFT_TABLE, maps->masquerade, set->name);
 	nft_match_translated(rule);
 	nft_match_set(rule, NFT_IS, set);
-	nft_masquerade(rule);
+	nft_masquerade(rule, false);
 	nft_rule_end(rule);
 }
 

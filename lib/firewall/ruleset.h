@@ -66,6 +66,8 @@ struct rule {
 	enum rule_verdict verdict;
 	const char *target;  /* chain of RULE_JUMP, RULE_GOTO */
 	const char *comment; /* NULL = none */
+	bool comment_last;   /* iptables form: behind the other extensions */
+	bool fully_random;   /* of RULE_MASQUERADE: the port, too */
 	bool insert;         /* before all others */
 	enum rule_once once;
 	struct {

@@ -250,6 +250,10 @@ static bool read_verdict(struct reader *reader, const char *word)
 		reader->info->masquerade = true;
 		return true;
 	}
+	if (streq(word, "REJECT")) {
+		reader->info->reject = true;
+		return true;
+	}
 	if (streq(word, "DNAT") || streq(word, "MARK"))
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
@@ -275,9 +279,16 @@ static bool read_match(struct reader *reader unused, const char *word unused)
 	return true;
 }
 
+static bool read_random(struct reader *reader, const char *word unused)
+{
+	reader->info->fully_random = true;
+	return true;
+}
+
 static const struct {
 	const char *option;
 	bool (*read)(struct reader *reader, const char *word);
+	bool alone; /* it has no value */
 } options[] = {
 	{ "-s", read_source },
 	{ "-d", read_destination },
@@ -295,13 +306,16 @@ static const struct {
 	{ "-g", read_goto },
 	{ "--set-xmark", read_set_mark },
 	{ "--to-destination", read_to },
+	{ "--reject-with", read_match },
+	{ "--random-fully", read_random, true },
 };
 
 static bool read_option(struct reader *reader, const char *option)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		if (streq(option, options[i].option))
-			return options[i].read(reader, next_word(reader)) && !reader->negated;
+			return options[i].read(reader, options[i].alone ? "" : next_word(reader)) &&
+			       !reader->negated;
 	return false;
 }
 

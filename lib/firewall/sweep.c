@@ -278,9 +278,9 @@ static bool seen(const struct sweep *sweep, size_t i)
 int sweep_run(const struct sweep *sweep, struct error *err)
 {
 	struct error first = { 0 };
-	int r = remove_in_nftables(sweep, &first);
+	int r = sweep->where == SWEEP_LEGACY ? 0 : remove_in_nftables(sweep, &first);
 
-	for (size_t i = 0; i < sweep->n_places; i++) {
+	for (size_t i = 0; sweep->where != SWEEP_NFTABLES && i < sweep->n_places; i++) {
 		const struct sweep_place *place = &sweep->places[i];
 		struct error later = { 0 };
 		int r2;

@@ -20,7 +20,10 @@ enum sweep_verdict {
 	SWEEP_TARGET /* the rule and the chain that it leads to */
 };
 
+enum sweep_where { SWEEP_EVERYWHERE, SWEEP_NFTABLES, SWEEP_LEGACY };
+
 struct sweep {
+	enum sweep_where where;
 	const struct sweep_place *places; /* shared chains to look through */
 	size_t n_places;
 	const struct sweep_place *chains; /* that go with all that is in them, if they are there */

@@ -296,6 +296,11 @@ static int delete_first(struct netlink *nl, const struct legacy_table *legacy, s
 	return legacy_remove(legacy, &handles, (legacy_names_t *)&work->change.doomed, err);
 }
 
+static bool is_empty(const struct ruleset *set)
+{
+	return !set->rules.n && !set->chains.n;
+}
+
 /* One run of the program. It is refused when a shared chain has been made since we looked. */
 static int try_program(struct attempt *attempt, const struct ruleset *set, struct netlink *nl,
 		       struct error *err)
@@ -313,7 +318,7 @@ static int try_program(struct attempt *attempt, const struct ruleset *set, struc
 		r = delete_first(nl, &legacy, &work, &arena, err);
 	if (r < 0)
 		return nftables_raced(r) ? -EAGAIN : r;
-	r = iptables_apply(&work.change.set, err);
+	r = is_empty(&work.change.set) ? 0 : iptables_apply(&work.change.set, err);
 	return r == -EIO ? -EAGAIN : r;
 }
 
@@ -410,11 +415,6 @@ void xt_delete(struct arena *arena, struct xt_change *change, const char *chain,
 void xt_delete_chain(struct arena *arena, struct xt_change *change, const char *chain)
 {
 	*list_add(arena, &change->doomed) = chain;
-}
-
-static bool is_empty(const struct ruleset *set)
-{
-	return !set->rules.n && !set->chains.n;
 }
 
 static int apply(const struct ruleset *sets, size_t n, const struct attempt *how, struct error *err)

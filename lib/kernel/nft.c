@@ -67,6 +67,15 @@ void nft_queue_table(struct netlink *nl, enum nft_family family, const char *tab
 	nft_put_comment(msg, NFTA_TABLE_USERDATA, comment);
 }
 
+void nft_queue_del_table(struct netlink *nl, enum nft_family family, const char *table)
+{
+	char text[256];
+	struct nl_msg *msg = nft_message(nl, NFT_MSG_DELTABLE, 0, family,
+					 nft_label(text, "delete table", family, table, NULL));
+
+	nla_put_string(msg, NFTA_TABLE_NAME, table);
+}
+
 static void put_hook(struct nl_msg *msg, const struct nft_chain *chain)
 {
 	struct nlattr *nest;

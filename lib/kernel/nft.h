@@ -42,9 +42,10 @@ enum nft_state {
 };
 struct nft_set; /* kernel/nft_set.h */
 
-/* Creating what exists already is fine; deleting a chain takes its rules along. */
+/* Creating what exists already is fine; deleting a chain takes its rules along, deleting a table all that is in it. */
 void nft_queue_table(struct netlink *nl, enum nft_family family, const char *table,
 		     const char *comment);
+void nft_queue_del_table(struct netlink *nl, enum nft_family family, const char *table);
 void nft_queue_chain(struct netlink *nl, enum nft_family family, const char *table,
 		     const struct nft_chain *chain);
 void nft_queue_flush_chain(struct netlink *nl, enum nft_family family, const char *table,
@@ -75,7 +76,7 @@ void nft_match_set(struct nft_rule *rule, enum nft_op op, const struct nft_set *
 void nft_verdict(struct nft_rule *rule, enum nft_verdict verdict,
 		 const char *chain); /* chain: of JUMP, GOTO */
 void nft_verdict_map(struct nft_rule *rule, const struct nft_set *map);
-void nft_masquerade(struct nft_rule *rule);
+void nft_masquerade(struct nft_rule *rule, bool fully_random);
 /* ports 0 = kept. A packet's protocol must have been matched when a port is given, or be part of the map's key. */
 void nft_dnat(struct nft_rule *rule, const struct ip *to, const struct ports *ports);
 void nft_dnat_map(struct nft_rule *rule, const struct nft_set *map);
@@ -91,7 +92,7 @@ void nft_xt_multiport(struct nft_rule *rule, const struct ports *ports, size_t n
 void nft_xt_local(struct nft_rule *rule);
 void nft_xt_state(struct nft_rule *rule, unsigned states);
 void nft_xt_set_mark(struct nft_rule *rule, uint32_t value, uint32_t bits);
-void nft_xt_masquerade(struct nft_rule *rule);
+void nft_xt_masquerade(struct nft_rule *rule, bool fully_random);
 void nft_xt_dnat(struct nft_rule *rule, const struct ip *to, const struct ports *ports,
 		 uint16_t base);
 void nft_rule_end(struct nft_rule *rule);

@@ -62,7 +62,7 @@ int nft_rules(struct netlink *nl, enum nft_family family, const char *table, con
 	return netlink_dump(nl, read_rule, &dump, err);
 }
 
-static int found_chain(const struct nlmsghdr *reply unused, void *arg, struct error *err unused)
+static int found_one(const struct nlmsghdr *reply unused, void *arg, struct error *err unused)
 {
 	*(bool *)arg = true;
 	return 0;
@@ -86,7 +86,20 @@ void nft_queue_find_chain(struct netlink *nl, enum nft_family family, const char
 			  const char *chain, bool *found)
 {
 	*found = false;
-	queue_look_up(nl, family, table, chain, found_chain, found);
+	queue_look_up(nl, family, table, chain, found_one, found);
+}
+
+void nft_queue_find_table(struct netlink *nl, enum nft_family family, const char *table,
+			  bool *found)
+{
+	char text[256];
+	struct nl_msg *msg = nft_message(nl, NFT_MSG_GETTABLE, 0, family,
+					 nft_label(text, "look for table", family, table, NULL));
+
+	*found = false;
+	nla_put_string(msg, NFTA_TABLE_NAME, table);
+	netlink_tolerate(nl, ENOENT);
+	netlink_expect(nl, found_one, found);
 }
 
 static int read_chain_info(const struct nlmsghdr *reply, void *arg, struct error *err)

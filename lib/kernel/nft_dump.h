@@ -21,7 +21,8 @@ struct nft_rule_info {
 	const char *comment; /* "" = none */
 	const char *target;  /* chain of its jump or goto, "" = none */
 	int verdict;         /* enum nft_verdict, INT_MAX = none */
-	bool masquerade;
+	bool masquerade, fully_random;
+	bool reject;
 	bool unknown; /* it holds something that is not told here */
 	struct nft_addr_match source, destination;
 	struct nft_interface_match in, out;
@@ -45,7 +46,9 @@ int nft_rules(struct netlink *nl, enum nft_family family, const char *table, con
 /* Queue a look-up: *found is set to whether the chain is there when committed (look-ups only in that commit). */
 void nft_queue_find_chain(struct netlink *nl, enum nft_family family, const char *table,
 			  const char *chain, bool *found);
-/* The same, and where the chain is hooked in. */
+void nft_queue_find_table(struct netlink *nl, enum nft_family family, const char *table,
+			  bool *found);
+/* As for a chain, and where it is hooked in. */
 struct nft_chain_info {
 	bool found;
 	char type[16]; /* "" = not a base chain */

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -255,10 +256,12 @@ void nft_verdict(struct nft_rule *rule, enum nft_verdict verdict, const char *ch
 	nft_expression_end(rule, &expression);
 }
 
-void nft_masquerade(struct nft_rule *rule)
+void nft_masquerade(struct nft_rule *rule, bool fully_random)
 {
 	struct expression expression = nft_expression_begin(rule, "masq");
 
+	if (fully_random)
+		nla_put_u32(rule->msg, NFTA_MASQ_FLAGS, htonl(NF_NAT_RANGE_PROTO_RANDOM_FULLY));
 	nft_expression_end(rule, &expression);
 }
 

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -361,9 +362,23 @@ static void read_nat(struct rule_reader *reader, struct nlattr *data)
 				      : info->to_ports.first;
 }
 
-static void read_masq(struct rule_reader *reader, struct nlattr *data unused)
+/* To whichever port, or to one that is all by chance; a range of ports is unknown. */
+static void read_masq(struct rule_reader *reader, struct nlattr *data)
 {
+	struct nlattr *tb[NFTA_MASQ_MAX + 1] = { 0 };
+	uint32_t flags = 0;
+
+	if (data && nla_parse_nested(tb, NFTA_MASQ_MAX, data, NULL) == 0)
+		flags = nft_be32(tb[NFTA_MASQ_FLAGS]);
 	reader->info->masquerade = true;
+	reader->info->fully_random = flags & NF_NAT_RANGE_PROTO_RANDOM_FULLY;
+	if (tb[NFTA_MASQ_REG_PROTO_MIN])
+		reader->info->unknown = true;
+}
+
+static void read_reject(struct rule_reader *reader, struct nlattr *data unused)
+{
+	reader->info->reject = true;
 }
 
 static void read_nothing(struct rule_reader *reader unused, struct nlattr *data unused)
@@ -382,7 +397,7 @@ static void read_expression(struct rule_reader *reader, struct nlattr *element)
 		{ "bitwise", read_bitwise }, { "target", reader_target },
 		{ "masq", read_masq },       { "ct", read_ct },
 		{ "fib", read_fib },         { "range", read_range },
-		{ "nat", read_nat },
+		{ "nat", read_nat },         { "reject", read_reject },
 	};
 	struct nlattr *tb[NFTA_EXPR_MAX + 1];
 

@@ -119,9 +119,25 @@ static bool read_set_mark(struct rule_reader *reader, struct nlattr *info)
 	return true;
 }
 
-static bool read_masquerade(struct rule_reader *reader, struct nlattr *info unused)
+/* IPv4's structure has a number in front; a range of ports is unknown. */
+static bool read_masquerade(struct rule_reader *reader, struct nlattr *info)
 {
+	struct nf_nat_ipv4_multi_range_compat v4;
+	struct nf_nat_range v6;
+	unsigned flags;
+
+	if (reader->nfproto == NFPROTO_IPV4 ? !take(info, &v4, sizeof(v4))
+					    : !take(info, &v6, sizeof(v6)))
+		return false;
+	flags = reader->nfproto == NFPROTO_IPV4 ? v4.range[0].flags : v6.flags;
 	reader->info->masquerade = true;
+	reader->info->fully_random = flags & NF_NAT_RANGE_PROTO_RANDOM_FULLY;
+	return !(flags & NF_NAT_RANGE_PROTO_SPECIFIED);
+}
+
+static bool read_reject(struct rule_reader *reader, struct nlattr *info unused)
+{
+	reader->info->reject = true;
 	return true;
 }
 
@@ -201,6 +217,7 @@ void reader_target(struct rule_reader *reader, struct nlattr *data)
 {
 	static const struct extension known[] = { { "MASQUERADE", 0, read_masquerade },
 						  { "MARK", 2, read_set_mark },
+						  { "REJECT", 0, read_reject },
 						  { "DNAT", 2, read_dnat },
 						  { "DNAT", 1, read_dnat },
 						  { "DNAT", 0, read_dnat_0 },

@@ -42,15 +42,20 @@ void nft_xt_comment(struct nft_rule *rule, const char *comment)
 	put_extension(rule, "match", "comment", 0, &info, sizeof(info));
 }
 
-void nft_xt_masquerade(struct nft_rule *rule)
+void nft_xt_masquerade(struct nft_rule *rule, bool fully_random)
 {
+	unsigned flags = fully_random ? NF_NAT_RANGE_PROTO_RANDOM_FULLY : 0;
 	union {
 		struct nf_nat_ipv4_multi_range_compat v4;
 		struct nf_nat_range v6;
 	} info = { .v6 = { 0 } };
 
-	if (rule->family == NFT_IP)
+	if (rule->family == NFT_IP) {
 		info.v4.rangesize = 1;
+		info.v4.range[0].flags = flags;
+	} else {
+		info.v6.flags = flags;
+	}
 	put_extension(rule, "target", "MASQUERADE", 0, &info,
 		      rule->family == NFT_IP ? sizeof(info.v4) : sizeof(info.v6));
 }

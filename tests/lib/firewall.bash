@@ -1,6 +1,8 @@
 # lib/firewall as a command (firewall.c), and what the tools say of its rules: `load lib/firewall`.
 # shellcheck shell=bash
 
+load lib/legacy
+
 # Made with the flags of the build under test.
 setup_file() {
 	local -a cc
@@ -34,18 +36,4 @@ cost() {
 programs() {
 	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -e trace=execve -e signal=none -o "$BATS_TEST_TMPDIR/programs" "$FIREWALL" "$@"
 	grep -v ' = -1' "$BATS_TEST_TMPDIR/programs" | sed -nE '1d; s,.* execve\("([^"]*/)?([^"/]*)".*,\2,p'
-}
-
-# The legacy programs in place of the others, as update-alternatives does it.
-use_legacy() {
-	local name
-
-	need iptables-legacy-save ip6tables-legacy-save
-	mount -t tmpfs tmpfs /etc/alternatives
-	for name in iptables ip6tables; do
-		ln -s "/usr/sbin/$name-legacy" "/etc/alternatives/$name"
-		ln -s "/usr/sbin/$name-legacy-save" "/etc/alternatives/$name-save"
-		ln -s "/usr/sbin/$name-legacy-restore" "/etc/alternatives/$name-restore"
-	done
-	iptables-legacy -t nat -S >/dev/null 2>&1 || missing "legacy iptables in this kernel"
 }
