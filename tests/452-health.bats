@@ -117,7 +117,7 @@ metric() { get "$1" /metrics | sed -n "s/^cnibox_$2 //p"; }
 		assert_eq "an answer" "$(get n1 /healthz)" $'200\nflanneld is running'
 	done
 	assert "few are kept" test "$(ls "/proc/$(agent_pid n1)/fd" | wc -l)" -lt 32
-	few() { [[ $(ls "/proc/$(agent_pid n1)/fd" | wc -l) -lt 14 ]]; }
+	few() { [[ $(ls "/proc/$(agent_pid n1)/fd" | wc -l) -lt 16 ]]; }
 	wait_for "they are dropped after their time" 6 few
 	kill "$slow"
 }

@@ -88,7 +88,7 @@ static int flanneld_run(struct invocation *call, void *flags_, struct error *err
 	options = agent_flags_options(&flags->agent, NULL);
 	options.name = "flanneld";
 	options.health = as_flannel(&flags->agent, options.health);
-	return agent_run(&options, err);
+	return agent_flags_run(&flags->agent, &options, call->out, err);
 }
 
 static const struct verb run = {

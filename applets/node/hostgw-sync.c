@@ -2,11 +2,11 @@
 #include "agent/flags.h"
 #include "describe/applet.h"
 
-static int hostgw_run(struct invocation *call unused, void *flags, struct error *err)
+static int hostgw_run(struct invocation *call, void *flags, struct error *err)
 {
 	struct agent_options options = agent_flags_options(flags, "host-gw");
 
-	return agent_run(&options, err);
+	return agent_flags_run(flags, &options, call->out, err);
 }
 
 static const struct field fields[] = { AGENT_FLAGS, FIELDS_END };

@@ -9,7 +9,7 @@ struct relay_flags {
 
 static const struct relay_flags relay_defaults = { .agent = { AGENT_FLAGS_DEFAULTS }, .burst = 16 };
 
-static int relay_run(struct invocation *call unused, void *flags_, struct error *err)
+static int relay_run(struct invocation *call, void *flags_, struct error *err)
 {
 	const struct relay_flags *flags = flags_;
 	struct agent_options options = agent_flags_options(&flags->agent, "udp");
@@ -17,7 +17,7 @@ static int relay_run(struct invocation *call unused, void *flags_, struct error 
 	options.relay.queues = flags->queues;
 	options.relay.spin_us = flags->busy_poll;
 	options.relay.burst = flags->burst;
-	return agent_run(&options, err);
+	return agent_flags_run(&flags->agent, &options, call->out, err);
 }
 
 #define RELAY(member) offsetof(struct relay_flags, member)

@@ -22,7 +22,7 @@ enum { MANY = 256, TIDY_MS = 1000 };
 static void run_pass(struct loop *loop, void *arg);
 
 /* The earlier of two wishes wins. */
-static void ask_for_pass(struct agent *agent, unsigned delay_ms)
+void agent_ask_for_pass(struct agent *agent, unsigned delay_ms)
 {
 	int64_t due_ms = clock_ms() + delay_ms;
 
@@ -38,7 +38,7 @@ static void ask_soon(struct agent *agent)
 {
 	int64_t pause_ms = agent->passed_ms + PACE_MS - clock_ms();
 
-	ask_for_pass(agent, pause_ms > SOON_MS ? (unsigned)pause_ms : SOON_MS);
+	agent_ask_for_pass(agent, pause_ms > SOON_MS ? (unsigned)pause_ms : SOON_MS);
 }
 
 /* Memory of a pass over thousands of peers, once it is likely that no other pass needs it now. */
@@ -89,7 +89,7 @@ static void pass_failed(struct agent *agent, const struct error *err)
 	agent->counts.failed_passes++;
 	agent->fine = false;
 	notify_send("STATUS=not ready: %s", err->message);
-	ask_for_pass(agent, RETRY_MS);
+	agent_ask_for_pass(agent, RETRY_MS);
 }
 
 static void run_pass(struct loop *loop, void *arg)
@@ -170,7 +170,7 @@ static void on_node(void *arg, const struct lease_node *node)
 		if (!agent->mac6.set)
 			agent->mac6 = there.vtep6.mac;
 	}
-	ask_for_pass(agent, 0);
+	agent_ask_for_pass(agent, 0);
 }
 
 /* A network that changes under running pods is a matter for people: it is told, and taken at the next start. */
@@ -198,7 +198,7 @@ static void on_network(void *arg, const char *text, size_t size)
 	}
 	agent->way = way;
 	agent->network = arena_strdup(&agent->network_arena, text);
-	ask_for_pass(agent, 0);
+	agent_ask_for_pass(agent, 0);
 }
 
 static struct subnet_lease copy_lease(const struct subnet_lease *lease, struct arena *arena)
@@ -224,7 +224,7 @@ static void on_leases(void *arg, const subnet_leases_t *leases, unsigned n_bad)
 		log_warning("%u entries of the store are no leases, and are passed over", n_bad);
 	agent->n_bad = n_bad;
 	agent->have_leases = true;
-	ask_for_pass(agent, 0);
+	agent_ask_for_pass(agent, 0);
 }
 
 /* Pods have addresses of the subnet that was: another one is no way on. */
@@ -247,7 +247,8 @@ static void on_own(void *arg, const struct subnet_lease *own)
 	agent->env = NULL;
 	agent->own = copy_lease(own, &agent->own_arena);
 	agent->have_own = true;
-	ask_for_pass(agent, 0);
+	agent->rules.due = true;
+	agent_ask_for_pass(agent, 0);
 }
 
 static void on_trouble(void *arg, const char *why)
@@ -306,6 +307,7 @@ static void on_resync(struct loop *loop, void *arg)
 {
 	struct agent *agent = arg;
 
+	agent->rules.due = true;
 	agent->resync_timer = loop_after(loop, agent->options->resync_ms, on_resync, agent, NULL);
 	ask_soon(agent);
 }
@@ -323,7 +325,7 @@ static void on_hangup(struct loop *loop unused, void *arg)
 
 	log_info("looking at everything again");
 	lease_store_ping(agent->store);
-	ask_for_pass(agent, 0);
+	agent_ask_for_pass(agent, 0);
 }
 
 static void on_question(struct loop *loop unused, void *arg)
@@ -341,11 +343,16 @@ static void on_watchdog(struct loop *loop, void *arg)
 
 /* ---- life ---- */
 
+const char *agent_lock_file(const struct agent *agent, struct arena *arena)
+{
+	return arena_printf(arena, "%s.lock", agent->options->subnet_file);
+}
+
 /* Two agents that keep one node's state would undo each other's work. A predecessor may just be ending. */
-static int claim_node(struct agent *agent, struct error *err)
+int agent_claim(struct agent *agent, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
-	const char *path = arena_printf(&arena, "%s.lock", agent->options->subnet_file);
+	const char *path = agent_lock_file(agent, &arena);
 	int r = agent_make_folder(agent, err);
 
 	if (r == 0)
@@ -357,6 +364,7 @@ static int claim_node(struct agent *agent, struct error *err)
 
 static void agent_end(struct agent *agent)
 {
+	agent_rules_close(agent);
 	health_close(agent->health);
 	relay_close(agent->relay);
 	lease_store_close(agent->store);
@@ -422,7 +430,7 @@ int agent_run(const struct agent_options *options, struct error *err)
 	int r;
 
 	raise_log_level();
-	r = claim_node(&agent, err);
+	r = agent_claim(&agent, err);
 	if (r == 0)
 		r = listen_to_all(&agent, err);
 	if (r < 0)

@@ -9,6 +9,8 @@
 #include "agent/external.h"
 #include "lease/store.h"
 
+struct lease_place; /* lease/place.h */
+
 /* Who may ask how the agent is: /healthz, /readyz and /metrics. */
 struct agent_health {
 	struct ip ip;
@@ -22,11 +24,17 @@ struct agent_options {
 	const char *name;                /* of the agent, as it speaks of itself */
 	struct external_choice external; /* families are the network's */
 	struct lease_store_program store;
-	const char *subnet_file; /* subnet.env; beside it this node's lease is remembered */
+	const struct lease_place *place; /* the same, for who looks once */
+	const char *subnet_file;         /* subnet.env; beside it this node's lease is remembered */
 	const char *
 		type; /* the way that it must be, "vxlan" or "host-gw"; NULL = what the network says */
-	bool mixed;         /* the type counts although the network says another */
-	bool masquerade;    /* FLANNEL_IPMASQ: this agent does it, not the plugins */
+	bool mixed; /* the type counts although the network says another */
+	struct agent_rules_options {
+		bool masquerade; /* FLANNEL_IPMASQ: this agent does it, not the plugins */
+		bool fully_random, forward, forward_first; /* as in struct overlay */
+		unsigned legacy_ms; /* how often legacy tables are asked; 0 = never */
+	} rules;
+	bool blackhole;     /* packets for pods that are not there go nowhere */
 	unsigned resync_ms; /* a pass without an event; 0 = none */
 	bool once;          /* end when the first pass has succeeded */
 	bool fixed_lease; /* it is as the store has it, and so is the device: nothing can be written */

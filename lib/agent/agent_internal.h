@@ -5,6 +5,7 @@
 #include "agent/agent.h"
 #include "agent/reconcile.h"
 #include "agent/way.h"
+#include "firewall/firewall.h"
 #include "kernel/link.h"
 #include "relay/relay.h"
 
@@ -63,6 +64,17 @@ struct agent {
 	struct relay *relay;     /* the same; NULL = none */
 	struct mac mac, mac6;    /* that peers know */
 
+	struct agent_rules {
+		struct netlink *monitor; /* NULL = not yet */
+		bool deaf;               /* there is no nf_tables to tell */
+		enum firewall_backend form;
+		bool chosen; /* the form */
+		bool due;    /* a look */
+		bool in_place, repaired;
+		int pause, legacy_timer;
+		uint64_t legacy_state;
+	} rules;
+
 	const char *env; /* subnet.env as last written, in own_arena */
 	bool adopted;    /* what an earlier agent left has been taken over */
 	bool fine, told_ready;
@@ -86,6 +98,11 @@ struct cidr agent_device_address(const struct agent *agent, bool v6);
 void agent_tell_trouble(struct agent_trouble *trouble, const char *text);
 /* Everything that can be done with what is known by now. */
 int agent_pass(struct agent *agent, struct error *err) must_check;
+/* One after that time, or sooner. */
+void agent_ask_for_pass(struct agent *agent, unsigned delay_ms);
+/* Masquerade and forward rules (rules.c): look, where it is time, and repair; then listen to what others do to them. */
+void agent_rules_close(struct agent *agent);
+int agent_ensure_rules(struct agent *agent, struct error *err) must_check;
 /* Words about the agent, for a person who asks (SIGUSR1), a probe, Prometheus. `ready` says why when it is not. */
 bool agent_is_ready(const struct agent *agent, struct arena *arena, const char **why);
 void agent_tell_state(const struct agent *agent);
@@ -95,8 +112,13 @@ int health_open(struct health **health, struct agent *agent, struct error *err) 
 void health_close(struct health *health);
 /* What the node had, from subnet.env and from the lease remembered beside it. */
 void agent_recall(struct agent *agent);
+/* This node is ours until the descriptor is closed: -EBUSY, another agent has it. */
+int agent_claim(struct agent *agent, struct error *err) must_check;
+const char *agent_lock_file(const struct agent *agent, struct arena *arena);
 /* In which subnet.env is. */
 int agent_make_folder(const struct agent *agent, struct error *err) must_check;
+/* The file in which that lease is. */
+const char *agent_lease_file(const struct agent *agent, struct arena *arena);
 /* The node has this lease now: subnet.env, and what is remembered. */
 int agent_publish(struct agent *agent, struct error *err) must_check;
 

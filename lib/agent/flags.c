@@ -3,6 +3,15 @@
 
 #include <sys/socket.h>
 
+#include "agent/cleanup.h"
+
+enum { POSITION_LAST, POSITION_FIRST };
+const char *const agent_positions[] = {
+	[POSITION_LAST] = "last",
+	[POSITION_FIRST] = "first",
+	NULL,
+};
+
 const struct agent_flags agent_flags_defaults = { AGENT_FLAGS_DEFAULTS };
 
 static struct agent_health health_of(const struct agent_flags *flags)
@@ -26,14 +35,26 @@ struct agent_options agent_flags_options(const struct agent_flags *flags, const 
 			      .public_ip = flags->public_ip,
 			      .public_ip6 = flags->public_ipv6 },
 		.store = lease_place_program(&flags->place),
+		.place = &flags->place,
 		.subnet_file = flags->subnet_file,
 		.type = type,
 		.mixed = flags->mixed,
-		.masquerade = flags->ip_masq,
+		.rules = { .masquerade = flags->ip_masq,
+			   .fully_random = !flags->ip_masq_fully_random_disable,
+			   .forward = flags->iptables_forward_rules,
+			   .forward_first = flags->iptables_forward_position == POSITION_FIRST,
+			   .legacy_ms = (unsigned)flags->iptables_resync },
+		.blackhole = flags->ip_blackhole_route,
 		.resync_ms = (unsigned)flags->resync,
 		.once = flags->once,
 		.observe = flags->observe,
 		.fixed_lease = flags->place.peers_file != NULL,
 		.health = health_of(flags),
 	};
+}
+
+int agent_flags_run(const struct agent_flags *flags, const struct agent_options *options, FILE *out,
+		    struct error *err)
+{
+	return flags->cleanup ? agent_cleanup(options, out, err) : agent_run(options, err);
 }

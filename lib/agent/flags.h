@@ -6,12 +6,17 @@
 #include "describe/field.h"
 #include "lease/place.h"
 
+#include <stdio.h>
+
 struct agent_flags {
 	struct lease_place place;
 	words_t iface, iface_regex;
 	struct ip iface_can_reach, public_ip, public_ipv6;
 	const char *subnet_file;
-	bool ip_masq, mixed, once, observe;
+	bool ip_masq, ip_masq_fully_random_disable, iptables_forward_rules, ip_blackhole_route;
+	int iptables_forward_position; /* index into agent_positions */
+	int64_t iptables_resync;       /* ms */
+	bool mixed, once, observe, cleanup;
 	int64_t resync; /* ms */
 	struct ip healthz_ip;
 	int healthz_port;
@@ -19,7 +24,8 @@ struct agent_flags {
 };
 #define AGENT_FLAGS_DEFAULTS                                                                      \
 	.place = LEASE_PLACE_DEFAULTS, .subnet_file = "/run/flannel/subnet.env", .resync = 60000, \
-	.store_silence = 30000
+	.store_silence = 30000, .iptables_forward_rules = true, .iptables_resync = 1000
+extern const char *const agent_positions[];
 extern const struct agent_flags agent_flags_defaults;
 
 #define AGENT_FLAG(key_, kind, member, help_, ...)                                             \
@@ -41,9 +47,21 @@ extern const struct agent_flags agent_flags_defaults;
 	AGENT_FLAG("publicIpv6", FIELD_IP, public_ipv6, "the same for IPv6", .env = "FLANNELD_PUBLIC_IPV6"), \
 	AGENT_FLAG("subnetFile", FIELD_PATH, subnet_file, "file that tells the CNI plugin of this node's subnet", \
 		   .env = "FLANNELD_SUBNET_FILE"), \
-	AGENT_FLAG("ipMasq", FIELD_BOOL, ip_masq, "say in the subnet file that pods' traffic is masqueraded here", \
+	AGENT_FLAG("ipMasq", FIELD_BOOL, ip_masq, "give what leaves the network this node's address", \
 		   .env = "FLANNELD_IP_MASQ"), \
 	AGENT_FLAG("mixed", FIELD_BOOL, mixed, "run although the network's configuration names another backend"), \
+	AGENT_FLAG("ipMasqFullyRandomDisable", FIELD_BOOL, ip_masq_fully_random_disable, \
+		   "keep source ports of what is masqueraded, where they are free", \
+		   .env = "FLANNELD_IP_MASQ_FULLY_RANDOM_DISABLE"), \
+	AGENT_FLAG("iptablesForwardRules", FIELD_BOOL, iptables_forward_rules, \
+		   "accept what is forwarded from and to the network", .env = "FLANNELD_IPTABLES_FORWARD_RULES"), \
+	AGENT_FLAG("iptablesForwardPosition", FIELD_ENUM, iptables_forward_position, \
+		   "before all other rules of FORWARD, or behind them as flannel", .names = agent_positions), \
+	AGENT_FLAG("iptablesResync", FIELD_DURATION, iptables_resync, \
+		   "look for changes of legacy tables this often (others tell of them); 0 = never", \
+		   .env = "FLANNELD_IPTABLES_RESYNC", .max = 3600000), \
+	AGENT_FLAG("ipBlackholeRoute", FIELD_BOOL, ip_blackhole_route, \
+		   "drop what is for pods of this node that are not there", .env = "FLANNELD_IP_BLACKHOLE_ROUTE"), \
 	AGENT_FLAG("resync", FIELD_DURATION, resync, "look at everything this often; 0 = on events only"), \
 	AGENT_FLAG("once", FIELD_BOOL, once, "end when everything is in place"), \
 	AGENT_FLAG("observe", FIELD_BOOL, observe, "only ways to the other nodes' pods: no lease, no subnet for this node"), \
@@ -51,10 +69,14 @@ extern const struct agent_flags agent_flags_defaults;
 		   .env = "FLANNELD_HEALTHZ_IP"), \
 	AGENT_FLAG("healthzPort", FIELD_INT, healthz_port, "port that answers GET /healthz, /readyz and /metrics; 0 = none", \
 		   .max = 65535, .env = "FLANNELD_HEALTHZ_PORT"), \
-	AGENT_FLAG("storeSilence", FIELD_DURATION, store_silence, "not ready when the store was not heard for so long; 0 = never mind")
+	AGENT_FLAG("storeSilence", FIELD_DURATION, store_silence, "not ready when the store was not heard for so long; 0 = never mind"), \
+	AGENT_FLAG("cleanup", FIELD_BOOL, cleanup, "remove all that an agent left on this node, give its lease back, and end")
 /* clang-format on */
 
 /* type: as in struct agent_options. The flags must outlive the options. */
 struct agent_options agent_flags_options(const struct agent_flags *flags, const char *type);
+/* What an agent's applet does: keeps things in place until it is told to end, or cleans up. */
+int agent_flags_run(const struct agent_flags *flags, const struct agent_options *options, FILE *out,
+		    struct error *err) must_check;
 
 #endif

@@ -197,6 +197,7 @@ static int ensure_peers(struct agent *agent, struct error *err)
 		.vtep6 = agent->vtep6.index,
 		.tun = agent->tun.index,
 		.near = agent->external.near,
+		.blackhole = agent->options->blackhole,
 	};
 	struct reconciled done;
 	struct plan plan;
@@ -216,7 +217,7 @@ static int ensure_peers(struct agent *agent, struct error *err)
 
 /* ---- subnet.env, and what is remembered ---- */
 
-static const char *lease_file(const struct agent *agent, struct arena *arena)
+const char *agent_lease_file(const struct agent *agent, struct arena *arena)
 {
 	return arena_printf(arena, "%s.lease", agent->options->subnet_file);
 }
@@ -241,7 +242,8 @@ void agent_recall(struct agent *agent)
 	char *text;
 	size_t size;
 
-	if (file_read(lease_file(agent, &arena), VALUE_MAX, &arena, &text, &size, NULL) == 0 &&
+	if (file_read(agent_lease_file(agent, &arena), VALUE_MAX, &arena, &text, &size, NULL) ==
+		    0 &&
 	    subnet_value_parse(text, size, &agent->recalled_arena, &was, NULL) == 0) {
 		agent->recalled = was;
 		agent->mac = was.vtep.mac;
@@ -257,7 +259,7 @@ static const char *env_text(const struct agent *agent, struct arena *arena)
 		.subnet_v6 = agent->own.subnet6,
 		/* What pods may send in every family (D13): the least. */
 		.mtu = (uint32_t)agent_mtu(agent, agent->config.v6.enabled),
-		.masquerade = agent->options->masquerade,
+		.masquerade = agent->options->rules.masquerade,
 	};
 
 	if (agent->config.v4.enabled)
@@ -287,7 +289,7 @@ int agent_publish(struct agent *agent, struct error *err)
 	if (agent->env && streq(agent->env, text))
 		return 0;
 	if (agent_make_folder(agent, err) ||
-	    file_replace(lease_file(agent, &arena), 0600, value, strlen(value), false, err) ||
+	    file_replace(agent_lease_file(agent, &arena), 0600, value, strlen(value), false, err) ||
 	    file_replace(agent->options->subnet_file, 0644, text, strlen(text), true, err))
 		return -err->errnum;
 	agent->env = arena_strdup(&agent->own_arena, text);
@@ -296,6 +298,9 @@ int agent_publish(struct agent *agent, struct error *err)
 
 int agent_pass(struct agent *agent, struct error *err)
 {
+	struct error rules = { 0 };
+	int r;
+
 	if (!agent->way || !agent->have_leases)
 		return 0;
 	if (find_external(agent, err))
@@ -307,7 +312,12 @@ int agent_pass(struct agent *agent, struct error *err)
 		want_lease(agent);
 	if (!agent->have_own && !agent->options->observe)
 		return 0;
+	/* Rules come before the file that tells of them; peers are reached without them, too. */
+	r = agent_ensure_rules(agent, &rules);
 	if (ensure_peers(agent, err))
 		return -err->errnum;
-	return agent->have_own ? agent_publish(agent, err) : 0;
+	if (agent->have_own && (r == 0 || !agent->options->rules.masquerade) &&
+	    agent_publish(agent, err))
+		return -err->errnum;
+	return r < 0 ? fail(err, rules.errnum, "%s", rules.message) : 0;
 }

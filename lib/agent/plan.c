@@ -3,6 +3,8 @@
 
 #include <sys/socket.h>
 
+enum { BLACKHOLE_METRIC = 65535 };
+
 struct planning {
 	const struct plan_node *node;
 	struct arena *arena;
@@ -129,6 +131,21 @@ bool plan_is_udp(const struct subnet_lease *lease)
 	return streq(lease->type, "") || streq(lease->type, "udp");
 }
 
+/* Behind every other route to the subnet: a bridge's, say, while it is up. */
+static void add_blackhole(struct planning *planning, const struct cidr *subnet)
+{
+	if (!subnet->ip.family || !planning->node->blackhole)
+		return;
+	*list_add(planning->arena, &planning->plan->routes) = (struct route){
+		.dst = *subnet,
+		.type = ROUTE_BLACKHOLE,
+		.scope = ROUTE_SCOPE_GLOBAL,
+		.priority = BLACKHOLE_METRIC,
+		.table = ROUTE_TABLE_MAIN,
+		.protocol = ROUTE_PROTOCOL_CNIBOX,
+	};
+}
+
 int plan_compare_routes(const void *a_, const void *b_)
 {
 	const struct route *a = a_, *b = b_;
@@ -203,6 +220,8 @@ void plan_make(const struct plan_node *node, const subnet_leases_t *leases, stru
 			(struct plan_peer){ lease, plan_lease(&planning, lease) };
 	}
 	plan_tun(&planning);
+	add_blackhole(&planning, &node->own->subnet);
+	add_blackhole(&planning, &node->own->subnet6);
 	settle(&plan->routes, sizeof(*plan->routes.items), compare_all_of_routes,
 	       plan_compare_routes);
 	settle(&plan->neighs, sizeof(*plan->neighs.items), compare_neighs, compare_places);

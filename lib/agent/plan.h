@@ -24,6 +24,7 @@ struct plan_node {
 	int external;    /* index of the interface that leads to the others */
 	int vtep, vtep6; /* indices of the VXLAN devices, 0 = none */
 	int tun;         /* of the relay of the udp way, 0 = none */
+	bool blackhole;  /* this node's own subnets get one */
 	cidrs_t near;    /* networks that the external interface is in */
 };
 

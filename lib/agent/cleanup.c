@@ -1,0 +1,234 @@
+/* What an agent left, found and removed; see cleanup.h. The store first, while the node still has its addresses. */
+#include "agent/cleanup.h"
+
+#include <errno.h>
+#include <stdarg.h>
+
+#include "agent/agent_internal.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "firewall/overlay.h"
+#include "kernel/addr.h"
+#include "lease/place.h"
+
+struct cleanup {
+	const struct agent_options *options;
+	FILE *out;
+	struct agent agent; /* what is remembered; never run */
+	struct netlink *nl;
+	struct arena arena;
+	unsigned n; /* things removed */
+	struct error failure;
+};
+
+static void cleanup_end(struct cleanup *cleanup)
+{
+	close_fd(&cleanup->agent.claim);
+	netlink_close(cleanup->nl);
+	arena_free(&cleanup->agent.recalled_arena);
+	arena_free(&cleanup->arena);
+}
+
+static void say(struct cleanup *cleanup, const char *format, ...) printf_like(2, 3);
+static void say(struct cleanup *cleanup, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vfprintf(cleanup->out, format, args);
+	va_end(args);
+	fputc('\n', cleanup->out);
+	cleanup->n++;
+}
+
+/* ---- the lease ---- */
+
+static bool is_address_of(const addrs_t *addrs, const struct ip *ip)
+{
+	list_each(addr, addrs)
+		if (ip->family && ip_equal(&addr->cidr.ip, ip))
+			return true;
+	return false;
+}
+
+/* A lease is the node's whose address it has; or it is as remembered, where NAT gives the node another. */
+static bool is_own(const struct cleanup *cleanup, const subnet_leases_t *leases,
+		   const addrs_t *addrs, const struct subnet_lease **own)
+{
+	const struct subnet_lease *recalled = &cleanup->agent.recalled;
+
+	list_each(lease, leases) {
+		*own = lease;
+		if (is_address_of(addrs, &lease->public_ip) ||
+		    is_address_of(addrs, &lease->public_ip6) ||
+		    (recalled->type && subnet_same(lease, recalled) &&
+		     subnet_same_node(lease, recalled)))
+			return true;
+	}
+	return false;
+}
+
+static int release(struct cleanup *cleanup, struct error *err)
+{
+	struct kv *kv auto_kv = NULL;
+	subnet_leases_t leases = { 0 };
+	addrs_t addrs = { 0 };
+	const struct subnet_lease *own;
+	char key[SUBNET_KEY_SIZE];
+
+	if (lease_place_open(&kv, cleanup->options->place, err) ||
+	    lease_list(kv, &cleanup->arena, &leases, NULL, NULL, err) ||
+	    addr_list(cleanup->nl, 0, 0, &cleanup->arena, &addrs, err))
+		return -err->errnum;
+	if (!is_own(cleanup, &leases, &addrs, &own) || own->left_ms < 0)
+		return 0;
+	if (lease_release(kv, own, err))
+		return -err->errnum;
+	say(cleanup, "released lease %s", subnet_key(own, key));
+	return 0;
+}
+
+/* ---- the kernel's state ---- */
+
+/* flanneld's blackhole has no number that would tell; it is for this node's own subnet. */
+static bool is_our_route(const struct cleanup *cleanup, const struct route *route)
+{
+	const struct subnet_lease *recalled = &cleanup->agent.recalled;
+
+	return route->protocol == ROUTE_PROTOCOL_CNIBOX ||
+	       (route->type == ROUTE_BLACKHOLE && (cidr_equal(&route->dst, &recalled->subnet) ||
+						   cidr_equal(&route->dst, &recalled->subnet6)));
+}
+
+static void say_route(struct cleanup *cleanup, const struct route *route)
+{
+	char dst[CIDR_TEXT_SIZE], gw[IP_TEXT_SIZE];
+
+	say(cleanup, "removed route %s%s%s%s", route->type == ROUTE_BLACKHOLE ? "blackhole " : "",
+	    cidr_format(&route->dst, dst), route->gw.family ? " via " : "",
+	    ip_format(&route->gw, gw));
+}
+
+static int remove_routes(struct cleanup *cleanup, struct error *err)
+{
+	routes_t routes = { 0 };
+
+	if (route_list(cleanup->nl, 0, 0, ROUTE_TABLE_MAIN, &cleanup->arena, &routes, err))
+		return -err->errnum;
+	list_each(route, &routes) {
+		if (!is_our_route(cleanup, route))
+			continue;
+		route_queue_del(cleanup->nl, route);
+		netlink_tolerate(cleanup->nl, ESRCH);
+		say_route(cleanup, route);
+	}
+	return netlink_commit(cleanup->nl, err);
+}
+
+static bool is_numbered(const char *name, const char *prefix)
+{
+	const char *number = name + strlen(prefix);
+
+	return has_prefix(name, prefix) && *number && !number[strspn(number, "0123456789")];
+}
+
+/* The names alone would not do: an administrator may have a bridge flannel.1. */
+static bool is_our_link(const struct link *link)
+{
+	if (streq(link->kind, "vxlan"))
+		return is_numbered(link->name, "flannel.") ||
+		       is_numbered(link->name, "flannel-v6.");
+	return streq(link->kind, "tun") && link->mode == LINK_TUN_TUN &&
+	       is_numbered(link->name, "flannel");
+}
+
+static int remove_links(struct cleanup *cleanup, struct error *err)
+{
+	links_t links = { 0 };
+
+	if (link_list(cleanup->nl, NULL, 0, &cleanup->arena, &links, err))
+		return -err->errnum;
+	list_each(link, &links) {
+		if (!is_our_link(link))
+			continue;
+		link_queue_del_index(cleanup->nl, link->index,
+				     arena_printf(&cleanup->arena, "delete %s", link->name));
+		netlink_tolerate(cleanup->nl, ENODEV);
+		say(cleanup, "removed interface %s, and the routes through it", link->name);
+	}
+	return netlink_commit(cleanup->nl, err);
+}
+
+static int remove_rules(struct cleanup *cleanup, struct error *err)
+{
+	overlay_names_t removed = { 0 };
+
+	if (overlay_remove(&cleanup->arena, &removed, err))
+		return -err->errnum;
+	list_each(name, &removed)
+		say(cleanup, "removed %s", *name);
+	return 0;
+}
+
+static int remove_file(struct cleanup *cleanup, const char *path, struct error *err)
+{
+	if (unlink(path) == 0)
+		say(cleanup, "removed %s", path);
+	else if (errno != ENOENT && errno != ENOTDIR)
+		return fail_errno(err, errno, "remove %s", path);
+	return 0;
+}
+
+static int remove_files(struct cleanup *cleanup, struct error *err)
+{
+	const char *lease = agent_lease_file(&cleanup->agent, &cleanup->arena);
+	struct error later = { 0 };
+	int r = remove_file(cleanup, cleanup->options->subnet_file, err);
+
+	if (cleanup->agent.claim >= 0)
+		unlink(agent_lock_file(&cleanup->agent, &cleanup->arena));
+	if (remove_file(cleanup, lease, &later))
+		error_join(err, &later);
+	return r < 0 ? r : -later.errnum;
+}
+
+static void try(struct cleanup *cleanup, int (*step)(struct cleanup *cleanup, struct error *err))
+{
+	struct error why = { 0 };
+
+	if (step(cleanup, &why) < 0)
+		error_join(&cleanup->failure, &why);
+}
+
+/* An agent that runs would put everything back. Where none ever was, no lock is made. */
+static int claim(struct cleanup *cleanup, struct error *err)
+{
+	const char *lock = agent_lock_file(&cleanup->agent, &cleanup->arena);
+
+	return access(lock, F_OK) ? 0 : agent_claim(&cleanup->agent, err);
+}
+
+int agent_cleanup(const struct agent_options *options, FILE *out, struct error *err)
+{
+	struct cleanup cleanup on_leave(cleanup_end) = {
+		.options = options, .out = out, .agent = { .options = options, .claim = -1 }
+	};
+	struct error store = { 0 };
+
+	if (claim(&cleanup, err) || netlink_open(&cleanup.nl, NETLINK_SESSION_ROUTE, -1, err))
+		return -err->errnum;
+	agent_recall(&cleanup.agent);
+	if (release(&cleanup, &store) < 0)
+		log_debug("cleanup: %s", store.message);
+	try(&cleanup, remove_rules);
+	try(&cleanup, remove_routes);
+	try(&cleanup, remove_links);
+	try(&cleanup, remove_files);
+	if (cleanup.failure.errnum)
+		return fail(err, cleanup.failure.errnum, "%s", cleanup.failure.message);
+	if (!cleanup.n)
+		fputs("nothing of ours is here\n", out);
+	else if (store.errnum)
+		log_warning("a lease stays in the store until it ends: %s", store.message);
+	return 0;
+}
