@@ -144,14 +144,18 @@ repaired() { # IS COMMAND ...
 	wait_for "repaired after: ${*:2}" 2 "$1" "$want"
 }
 
+# The expressions of all rules, which iptables-restore wrote when the tables were new.
+bytes() { on n1 nft --debug=netlink list ruleset 2>/dev/null | sed -E 's/^(ip6? [a-z]+ [^ ]+) .*/\1/'; }
+
 @test "iptables form: what somebody deletes is back within two seconds" {
 	nodes 1 host-gw
 	agent n1
 	ready n1
-	want=$(rules n1)
+	want=$(rules n1) theirs=$(bytes)
 	assert_match "there are rules" "$want" FLANNEL-FWD
 	repaired are iptables -t nat -D FLANNEL-POSTRTG 3
 	repaired are iptables -t nat -F
+	assert_eq "what netlink wrote is what iptables-restore did" "$(bytes)" "$theirs"
 	repaired are iptables -F FORWARD
 	repaired are iptables -A FLANNEL-FWD -j DROP
 	repaired are iptables -t nat -A FLANNEL-POSTRTG -j RETURN
@@ -302,7 +306,8 @@ again() { # [OPTION ...]: another agent, which has put everything in place
 	on n1 nft add table inet other
 	on n1 nft add chain inet other c
 	on n1 iptables -t nat -A POSTROUTING -s 10.99.0.0/16 -j RETURN
-	wait_for "quiet" 3 quiet n1
+	wait_for "addresses have settled" 5 settled n1
+	wait_for "quiet" 5 quiet n1
 	strace -f -qq -e trace=sendmsg,sendto,execve,epoll_wait,epoll_pwait -o $STORE/trace -p "$(agent_pid n1)" 3>&- &
 	tracer=$!
 	wait_for "the tracer" 2 test -e $STORE/trace
@@ -319,6 +324,8 @@ again() { # [OPTION ...]: another agent, which has put everything in place
 	assert_eq "programs" "$(grep -c exec $STORE/trace)" 0
 	assert "few messages: $(grep -c send $STORE/trace)" test "$(grep -c send $STORE/trace)" -le 40
 }
+
+settled() { ! ip -n "$1" -6 addr show tentative | grep -q inet6; }
 
 # The agent has not run for a while.
 quiet() {

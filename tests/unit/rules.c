@@ -121,6 +121,19 @@ static const struct sample samples[] = {
 	  "480001800b0001007461726765740000380002800f0001004d415351554552414445000008000200000000"
 	  "001c00030001[23]" COMPAT("00", "00") },
 	{ RULE_IP,
+	  { .chain = "c",
+	    .matches = { { .kind = MATCH_MARK, .value = 0x4000, .bits = 0x4000 } },
+	    .comment = "x",
+	    .comment_last = true,
+	    .fully_random = true,
+	    .verdict = RULE_MASQUERADE },
+	  "-A c -m mark --mark 0x4000/0x4000 -m comment --comment x -j MASQUERADE --random-fully",
+	  META("0003") "440001800c000100626974776973650034000280080001000000000108000200000000010800030000000004"
+		       "0c00048008000100004000000c0005800800010000000000" CMP4("00400000")
+			       XT_COMMENT("78[255]") COUNTER
+	  "480001800b0001007461726765740000380002800f0001004d415351554552414445000008000200000000"
+	  "001c0003000100000010[19]" COMPAT("00", "00") },
+	{ RULE_IP,
 	  { .chain = "c", .matches = { { .kind = MATCH_LOCAL } }, .verdict = RULE_ACCEPT },
 	  "-A c -m addrtype --dst-type LOCAL -j ACCEPT",
 	  XT_LOCAL COUNTER ACCEPT COMPAT("00", "00") },
