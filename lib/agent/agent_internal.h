@@ -65,8 +65,8 @@ struct agent {
 	struct mac mac, mac6;    /* that peers know */
 
 	struct agent_rules {
-		struct netlink *monitor; /* NULL = not yet */
-		bool deaf;               /* there is no nf_tables to tell */
+		struct netlink *monitor; /* NULL = not yet, or no nf_tables */
+		bool listening;
 		enum firewall_backend form;
 		bool chosen; /* the form */
 		bool due;    /* a look */

@@ -66,20 +66,23 @@ static void look_at_legacy(struct loop *loop, void *arg)
 	agent_ask_for_pass(agent, SOON_MS);
 }
 
-/* No nf_tables tells nothing. */
-static int listen(struct agent *agent, struct error *err)
+/* From the first look on. Without nf_tables there is nothing to hear. */
+static int listen_first(struct agent *agent, struct error *err)
 {
 	struct agent_rules *rules = &agent->rules;
 	struct error why = { 0 };
-	int r = rules->monitor || rules->deaf ? 0 : nft_monitor_open(&rules->monitor, &why);
+	int r;
 
-	rules->deaf = r == -EOPNOTSUPP;
-	if (r < 0 && !rules->deaf)
+	if (rules->listening)
+		return 0;
+	r = rules->monitor ? 0 : nft_monitor_open(&rules->monitor, &why);
+	if (r < 0 && r != -EOPNOTSUPP)
 		return fail(err, why.errnum, "%s", why.message);
-	return r || rules->deaf || rules->pause
-		       ? 0
-		       : loop_watch(agent->loop, netlink_fd(rules->monitor), EPOLLIN, on_changes,
-				    agent, err);
+	if (r == 0 &&
+	    loop_watch(agent->loop, netlink_fd(rules->monitor), EPOLLIN, on_changes, agent, err))
+		return -err->errnum;
+	rules->listening = true;
+	return 0;
 }
 
 void agent_rules_close(struct agent *agent)
@@ -149,7 +152,7 @@ int agent_ensure_rules(struct agent *agent, struct error *err)
 
 	if (!rules->due || !agent->have_own)
 		return 0;
-	if (listen(agent, err) || choose(agent, err))
+	if (listen_first(agent, err) || choose(agent, err))
 		return -err->errnum;
 	rules->due = false;
 	if (overlay_ensure(&overlay, rules->form, !rules->in_place, &done, &why) == 0) {
