@@ -16,7 +16,7 @@ parallel   := -j$(shell nproc 2>/dev/null || echo 2)
 Q          := $(if $(V),,@)
 
 VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
-PACKAGES   := libnl-3.0 jansson
+PACKAGES   := libnl-3.0 jansson yaml-0.1
 APPLETS    := $(sort $(wildcard applets/*/*.c))
 LIBS_C     := $(sort $(filter-out lib/remote/%,$(wildcard lib/*/*.c)))
 REMOTE_C   := $(sort $(wildcard lib/remote/*.c))
@@ -44,16 +44,14 @@ endif
 # every call, since a call is mostly start-up. `make STATIC=` links libc dynamically. Nothing here looks up host names,
 # libnl could: the linker's warning about that is switched off, where it lets one.
 archive = $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a 2>/dev/null))
-have_archives = $(if $(filter 4,$(words $(foreach l,c nl-3 jansson md,$(call archive,$(l))))),1)
+have_archives = $(if $(filter 5,$(words $(foreach l,c nl-3 jansson md yaml,$(call archive,$(l))))),1)
 static  := $(if $(STATIC),-static-pie,-pie)
 quiet   := $(if $(STATIC),$(addprefix -Wl$(comma),$(shell $(CC) -Wl,--help 2>/dev/null | grep -o -m1 -e --no-warnings)))
-libs    := $(foreach l,nl-3 jansson md,$(or $(call archive,$(l)),-l$(l))) -lpthread $(quiet)
+libs    := $(foreach l,nl-3 jansson md yaml,$(or $(call archive,$(l)),-l$(l))) -lpthread $(quiet)
 
-# The program for stores over a network: libcurl comes with thirty shared libraries, so it is linked dynamically. libyaml (for
-# kubeconfigs) brings none.
-have_curl := $(shell $(PKG_CONFIG) --exists libcurl yaml-0.1 2>/dev/null && echo 1)
-yaml      := $(or $(call archive,yaml),-lyaml)
-remote_libs = $(shell $(PKG_CONFIG) --libs libcurl) $(foreach l,jansson md,$(or $(call archive,$(l)),-l$(l))) $(yaml) -lpthread
+# The program for stores over a network: libcurl comes with thirty shared libraries, so it is linked dynamically.
+have_curl := $(shell $(PKG_CONFIG) --exists libcurl 2>/dev/null && echo 1)
+remote_libs = $(shell $(PKG_CONFIG) --libs libcurl) $(foreach l,jansson md yaml,$(or $(call archive,$(l)),-l$(l))) -lpthread
 
 all: $(BUILD)/cnibox $(if $(have_curl),$(BUILD)/cnibox-store,without-store) ## the programs, build/cnibox and build/cnibox-store
 
@@ -66,7 +64,7 @@ $(BUILD)/cnibox-store: $(BUILD)/store.o $(REMOTE)
 	$(Q)$(CC) $(flags) $(CFLAGS) $^ -pie $(link) $(LDFLAGS) $(remote_libs) -o $@
 
 without-store:
-	@echo "without cnibox-store (etcd, Kubernetes): the development files of libcurl or libyaml are missing (tests/deps build)"
+	@echo "without cnibox-store (etcd, Kubernetes): libcurl's development files are missing (tests/deps build)"
 
 # What it has without libcurl is for unit tests and fuzzing, too.
 $(BUILD)/remote.a: $(filter-out %/http.o,$(REMOTE_C:%.c=$(BUILD)/%.o))
@@ -75,7 +73,7 @@ $(BUILD)/remote.a: $(filter-out %/http.o,$(REMOTE_C:%.c=$(BUILD)/%.o))
 
 $(BUILD)/unit: $(UNIT) $(OBJECTS) $(BUILD)/remote.a
 	@echo "link    $@"
-	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) -Wl,--wrap=clock_wall_ms $(yaml) $(libs) -o $@
+	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) -Wl,--wrap=clock_wall_ms $(libs) -o $@
 
 $(BUILD)/http: $(BUILD)/tests/lib/http.o $(REMOTE)
 	@echo "link    $@"
@@ -113,6 +111,11 @@ $(bench_programs:%=$(BUILD)/%): $(BUILD)/%: tests/bench/%.c
 	@echo "link    $@"
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -static $< -o $@
 
+# With the library: what it takes to read and compile policies.
+$(BUILD)/compile: $(BUILD)/tests/bench/compile.o $(OBJECTS)
+	@echo "link    $@"
+	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(libs) -o $@
+
 # ---- set-up, tests, checks: `deps` installs first, then make runs again and sees what is there ----
 
 deps: ## install what building needs, with the system's package manager
@@ -149,7 +152,7 @@ fuzzers: ## build what `make fuzz` runs
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJECTS) $(BUILD)/remote.a
 	@mkdir -p $(@D)
 	@echo "link    $@"
-	$(Q)$(CC) $(flags) -fsanitize=fuzzer $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(yaml) $(libs) -o $@
+	$(Q)$(CC) $(flags) -fsanitize=fuzzer $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(libs) -o $@
 
 lint: ## style, static analysis, layers, shell
 	@tests/deps build lint

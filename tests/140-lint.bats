@@ -7,7 +7,7 @@ setup() {
 	export TREE=$BATS_TEST_TMPDIR/tree FLAGS="-std=gnu11 -Ilib"
 	mkdir -p "$TREE"/{tests,lib/base,lib/kernel,lib/describe,applets/cni,applets/tool}
 	cp "$CNIBOX_TOP/tests/lint" "$TREE/tests/"
-	echo 'int main(void) { return 0; }' >"$TREE/main.c"
+	echo 'int main(void) { return 0; }' | tee "$TREE/store.c" >"$TREE/main.c"
 	echo '#include "base/a.h"' >"$TREE/lib/base/a.c"
 	echo 'int a_get(void);' >"$TREE/lib/base/a.h"
 	echo '#include "base/a.h"' >"$TREE/lib/kernel/k.c"
@@ -50,6 +50,9 @@ finds() {
 @test "libraries, exit and stdout stay behind their walls; comments do not count" {
 	echo '#include <linux/if.h>' >"$TREE/lib/base/a.c"
 	finds walls 'lib/base/a.c:1: only lib/kernel'
+	echo '#include <yaml.h>' >"$TREE/lib/describe/d.c"
+	finds walls 'lib/describe/d.c:1: only lib/describe/yaml.c'
+	rm "$TREE/lib/describe/d.c"
 	echo '#include <jansson.h>' >"$TREE/lib/base/a.c"
 	finds walls 'only lib/describe'
 	echo 'void f(void) { exit(1); }' >"$TREE/lib/base/a.c"

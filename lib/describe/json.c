@@ -84,6 +84,20 @@ struct json *json_parse(const char *text, size_t size, struct error *err)
 	return NULL;
 }
 
+struct json *json_parse_first(const char *text, size_t size, size_t *used, struct error *err)
+{
+	const size_t flags = JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK;
+	json_error_t error;
+	json_t *value = json_loadb(text, size, flags, &error);
+
+	if (value)
+		*used = (size_t)error.position;
+	else
+		fail_code(err, CNI_DECODE_FAILURE, EINVAL, "line %d, column %d: %s", error.line,
+			  error.column, error.text);
+	return json_outside(value);
+}
+
 void json_release(struct json *json)
 {
 	json_decref(json_inside(json));
@@ -250,6 +264,13 @@ struct json *json_new_bool(bool value)
 struct json *json_new_int(int64_t value)
 {
 	return json_outside(json_integer(value));
+}
+
+struct json *json_new_real(double value)
+{
+	json_t *real = json_real(value);
+
+	return json_outside(real ? real : json_null());
 }
 
 struct json *json_copy(const struct json *json)

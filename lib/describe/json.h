@@ -21,6 +21,8 @@ struct json;
 /* ---- values: own what the name says `new`, `parse` or `copy`; everything else is borrowed ---- */
 struct json *json_parse(const char *text, size_t size,
 			struct error *err); /* NULL on error, code 6 */
+/* The first of several values behind each other, which no key may be in twice; *used is how much of the text it took. */
+struct json *json_parse_first(const char *text, size_t size, size_t *used, struct error *err);
 /* The text's value of a top-level member (any case) has a key twice; a parsed value does not show that. */
 bool json_repeats(const char *text, size_t size, const char *member);
 void json_release(struct json *json); /* NULL-safe */
@@ -48,6 +50,7 @@ struct json *json_new_string(const char *text);
 struct json *json_new_bool(bool value);
 struct json *json_new_null(void);
 struct json *json_new_int(int64_t value);
+struct json *json_new_real(double value);         /* null when it is no number */
 struct json *json_copy(const struct json *json);  /* deep */
 struct json *json_share(const struct json *json); /* one more reference */
 void json_set(struct json *object, const char *key,
@@ -76,6 +79,10 @@ typedef void json_report_fn(void *arg, bool is_error, const char *text);
 int json_check(const struct json *json, const struct field *const *tables, size_t n_tables,
 	       void *const *outs, struct arena *arena, json_report_fn *report,
 	       void *arg) must_check;
+/* As json_decode(), for objects whose makers know no other case and no other keys (Kubernetes): every error goes to
+ * report, and a key that is not written exactly as in the table is one. */
+int json_decode_strict(const struct json *json, const struct field *fields, void *out,
+		       struct arena *arena, json_report_fn *report, void *arg) must_check;
 /* Encode the struct; members that are empty are left out unless FIELD_KEEP_EMPTY. Never fails. */
 struct json *json_encode(const struct field *fields, const void *in);
 struct json *json_encode_member(const struct field *field,

@@ -13,8 +13,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/text.h"
 #include "describe/json_decode.h"
 #include "describe/path.h"
+
+#define KEYS_MAX 64 /* candidates for the nearest key */
 
 static int decode_value(struct decode *decode, const struct path *path, const struct field *field,
 			const json_t *value, void *out);
@@ -172,6 +175,31 @@ static int decode_list(struct decode *decode, const struct path *path, const str
 	return 0;
 }
 
+/* No row of exactly this key. */
+static int refuse_key(struct decode *decode, const struct path *path, const struct field *fields)
+{
+	const char *keys[KEYS_MAX], *nearest;
+	struct error error = { 0 };
+	size_t n = 0;
+
+	for (const struct field *field = fields; field->type && n < KEYS_MAX; field++)
+		keys[n++] = field->key;
+	nearest = nearest_word(path->key, keys, n);
+	fail_code(&error, CNI_INVALID_CONFIG, EINVAL, "unknown key%s%s%s",
+		  nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+	return blame(decode, path, &error);
+}
+
+static int decode_member(struct decode *decode, const struct path *path, const struct field *fields,
+			 const json_t *value, void *out)
+{
+	const struct field *field = field_find(fields, path->key);
+
+	if (field && !(decode->strict && !streq(field->key, path->key)))
+		return decode_value(decode, path, field, value, out);
+	return decode->strict ? refuse_key(decode, path, fields) : 0;
+}
+
 static int decode_object(struct decode *decode, const struct path *path, const struct field *fields,
 			 const json_t *value, void *out)
 {
@@ -180,9 +208,8 @@ static int decode_object(struct decode *decode, const struct path *path, const s
 
 	json_object_foreach((json_t *)value, key, member)
 	{
-		const struct field *field = field_find(fields, key);
 		struct path node = { .parent = path, .key = key };
-		int r = field ? decode_value(decode, &node, field, member, out) : 0;
+		int r = decode_member(decode, &node, fields, member, out);
 
 		if (r < 0)
 			return r;
@@ -227,4 +254,13 @@ int json_decode(const struct json *json, const struct field *fields, void *out, 
 	struct decode decode = { .arena = arena, .err = err };
 
 	return decode_document(&decode, json, fields, out);
+}
+
+int json_decode_strict(const struct json *json, const struct field *fields, void *out,
+		       struct arena *arena, json_report_fn *report, void *arg)
+{
+	struct decode decode = { .arena = arena, .report = report, .arg = arg, .strict = true };
+	int r = decode_document(&decode, json, fields, out);
+
+	return r < 0 ? r : decode.failed ? -EINVAL : 0;
 }

@@ -9,6 +9,7 @@ struct decode {
 	struct error *err;      /* the first error, when there is no report */
 	json_report_fn *report; /* NULL: stop at the first error */
 	void *arg;
+	bool strict; /* keys exactly as in the table, and none that is not in it */
 	bool failed; /* with report: there was an error */
 };
 

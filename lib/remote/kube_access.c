@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "remote/yaml.h"
+#include "describe/yaml.h"
 
 enum { CONFIG_MAX = 1 << 20, TOKEN_MAX = 64 << 10 };
 
