@@ -1,0 +1,86 @@
+/*
+ * What is compiled for one node: sets of addresses and groups of rules, independent of the tool that will hold them. An
+ * iptables and ipset renderer and one for nftables read this, and so does the interpreter below, which is what both have
+ * to come to.
+ *
+ * A group is the local pods that the same policies isolate in one direction; its matches are the ways to be allowed.
+ * Pods in none of the isolated sets are free. Names are those of chains and sets (without the family's digit), made of a
+ * hash of the comment, which says all: two things of one name are the same thing.
+ */
+#ifndef POLICY_COMPILED_H
+#define POLICY_COMPILED_H
+
+#include "policy/world.h"
+
+enum set_kind {
+	SET_PODS,     /* pods by a selector; shared by all that say the same */
+	SET_BLOCKS,   /* a rule's ipBlocks without their exceptions: prefixes that do not overlap */
+	SET_PEERS,    /* several of those together; prefixes may lie in each other */
+	SET_PAIRS,    /* peer, protocol and destination port */
+	SET_NAMED,    /* address, protocol and port: what a name means on this node's pods */
+	SET_MEMBERS,  /* pods of a group */
+	SET_ISOLATED, /* local pods that are isolated in a direction */
+};
+
+struct element {
+	struct cidr cidr;
+	uint8_t protocol; /* enum protocol; 0 in a set without ports */
+	uint16_t port;    /* 0 in a set without ports */
+};
+typedef LIST(struct element) elements_t;
+
+struct set {
+	const char *name, *comment;
+	enum set_kind kind;
+	elements_t elements;      /* sorted, each once; both families */
+	LIST(uint8_t) lengths[2]; /* of prefixes that there are: IPv4, IPv6 */
+};
+
+typedef LIST(struct ports) port_ranges_t;
+
+#define NO_SET UINT32_MAX
+
+/* All that is given has to hold. */
+struct match {
+	uint32_t peers; /* has the peer's address */
+	uint32_t pairs; /* has the peer's address with protocol and port */
+	uint32_t named; /* has the destination's address with protocol and port */
+	bool ported;    /* protocol is that, and the port in one of the ranges; none: all ports */
+	enum protocol protocol;
+	port_ranges_t ports; /* sorted, apart from each other */
+};
+
+struct group {
+	const char *name, *comment; /* of the chain; the policies */
+	enum direction direction;
+	numbers_t policies, pods;
+	uint32_t members; /* set */
+	LIST(struct match) matches;
+};
+
+struct compiled {
+	symbol_t node;
+	struct arena *arena;
+	struct symbols names; /* of sets: symbol - 1 = number */
+	LIST(struct set) sets;
+	LIST(struct group) groups;
+	uint32_t isolated[DIRECTIONS]; /* set */
+};
+
+/* For one node (0: pods that are on none). Pods without an address are left out. */
+void compile(const struct world *world, symbol_t node, struct arena *arena,
+	     struct compiled *compiled);
+
+/* ---- the interpreter ---- */
+
+struct packet {
+	struct ip from, to;
+	enum protocol protocol;
+	uint16_t port;
+	bool own; /* from or to the node itself: it is not forwarded */
+};
+
+bool compiled_allows(const struct compiled *compiled, const struct packet *packet);
+bool set_has(const struct set *set, const struct ip *ip, enum protocol protocol, uint16_t port);
+
+#endif

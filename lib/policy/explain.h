@@ -1,0 +1,47 @@
+/*
+ * Explanations: for one connection, which policies isolate its ends, which rule allows it, and why each of the others
+ * does not. The structs are made for people and for JSON (explanation_fields).
+ */
+#ifndef POLICY_EXPLAIN_H
+#define POLICY_EXPLAIN_H
+
+#include "describe/field.h"
+#include "policy/verdict.h"
+
+struct rule_word {
+	const char *rule; /* "ingress[0]" */
+	bool allows;
+	LIST(const char *) why; /* not: what does not fit, all of it */
+};
+
+struct policy_word {
+	const char *policy; /* "namespace/name" */
+	bool allows;
+	const char *why; /* it allows nothing: it has no rules */
+	LIST(struct rule_word) rules;
+};
+
+struct side_word {
+	bool isolated, allowed;
+	LIST(struct policy_word) policies; /* that isolate */
+};
+
+struct explanation {
+	const char *family; /* "IPv4", "IPv6"; NULL: an end has no address */
+	const char *from_ip, *to_ip;
+	bool allowed;
+	const char *reason; /* no policy was asked */
+	struct side_word egress, ingress;
+};
+
+extern const struct field explanation_fields[];
+
+void explain(const struct world *world, const struct connection *connection, struct arena *arena,
+	     struct explanation *explanation);
+/* "TCP 80-90", "UDP dns" */
+const char *port_text(const struct world *world, const struct port_match *match,
+		      struct arena *arena);
+/* "podSelector app=web in namespaceSelector team=a", "ipBlock 10.0.0.0/8" */
+const char *peer_text(const struct world *world, const struct peer *peer, struct arena *arena);
+
+#endif

@@ -1,0 +1,105 @@
+/* See set.h. ipset takes 31 characters, of which the renderer needs one; iptables 28 for a chain. */
+#include "policy/set.h"
+
+#include <sys/socket.h>
+
+#include "base/text.h"
+
+static const char *const words[] = {
+	[SET_PODS] = "cnibox-pods-",     [SET_BLOCKS] = "cnibox-nets-",
+	[SET_PEERS] = "cnibox-peers-",   [SET_PAIRS] = "cnibox-pairs-",
+	[SET_NAMED] = "cnibox-ports-",   [SET_MEMBERS] = "cnibox-group-",
+	[SET_ISOLATED] = "cnibox-isol-",
+};
+
+const char *name_of(const char *word, const char *text, struct arena *arena)
+{
+	char hash[NAME_HASH_LEN + 1];
+
+	sha512_hex(hash, NAME_HASH_LEN, text, NULL);
+	return arena_printf(arena, "%s%s", word, hash);
+}
+
+uint32_t set_open(struct compiled *compiled, enum set_kind kind, const char *comment, bool *fresh)
+{
+	const char *name = name_of(words[kind], comment, compiled->arena);
+	symbol_t number = symbol_add(&compiled->names, name);
+
+	*fresh = number > compiled->sets.n;
+	if (*fresh)
+		*list_add(compiled->arena, &compiled->sets) = (struct set){
+			.name = name,
+			.comment = arena_strdup(compiled->arena, comment),
+			.kind = kind,
+		};
+	return number - 1;
+}
+
+void set_add(struct compiled *compiled, uint32_t set, const struct cidr *cidr,
+	     enum protocol protocol, uint16_t port)
+{
+	*list_add(compiled->arena, &compiled->sets.items[set].elements) =
+		(struct element){ *cidr, (uint8_t)protocol, port };
+}
+
+void set_add_pod(struct compiled *compiled, uint32_t set, const struct pod *pod,
+		 enum protocol protocol, uint16_t port)
+{
+	list_each(ip, &pod->ips) {
+		struct cidr cidr = cidr_host(ip);
+
+		set_add(compiled, set, &cidr, protocol, port);
+	}
+}
+
+/* Family, prefix length, address, protocol, port: one length's elements stand together. */
+static int compare_elements(const void *a, const void *b)
+{
+	const struct element *x = a, *y = b;
+	int order = x->cidr.ip.family - y->cidr.ip.family;
+
+	if (!order)
+		order = x->cidr.prefix - y->cidr.prefix;
+	if (!order)
+		order = memcmp(x->cidr.ip.bytes, y->cidr.ip.bytes, sizeof(x->cidr.ip.bytes));
+	if (!order)
+		order = x->protocol - y->protocol;
+	return order ? order : x->port - y->port;
+}
+
+void set_finish(struct compiled *compiled, uint32_t number)
+{
+	struct set *set = &compiled->sets.items[number];
+	struct element *items = set->elements.items;
+	size_t n = 0;
+
+	if (!set->elements.n)
+		return;
+	qsort(items, set->elements.n, sizeof(*items), compare_elements);
+	for (size_t i = 0; i < set->elements.n; i++) {
+		bool v6 = items[i].cidr.ip.family == AF_INET6;
+		uint8_t prefix = items[i].cidr.prefix;
+
+		if (n && !compare_elements(&items[n - 1], &items[i]))
+			continue;
+		items[n++] = items[i];
+		if (!set->lengths[v6].n || set->lengths[v6].items[set->lengths[v6].n - 1] != prefix)
+			*list_add(compiled->arena, &set->lengths[v6]) = prefix;
+	}
+	set->elements.n = n;
+}
+
+bool set_has(const struct set *set, const struct ip *ip, enum protocol protocol, uint16_t port)
+{
+	if (!ip->family || !set->elements.n)
+		return false;
+	list_each(length, &set->lengths[ip->family == AF_INET6]) {
+		struct cidr cidr = { *ip, *length };
+		struct element element = { cidr_network(&cidr), (uint8_t)protocol, port };
+
+		if (bsearch(&element, set->elements.items, set->elements.n, sizeof(element),
+			    compare_elements))
+			return true;
+	}
+	return false;
+}

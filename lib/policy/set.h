@@ -1,0 +1,19 @@
+/* Sets of a compiled node: made once for each identity, filled, and put in order. */
+#ifndef POLICY_SET_H
+#define POLICY_SET_H
+
+#include "policy/compiled.h"
+
+#define NAME_HASH_LEN 16
+
+/* The number of the set with this comment; *fresh when it is new, and to be filled and finished. */
+uint32_t set_open(struct compiled *compiled, enum set_kind kind, const char *comment, bool *fresh);
+void set_add(struct compiled *compiled, uint32_t set, const struct cidr *cidr,
+	     enum protocol protocol, uint16_t port);
+void set_add_pod(struct compiled *compiled, uint32_t set, const struct pod *pod,
+		 enum protocol protocol, uint16_t port); /* all its addresses */
+void set_finish(struct compiled *compiled, uint32_t set);
+/* A hash of an unambiguous text behind a readable word: "cnibox-pods-0123456789abcdef". */
+const char *name_of(const char *word, const char *text, struct arena *arena);
+
+#endif

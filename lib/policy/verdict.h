@@ -1,0 +1,52 @@
+/*
+ * The verdict on a connection, from the objects themselves: section 1 of the contract, word by word. Nothing here uses
+ * what is compiled for a kernel, so that the two can be compared.
+ */
+#ifndef POLICY_VERDICT_H
+#define POLICY_VERDICT_H
+
+#include "policy/world.h"
+
+/* One end. An address that no pod has (the outside, a node, a pod on the node's network) has no pod; a pod without an
+ * address has no address, and no ipBlock finds it. */
+struct endpoint {
+	const struct pod *pod; /* one that takes part; NULL = none */
+	struct ip ip;          /* family 0 = none */
+};
+
+struct connection {
+	struct endpoint from, to;
+	enum protocol protocol;
+	uint16_t port; /* destination, as the pod sees it */
+};
+
+enum exemption {
+	EXEMPT_NOT,
+	EXEMPT_SELF,      /* a pod to itself by its own address */
+	EXEMPT_FROM_NODE, /* a node to its pod */
+	EXEMPT_TO_NODE,   /* a pod to its node */
+};
+
+struct side {
+	bool isolated, allowed;
+	const struct policy *policy; /* the first that allows; NULL = none */
+	uint32_t rule;
+};
+
+struct verdict {
+	bool allowed;
+	enum exemption exempt; /* policies were not asked */
+	struct side sides[DIRECTIONS];
+};
+
+struct verdict verdict_of(const struct world *world, const struct connection *connection);
+/* The pieces, for explanations. The peer of ingress is from, that of egress to; ports are always those of to. */
+bool peer_matches(const struct world *world, const struct policy *policy, const struct peer *peer,
+		  const struct endpoint *endpoint);
+bool port_matches(const struct port_match *match, const struct connection *connection);
+bool rule_allows(const struct world *world, const struct policy *policy, const struct rule *rule,
+		 enum direction direction, const struct connection *connection);
+const struct endpoint *connection_peer(const struct connection *connection,
+				       enum direction direction);
+
+#endif
