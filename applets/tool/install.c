@@ -11,6 +11,7 @@
 
 struct options {
 	const char *dir, *binary;
+	strings_t only;
 	bool copy, remove, dry_run, json;
 };
 
@@ -24,6 +25,8 @@ static const struct field fields[] = {
 	  .help = "where the plugins' links lead to; unset: this program" },
 	{ "copy", FIELD_BOOL, OPTION(copy),
 	  .help = "put a copy of the program into the folder, for one that is mounted elsewhere" },
+	{ "only", FIELD_LIST, OPTION(only), .element = FIELD_STRING, .size = sizeof(char *),
+	  .help = "just this plugin; may be repeated" },
 	{ "remove", FIELD_BOOL, OPTION(remove), .help = "give the folder back as it was" },
 	{ "dryRun", FIELD_BOOL, OPTION(dry_run), .letter = 'n',
 	  .help = "only say what would be done" },
@@ -75,6 +78,22 @@ static int own_path(struct arena *arena, const char **path, struct error *err)
 	return 0;
 }
 
+/* All that this program has, or those that are asked for. */
+static int choose_plugins(struct invocation *call, const strings_t *only, strings_t *names,
+			  struct error *err)
+{
+	for (size_t i = 0; i < call->n_applets && !only->n; i++)
+		if (call->applets[i].kind == APPLET_CNI)
+			*list_add(call->arena, names) = call->applets[i].name;
+	list_each(name, only) {
+		if (!call->find_plugin(*name))
+			return fail(err, USAGE_ERROR, "--only %s: there is no such plugin here",
+				    *name);
+		*list_add(call->arena, names) = *name;
+	}
+	return 0;
+}
+
 static int install_run(struct invocation *call, void *options_, struct error *err)
 {
 	struct options *options = options_;
@@ -92,9 +111,8 @@ static int install_run(struct invocation *call, void *options_, struct error *er
 	dir.binary = options->binary;
 	if (!dir.binary && own_path(call->arena, &dir.binary, err))
 		return -err->errnum;
-	for (size_t i = 0; i < call->n_applets; i++)
-		if (call->applets[i].kind == APPLET_CNI)
-			*list_add(call->arena, &names) = call->applets[i].name;
+	if (choose_plugins(call, &options->only, &names, err))
+		return -err->errnum;
 	if (options->remove)
 		r = plugin_dir_give_back(&dir, &rows, err);
 	else

@@ -27,6 +27,9 @@ struct agent_options {
 	const struct lease_place *place; /* the same, for who looks once */
 	const char *subnet_file;         /* subnet.env; beside it this node's lease is remembered */
 	const char *
+		cni_config; /* a CNI configuration that appears at cni_config_to behind it; NULL = none */
+	const char *cni_config_to;
+	const char *
 		type; /* the way that it must be, "vxlan" or "host-gw"; NULL = what the network says */
 	bool mixed; /* the type counts although the network says another */
 	struct agent_rules_options {

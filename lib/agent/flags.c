@@ -37,6 +37,8 @@ struct agent_options agent_flags_options(const struct agent_flags *flags, const 
 		.store = lease_place_program(&flags->place),
 		.place = &flags->place,
 		.subnet_file = flags->subnet_file,
+		.cni_config = flags->cni_config,
+		.cni_config_to = flags->cni_config_to,
 		.type = type,
 		.mixed = flags->mixed,
 		.rules = { .masquerade = flags->ip_masq,

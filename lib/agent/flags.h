@@ -12,7 +12,7 @@ struct agent_flags {
 	struct lease_place place;
 	words_t iface, iface_regex;
 	struct ip iface_can_reach, public_ip, public_ipv6;
-	const char *subnet_file;
+	const char *subnet_file, *cni_config, *cni_config_to;
 	bool ip_masq, ip_masq_fully_random_disable, iptables_forward_rules, ip_blackhole_route;
 	int iptables_forward_position; /* index into agent_positions */
 	int64_t iptables_resync;       /* ms */
@@ -24,7 +24,8 @@ struct agent_flags {
 };
 #define AGENT_FLAGS_DEFAULTS                                                                      \
 	.place = LEASE_PLACE_DEFAULTS, .subnet_file = "/run/flannel/subnet.env", .resync = 60000, \
-	.store_silence = 30000, .iptables_forward_rules = true, .iptables_resync = 1000
+	.store_silence = 30000, .iptables_forward_rules = true, .iptables_resync = 1000,          \
+	.cni_config_to = "/etc/cni/net.d/10-flannel.conflist"
 extern const char *const agent_positions[];
 extern const struct agent_flags agent_flags_defaults;
 
@@ -47,6 +48,8 @@ extern const struct agent_flags agent_flags_defaults;
 	AGENT_FLAG("publicIpv6", FIELD_IP, public_ipv6, "the same for IPv6", .env = "FLANNELD_PUBLIC_IPV6"), \
 	AGENT_FLAG("subnetFile", FIELD_PATH, subnet_file, "file that tells the CNI plugin of this node's subnet", \
 		   .env = "FLANNELD_SUBNET_FILE"), \
+	AGENT_FLAG("cniConfig", FIELD_PATH, cni_config, "CNI configuration that is put in its place when the node has its subnet"), \
+	AGENT_FLAG("cniConfigTo", FIELD_PATH, cni_config_to, "its place"), \
 	AGENT_FLAG("ipMasq", FIELD_BOOL, ip_masq, "give what leaves the network this node's address", \
 		   .env = "FLANNELD_IP_MASQ"), \
 	AGENT_FLAG("mixed", FIELD_BOOL, mixed, "run although the network's configuration names another backend"), \

@@ -281,6 +281,24 @@ int agent_make_folder(const struct agent *agent, struct error *err)
 	return dir_make(folder, 0755, err);
 }
 
+/* Behind subnet.env: a runtime that finds the network's configuration calls plugins, which read that (flannel's most
+ * frequent error). The same again is not written: runtimes would read everything anew. */
+static int publish_cni_config(const struct agent *agent, struct arena *arena, struct error *err)
+{
+	const struct agent_options *options = agent->options;
+	char *text, *there;
+	size_t size, there_size;
+
+	if (!options->cni_config)
+		return 0;
+	if (file_read(options->cni_config, VALUE_MAX, arena, &text, &size, err))
+		return wrap(err, "--cni-config");
+	if (file_read(options->cni_config_to, VALUE_MAX, arena, &there, &there_size, NULL) == 0 &&
+	    there_size == size && !memcmp(there, text, size))
+		return 0;
+	return file_replace(options->cni_config_to, 0644, text, size, true, err);
+}
+
 int agent_publish(struct agent *agent, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
@@ -290,7 +308,8 @@ int agent_publish(struct agent *agent, struct error *err)
 		return 0;
 	if (agent_make_folder(agent, err) ||
 	    file_replace(agent_lease_file(agent, &arena), 0600, value, strlen(value), false, err) ||
-	    file_replace(agent->options->subnet_file, 0644, text, strlen(text), true, err))
+	    file_replace(agent->options->subnet_file, 0644, text, strlen(text), true, err) ||
+	    publish_cni_config(agent, &arena, err))
 		return -err->errnum;
 	agent->env = arena_strdup(&agent->own_arena, text);
 	return 0;

@@ -1,0 +1,131 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2086 # words of our own
+# What deploy/ has for a node: systemd units, a manifest for Kubernetes, an image. As far as they can be tried without either.
+
+load lib/all
+load lib/nodes
+sandbox
+
+DEPLOY=$CNIBOX_TOP/deploy
+
+# The manifest as JSON, an array of objects.
+manifest() {
+	python3 -c 'import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))' $DEPLOY/kubernetes/cnibox-flannel.yaml
+}
+of() { manifest | jq -c ".[] | select(.kind == \"$1\")"; } # KIND
+
+@test "the units are well-formed, and leave little to attack" {
+	need systemd-analyze
+	mkdir -p /run/units /run/bin
+	for program in cnibox dockerd; do
+		printf '#!/bin/sh\n' >/run/bin/$program
+		chmod +x /run/bin/$program
+	done
+	cp -r $DEPLOY/systemd/. /run/units
+	find /run/units -type f -exec sed -i 's,/usr/local/bin/,/run/bin/,; s,/usr/bin/dockerd,/run/bin/dockerd,' {} +
+	assert_eq "verify" "$(systemd-analyze verify --man=no --recursive-errors=no /run/units/cnibox-flanneld.service 2>&1)" ""
+	assert "exposed less than flannel as root" systemd-analyze security --offline=yes --threshold=40 /run/units/cnibox-flanneld.service
+	printf '[Service]\nType=notify\nExecStart=/run/bin/dockerd\n' >/run/units/docker.service
+	assert_eq "Docker's drop-in" "$(SYSTEMD_UNIT_PATH=/run/units: systemd-analyze verify --man=no --recursive-errors=no /run/units/docker.service 2>&1)" ""
+	assert_match "its words" "$(<$DEPLOY/systemd/docker.service.d/flannel.conf)" '\$DOCKER_NETWORK_OPTIONS'
+	sed -n 's/^ExecStartPost=.*cnibox//p' /run/units/cnibox-flanneld.service.d/docker.conf >/run/words
+	mkdir -p /run/flannel
+	printf 'FLANNEL_%s\n' SUBNET=10.5.7.1/24 MTU=1450 IPMASQ=true >/run/flannel/subnet.env
+	run_log "$CNIBOX" $(</run/words)
+	assert_eq "Docker's options" "$(sed -n 's/^DOCKER_NETWORK_OPTIONS=//p' /run/flannel/docker)" '" --bip=10.5.7.1/24 --ip-masq=false --mtu=1450"'
+	assert "the file that Docker's unit reads" test -e "$(sed -n 's/^EnvironmentFile=//p' $DEPLOY/systemd/docker.service.d/flannel.conf)"
+}
+
+@test "the rights that the unit and the manifest leave are enough for an agent" {
+	need setpriv jq ping
+	nodes 2 vxlan
+	set -- $(sed -n 's/^CapabilityBoundingSet=//p' $DEPLOY/systemd/cnibox-flanneld.service)
+	[[ "$*" == "CAP_NET_ADMIN CAP_NET_RAW" ]] || flunk "other rights: $*"
+	for node in n1 n2; do
+		nsenter --net=/run/netns/$node setpriv --no-new-privs --bounding-set=-all,+net_admin,+net_raw --inh-caps=-all \
+			"$CNIBOX" flanneld --store $STORE --iface eth0 --subnet-file /run/$node/subnet.env >>$STORE/$node.log 2>&1 3>&- &
+	done
+	ready n1 n2
+	pod n1
+	pod n2
+	wait_for "traffic" 5 reach n1 n2
+	assert_eq "no warning" "$(grep -h warning $STORE/n1.log $STORE/n2.log)" ""
+}
+
+@test "the manifest: flannel's names, flags that there are, mounts that lead somewhere, rights for what is called" {
+	need python3 jq
+	python3 -c 'import yaml' || missing "python3-yaml"
+	assert_eq "names" "$(manifest | jq -r '.[] | "\(.kind) \(.metadata.namespace // "-") \(.metadata.name)"')" "$(
+		printf '%s\n' "Namespace - kube-flannel" "ServiceAccount kube-flannel flannel" "ClusterRole - flannel" \
+			"ClusterRoleBinding - flannel" "ConfigMap kube-flannel kube-flannel-cfg" "DaemonSet kube-flannel kube-flannel-ds")"
+	daemonset=$(of DaemonSet)
+	assert_json "the selector, which cannot change" "$daemonset" '.spec.selector.matchLabels' '{"app":"flannel","k8s-app":"flannel"}'
+	assert_json "and fits" "$daemonset" '.spec.template.metadata.labels as $labels |
+		all(.spec.selector.matchLabels | to_entries[]; $labels[.key] == .value)'
+	assert_json "volumes that are mounted are there, and none is idle" "$daemonset" '.spec.template.spec |
+		([.initContainers[], .containers[] | .volumeMounts[].name] | unique) == ([.volumes[].name] | unique)'
+	assert_json "the binding's names" "$(of ClusterRoleBinding)" '.roleRef.name == "flannel" and .subjects[0].name == "flannel"'
+	mapfile -t args < <(jq -r '.spec.template.spec.containers[0].args[]' <<<"$daemonset")
+	assert "the agent knows its flags" "$CNIBOX" flanneld "${args[@]}" --version
+	port=$(jq '.spec.template.spec.containers[0].readinessProbe.httpGet.port' <<<"$daemonset")
+	assert_match "the probes' port" "${args[*]}" "--healthz-port=$port"
+	# What Kubernetes' side of the store calls, but for the pod, which is only asked for without NODE_NAME.
+	calls=$(sed -n 's/.*\.action = { "\([a-z]*\)", "\([a-z\/]*\)" }.*/\1 \2/p' $CNIBOX_TOP/lib/remote/*.c | grep -v ' pods$' | sort -u)
+	assert_match "they are found" "$calls" "watch nodes"
+	while read -r verb resource; do
+		assert_json "the role allows: $verb $resource" "$(of ClusterRole)" "any(.rules[]; (.verbs | index(\"$verb\")) and (.resources | index(\"$resource\")))"
+	done <<<"$calls"
+	assert_json "the node's name" "$daemonset" '.spec.template.spec.containers[0].env[] | select(.name == "NODE_NAME").valueFrom.fieldRef.fieldPath' spec.nodeName
+}
+
+@test "the manifest's files: the network's configuration is one, the CNI list is sound and appears with the subnet" {
+	need python3 jq
+	python3 -c 'import yaml' || missing "python3-yaml"
+	nodes 1
+	of ConfigMap | jq -r '.data["net-conf.json"]' >$STORE/config
+	of ConfigMap | jq -r '.data["cni-conf.json"]' >/run/cni-conf.json
+	mv $STORE/config $STORE/later
+	rm -rf /etc/cni/net.d/*
+	AGENT=flanneld agent n1 --cni-config /run/cni-conf.json
+	wait_for "it waits for the network" 3 grep -q "no network configuration" $STORE/n1.log
+	assert_eq "no CNI configuration before" "$(ls -A /etc/cni/net.d)" ""
+	mv $STORE/later $STORE/config
+	wait_for "it is there" 5 cmp /run/cni-conf.json /etc/cni/net.d/10-flannel.conflist
+	assert "behind subnet.env" test -s /run/n1/subnet.env
+	assert_match "the network" "$(</run/n1/subnet.env)" FLANNEL_NETWORK=10.244.0.0/16
+	assert_match "it is sound" "$("$CNIBOX" cni list)" "cbr0 +0.3.1 +flannel, portmap"
+	# The init container's command, in a folder that has plugins of others.
+	mkdir /run/plugins
+	printf '#!/bin/sh\n' >/run/plugins/bridge
+	mapfile -t args < <(of DaemonSet | jq -r '.spec.template.spec.initContainers[0].args[]')
+	run_log "$CNIBOX" install "${args[@]//\/opt\/cni\/bin//run/plugins}"
+	assert_eq "bridge is what it was" "$(</run/plugins/bridge)" '#!/bin/sh'
+	assert_eq "plugins" "$(cd /run/plugins && echo *)" "bridge flannel"
+	assert_match "flannel is ours, and needs nothing outside" "$(CNI_COMMAND=VERSION /run/plugins/flannel)" supportedVersions
+}
+
+@test "the image: whole, the same each time, and its programs run in it" {
+	need jq tar ldd
+	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "a sanitized program is not for an image"
+	build=$(dirname "$CNIBOX")
+	[[ -e $build/cnibox-store ]] || missing "cnibox-store"
+	for n in 1 2; do
+		run_log $DEPLOY/image $BATS_TEST_TMPDIR/$n.tar $build
+	done
+	assert "the same" cmp $BATS_TEST_TMPDIR/1.tar $BATS_TEST_TMPDIR/2.tar
+	mkdir $BATS_TEST_TMPDIR/oci $BATS_TEST_TMPDIR/root
+	tar -C $BATS_TEST_TMPDIR/oci -xf $BATS_TEST_TMPDIR/1.tar
+	cd $BATS_TEST_TMPDIR/oci/blobs/sha256
+	for blob in *; do
+		assert_eq "a blob's digest" "$(sha256sum <$blob | cut -d' ' -f1)" "$blob"
+	done
+	manifest=$(jq -r '.manifests[0].digest[7:]' ../../index.json)
+	layer=$(jq -r '.layers[0].digest[7:]' $manifest)
+	assert_eq "its layer" "$(jq -r '.rootfs.diff_ids[0]' "$(jq -r '.config.digest[7:]' $manifest)")" "sha256:$layer"
+	tar -C $BATS_TEST_TMPDIR/root -xf $layer
+	assert_match "the command of flannel's own manifest" "$(chroot $BATS_TEST_TMPDIR/root /opt/bin/flanneld --version 2>&1)" flanneld
+	status=0
+	said=$(chroot $BATS_TEST_TMPDIR/root /usr/local/bin/cnibox-store 2>&1) || status=$?
+	assert_eq "the other program finds its libraries" "$status" 2
+	assert_match "and speaks" "$said" cnibox-store
+}
