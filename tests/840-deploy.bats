@@ -31,7 +31,8 @@ of() { manifest | jq -c ".[] | select(.kind == \"$1\")"; } # KIND
 	sed -n 's/^ExecStartPost=.*cnibox//p' /run/units/cnibox-flanneld.service.d/docker.conf >/run/words
 	mkdir -p /run/flannel
 	printf 'FLANNEL_%s\n' SUBNET=10.5.7.1/24 MTU=1450 IPMASQ=true >/run/flannel/subnet.env
-	run_log "$CNIBOX" $(</run/words)
+	read -ra words </run/words
+	run_log "$CNIBOX" "${words[@]}"
 	assert_eq "Docker's options" "$(sed -n 's/^DOCKER_NETWORK_OPTIONS=//p' /run/flannel/docker)" '" --bip=10.5.7.1/24 --ip-masq=false --mtu=1450"'
 	assert "the file that Docker's unit reads" test -e "$(sed -n 's/^EnvironmentFile=//p' $DEPLOY/systemd/docker.service.d/flannel.conf)"
 }
@@ -39,8 +40,7 @@ of() { manifest | jq -c ".[] | select(.kind == \"$1\")"; } # KIND
 @test "the rights that the unit and the manifest leave are enough for an agent" {
 	need setpriv jq ping
 	nodes 2 vxlan
-	set -- $(sed -n 's/^CapabilityBoundingSet=//p' $DEPLOY/systemd/cnibox-flanneld.service)
-	[[ "$*" == "CAP_NET_ADMIN CAP_NET_RAW" ]] || flunk "other rights: $*"
+	assert_eq "the unit's rights" "$(sed -n 's/^CapabilityBoundingSet=//p' $DEPLOY/systemd/cnibox-flanneld.service)" "CAP_NET_ADMIN CAP_NET_RAW"
 	for node in n1 n2; do
 		nsenter --net=/run/netns/$node setpriv --no-new-privs --bounding-set=-all,+net_admin,+net_raw --inh-caps=-all \
 			"$CNIBOX" flanneld --store $STORE --iface eth0 --subnet-file /run/$node/subnet.env >>$STORE/$node.log 2>&1 3>&- &
