@@ -217,6 +217,19 @@ lists() { api log | grep -c "limit="; }
 	wait_for "no other programs" 3 grep -qF 'user "u": exec is not supported; use a token, a tokenFile or a client certificate' $STORE/n1.log
 }
 
+@test "tools: who has what, for as long as its node is there; nothing to reserve; a dead node's part is taken away" {
+	two host-gw
+	lease() { nsenter --net=/run/netns/n1 "$CNIBOX" lease "$1" --kube-subnet-mgr --kube-api-url http://$API:8080 --net-config-path $STORE/config "${@:2}" 2>&1; }
+	assert_json "list" "$(lease list --json)" 'map([.subnet, .node, .type, .left]) == [["10.5.1.0/24", "192.0.2.1", "host-gw", "as its node"],
+		["10.5.2.0/24", "192.0.2.2", "host-gw", "as its node"]]'
+	assert_match "show" "$(lease show 10.5.2.7)" "10.5.2.0/24 +- +192.0.2.2"
+	assert_match "reserve" "$(lease reserve 10.5.9.0/24 192.0.2.9)" "in Kubernetes a node's podCIDR is its subnet: there is nothing to reserve"
+	agent_kill n2
+	run_log lease release 10.5.2.0/24
+	assert_eq "annotations" "$(annotations n2)" "{}"
+	wait_for "no route any more" 3 lacks 10.5.2.0 routes
+}
+
 # Real clients, as many as there are. They cannot be asked of tests/deps: Debian's package clashes with what the build image
 # brings, so even under TEST_STRICT=1 their absence is only told.
 kubectls() {

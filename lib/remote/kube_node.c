@@ -21,12 +21,31 @@ static const struct {
 	{ "BackendV6Data", "backend-v6-data", true, true },
 };
 
+int kube_prefix(const char *word, struct arena *arena, const char **prefix, struct error *err)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_-.";
+	size_t domain = strspn(word, letters), len = strlen(word);
+	const char *dot = memchr(word, '.', domain), *rest = word + domain;
+
+	if (!dot || dot == word || domain < 3 || word[domain - 1] == '.' ||
+	    (*rest && (*rest != '/' || rest[1 + strspn(rest + 1, letters)])))
+		return fail(err, EINVAL,
+			    "\"%s\": annotations begin with a domain, or a domain, a slash and a"
+			    " word",
+			    word);
+	*prefix = arena_printf(arena, "%s%s", word,
+			       !*rest                                         ? "/"
+			       : word[len - 1] == '/' || word[len - 1] == '-' ? ""
+									      : "-");
+	return 0;
+}
+
 static const char *annotation(const struct json *object, const char *prefix, const char *name)
 {
 	auto_arena struct arena arena = { 0 };
 	const struct json *all = json_member(json_member(object, "metadata"), "annotations");
 
-	return json_string(json_member(all, arena_printf(&arena, "%s/%s", prefix, name)));
+	return json_string(json_member(all, arena_printf(&arena, "%s%s", prefix, name)));
 }
 
 /* ---- an object, read ---- */
@@ -160,7 +179,7 @@ static const char *text_of(const struct json *value, size_t i, struct arena *are
 static void annotate(struct json *annotations, const char *prefix, const char *name,
 		     const char *text, struct arena *arena)
 {
-	json_set(annotations, arena_printf(arena, "%s/%s", prefix, name),
+	json_set(annotations, arena_printf(arena, "%s%s", prefix, name),
 		 text ? json_new_string(text) : json_new_null());
 }
 

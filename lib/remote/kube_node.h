@@ -8,6 +8,10 @@
 #include "describe/json.h"
 #include "lease/subnet.h"
 
+/* What annotations begin with, by the option's word, as flannel completes it: "a.b" is "a.b/", "a.b/c" is "a.b/c-". */
+int kube_prefix(const char *word, struct arena *arena, const char **prefix,
+		struct error *err) must_check;
+
 struct kube_node {
 	const char *name;
 	struct cidr subnet, subnet6; /* family 0 = not assigned */

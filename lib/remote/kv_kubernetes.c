@@ -364,9 +364,8 @@ static int kube_put(struct kv *kv, const struct kv_put *put, uint64_t *revision,
 			    "in Kubernetes a node's podCIDR is its subnet: there is nothing to"
 			    " reserve");
 	*revision = 1;
-	return patch_status(
-		kube, kube->name,
-		kube_node_patch(put->value, kube->place->kube_annotation_prefix, &arena), err);
+	return patch_status(kube, kube->name,
+			    kube_node_patch(put->value, kube->mirror.prefix, &arena), err);
 }
 
 static int kube_del(struct kv *kv, const char *key, uint64_t revision unused, struct error *err)
@@ -383,9 +382,7 @@ static int kube_del(struct kv *kv, const char *key, uint64_t revision unused, st
 			       kube->v4, kube->v6);
 	if (!name)
 		return -ENOENT;
-	return patch_status(kube, name,
-			    kube_node_patch(NULL, kube->place->kube_annotation_prefix, &arena),
-			    err);
+	return patch_status(kube, name, kube_node_patch(NULL, kube->mirror.prefix, &arena), err);
 }
 
 /* Leases last as long as their nodes. */
@@ -485,13 +482,13 @@ int kv_kubernetes_open(struct kv **kv, const struct lease_place *place, struct e
 {
 	struct kv_kube *kube = xrealloc(NULL, sizeof(*kube));
 
-	*kube = (struct kv_kube){ .kv = { &engine },
-				  .place = place,
-				  .mirror.prefix = place->kube_annotation_prefix };
+	*kube = (struct kv_kube){ .kv = { &engine }, .place = place };
 	if (place->node_name && *place->node_name)
 		kube->mirror.name = kube->name = strdup(place->node_name);
 	*kv = &kube->kv;
-	if (kube_api_open(&kube->api, place, err) == 0)
+	if (kube_api_open(&kube->api, place, err) == 0 &&
+	    kube_prefix(place->kube_annotation_prefix, &kube->api.arena, &kube->mirror.prefix,
+			err) == 0)
 		return 0;
 	kv_closep(kv);
 	return wrap(err, "Kubernetes");

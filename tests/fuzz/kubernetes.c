@@ -9,7 +9,7 @@
 #include "remote/kube_mirror.h"
 #include "remote/kube_status.h"
 
-#define PREFIX "p"
+#define PREFIX "p/"
 
 static void kubeconfig(const char *text, size_t size, struct arena *arena)
 {

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#define PREFIX "flannel.alpha.coreos.com"
+#define PREFIX "flannel.alpha.coreos.com/"
 
 static struct arena arena;
 
@@ -119,7 +119,7 @@ static char *node_text(const char *name, int revision, const char *spec, const c
 		const char *equals = strchr(*words, '=');
 
 		json_set(annotations,
-			 arena_printf(&arena, PREFIX "/%.*s", (int)(equals - *words), *words),
+			 arena_printf(&arena, PREFIX "%.*s", (int)(equals - *words), *words),
 			 json_new_string(equals + 1));
 	}
 	json_set(metadata, "name", json_new_string(name));
@@ -181,6 +181,29 @@ TEST(nodes_are_leases)
 	arena_free(&arena);
 }
 
+TEST(prefixes_of_annotations)
+{
+	static const char *const cases[][2] = {
+		{ "flannel.alpha.coreos.com", "flannel.alpha.coreos.com/" },
+		{ "example.org/", "example.org/" },
+		{ "example.org/net", "example.org/net-" },
+		{ "example.org/net-", "example.org/net-" },
+		{ "a.b/c/d", NULL },
+		{ "local", NULL },
+		{ "Example.org", NULL },
+		{ "", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *prefix = NULL;
+
+		check((kube_prefix(cases[i][0], &arena, &prefix, NULL) == 0) == !!cases[i][1]);
+		if (cases[i][1])
+			check_str(prefix, cases[i][1]);
+	}
+	arena_free(&arena);
+}
+
 TEST(patches)
 {
 	check_str(
@@ -189,22 +212,22 @@ TEST(patches)
 			"\"vxlan\",\"BackendData\":{\"VNI\":1,\"VtepMAC\":\"02:00:00:00:00:01\"}}",
 			PREFIX, &arena),
 		"{\"metadata\":{\"annotations\":{"
-		"\"" PREFIX "/kube-subnet-manager\":\"true\","
-		"\"" PREFIX "/public-ip\":\"192.0.2.1\",\"" PREFIX "/public-ipv6\":null,"
-		"\"" PREFIX "/backend-type\":\"vxlan\","
+		"\"" PREFIX "kube-subnet-manager\":\"true\","
+		"\"" PREFIX "public-ip\":\"192.0.2.1\",\"" PREFIX "public-ipv6\":null,"
+		"\"" PREFIX "backend-type\":\"vxlan\","
 		"\"" PREFIX
-		"/backend-data\":\"{\\\"VNI\\\":1,\\\"VtepMAC\\\":\\\"02:00:00:00:00:01\\\"}\","
-		"\"" PREFIX "/backend-v6-data\":null}}}");
+		"backend-data\":\"{\\\"VNI\\\":1,\\\"VtepMAC\\\":\\\"02:00:00:00:00:01\\\"}\","
+		"\"" PREFIX "backend-v6-data\":null}}}");
 	check_str(kube_node_patch(
 			  "{\"PublicIP\":\"192.0.2.1\",\"PublicIPv6\":\"fd77::1\",\"BackendType\":"
 			  "\"host-gw\"}",
-			  "example.org", &arena),
+			  "example.org/", &arena),
 		  "{\"metadata\":{\"annotations\":{\"example.org/kube-subnet-manager\":\"true\","
 		  "\"example.org/public-ip\":\"192.0.2.1\",\"example.org/public-ipv6\":\"fd77::1\","
 		  "\"example.org/backend-type\":\"host-gw\",\"example.org/backend-data\":\"null\","
 		  "\"example.org/backend-v6-data\":\"null\"}}}");
 	check_str(
-		kube_node_patch(NULL, "e", &arena),
+		kube_node_patch(NULL, "e/", &arena),
 		"{\"metadata\":{\"annotations\":{\"e/kube-subnet-manager\":null,\"e/public-ip\":null,"
 		"\"e/public-ipv6\":null,\"e/backend-type\":null,\"e/backend-data\":null,"
 		"\"e/backend-v6-data\":null}}}");
