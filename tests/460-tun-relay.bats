@@ -94,6 +94,7 @@ END
 	assert_match "new ones" "$status" $'NoNewPrivs:\t1'
 	transfer n1 n2 20000000
 	transfer n2 n1 3000000
+	wait_for "they know each other" 3 has_counted n1 "$(subnet n2) (one of ours)" "sent packets"
 	kill "$(agent_pid n1)"
 	wait "$(agent_pid n1)"
 	assert_eq "processes that are left" "$(pgrep -P "$(agent_pid n1)" || true)" ""
@@ -141,6 +142,7 @@ END
 	assert "n2 reaches n1" reach n2 n1
 	transfer n1 n2 5000000
 	transfer n2 n1 5000000
+	assert_match "it is not taken for one of ours" "$(counted n1 "$other/24")" "sent packets"
 }
 
 @test "pods hear of it: TTL at its end at either relay, no such peer" {

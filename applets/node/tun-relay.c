@@ -4,10 +4,11 @@
 
 struct relay_flags {
 	struct agent_flags agent; /* first: its rows have their offsets in it */
-	uint32_t queues, busy_poll, burst;
+	uint32_t queues, busy_poll, pace;
 };
 
-static const struct relay_flags relay_defaults = { .agent = { AGENT_FLAGS_DEFAULTS }, .burst = 16 };
+static const struct relay_flags relay_defaults = { .agent = { AGENT_FLAGS_DEFAULTS },
+						   .pace = RELAY_PACE };
 
 static int relay_run(struct invocation *call, void *flags_, struct error *err)
 {
@@ -16,7 +17,7 @@ static int relay_run(struct invocation *call, void *flags_, struct error *err)
 
 	options.relay.queues = flags->queues;
 	options.relay.spin_us = flags->busy_poll;
-	options.relay.burst = flags->burst;
+	options.relay.pace = flags->pace;
 	return agent_flags_run(&flags->agent, &options, call->out, err);
 }
 
@@ -27,8 +28,8 @@ static const struct field fields[] = {
 	  .help = "queues of the device, each with threads of its own; 0 = by processors" },
 	{ "busyPoll", FIELD_UINT32, RELAY(busy_poll), .max = 1000000, .metavar = "us",
 	  .help = "microseconds to look for packets before sleeping: faster, at the price of a processor" },
-	{ "burst", FIELD_UINT32, RELAY(burst), .max = 64,
-	  .help = "packets in a row to a peer that is no relay of ours, lest it lose some; 0 = no limit" },
+	{ "pace", FIELD_UINT32, RELAY(pace), .max = 1000000, .metavar = "Mbit/s",
+	  .help = "how fast at most to peers that are no relay of ours, lest they lose some; 0 = as it comes" },
 	FIELDS_END,
 };
 

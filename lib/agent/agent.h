@@ -44,7 +44,7 @@ struct agent_options {
 	bool observe;     /* ways to the others only: no lease, no subnet, no subnet.env */
 	struct agent_health health;
 	struct {
-		unsigned queues, spin_us, burst; /* as in struct relay_spec */
+		unsigned queues, spin_us, pace; /* as in struct relay_spec */
 	} relay;
 };
 

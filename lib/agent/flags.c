@@ -49,6 +49,7 @@ struct agent_options agent_flags_options(const struct agent_flags *flags, const 
 		.blackhole = flags->ip_blackhole_route,
 		.resync_ms = (unsigned)flags->resync,
 		.once = flags->once,
+		.relay.pace = RELAY_PACE,
 		.observe = flags->observe,
 		.fixed_lease = flags->place.peers_file != NULL,
 		.health = health_of(flags),

@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+enum { RELAY_PACE = 500 }; /* Mbit/s: what flannel's own relay can take */
+
 struct agent_flags {
 	struct lease_place place;
 	words_t iface, iface_regex;

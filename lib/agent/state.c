@@ -188,6 +188,24 @@ static void add_repairs(struct text *text, const struct agent *agent)
 	}
 }
 
+/* Of all peers together; each one's are told on SIGUSR1. */
+static void add_relay(struct text *text, const struct agent *agent)
+{
+	uint64_t sum[RELAY_N_COUNTERS] = { 0 }, counters[RELAY_N_COUNTERS];
+	const struct relay_peer *peer;
+
+	for (size_t i = 0; relay_counters(agent->relay, i, &peer, counters); i++)
+		for (size_t k = 0; k < RELAY_N_COUNTERS; k++)
+			sum[k] += counters[k];
+	add_head(text, "relay_total", "counter", "what the relay has carried and dropped");
+	for (size_t k = 0; k < RELAY_N_COUNTERS; k++)
+		if (relay_counter_names[k])
+			add_value(
+				text, "relay_total",
+				arena_printf(text->arena, "{what=\"%s\"}", relay_counter_names[k]),
+				(double)sum[k]);
+}
+
 const char *agent_metrics(const struct agent *agent, struct arena *arena)
 {
 	const struct agent_counts *counts = &agent->counts;
@@ -204,5 +222,7 @@ const char *agent_metrics(const struct agent *agent, struct arena *arena)
 		(double)counts->failed_passes);
 	add_one(&text, "netlink_errors_total", "counter", "entries that the kernel refused",
 		(double)counts->refusals);
+	if (agent->relay)
+		add_relay(&text, agent);
 	return text.so_far;
 }

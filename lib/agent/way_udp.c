@@ -25,7 +25,7 @@ static struct relay_spec spec_of(const struct agent *agent)
 		.port = (uint16_t)(port ? port : PORT),
 		.queues = options->relay.queues,
 		.spin_us = options->relay.spin_us,
-		.burst = options->relay.burst,
+		.pace = options->relay.pace,
 	};
 }
 
@@ -128,7 +128,9 @@ static void tell_counters(const struct agent *agent)
 							len ? ", " : "",
 							(unsigned long long)counters[k],
 							relay_counter_names[k]);
-		log_info("state: relay: %s: %s", name_of(peer, name), len ? line : "nothing");
+		log_info("state: relay: %s%s: %s", name_of(peer, name),
+			 relay_is_kin(agent->relay, i) ? " (one of ours)" : "",
+			 len ? line : "nothing");
 	}
 }
 

@@ -18,7 +18,7 @@ uint32_t worker_now_ms(void)
 	return (uint32_t)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000) | 1;
 }
 
-static uint64_t now_us(void)
+uint64_t worker_now_us(void)
 {
 	struct timespec now;
 
@@ -169,20 +169,31 @@ static void work(struct sides *sides)
 	}
 }
 
+static int look(struct sides *sides, int timeout_ms)
+{
+	uint64_t pause_us = sender_pause_us(sides->sender);
+	struct timespec pause = { (time_t)(pause_us / 1000000), (long)(pause_us % 1000000) * 1000 };
+
+	sides->fds[0].events = pause_us ? 0 : POLLIN;
+	if (pause_us && timeout_ms < 0)
+		return ppoll(sides->fds, sides->n, &pause, NULL);
+	return poll(sides->fds, sides->n, timeout_ms);
+}
+
 /* Look for packets a while, where that is wanted, then sleep until there are some. Others may have the processor meanwhile. */
 static void wait_for_some(struct sides *sides, unsigned spin_us)
 {
 	uint64_t end;
 
-	if (poll(sides->fds, sides->n, spin_us ? 0 : -1) || !spin_us)
+	if (look(sides, spin_us ? 0 : -1) || !spin_us)
 		return;
-	end = now_us() + spin_us;
+	end = worker_now_us() + spin_us;
 	do {
 		sched_yield();
-		if (poll(sides->fds, sides->n, 0))
+		if (look(sides, 0))
 			return;
-	} while (now_us() < end);
-	poll(sides->fds, sides->n, -1);
+	} while (worker_now_us() < end);
+	look(sides, -1);
 }
 
 static void *worker_run(void *arg)

@@ -64,6 +64,8 @@ int plane_run(const struct plane_setup *setup);
 /* TUN to UDP, and UDP (of a family) to TUN. A batch is what there is, up to some limit. */
 struct sender *sender_new(struct worker *worker);
 void sender_batch(struct sender *sender);
+uint64_t sender_pause_us(
+	const struct sender *sender); /* the device is not to be read for so long */
 struct receiver *receiver_new(struct worker *worker, bool v6);
 void receiver_batch(struct receiver *receiver);
 
@@ -78,5 +80,6 @@ static inline void count(struct worker *worker, uint32_t slot, enum relay_counte
 void worker_answer(struct worker *worker, const struct packet *about, enum icmp_error error,
 		   unsigned mtu);
 uint32_t worker_now_ms(void);
+uint64_t worker_now_us(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "relay/kin.h"
 #include "relay/merge.h"
 #include "relay/plane.h"
 
@@ -101,6 +102,28 @@ static void arrival_is_of(struct receiver *receiver, struct arrival *arrival,
 	memcpy(arrival->source, packet->source, packet->v6 ? 16 : 4);
 }
 
+/* A relay of ours asks, or has answered: that is not for the kernel. */
+static bool hear_kin(struct receiver *receiver, const struct table_entry *peer,
+		     const struct packet *packet)
+{
+	struct worker *worker = receiver->worker;
+	struct relay_state *state = &worker->plane->setup.states[peer->slot];
+	const struct ip *own = &worker->scene->own[0];
+	enum kin_word word = kin_word_of(packet);
+	uint8_t answer[KIN_SIZE];
+
+	if (word == KIN_NONE || !own->family || memcmp(packet->address, own->bytes, 4) != 0)
+		return false;
+	if (word == KIN_ANSWER) {
+		state->kin_ms = worker_now_ms();
+		return true;
+	}
+	kin_make(answer, own->bytes, packet->source, KIN_ANSWER);
+	sendto(receiver->fd, answer, sizeof(answer), MSG_DONTWAIT, &peer->address.any,
+	       peer->address_size);
+	return true;
+}
+
 static void take(struct receiver *receiver, struct arrival *arrival, uint8_t *data, size_t size)
 {
 	struct worker *worker = receiver->worker;
@@ -117,6 +140,8 @@ static void take(struct receiver *receiver, struct arrival *arrival, uint8_t *da
 		return;
 	}
 	arrival_is_of(receiver, arrival, peer, &packet);
+	if (packet.protocol == IP_PROTOCOL_ICMP && hear_kin(receiver, peer, &packet))
+		return;
 	if (!packet_hop(&packet)) {
 		count(worker, peer->slot, RELAY_RECEIVE_HOPS, 1);
 		worker_answer(worker, &packet, ICMP_TIME_EXCEEDED, 0);

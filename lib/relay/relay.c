@@ -277,6 +277,11 @@ bool relay_counters(const struct relay *relay, size_t i, const struct relay_peer
 	return true;
 }
 
+bool relay_is_kin(const struct relay *relay, size_t i)
+{
+	return i < relay->n_peers && relay->setup.states[relay->peers[i].slot].kin_ms;
+}
+
 /* ---- life ---- */
 
 static unsigned default_queues(void)

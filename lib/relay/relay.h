@@ -18,7 +18,7 @@ struct relay_spec {
 	unsigned
 		queues; /* of the device, each with a thread in each direction; 0 = by the number of processors */
 	unsigned spin_us; /* look for packets that long before sleeping */
-	unsigned burst;   /* packets in a row to a peer that is not of our kind; 0 = no limit */
+	unsigned pace;    /* Mbit/s to peers that are not relays of ours; 0 = no limit */
 };
 
 /* Per peer; those of nobody are strangers' and lost ones'. */
@@ -55,5 +55,7 @@ int relay_tell(struct relay *relay, struct relay_peer *peers, size_t n, const st
 /* Peer i, or nobody (NULL, the last one): false = there are no more. */
 bool relay_counters(const struct relay *relay, size_t i, const struct relay_peer **peer,
 		    uint64_t counters[RELAY_N_COUNTERS]);
+/* Has the other end proved to be a relay of ours of late? Asked only while something is sent to it. */
+bool relay_is_kin(const struct relay *relay, size_t i);
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "relay/fragment.h"
+#include "relay/kin.h"
 #include "relay/plane.h"
 #include "relay/segment.h"
 
@@ -19,6 +20,12 @@ enum {
 	PIECES = 2 * HEADERS + READS,
 	MESSAGE_MAX = 65507, /* that the kernel takes */
 	MESSAGE_SEGMENTS = 64,
+	SMALL = 2048,
+	PACE_SLACK_US = 100,
+	PACE_CREDIT_US =
+		1000, /* a sleep that was too long is made good; a peer's buffer has room for that */
+	KIN_ASK_MS = 5000,
+	KIN_KEEP_MS = 30000,
 	MTU_AGAIN_MS = 10000,
 };
 
@@ -40,7 +47,8 @@ struct message {
 struct sender {
 	struct worker *worker;
 	int tun;
-	size_t used; /* of the buffer */
+	uint64_t resume_us; /* not to read before */
+	size_t used;        /* of the buffer */
 	unsigned n_headers, n_messages;
 	size_t n_pieces;
 	struct message messages[MESSAGES];
@@ -90,10 +98,56 @@ static void fill_call(struct message *message, struct msghdr *call)
 	call->msg_controllen = sizeof(message->control);
 }
 
+/* A relay of ours says so when it is asked; IPv6 has no other. Asked as long as something is sent to it. */
+static bool is_kin(struct sender *sender, const struct table_entry *to)
+{
+	struct worker *worker = sender->worker;
+	struct relay_state *state = state_of(sender, to);
+	const struct ip *own = &worker->scene->own[0];
+	uint32_t now = worker_now_ms();
+	uint8_t question[KIN_SIZE], address[4];
+
+	if (to->address.any.sa_family == AF_INET6)
+		return true;
+	if ((!state->asked_ms || now - state->asked_ms > KIN_ASK_MS) && own->family) {
+		state->asked_ms = now;
+		memcpy(address, &to->key[0], sizeof(address));
+		kin_make(question, own->bytes, address, KIN_QUESTION);
+		sendto(worker->plane->setup.sockets[worker->queue][0], question, sizeof(question),
+		       MSG_DONTWAIT, &to->address.any, to->address_size);
+	}
+	return state->kin_ms && now - state->kin_ms < KIN_KEEP_MS;
+}
+
+/* What goes to others is paid for with a pause of this queue of the device: nothing is lost there, and pods' windows adapt. */
+static void pace(struct sender *sender, const struct message *message)
+{
+	unsigned mbit = sender->worker->plane->setup.spec.pace;
+	uint64_t now;
+
+	if (!mbit || is_kin(sender, message->to))
+		return;
+	now = worker_now_us();
+	if (sender->resume_us + PACE_CREDIT_US < now)
+		sender->resume_us = now - PACE_CREDIT_US;
+	sender->resume_us += message->size * 8 / mbit;
+}
+
+uint64_t sender_pause_us(const struct sender *sender)
+{
+	uint64_t now;
+
+	if (!sender->resume_us)
+		return 0;
+	now = worker_now_us();
+	return sender->resume_us > now + PACE_SLACK_US ? sender->resume_us - now : 0;
+}
+
 static void count_sent(struct sender *sender, const struct message *message)
 {
 	count(sender->worker, message->to->slot, RELAY_SENT_PACKETS, message->n);
 	count(sender->worker, message->to->slot, RELAY_SENT_BYTES, message->size);
+	pace(sender, message);
 }
 
 /* Datagram by datagram, for a kernel or a device that does not segment: pieces of each are found by their size. */
@@ -180,14 +234,6 @@ static void flush(struct sender *sender)
 
 /* ---- what has been read ---- */
 
-static unsigned segments_max(struct sender *sender, const struct table_entry *to)
-{
-	unsigned burst = sender->worker->plane->setup.spec.burst;
-
-	(void)to;
-	return burst && burst < MESSAGE_SEGMENTS ? burst : MESSAGE_SEGMENTS;
-}
-
 static struct message *message_for(struct sender *sender, const struct table_entry *to,
 				   const struct packet *about, size_t size)
 {
@@ -195,7 +241,7 @@ static struct message *message_for(struct sender *sender, const struct table_ent
 		sender->n_messages ? &sender->messages[sender->n_messages - 1] : NULL;
 
 	if (message && message->to == to && !message->closed && size <= message->segment &&
-	    message->n < segments_max(sender, to) && message->size + size <= MESSAGE_MAX)
+	    message->n < MESSAGE_SEGMENTS && message->size + size <= MESSAGE_MAX)
 		return message;
 	if (sender->n_messages == MESSAGES)
 		flush(sender);
@@ -334,36 +380,33 @@ static void take(struct sender *sender, uint8_t *data, size_t size)
 	}
 }
 
-/* Read and take up to `most`: how many; fewer than that = there are no more. */
-static unsigned take_some(struct sender *sender, unsigned most)
+/* One more packet: its size, 0 = there is none. */
+static size_t take_one(struct sender *sender)
 {
-	unsigned n = 0;
+	uint8_t *data = sender->buffer + sender->used;
+	ssize_t size = read(sender->tun, data, READ_MAX);
 
-	sender->used = 0;
-	for (; n < most && sender->used + READ_MAX <= BUFFER; n++) {
-		uint8_t *data = sender->buffer + sender->used;
-		ssize_t size = read(sender->tun, data, READ_MAX);
-
-		if (size < (ssize_t)sizeof(struct tun_header))
-			break;
-		take(sender, data, (size_t)size);
-		sender->used += ((size_t)size + 63) & ~(size_t)63;
-	}
-	return n;
+	if (size < (ssize_t)sizeof(struct tun_header))
+		return 0;
+	take(sender, data, (size_t)size);
+	sender->used += ((size_t)size + 63) & ~(size_t)63;
+	return (size_t)size;
 }
 
-/* The first packet leaves before the second is looked for; the more there are, the more leave together. */
+/* A small packet that comes first leaves before the next is looked for; large ones fill messages together. */
 void sender_batch(struct sender *sender)
 {
-	unsigned most = 1;
-	bool all;
+	unsigned n = 0;
+	size_t size;
 
 	pthread_mutex_lock(&sender->worker->lock);
+	sender->used = 0;
 	do {
-		all = take_some(sender, most) < most;
-		flush(sender);
-		most *= 4;
-	} while (!all && most <= READS);
+		size = take_one(sender);
+		if (n++ == 0 && size <= SMALL)
+			flush(sender);
+	} while (size && n < READS && sender->used + READ_MAX <= BUFFER);
+	flush(sender);
 	pthread_mutex_unlock(&sender->worker->lock);
 }
 

@@ -7,6 +7,7 @@
 #include "relay/checksum.h"
 #include "relay/fragment.h"
 #include "relay/icmp.h"
+#include "relay/kin.h"
 #include "relay/merge.h"
 #include "relay/segment.h"
 #include "relay/table.h"
@@ -353,6 +354,27 @@ TEST(icmp_errors_and_where_there_are_none)
 	check_int(load32(message + 4), 1400);
 	big[8] = 0xff;
 	check_int(icmp_error_make(&packet, ICMP_TOO_BIG, 1400, message), 0);
+}
+
+TEST(kin_ask_and_answer_in_pings)
+{
+	const uint8_t us[] = { 10, 5, 1, 0 }, them[] = { 10, 5, 2, 0 };
+	uint8_t data[KIN_SIZE];
+	struct packet packet;
+
+	kin_make(data, us, them, KIN_QUESTION);
+	check(packet_parse(data, sizeof(data), &packet));
+	check(header_is_right(data));
+	check_int(slow_sum(0, data + 20, KIN_SIZE - 20), 0xffff);
+	check_int(kin_word_of(&packet), KIN_QUESTION);
+	check(memcmp(packet.source, us, 4) == 0 && memcmp(packet.address, them, 4) == 0);
+	data[20] = 0; /* as a kernel answers */
+	check_int(kin_word_of(&packet), KIN_NONE);
+	kin_make(data, them, us, KIN_ANSWER);
+	check_int(kin_word_of(&packet), KIN_ANSWER);
+	check_int(data[20], 0);
+	packet.size--;
+	check_int(kin_word_of(&packet), KIN_NONE);
 }
 
 TEST(fragments_have_all_of_it_in_order)
