@@ -200,6 +200,18 @@ bytes() { on n1 nft --debug=netlink list ruleset 2>/dev/null | sed -E 's/^(ip6? 
 	wait_for "nobody wants them any more" 3 are ""
 }
 
+@test "flannel's rules in legacy tables go where iptables is the other variant by now" {
+	need iptables-legacy
+	nodes 1 host-gw
+	on n1 iptables-legacy -N FLANNEL-FWD 2>/dev/null || missing "legacy iptables in this kernel"
+	on n1 iptables-legacy -A FORWARD -j FLANNEL-FWD
+	on n1 iptables-legacy -A FORWARD -s 10.9.0.0/16 -j ACCEPT
+	agent n1
+	ready n1
+	assert_eq "the legacy table" "$(on n1 iptables-legacy-save -t filter | grep '^-A\|FLANNEL')" "-A FORWARD -s 10.9.0.0/16 -j ACCEPT"
+	assert_match "the other" "$(rules n1)" FLANNEL-FWD
+}
+
 again() { # [OPTION ...]: another agent, which has put everything in place
 	agent_kill n1
 	: >$STORE/n1.log

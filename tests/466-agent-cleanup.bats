@@ -108,6 +108,23 @@ settled() { ! ip -n n1 -6 addr show tentative | grep -q inet6; }
 	assert_match "the table" "$said" "removed nftables: table ip flannel-ipv4"
 }
 
+@test "udp: the device, which stays when its agent ends, goes" {
+	AGENT=tun-relay
+	nodes 1 udp
+	wait_for "addresses" 5 settled
+	mkdir -p /run/n1 $STORE/subnets
+	on n1 iptables-restore <<<$'*nat\n-A POSTROUTING -j ACCEPT\nCOMMIT\n*filter\n-A FORWARD -j ACCEPT\nCOMMIT'
+	ip -n n1 tuntap add mode tap flannel1
+	before=$(snapshot)
+	agent n1
+	ready n1
+	agent_kill n1
+	assert "the device is there" ip -n n1 link show flannel0
+	said=$(cleanup n1)
+	assert_eq "after" "$(snapshot)" "$before"
+	assert_match "it is named" "$said" "removed interface flannel0"
+}
+
 @test "what flanneld left: device, routes through it, rules of both forms, blackhole, subnet.env, lease" {
 	nodes 1 vxlan
 	foreign

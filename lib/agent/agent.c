@@ -324,6 +324,7 @@ static void on_hangup(struct loop *loop unused, void *arg)
 	struct agent *agent = arg;
 
 	log_info("looking at everything again");
+	agent->rules.due = true;
 	lease_store_ping(agent->store);
 	agent_ask_for_pass(agent, 0);
 }

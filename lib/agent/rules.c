@@ -13,7 +13,7 @@
 #include "kernel/nft_monitor.h"
 
 /* Between two readings of events; the longer one after a repair, lest two who disagree keep each other busy. */
-enum { SOON_MS = 20, PAUSE_MS = 200, REPAIRED_PAUSE_MS = 1000 };
+enum { SOON_MS = 20, PAUSE_MS = 200, REPAIRED_PAUSE_MS = 500 };
 
 /* ---- events ---- */
 

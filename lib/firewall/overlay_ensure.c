@@ -309,6 +309,7 @@ static int sweep_places(const bool marked[ARRAY_SIZE(places)], enum sweep_where 
 	return sweep.n_places ? sweep_run(&sweep, err) : 0;
 }
 
+/* What nobody wants; where kind is not NONE, also what is wanted of a family that has the other kind. */
 static void mark(const struct overlay *overlay, enum iptables_kind kind,
 		 bool marked[ARRAY_SIZE(places)])
 {
@@ -324,13 +325,13 @@ static void mark(const struct overlay *overlay, enum iptables_kind kind,
 	}
 }
 
-/* What nobody wants, from wherever it is; what is wanted, from the tables of the variant that is not in use. */
+/* Also from the tables of the variant that is not in use, when it is looked at thoroughly. */
 static int clean_xt(const struct overlay *overlay, bool thorough, struct error *err)
 {
 	bool marked[ARRAY_SIZE(places)];
 	int r;
 
-	mark(overlay, IPTABLES_NFT, marked);
+	mark(overlay, thorough ? IPTABLES_NFT : IPTABLES_NONE, marked);
 	r = sweep_places(marked, SWEEP_NFTABLES, err);
 	if (r < 0 || !thorough)
 		return r;
