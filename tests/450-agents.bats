@@ -45,7 +45,7 @@ setup() {
 @test "what somebody deletes is back within two seconds (D6)" {
 	two vxlan
 	before=$(state)
-	for damage in "ip -n n1 route del $(subnet n2)" "ip -n n1 neigh flush dev flannel.1 nud permanent" \
+	for damage in "ip -n n1 route del $(subnet n2)" "ip -n n1 route replace $(subnet n2) via 192.0.2.99 dev eth0" "ip -n n1 neigh flush dev flannel.1 nud permanent" \
 		"nsenter --net=/run/netns/n1 bridge fdb del $(ip -n n2 -j link show flannel.1 | jq -r '.[0].address') dev flannel.1 dst 192.0.2.2" \
 		"ip -n n1 link set flannel.1 down" "ip -n n1 link set eth0 down"; do
 		run_log $damage

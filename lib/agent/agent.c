@@ -284,7 +284,7 @@ static void on_event(void *arg, const struct monitor_event *event)
 	bool concerns = is_on_ours(agent, event->index);
 
 	if (event->kind == MONITOR_ROUTE)
-		concerns = event->gone && event->protocol == ROUTE_PROTOCOL_CNIBOX;
+		concerns = event->protocol == ROUTE_PROTOCOL_CNIBOX ? event->gone : event->replaces;
 	if (event->kind == MONITOR_NEIGH)
 		concerns = event->index && (event->index == agent->vtep.index ||
 					    event->index == agent->vtep6.index);

@@ -17,6 +17,7 @@ static void route_event(const struct nlmsghdr *message, struct monitor_event *ev
 
 	event->kind = MONITOR_ROUTE;
 	event->protocol = header->rtm_protocol;
+	event->replaces = !event->gone && (message->nlmsg_flags & NLM_F_REPLACE);
 	if (netlink_parse(message, sizeof(*header), attrs, RTA_MAX, NULL) == 0)
 		event->index = (int)attr_u32(attrs[RTA_OIF], 0);
 }

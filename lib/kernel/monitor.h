@@ -11,6 +11,7 @@ struct monitor_event {
 	bool gone;        /* deleted, rather than new or changed */
 	int index;        /* of the link; 0 for a route without one */
 	uint8_t protocol; /* of a route */
+	bool replaces;    /* a route: in the place of another, of which nothing else is told */
 };
 typedef void monitor_fn(void *arg, const struct monitor_event *event);
 
