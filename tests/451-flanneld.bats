@@ -35,6 +35,10 @@ public-ipv6 fd77::1 nat
 subnet-file /run/x -
 subnet-lease-renew-margin 1439 1440
 ip-masq true perhaps
+ip-masq-fully-random-disable true perhaps
+iptables-resync 5 often
+iptables-forward-rules false perhaps
+ip-blackhole-route true perhaps
 healthz-ip 127.0.0.1 here
 healthz-port 10256 65536
 kube-subnet-mgr true perhaps
@@ -151,6 +155,28 @@ lease_of_flannel() {
 	mkdir -p $STORE/subnets
 	echo '{"PublicIP":"192.0.2.1","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:01"},"Expires":"2999-01-01T00:00:00Z"}' \
 		>$STORE/subnets/10.5.7.0-24
+}
+
+@test "without Backend it relays; etcd that does not answer is told within two seconds (D18), and no password ever (D19)" {
+	[[ -e $(dirname "$CNIBOX")/cnibox-store ]] || missing "cnibox-store"
+	nodes 2 vxlan 'del(.Backend)'
+	agent n1
+	agent n2
+	ready n1 n2
+	pod n1
+	pod n2
+	wait_for "n1 reaches n2 through the relay" 5 reach n1 n2
+	agent_kill n1
+	rm $STORE/n1.log
+	FLANNELD_ETCD_PASSWORD=geheim FLANNELD_ETCD_USERNAME=root CNIBOX_LOG=debug nsenter --net=/run/netns/n1 "$CNIBOX" flanneld -v=9 -iface eth0 \
+		>$STORE/n1.log 2>&1 3>&- &
+	pid=$!
+	wait_for "it is told, with flannel's default address" 2 grep -q "warning.*127.0.0.1:\(4001\|2379\)" $STORE/n1.log
+	assert "the agent goes on trying" kill -0 $pid
+	assert_eq "no password in the log" "$(grep -c geheim $STORE/n1.log)" 0
+	store=$(pgrep -P $pid)
+	refute "nor in what ps shows" grep -qa geheim /proc/$pid/cmdline /proc/$store/cmdline
+	kill $pid
 }
 
 # What flanneld leaves on a node, made by hand.

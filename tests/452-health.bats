@@ -40,6 +40,7 @@ metric() { get "$1" /metrics | sed -n "s/^cnibox_$2 //p"; }
 	wait_for "the lease's life" 3 has 'cnibox_lease_left_seconds 86' get n1 /metrics
 	ip -n n1 route del "$(subnet n2)"
 	wait_for "the repair" 3 has 'cnibox_repairs_total{kind="route",action="added"} 1' get n1 /metrics
+	assert_eq "rules" "$(metric n1 rules)" 1
 	echo junk >$STORE/subnets/hello
 	wait_for "a bad entry" 3 has 'cnibox_bad_entries 1' get n1 /metrics
 	assert_eq "it stays ready" "$(metric n1 ready)" 1

@@ -5,6 +5,7 @@
 
 load lib/all
 load lib/nodes
+load lib/etcd
 sandbox
 
 setup() {
@@ -44,7 +45,7 @@ steps() { # TEXT
 
 # One node follows steps: with a /run of its own, its network, and the store's folder of all.
 follow() { # NODE TEXT
-	steps "$2" | grep -v '^make' >"/run/steps.$1"
+	steps "$2" | sed '/^make/d; s/192\.0\.2\.9/192.0.2.201/' >"/run/steps.$1"
 	assert "there are steps behind: $2" test -s "/run/steps.$1"
 	mkdir -p "/run/of.$1"
 	nsenter --net="/run/netns/$1" unshare --mount bash -e -c 'mount --bind /run/of.'"$1"' /run; . /dev/stdin' \
@@ -93,6 +94,21 @@ lead() { # what the page assumes: a way to the world
 	answer() { on n1 bash -c 'exec 3<>/dev/tcp/${1/:/\/} && printf "GET $2 HTTP/1.0\r\n\r\n" >&3 && cat <&3' - $at $path; }
 	wait_for "curl" 3 has "flanneld is ready" answer
 	assert_match "it is logged where it goes" "$(cat /run/of.n1/agent.log)" "everything is in place"
+}
+
+@test "the page for etcd, with flannel's keys" {
+	nodes 2
+	lead
+	etcd_start 1
+	export ETCDCTL_API=3 ETCDCTL_ENDPOINTS=$ETCD
+	for node in n1 n2; do
+		follow $node "On every node"
+		follow $node "**etcd**"
+	done
+	together
+	assert_match "lease list" "$(on n1 cnibox lease list --etcd-endpoints $ETCD)" '192\.0\.2\.2 +vxlan'
+	unset ETCDCTL_ENDPOINTS
+	assert_match "keys" "$(etcd_leases)" '10\.5\.[0-9]+\.0-24 \{"PublicIP":"192\.0\.2\.1"'
 }
 
 @test "the page's words are those of the programs and files that there are" {

@@ -217,6 +217,8 @@ const char *agent_metrics(const struct agent *agent, struct arena *arena)
 	add_peers(&text, agent);
 	add_store(&text, agent);
 	add_repairs(&text, agent);
+	add_one(&text, "rules", "gauge", "1 when the masquerade and forward rules are in place",
+		agent->rules.in_place);
 	add_one(&text, "passes_total", "counter", "looks at the kernel", (double)counts->passes);
 	add_one(&text, "failed_passes_total", "counter", "of those, not brought to their end",
 		(double)counts->failed_passes);
