@@ -39,7 +39,7 @@ mac()    { ip -n "$1" -j link show flannel.1 | jq -r '.[0].address'; }
 	assert_eq "others' parts" "$(api get n1 | jq -c '[.spec.podCIDR, .metadata.annotations["node.alpha.kubernetes.io/ttl"]]')" '["10.5.1.0/24","0"]'
 }
 
-@test "host-gw: no data is null; what somebody takes away is back; a node that is gone has no route" {
+@test "host-gw: no data is null; what somebody takes away is back; a node that is gone has no route, one that is back is itself" {
 	two host-gw
 	want='{"backend-data":"null","backend-type":"host-gw","kube-subnet-manager":"true","public-ip":"192.0.2.1"}'
 	assert_eq "annotations" "$(annotations n1)" "$want"
@@ -50,6 +50,11 @@ mac()    { ip -n "$1" -j link show flannel.1 | jq -r '.[0].address'; }
 	assert_eq "routes" "$(routes)" "10.5.2.0/24 via 192.0.2.2 dev eth0 "
 	api delete n2
 	wait_for "a node that is gone has no route" 3 lacks 10.5.2.0 routes
+	api delete n1
+	wait_for "our own is missed" 3 grep -q 'Kubernetes has no node "n1"' $STORE/n1.log
+	api node n1 10.5.1.0/24
+	wait_for "one that comes back is annotated" 5 is "$want" annotations n1
+	wait_for "and told to be up" 5 is '["False","FlannelIsUp","Flannel is running on this node"]' condition n1
 }
 
 @test "the MAC is kept over a reboot; public-ip-overwrite is told to the others; node-public-ip chooses the interface" {
@@ -215,6 +220,26 @@ lists() { api log | grep -c "limit="; }
 	sed -i 's/client-certificate-data:.*/exec: {command: aws}/; /client-key-data/d' $KUBE/config
 	kube n1
 	wait_for "no other programs" 3 grep -qF 'user "u": exec is not supported; use a token, a tokenFile or a client certificate' $STORE/n1.log
+}
+
+pages() {
+	api log >>$KUBE/log
+	[[ $(grep -c "nodes?limit=100" $KUBE/log) == "$1" ]]
+}
+
+@test "many nodes come in pages, and again after a history that is gone" {
+	cluster 1 vxlan '.Network = "10.0.0.0/8"'
+	api fill 250
+	AGENT=vxlan
+	kube n1
+	ready n1
+	wait_for "all routes" 5 is 250 eval 'routes | wc -l'
+	assert_eq "pages" "$(api log | grep -c "nodes?limit=100")" 3
+	api expire
+	api cut
+	wait_for "pages again" 10 pages 3
+	api delete many249
+	wait_for "one less" 10 is 249 eval 'routes | wc -l'
 }
 
 @test "tools: who has what, for as long as its node is there; nothing to reserve; a dead node's part is taken away" {

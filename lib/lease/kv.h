@@ -62,7 +62,7 @@ struct kv_engine {
 	 * -1 = for ever). The connection broke: a negative errno; the next call tries again.
 	 */
 	int (*wait)(struct kv *kv, int fd, int timeout_ms, struct error *err);
-	/* NULL: nodes choose their keys themselves. */
+	/* NULL: nodes choose their keys themselves. -ENOENT: there is no such node, or not any more. */
 	int (*own)(struct kv *kv, struct arena *arena, struct kv_own *own, struct error *err);
 	/* The network works on this node: tell those that wait for it. NULL: nobody does. */
 	int (*ready)(struct kv *kv, struct error *err);

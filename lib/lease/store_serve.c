@@ -216,6 +216,8 @@ static int look_at_node(struct serving *serving, struct error *err)
 	if (!serving->kv->engine->own)
 		return 0;
 	r = serving->kv->engine->own(serving->kv, &arena, &given, err);
+	if (r == -ENOENT)
+		serving->told_ready = false; /* a node that comes back is another one */
 	if (r < 0 || (serving->told_given && same_given(&given, &serving->given))) {
 		arena_free(&arena);
 		return r;
