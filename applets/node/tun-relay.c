@@ -25,7 +25,7 @@ static int relay_run(struct invocation *call, void *flags_, struct error *err)
 static const struct field fields[] = {
 	AGENT_FLAGS,
 	{ "queues", FIELD_UINT32, RELAY(queues), .max = 4,
-	  .help = "queues of the device, each with threads of its own; 0 = by processors" },
+	  .help = "queues of the device, each with a thread of its own; 0 = by processors" },
 	{ "busyPoll", FIELD_UINT32, RELAY(busy_poll), .max = 1000000, .metavar = "us",
 	  .help = "microseconds to look for packets before sleeping: faster, at the price of a processor" },
 	{ "pace", FIELD_UINT32, RELAY(pace), .max = 1000000, .metavar = "Mbit/s",
@@ -46,7 +46,19 @@ const struct applet applet_tun_relay = {
 	.about =
 		"Takes a subnet of the network for this node and keeps it, and carries the pods' packets itself:"
 		" from the TUN device flannel0 to the other nodes, one IP packet in each UDP datagram, and back."
-		" For nodes between which neither VXLAN nor routes get through.",
-	.example = "cnibox tun-relay --iface eth0",
+		" For nodes between which neither VXLAN nor routes get through. It is the way of a network whose"
+		" configuration has no Backend.\n"
+		"\n"
+		"Packets are let in only from a peer's address, with a source in that peer's subnet. Pods hear of a"
+		" TTL that has ended, of a subnet that nobody has, and of a way that is too narrow for a packet."
+		" Peers that are not relays of this kind (they are asked, in what is a ping to them) get --pace"
+		" Mbit/s at most.\n"
+		"\n"
+		"SIGUSR1 logs what was carried and dropped, for each peer. The work is done by a process without"
+		" rights, which ends with the agent; the device and its route stay for the next one.",
+	.example =
+		"mkdir -p /var/lib/cnibox/network && cd /var/lib/cnibox/network\n"
+		"echo '{ \"Network\": \"10.5.0.0/16\", \"Backend\": { \"Type\": \"udp\" } }' >config\n"
+		"cnibox tun-relay --iface eth0",
 	.run = &run,
 };

@@ -15,8 +15,7 @@ struct relay_spec {
 	const char *device;
 	struct ip ip, ip6; /* of the node's interface; family 0 = not this family */
 	uint16_t port;
-	unsigned
-		queues; /* of the device, each with a thread in each direction; 0 = by the number of processors */
+	unsigned queues;  /* of the device, each with a thread; 0 = by the number of processors */
 	unsigned spin_us; /* look for packets that long before sleeping */
 	unsigned pace;    /* Mbit/s to peers that are not relays of ours; 0 = no limit */
 };
