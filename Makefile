@@ -161,7 +161,7 @@ lint: ## style, static analysis, layers, shell
 
 bench: ## speed and memory beside the reference plugins, in one run
 	@tests/deps build bench
-	@$(MAKE) -s $(parallel) all $(bench_programs:%=$(BUILD)/%)
+	@$(MAKE) -s $(parallel) all $(bench_programs:%=$(BUILD)/%) $(BUILD)/compile
 	@BUILD=$(BUILD) tests/bench/run
 
 # ---- installing: links come from the applet table; every file is renamed into place ----

@@ -16,8 +16,8 @@
 struct build {
 	const struct world *world;
 	struct compiled *compiled;
-	struct arena *scratch;
-	numbers_t local; /* pods of the node that take part and have an address */
+	struct arena *scratch; /* of the group at work */
+	numbers_t local;       /* pods of the node that take part and have an address */
 	/* the group at work */
 	struct group *group;
 	uint32_t pairs; /* its set; NO_SET = none yet */
@@ -294,13 +294,11 @@ static void drop_needless(atoms_t *atoms)
 
 static void build_matches(struct build *build)
 {
-	auto_arena struct arena scratch = { 0 };
 	atoms_t atoms = { 0 };
 	size_t end;
 
-	build->scratch = &scratch;
 	build->pairs = NO_SET;
-	atoms_of(build->world, build->compiled, build->group, &scratch, &atoms);
+	atoms_of(build->world, build->compiled, build->group, build->scratch, &atoms);
 	drop_needless(&atoms);
 	for (size_t i = 0; i < atoms.n; i = end) {
 		for (end = i + 1; end < atoms.n; end++)
@@ -314,6 +312,7 @@ static void build_matches(struct build *build)
 	}
 	list_each(match, &build->group->matches)
 		join_ranges(&match->ports);
+	arena_free(build->scratch);
 }
 
 /* ---- groups ---- */
@@ -357,7 +356,8 @@ static const char *group_text(const struct world *world, const struct group *gro
 	list_each(number, &group->policies)
 		*list_add(&scratch, &words) =
 			policy_text(world, &world->policies.items[*number], &scratch);
-	qsort(words.items, words.n, sizeof(*words.items), compare_words);
+	if (words.n)
+		qsort(words.items, words.n, sizeof(*words.items), compare_words);
 	fprintf(out, "%s by", direction_names[group->direction]);
 	list_each(word, &words)
 		fprintf(out, " %s", *word);
@@ -417,10 +417,10 @@ static void build_direction(struct build *build, enum direction direction)
 
 /* ---- what is left of the sets ---- */
 
-static void use(uint32_t *set, bool *used)
+static void use(uint32_t set, bool *used)
 {
-	if (*set != NO_SET)
-		used[*set] = true;
+	if (set != NO_SET)
+		used[set] = true;
 }
 
 static void renumber(uint32_t *set, const uint32_t *numbers)
@@ -438,13 +438,13 @@ static void drop_unused(struct compiled *compiled)
 
 	memset(used, 0, compiled->sets.n);
 	for (int direction = 0; direction < DIRECTIONS; direction++)
-		use(&compiled->isolated[direction], used);
+		use(compiled->isolated[direction], used);
 	list_each(group, &compiled->groups) {
-		use(&group->members, used);
+		use(group->members, used);
 		list_each(match, &group->matches) {
-			use(&match->peers, used);
-			use(&match->pairs, used);
-			use(&match->named, used);
+			use(match->peers, used);
+			use(match->pairs, used);
+			use(match->named, used);
 		}
 	}
 	for (uint32_t i = 0; i < compiled->sets.n; i++) {
@@ -468,15 +468,15 @@ static void drop_unused(struct compiled *compiled)
 void compile(const struct world *world, symbol_t node, struct arena *arena,
 	     struct compiled *compiled)
 {
-	auto_arena struct arena scratch = { 0 };
-	struct build build = { .world = world, .compiled = compiled };
+	auto_arena struct arena scratch = { 0 }, shared = { 0 };
+	struct build build = { .world = world, .compiled = compiled, .scratch = &scratch };
 
-	*compiled = (struct compiled){ .node = node, .arena = arena, .names.arena = &scratch };
+	*compiled = (struct compiled){ .node = node, .arena = arena, .names.arena = &shared };
 	for (uint32_t i = 0; i < world->pods.n; i++) {
 		const struct pod *pod = &world->pods.items[i];
 
 		if (pod->node == node && pod->ips.n && pod_takes_part(pod))
-			*list_add(&scratch, &build.local) = i;
+			*list_add(&shared, &build.local) = i;
 	}
 	for (int direction = 0; direction < DIRECTIONS; direction++)
 		build_direction(&build, (enum direction)direction);

@@ -206,14 +206,14 @@ static void explain_policy(const struct world *world, const struct policy *polic
 	}
 }
 
-static void explain_side(const struct world *world, const struct side *side,
-			 enum direction direction, const struct connection *connection,
-			 struct arena *arena, struct side_word *word)
+static void explain_side(const struct world *world, struct side side, enum direction direction,
+			 const struct connection *connection, struct arena *arena,
+			 struct side_word *word)
 {
 	const struct pod *pod = direction == INGRESS ? connection->to.pod : connection->from.pod;
 
-	word->isolated = side->isolated;
-	word->allowed = side->allowed;
+	word->isolated = side.isolated;
+	word->allowed = side.allowed;
 	if (!pod)
 		return;
 	list_each(number, &pod->policies[direction])
@@ -240,8 +240,7 @@ void explain(const struct world *world, const struct connection *connection, str
 		explanation->family = ip_size(to) == 4 ? "IPv4" : "IPv6";
 	explanation->from_ip = arena_strdup(arena, ip_format(from, text));
 	explanation->to_ip = arena_strdup(arena, ip_format(to, text));
-	explain_side(world, &verdict.sides[EGRESS], EGRESS, connection, arena,
-		     &explanation->egress);
-	explain_side(world, &verdict.sides[INGRESS], INGRESS, connection, arena,
+	explain_side(world, verdict.sides[EGRESS], EGRESS, connection, arena, &explanation->egress);
+	explain_side(world, verdict.sides[INGRESS], INGRESS, connection, arena,
 		     &explanation->ingress);
 }

@@ -127,6 +127,6 @@ void matrix_run(struct matrix *matrix, cell_fn *fn, void *arg)
 	list_each(to, &matrix->ends)
 		*list_add(matrix->arena, &ports) = ports_of(matrix, to, matrix->arena);
 	list_each(from, &matrix->ends)
-		for (size_t i = 0; i < matrix->ends.n; i++)
+		for (size_t i = 0; i < ports.n; i++)
 			run_pair(matrix, from, &matrix->ends.items[i], &ports.items[i], fn, arg);
 }

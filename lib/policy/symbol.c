@@ -43,12 +43,14 @@ static void grow(struct symbols *symbols)
 symbol_t symbol_add(struct symbols *symbols, const char *text)
 {
 	uint32_t hash = hash_of(text), *slot;
+	symbol_t found;
 
 	if (symbols->texts.n * 2 >= symbols->n_slots)
 		grow(symbols);
 	slot = slot_of(symbols, text, hash);
-	if (*slot)
-		return *slot;
+	found = *slot;
+	if (found)
+		return found;
 	*slot = (uint32_t)symbols->texts.n;
 	*list_add(symbols->arena, &symbols->texts) =
 		(struct symbol_text){ .text = arena_strdup(symbols->arena, text), .hash = hash };
