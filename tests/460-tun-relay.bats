@@ -299,4 +299,10 @@ pod_ip6() { sed -n 's,^FLANNEL_IPV6_SUBNET=\(.*\)/.*,\1,p' "/run/$1/subnet.env";
 	[[ -z ${CNIBOX_SANITIZED:-} ]] || return 0
 	timeout 2 strace -f -qq -o $STORE/trace -p "$(relay_pid n1)" || :
 	assert_eq "at rest" "$(grep -vE 'resuming|restart_syscall|detached|strace: |unfinished' $STORE/trace)" ""
+	kill -STOP "$(agent_pid n1)"
+	ip -n n1 link del flannel0
+	timeout 1 strace -f -qq -o $STORE/gone -p "$(relay_pid n1)" || :
+	kill -CONT "$(agent_pid n1)"
+	assert "without a device it does not spin" test "$(wc -l <$STORE/gone)" -lt 40
+	wait_for "and goes on with a new one" 5 reach n1 n2
 }

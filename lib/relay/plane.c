@@ -135,16 +135,17 @@ enum { SIDES = 3 };
 struct sides {
 	struct sender *sender;
 	struct receiver *receivers[2]; /* of as many families as there are */
-	struct pollfd fds[SIDES];
+	int tun;
+	struct pollfd fds[SIDES]; /* the device first; -1 = it is not to be read now */
 	unsigned n;
 };
 
 static struct sides sides_of(struct worker *worker)
 {
 	const struct plane_setup *setup = &worker->plane->setup;
-	struct sides sides = { .sender = sender_new(worker) };
+	struct sides sides = { .sender = sender_new(worker), .tun = setup->tun[worker->queue] };
 
-	sides.fds[sides.n++] = (struct pollfd){ setup->tun[worker->queue], POLLIN, 0 };
+	sides.fds[sides.n++] = (struct pollfd){ sides.tun, POLLIN, 0 };
 	for (unsigned v6 = 0; v6 < 2; v6++) {
 		int fd = setup->sockets[worker->queue][v6];
 
@@ -174,7 +175,8 @@ static int look(struct sides *sides, int timeout_ms)
 	uint64_t pause_us = sender_pause_us(sides->sender);
 	struct timespec pause = { (time_t)(pause_us / 1000000), (long)(pause_us % 1000000) * 1000 };
 
-	sides->fds[0].events = pause_us ? 0 : POLLIN;
+	sides->fds[0].fd = pause_us ? -1 : sides->tun;
+	sides->fds[0].revents = 0;
 	if (pause_us && timeout_ms < 0)
 		return ppoll(sides->fds, sides->n, &pause, NULL);
 	return poll(sides->fds, sides->n, timeout_ms);

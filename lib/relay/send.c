@@ -22,6 +22,7 @@ enum {
 	MESSAGE_SEGMENTS = 64,
 	SMALL = 2048,
 	PACE_SLACK_US = 100,
+	GONE_US = 500000,
 	PACE_CREDIT_US =
 		1000, /* a sleep that was too long is made good; a peer's buffer has room for that */
 	KIN_ASK_MS = 5000,
@@ -386,6 +387,8 @@ static size_t take_one(struct sender *sender)
 	uint8_t *data = sender->buffer + sender->used;
 	ssize_t size = read(sender->tun, data, READ_MAX);
 
+	if (size < 0 && errno == EBADFD) /* the device has been deleted: the agent will see to it */
+		sender->resume_us = worker_now_us() + GONE_US;
 	if (size < (ssize_t)sizeof(struct tun_header))
 		return 0;
 	take(sender, data, (size_t)size);
