@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "lease/kv_remote.h"
 #include "lease/place.h"
+#include "lease/snapshot.h"
 #include "remote/engines.h"
 
 #include <errno.h>
@@ -48,13 +49,29 @@ static int serve_tool(const struct lease_place *place, int fd, struct error *err
 	return kv_remote_serve(kv, fd, NULL, err);
 }
 
+static const char *or_none(const char *text)
+{
+	return text ? text : "";
+}
+
+/* Which network it is, whoever serves it at the moment. */
+static const char *origin_of(const struct lease_place *place, struct arena *arena)
+{
+	if (lease_place_engine(place) == LEASE_ETCD)
+		return arena_printf(arena, "etcd %s %s", place->etcd_endpoints, place->etcd_prefix);
+	return arena_printf(arena, "kubernetes %s %s %s", or_none(place->kube_api_url),
+			    or_none(place->kubeconfig_file), or_none(place->node_name));
+}
+
 static int serve_agent(const struct lease_place *place, int fd, struct error *err)
 {
+	auto_arena struct arena arena = { 0 };
 	struct kv *kv auto_kv = NULL;
+	const struct lease_snapshot snapshot = { place->snapshot, origin_of(place, &arena) };
 
 	if (open_engine(&kv, place, err) < 0)
 		return -err->errnum;
-	return lease_store_serve(kv, fd, err);
+	return lease_store_serve(kv, fd, place->snapshot ? &snapshot : NULL, err);
 }
 
 static int run(const char *mode, int fd, int options, struct error *err)

@@ -12,7 +12,7 @@ static const struct relay_flags relay_defaults = { .agent = { AGENT_FLAGS_DEFAUL
 
 static int relay_run(struct invocation *call, void *flags_, struct error *err)
 {
-	const struct relay_flags *flags = flags_;
+	struct relay_flags *flags = flags_;
 	struct agent_options options = agent_flags_options(&flags->agent, "udp");
 
 	options.relay.queues = flags->queues;

@@ -187,6 +187,9 @@ static int remove_files(struct cleanup *cleanup, struct error *err)
 
 	if (cleanup->agent.claim >= 0)
 		unlink(agent_lock_file(&cleanup->agent, &cleanup->arena));
+	/* A boot without the store must not bring back what was given up. */
+	if (cleanup->options->place && cleanup->options->place->snapshot)
+		(void)!unlink(cleanup->options->place->snapshot);
 	if (remove_file(cleanup, lease, &later))
 		error_join(err, &later);
 	return r < 0 ? r : -later.errnum;

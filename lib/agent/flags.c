@@ -1,9 +1,12 @@
 /* What the shared options of agents mean. */
 #include "agent/flags.h"
 
+#include <stdio.h>
 #include <sys/socket.h>
 
 #include "agent/cleanup.h"
+
+#define SNAPSHOTS "/var/lib/cnibox/remembered/"
 
 enum { POSITION_LAST, POSITION_FIRST };
 const char *const agent_positions[] = {
@@ -25,8 +28,23 @@ static struct agent_health health_of(const struct agent_flags *flags)
 	return health;
 }
 
-struct agent_options agent_flags_options(const struct agent_flags *flags, const char *type)
+/* A file for each agent of a machine: they differ by their subnet files. */
+static void set_snapshot(struct agent_flags *flags)
 {
+	char *path = flags->snapshot_path;
+	size_t start = (size_t)snprintf(path, PATH_SIZE, "%s", SNAPSHOTS);
+
+	if (flags->place.snapshot || start + strlen(flags->subnet_file) >= PATH_SIZE)
+		return;
+	strcpy(path + start, flags->subnet_file + (*flags->subnet_file == '/'));
+	for (char *p = path + start; *p; p++)
+		*p = *p == '/' ? '-' : *p;
+	flags->place.snapshot = path;
+}
+
+struct agent_options agent_flags_options(struct agent_flags *flags, const char *type)
+{
+	set_snapshot(flags);
 	return (struct agent_options){
 		.name = type,
 		.external = { .names = flags->iface,

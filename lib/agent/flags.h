@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 enum { RELAY_PACE = 500 }; /* Mbit/s: what flannel's own relay can take */
+enum { PATH_SIZE = 512 };
 
 struct agent_flags {
 	struct lease_place place;
@@ -22,7 +23,8 @@ struct agent_flags {
 	int64_t resync; /* ms */
 	struct ip healthz_ip;
 	int healthz_port;
-	int64_t store_silence; /* ms */
+	int64_t store_silence;         /* ms */
+	char snapshot_path[PATH_SIZE]; /* of place.snapshot */
 };
 #define AGENT_FLAGS_DEFAULTS                                                                      \
 	.place = LEASE_PLACE_DEFAULTS, .subnet_file = "/run/flannel/subnet.env", .resync = 60000, \
@@ -79,7 +81,7 @@ extern const struct agent_flags agent_flags_defaults;
 /* clang-format on */
 
 /* type: as in struct agent_options. The flags must outlive the options. */
-struct agent_options agent_flags_options(const struct agent_flags *flags, const char *type);
+struct agent_options agent_flags_options(struct agent_flags *flags, const char *type);
 /* What an agent's applet does: keeps things in place until it is told to end, or cleans up. */
 int agent_flags_run(const struct agent_flags *flags, const struct agent_options *options, FILE *out,
 		    struct error *err) must_check;

@@ -113,7 +113,7 @@ static int serve(const struct lease_place *place, int fd, struct error *err)
 		return become_program("lease", place, fd, err);
 	if (open_here(&kv, place, err))
 		return -err->errnum;
-	return lease_store_serve(kv, fd, err);
+	return lease_store_serve(kv, fd, NULL, err);
 }
 
 static int run_store(void *arg, int fd)

@@ -20,6 +20,7 @@ struct lease_place {
 	const char *kube_api_url, *kubeconfig_file, *kube_annotation_prefix;
 	const char *net_config_path, *node_name;
 	bool set_node_network_unavailable;
+	const char *snapshot; /* see lease/snapshot.h; NULL = none is kept */
 };
 #define LEASE_PLACE_DEFAULTS                                                              \
 	{                                                                                 \
@@ -58,7 +59,9 @@ enum lease_engine lease_place_engine(const struct lease_place *place);
 	LEASE_PLACE_ROW(base, "nodeName", FIELD_STRING, node_name, "NAME", "NODE_NAME", "name of this node in Kubernetes"), \
 	{ .key = "setNodeNetworkUnavailable", .type = FIELD_BOOL, .offset = (base) + offsetof(struct lease_place, set_node_network_unavailable), \
 	  .flags = FIELD_ONE_DASH | FIELD_KEEP_EMPTY, .env = "FLANNELD_SET_NODE_NETWORK_UNAVAILABLE", \
-	  .help = "take the condition NetworkUnavailable off this node in Kubernetes" }
+	  .help = "take the condition NetworkUnavailable off this node in Kubernetes" }, \
+	{ .key = "snapshot", .type = FIELD_PATH, .offset = (base) + offsetof(struct lease_place, snapshot), .flags = FIELD_HIDDEN, \
+	  .help = "where an agent remembers the network, for a boot without its store; see lib/lease/snapshot.h" }
 /* clang-format on */
 
 /* A store for one who looks or changes a little: a tool. -ENOENT: the folder is not there, and not made by looking. */

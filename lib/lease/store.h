@@ -66,8 +66,11 @@ void lease_store_ready(struct lease_store *store);
 int lease_store_release(struct lease_store *store, unsigned timeout_ms,
 			struct error *err) must_check;
 
-/* The other end: until fd is closed (0), or the engine fails in a way that does not pass (-errno). */
-int lease_store_serve(struct kv *kv, int fd, struct error *err) must_check;
+/* The other end: until fd is closed (0), or the engine fails in a way that does not pass (-errno). snapshot: see there; NULL =
+ * none is kept. */
+struct lease_snapshot;
+int lease_store_serve(struct kv *kv, int fd, const struct lease_snapshot *snapshot,
+		      struct error *err) must_check;
 
 /* One message of the socket: a length of four bytes, then JSON. For both ends, and for what checks them. */
 enum { STORE_MESSAGE_MAX = 64 << 20 };

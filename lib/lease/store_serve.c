@@ -12,14 +12,15 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "lease/store_message.h"
+#include "lease/snapshot.h"
 
 enum {
 	RETRY_MIN_MS = 100,
 	RETRY_MAX_MS = 1000,
 	KEEP_MS = LEASE_TTL_MS / 4,
 	LEASES_AT_ONCE = 256,
-	SETTLE_MS = 5000
+	SETTLE_MS = 5000,
+	SAVE_MS = 10000, /* between snapshots */
 };
 
 struct serving {
@@ -43,14 +44,18 @@ struct serving {
 	int64_t keep_at_ms;
 	struct kv_own given; /* what the store says of this node, as told; in given_arena */
 	struct arena given_arena;
-	bool ready, told_given, told_ready; /* of them that wait */
-	unsigned pause_ms;                  /* before the next try; 0 = all is well */
+	bool ready, told_given, told_ready;    /* of them that wait */
+	unsigned pause_ms;                     /* before the next try; 0 = all is well */
+	const struct lease_snapshot *snapshot; /* NULL = none is kept */
+	bool unsaved, remembered;
+	int64_t save_at_ms;
 };
 
 static int tell(struct serving *serving, const struct lease_store_message *message)
 {
 	auto_arena struct arena arena = { 0 };
 
+	serving->unsaved |= message->network || message->has_leases || message->own.value;
 	if (lease_store_send(serving->fd, lease_store_message_text(message, &arena)) < 0)
 		serving->closed = true;
 	return serving->closed ? -EPIPE : 0;
@@ -115,12 +120,12 @@ static bool same_leases(const subnet_leases_t *a, const subnet_leases_t *b)
 /* Nobody tells of a lease that ends: its node is gone. */
 static void find_end(struct serving *serving, const subnet_leases_t *leases)
 {
-	int64_t first = INT64_MAX;
+	int64_t first = KV_LEFT_UNKNOWN;
 
 	list_each(lease, leases)
 		if (lease->left_ms >= 0 && lease->left_ms < first)
 			first = lease->left_ms;
-	serving->ends_at_ms = first == INT64_MAX ? INT64_MAX : clock_boot_ms() + first + 1;
+	serving->ends_at_ms = first == KV_LEFT_UNKNOWN ? INT64_MAX : clock_boot_ms() + first + 1;
 }
 
 /* In parts, so that neither side needs memory for all of it at once. */
@@ -328,6 +333,50 @@ static int look(struct serving *serving, bool heard, struct error *err)
 	return r < 0 ? r : tell_ready(serving, err);
 }
 
+/* ---- what is remembered over a boot ---- */
+
+static void save(struct serving *serving)
+{
+	auto_arena struct arena arena = { 0 };
+	struct lease_store_message state = {
+		.network = serving->network,
+		.leases = serving->leases,
+		.has_leases = true,
+	};
+	struct error err = { 0 };
+
+	if (!serving->snapshot || !serving->unsaved || !serving->told_leases ||
+	    serving->wanted != serving->have || clock_boot_ms() < serving->save_at_ms)
+		return;
+	if (serving->have)
+		state.own = lease_words_of(&serving->own, &arena);
+	if (lease_snapshot_save(serving->snapshot, &state, &err) < 0)
+		log_debug("store: %s", err.message);
+	serving->unsaved = false;
+	serving->save_at_ms = clock_boot_ms() + SAVE_MS;
+	memory_give_back();
+}
+
+/* Nothing is known yet, and the store does not answer. The devices become as peers know them: the node's own is among these. */
+static void remember(struct serving *serving, const struct error *why)
+{
+	auto_arena struct arena arena = { 0 };
+	struct lease_store_message state;
+	struct error err = { 0 };
+
+	/* A store that answers knows better, even when it has nothing. */
+	if (!serving->snapshot || serving->remembered || serving->network || why->errnum == ENOENT)
+		return;
+	serving->remembered = true;
+	if (lease_snapshot_load(serving->snapshot, &arena, &state, &err) == 0 && state.network) {
+		serving->network = strdup(state.network);
+		(void)!tell(serving, &state);
+		serving->unsaved = false;
+	} else if (err.errnum) {
+		log_debug("store: %s", err.message);
+	}
+}
+
 /* ---- the agent ---- */
 
 /* When the look that was asked for has succeeded. */
@@ -408,6 +457,8 @@ static int patience(const struct serving *serving)
 		until = serving->keep_at_ms;
 	if (serving->settle_at_ms > now && serving->settle_at_ms < until)
 		until = serving->settle_at_ms;
+	if (serving->snapshot && serving->unsaved && serving->save_at_ms < until)
+		until = serving->save_at_ms;
 	left = until - now;
 	return until == INT64_MAX || left > INT_MAX ? INT_MAX : left < 0 ? 0 : (int)left;
 }
@@ -417,6 +468,7 @@ static void fall_back(struct serving *serving, const struct error *why)
 	unsigned pause = serving->pause_ms ? serving->pause_ms * 2 : RETRY_MIN_MS;
 
 	trouble(serving, why);
+	remember(serving, why);
 	if (pause > RETRY_MAX_MS)
 		pause = RETRY_MAX_MS;
 	serving->pause_ms = pause - (unsigned)(random() % (pause / 4 + 1));
@@ -440,10 +492,12 @@ static void serving_end(struct serving *serving)
 	free(serving->network);
 }
 
-int lease_store_serve(struct kv *kv, int fd, struct error *err)
+int lease_store_serve(struct kv *kv, int fd, const struct lease_snapshot *snapshot,
+		      struct error *err)
 {
-	struct serving serving on_leave(
-		serving_end) = { .kv = kv, .fd = fd, .ends_at_ms = INT64_MAX };
+	struct serving serving on_leave(serving_end) = {
+		.kv = kv, .fd = fd, .ends_at_ms = INT64_MAX, .snapshot = snapshot
+	};
 	int r = 1;
 
 	srandom((unsigned)getpid());
@@ -460,6 +514,8 @@ int lease_store_serve(struct kv *kv, int fd, struct error *err)
 			fall_back(&serving, &why);
 		else
 			well(&serving);
+		if (!serving.pause_ms)
+			save(&serving);
 		if (!serving.closed)
 			r = wait_for_something(&serving, err);
 	}

@@ -1,5 +1,5 @@
 # Rows of an agent whose leases are in etcd, read by tests/bench/run after agents.bash. etcd is in the node's own namespace.
-# shellcheck shell=bash disable=SC2154 # variables of tests/bench/run
+# shellcheck shell=bash disable=SC2154,SC2086,SC2206 # variables of tests/bench/run
 
 # etcd_node NAME N: as agent_node, with the store in etcd
 etcd_node() {

@@ -55,7 +55,7 @@ static int serve_files(void *arg, int fd)
 	struct kv *kv;
 	struct error why = { 0 };
 
-	return kv_file_open(&kv, arg, &why) || lease_store_serve(kv, fd, &why);
+	return kv_file_open(&kv, arg, &why) || lease_store_serve(kv, fd, NULL, &why);
 }
 
 static void stop(struct loop *loop, void *arg)
