@@ -18,12 +18,21 @@ static void hear(void *arg, bool is_error, const char *object, const char *text)
 	fuzz_check(object && *object && text && *text, "nothing is said");
 }
 
-/* Two pods with one address are one to a kernel, and two to the objects. */
+static bool is_a_nodes(const struct world *world, const struct ip *ip)
+{
+	list_each(node, &world->nodes)
+		if (node_has_ip(world, node->name, ip))
+			return true;
+	return false;
+}
+
+/* Two pods with one address, or a pod with a node's, are one to a kernel, and two to the objects. */
 static bool addresses_are_unique(const struct world *world)
 {
 	list_each(pod, &world->pods)
 		for (size_t i = 0; pod_takes_part(pod) && i < pod->ips.n; i++)
-			if (world_pod_by_ip(world, &pod->ips.items[i]) != pod)
+			if (world_pod_by_ip(world, &pod->ips.items[i]) != pod ||
+			    is_a_nodes(world, &pod->ips.items[i]))
 				return false;
 	return true;
 }
