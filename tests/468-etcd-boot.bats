@@ -32,7 +32,7 @@ reboot() {
 	agent n2
 	ready n1 n2
 	pod n2
-	wait_for "routes" 2 has "$(subnet n2) via" peers_of n1
+	wait_for "routes" 5 has "$(subnet n2) via" peers_of n1
 	file=/var/lib/cnibox/remembered/run-n1-subnet.env
 	wait_for "both are remembered" 15 grep -q "$(subnet n2)" $file
 	assert_eq "its mode" "$(stat -c %a $file)" 600
@@ -45,7 +45,7 @@ reboot() {
 	assert_eq "its MAC" "$(ip -n n1 -j link show flannel.1 | jq -r '.[0].address')" "$mac"
 	wait_for "its peers" 2 has "$before" peers_of n1
 	pod n1
-	wait_for "traffic" 3 reach n1 n2
+	wait_for "traffic" 6 reach n1 n2
 	etcd_member e1
 	wait_for "etcd" 10 etcd_healthy
 	put_lease 10.5.204.0-24 "{\"PublicIP\":\"192.0.2.7\",\"BackendType\":\"vxlan\",\"BackendData\":{\"VNI\":1,\"VtepMAC\":\"02:00:00:00:00:07\"}}"

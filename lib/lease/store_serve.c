@@ -345,11 +345,11 @@ static void save(struct serving *serving)
 	};
 	struct error err = { 0 };
 
-	if (!serving->snapshot || !serving->unsaved || !serving->told_leases ||
-	    serving->wanted != serving->have || clock_boot_ms() < serving->save_at_ms)
+	/* Without the node's own it would be of little use, and keep a better one away for a while. */
+	if (!serving->snapshot || !serving->unsaved || !serving->told_leases || !serving->have ||
+	    clock_boot_ms() < serving->save_at_ms)
 		return;
-	if (serving->have)
-		state.own = lease_words_of(&serving->own, &arena);
+	state.own = lease_words_of(&serving->own, &arena);
 	if (lease_snapshot_save(serving->snapshot, &state, &err) < 0)
 		log_debug("store: %s", err.message);
 	serving->unsaved = false;
@@ -457,7 +457,7 @@ static int patience(const struct serving *serving)
 		until = serving->keep_at_ms;
 	if (serving->settle_at_ms > now && serving->settle_at_ms < until)
 		until = serving->settle_at_ms;
-	if (serving->snapshot && serving->unsaved && serving->save_at_ms < until)
+	if (serving->snapshot && serving->unsaved && serving->have && serving->save_at_ms < until)
 		until = serving->save_at_ms;
 	left = until - now;
 	return until == INT64_MAX || left > INT_MAX ? INT_MAX : left < 0 ? 0 : (int)left;
