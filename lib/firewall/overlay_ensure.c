@@ -233,7 +233,7 @@ static int look_at_base(const struct xt_view *view, struct arena *arena, struct 
 	bool add = jump_of(&change->set);
 	nft_rules_t there = { 0 };
 
-	if (!add && !looking->thorough)
+	if (!jump || (!add && !looking->thorough))
 		return 0;
 	if (xt_rules(view, jump->chain, arena, &there, err))
 		return -err->errnum;

@@ -96,6 +96,8 @@ static void set_source(struct msghdr *message, const struct ip *from)
 {
 	struct cmsghdr *control = CMSG_FIRSTHDR(message);
 
+	if (!control)
+		return;
 	if (from->family == AF_INET6) {
 		struct in6_pktinfo *info = (void *)CMSG_DATA(control);
 

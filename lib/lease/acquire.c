@@ -40,9 +40,9 @@ int lease_config(struct kv *kv, struct arena *arena, struct network_config *conf
 static const struct subnet_lease *find_known(const subnet_leases_t *known, size_t *at,
 					     const struct subnet_lease *lease)
 {
-	size_t n = known ? known->n : 0;
-
-	for (size_t i = *at; i < n && i < *at + KNOWN_STEPS; i++) {
+	if (!known)
+		return NULL;
+	for (size_t i = *at; i < known->n && i < *at + KNOWN_STEPS; i++) {
 		if (!subnet_same(&known->items[i], lease))
 			continue;
 		*at = i + 1;

@@ -206,14 +206,14 @@ static void explain_policy(const struct world *world, const struct policy *polic
 	}
 }
 
-static void explain_side(const struct world *world, struct side side, enum direction direction,
-			 const struct connection *connection, struct arena *arena,
-			 struct side_word *word)
+static void explain_side(const struct world *world, const struct side *side,
+			 enum direction direction, const struct connection *connection,
+			 struct arena *arena, struct side_word *word)
 {
 	const struct pod *pod = direction == INGRESS ? connection->to.pod : connection->from.pod;
 
-	word->isolated = side.isolated;
-	word->allowed = side.allowed;
+	word->isolated = side->isolated;
+	word->allowed = side->allowed;
 	if (!pod)
 		return;
 	list_each(number, &pod->policies[direction])
@@ -230,17 +230,19 @@ void explain(const struct world *world, const struct connection *connection, str
 		[EXEMPT_FROM_NODE] = "a node always reaches its own pods",
 		[EXEMPT_TO_NODE] = "a pod always reaches its own node",
 	};
-	struct verdict verdict = verdict_of(world, connection);
+	struct verdict verdict;
 	const struct ip *from = &connection->from.ip, *to = &connection->to.ip;
 	char text[IP_TEXT_SIZE];
 
+	verdict_of(world, connection, &verdict);
 	*explanation = (struct explanation){ .allowed = verdict.allowed,
 					     .reason = reasons[verdict.exempt] };
 	if (from->family && to->family)
 		explanation->family = ip_size(to) == 4 ? "IPv4" : "IPv6";
 	explanation->from_ip = arena_strdup(arena, ip_format(from, text));
 	explanation->to_ip = arena_strdup(arena, ip_format(to, text));
-	explain_side(world, verdict.sides[EGRESS], EGRESS, connection, arena, &explanation->egress);
-	explain_side(world, verdict.sides[INGRESS], INGRESS, connection, arena,
+	explain_side(world, &verdict.sides[EGRESS], EGRESS, connection, arena,
+		     &explanation->egress);
+	explain_side(world, &verdict.sides[INGRESS], INGRESS, connection, arena,
 		     &explanation->ingress);
 }

@@ -99,8 +99,10 @@ static void run_cell(struct matrix *matrix, struct cell *cell)
 				  cell->connections);
 	for (size_t i = 0; i < cell->n; i++) {
 		const struct connection *connection = &cell->connections[i];
+		struct verdict verdict;
 
-		cell->allowed[i] = verdict_of(matrix->world, connection).allowed;
+		verdict_of(matrix->world, connection, &verdict);
+		cell->allowed[i] = verdict.allowed;
 		cell->differs[i] = matrix->check && connection->from.ip.family &&
 				   passes_nodes(matrix, connection) != cell->allowed[i];
 	}

@@ -115,13 +115,14 @@ static enum exemption exemption_of(const struct world *world, const struct conne
 	return EXEMPT_NOT;
 }
 
-struct verdict verdict_of(const struct world *world, const struct connection *connection)
+void verdict_of(const struct world *world, const struct connection *connection,
+		struct verdict *verdict)
 {
-	struct verdict verdict = { .exempt = exemption_of(world, connection) };
-
-	for (int direction = 0; direction < DIRECTIONS; direction++)
-		verdict.sides[direction] = side_of(world, (enum direction)direction, connection);
-	verdict.allowed =
-		verdict.exempt || (verdict.sides[INGRESS].allowed && verdict.sides[EGRESS].allowed);
-	return verdict;
+	*verdict = (struct verdict){
+		.exempt = exemption_of(world, connection),
+		.sides = { [INGRESS] = side_of(world, INGRESS, connection),
+			   [EGRESS] = side_of(world, EGRESS, connection) },
+	};
+	verdict->allowed = verdict->exempt ||
+			   (verdict->sides[INGRESS].allowed && verdict->sides[EGRESS].allowed);
 }

@@ -39,7 +39,8 @@ struct verdict {
 	struct side sides[DIRECTIONS];
 };
 
-struct verdict verdict_of(const struct world *world, const struct connection *connection);
+void verdict_of(const struct world *world, const struct connection *connection,
+		struct verdict *verdict);
 /* The pieces, for explanations. The peer of ingress is from, that of egress to; ports are always those of to. */
 bool peer_matches(const struct world *world, const struct policy *policy, const struct peer *peer,
 		  const struct endpoint *endpoint);

@@ -17,7 +17,8 @@ bool fragmenter_start(struct fragmenter *fragmenter, const struct packet *packet
 size_t fragmenter_next(struct fragmenter *f, uint8_t header[IPV4_HEADER], struct iovec pieces[2])
 {
 	size_t left = f->packet.size - IPV4_HEADER - f->done;
-	size_t payload = left < f->step ? left : f->step;
+	bool last = left <= f->step;
+	size_t payload = last ? left : f->step;
 	unsigned was = load16(f->packet.data + 6);
 	struct packet fragment = f->packet;
 
@@ -25,7 +26,7 @@ size_t fragmenter_next(struct fragmenter *f, uint8_t header[IPV4_HEADER], struct
 		return 0;
 	memcpy(header, f->packet.data, IPV4_HEADER);
 	store16(header + 6,
-		(uint16_t)(((was & OFFSET) + f->done / 8) | (payload < left ? MORE : was & MORE)));
+		(uint16_t)(((was & OFFSET) + f->done / 8) | (last ? was & MORE : MORE)));
 	fragment.data = header;
 	packet_set_size(&fragment, IPV4_HEADER + payload);
 	pieces[0] = (struct iovec){ header, IPV4_HEADER };

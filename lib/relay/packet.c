@@ -85,8 +85,8 @@ bool packet_complete(struct packet *packet, const struct tun_header *header)
 	if (start < packet->header || at + 2 > packet->size)
 		return false;
 	/* The sum of the pseudo header is there already. */
-	folded = (uint16_t)~checksum_fold(
-		checksum_add(0, packet->data + start, packet->size - start));
+	folded =
+		0xffff ^ checksum_fold(checksum_add(0, packet->data + start, packet->size - start));
 	store_checksum(packet->data + at, folded ? folded : 0xffff);
 	return true;
 }

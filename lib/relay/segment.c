@@ -65,7 +65,7 @@ static void fill_checksum(const struct segmenter *s, uint8_t *header, const stru
 
 	store16(header + at, 0);
 	sum = checksum_add(sum, header + s->transport, size);
-	folded = (uint16_t)~checksum_fold(checksum_add(sum, payload->iov_base, payload->iov_len));
+	folded = 0xffff ^ checksum_fold(checksum_add(sum, payload->iov_base, payload->iov_len));
 	store_checksum(header + at, s->udp && !folded ? 0xffff : folded);
 }
 

@@ -162,14 +162,14 @@ struct kube_own kube_own_read(const struct json *object, const char *prefix)
 /* The annotation's text; NULL = it is not to be there. */
 static const char *text_of(const struct json *value, size_t i, struct arena *arena)
 {
-	const char *address = json_string(json_member(value, pairs[pairs[i].v6 ? 1 : 0].member));
+	const char *ip = json_string(json_member(value, pairs[pairs[i].v6 ? 1 : 0].member));
 	const struct json *member = json_member(value, pairs[i].member);
 
 	if (!value)
 		return NULL;
 	if (streq(pairs[i].member, "BackendType"))
 		return json_string(member) ? json_string(member) : "";
-	if (!address)
+	if (!ip)
 		return NULL;
 	if (!pairs[i].is_json)
 		return json_string(member);

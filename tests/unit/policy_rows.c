@@ -291,8 +291,11 @@ static void check_row(const struct row *row)
 	n = end_connections(&from, &to, protocol, port, connections);
 	unit_check(n > 0, __FILE__, __LINE__, "%s: no connection", row->section);
 	for (size_t i = 0; i < n; i++) {
-		bool allowed = verdict_of(&world, &connections[i]).allowed;
+		struct verdict verdict;
+		bool allowed;
 
+		verdict_of(&world, &connections[i], &verdict);
+		allowed = verdict.allowed;
 		unit_check(allowed == row->allowed, __FILE__, __LINE__, "%s: %s", row->section,
 			   allowed ? "allowed" : "denied");
 		if (connections[i].from.ip.family)
