@@ -220,7 +220,7 @@ static int run_explain(struct invocation *call, void *options_, struct error *er
 {
 	const struct options *options = options_;
 	struct session session;
-	struct answer answer;
+	struct answer answer = { 0 };
 	int r = load_all(&session, call, options, err);
 
 	if (r >= 0)

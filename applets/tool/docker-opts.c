@@ -14,8 +14,6 @@
 #define OPTION_PREFIX "DOCKER_OPT_"
 enum { ENV_MAX = 64 << 10, OUTPUT_MODE = 0644 };
 
-extern char **environ;
-
 struct options {
 	const char *env_file, *output, *key;
 	bool individual, combined, no_masquerade;

@@ -178,7 +178,7 @@ static void on_network(void *arg, const char *text, size_t size)
 {
 	struct agent *agent = arg;
 	struct error err = { 0 };
-	const struct way *way;
+	const struct way *way = NULL;
 
 	store_spoke(agent);
 	if (agent->way && streq(text, agent->network))

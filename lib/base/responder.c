@@ -57,10 +57,10 @@ static int parse_line(char *line, struct responder_request *request)
 {
 	char *rest = line, *method = strsep(&rest, " "), *target = strsep(&rest, " ");
 
-	if (!target || !rest || (strcmp(rest, "HTTP/1.1") && strcmp(rest, "HTTP/1.0")) ||
+	if (!target || !rest || (!streq(rest, "HTTP/1.1") && !streq(rest, "HTTP/1.0")) ||
 	    *target != '/')
 		return 400;
-	if (strcmp(method, "GET") && strcmp(method, "HEAD"))
+	if (!streq(method, "GET") && !streq(method, "HEAD"))
 		return 405;
 	target[strcspn(target, "?")] = '\0';
 	request->path = target;

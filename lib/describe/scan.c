@@ -58,7 +58,7 @@ static bool same_name(const char *spelt, const char *name, size_t len)
 
 static const struct field *find_name(const struct field *fields, const char *name, size_t len)
 {
-	char spelt[OPTION_NAME_SIZE];
+	char spelt[OPTION_NAME_SIZE] = { 0 };
 
 	for (const struct field *field = fields; field && field->type; field++) {
 		if (!field_is_option(field))

@@ -26,8 +26,8 @@ uint64_t xtables_fingerprint(bool v6, const char *table)
 	auto_close int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	snprintf(info.name, sizeof(info.name), "%s", table);
-	if (fd < 0 || getsockopt(fd, v6 ? SOL_IPV6 : SOL_IP,
-				 v6 ? IP6T_SO_GET_INFO : IPT_SO_GET_INFO, &info, &size))
+	/* The number is the same for IPv6. */
+	if (fd < 0 || getsockopt(fd, v6 ? SOL_IPV6 : SOL_IP, IPT_SO_GET_INFO, &info, &size))
 		return 0;
 	return hash(&info, sizeof(info));
 }

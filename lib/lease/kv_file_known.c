@@ -172,16 +172,16 @@ static void reload(struct known_files *files, int dir, const char *name)
 {
 	size_t at = place_of(files, name);
 	bool there = at < files->n && streq(files->items[at]->name, name);
-	struct known_file *known;
+	struct known_file *known = NULL;
 	int r = read_file(dir, name, &known);
 
-	if (there && r == 0 && known->revision == files->items[at]->revision)
+	if (there && known && known->revision == files->items[at]->revision)
 		known->ends_ms = files->items[at]->ends_ms;
-	if (there && (r == 0 || r == -ENOENT))
+	if (there && (known || r == -ENOENT))
 		drop(files, at);
-	if (r == 0 && files->n < FILES_MAX)
+	if (known && files->n < FILES_MAX)
 		insert(files, at, known);
-	else if (r == 0)
+	else
 		free(known);
 }
 

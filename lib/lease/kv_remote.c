@@ -79,9 +79,10 @@ static int receive(int fd, struct arena *arena, struct kv_remote_message *messag
 {
 	char *text;
 	size_t size;
+	int r = lease_store_receive(fd, arena, &text, &size, err);
 
-	if (lease_store_receive(fd, arena, &text, &size, err) < 0)
-		return -err->errnum;
+	if (r < 0)
+		return r;
 	if (!text)
 		return fail(err, EPIPE, "the store's process has ended");
 	return kv_remote_parse(text, size, arena, message, err);
@@ -111,11 +112,12 @@ static int take_answer(struct kv_remote *remote, struct arena *arena,
 		       struct kv_remote_message *answer, struct error *err)
 {
 	struct error why = { 0 };
+	int r = receive(remote->fd, arena, answer, &why);
 
-	if (receive(remote->fd, arena, answer, &why) < 0) {
+	if (r < 0) {
 		if (err)
 			*err = why;
-		return -why.errnum;
+		return r;
 	}
 	if (answer->result < 0 && answer->error && *answer->error)
 		fail(err, (int)-answer->result, "%s", answer->error);
@@ -135,7 +137,7 @@ static int kv_remote_get(struct kv *kv, const char *key, struct arena *arena,
 			 struct kv_entry *entry, struct error *err)
 {
 	struct kv_remote_message question = { .verb = KV_REMOTE_GET, .entry = { .key = key } };
-	struct kv_remote_message answer;
+	struct kv_remote_message answer = { 0 };
 	int r = call(kv, &question, arena, &answer, err);
 
 	return r < 0 ? r : unpack(&answer.entry, arena, entry, err);
@@ -145,7 +147,7 @@ static int kv_remote_list(struct kv *kv, const char *prefix, struct arena *arena
 			  kv_entries_t *entries, struct error *err)
 {
 	struct kv_remote_message question = { .verb = KV_REMOTE_LIST, .entry = { .key = prefix } };
-	struct kv_remote_message answer;
+	struct kv_remote_message answer = { 0 };
 	int r = call(kv, &question, arena, &answer, err);
 
 	if (r < 0)
@@ -168,7 +170,7 @@ static int kv_remote_put(struct kv *kv, const struct kv_put *put, uint64_t *revi
 	struct kv_remote_message question = { .verb = KV_REMOTE_PUT,
 					      .entry = packed(&entry, &arena),
 					      .absent = put->when == KV_ABSENT };
-	struct kv_remote_message answer;
+	struct kv_remote_message answer = { 0 };
 	int r = call(kv, &question, &arena, &answer, err);
 
 	*revision = answer.entry.revision;
@@ -178,7 +180,7 @@ static int kv_remote_put(struct kv *kv, const struct kv_put *put, uint64_t *revi
 static int change(struct kv *kv, struct kv_remote_message *question, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
-	struct kv_remote_message answer;
+	struct kv_remote_message answer = { 0 };
 
 	return call(kv, question, &arena, &answer, err);
 }
@@ -204,7 +206,7 @@ static int kv_remote_wait(struct kv *kv, int fd, int timeout_ms, struct error *e
 {
 	auto_arena struct arena arena = { 0 };
 	struct kv_remote_message question = { .verb = KV_REMOTE_WAIT, .timeout_ms = timeout_ms };
-	struct kv_remote_message answer, nothing = { .verb = KV_REMOTE_NOTHING };
+	struct kv_remote_message answer = { 0 }, nothing = { .verb = KV_REMOTE_NOTHING };
 	struct kv_remote *remote = remote_of(kv);
 	struct pollfd fds[] = { { remote->fd, POLLIN, 0 }, { fd, POLLIN, 0 } };
 	int r;
@@ -312,7 +314,7 @@ int kv_remote_serve(struct kv *kv, int fd, const struct error *why, struct error
 {
 	for (;;) {
 		auto_arena struct arena arena = { 0 };
-		struct kv_remote_message question, answer = { 0 };
+		struct kv_remote_message question = { 0 }, answer = { 0 };
 		struct error fault = why ? *why : (struct error){ 0 };
 
 		if (receive(fd, &arena, &question, err) < 0)

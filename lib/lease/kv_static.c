@@ -49,9 +49,11 @@ static int document_read(struct kv_static *file, struct arena *arena, struct doc
 	const struct json *config;
 	char *text;
 	size_t size;
+	int r = file_read(file->path, DOCUMENT_MAX, arena, &text, &size, err);
 
-	if (file_read(file->path, DOCUMENT_MAX, arena, &text, &size, err))
-		return -err->errnum;
+	*document = (struct document){ .config_text = "", .config.backend.type = "" };
+	if (r < 0)
+		return r;
 	document->json = json_parse(text, size, err);
 	if (!document->json)
 		return wrap(err, "%s", file->path);
@@ -130,9 +132,10 @@ static int kv_static_get(struct kv *kv, const char *key, struct arena *arena,
 {
 	struct document document on_leave(document_end) = { 0 };
 	const struct json *found;
+	int r = document_read(static_of(kv), arena, &document, err);
 
-	if (document_read(static_of(kv), arena, &document, err))
-		return -err->errnum;
+	if (r < 0)
+		return r;
 	if (streq(key, "config")) {
 		*entry = make_entry("config", document.config_text);
 		return 0;
@@ -154,9 +157,10 @@ static int kv_static_list(struct kv *kv, const char *prefix, struct arena *arena
 			  kv_entries_t *entries, struct error *err)
 {
 	struct document document on_leave(document_end) = { 0 };
+	int r = document_read(static_of(kv), arena, &document, err);
 
-	if (document_read(static_of(kv), arena, &document, err))
-		return -err->errnum;
+	if (r < 0)
+		return r;
 	for (void *i = json_first(document.subnets); i; i = json_next(document.subnets, i)) {
 		const char *key = arena_printf(arena, SUBNETS "%s", json_iter_key(i));
 

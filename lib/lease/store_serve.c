@@ -27,7 +27,8 @@ struct serving {
 	struct kv *kv;
 	int fd;
 	struct arena state; /* of what was told last */
-	char *network;      /* NULL = nothing was told yet */
+	struct arena network_arena;
+	const char *network; /* NULL = nothing was told yet */
 	subnet_leases_t leases;
 	bool told_leases, closed, pinged;
 	char trouble[sizeof(
@@ -84,6 +85,12 @@ static void well(struct serving *serving)
 
 /* ---- the network and its leases ---- */
 
+static void keep_network(struct serving *serving, const char *text)
+{
+	arena_free(&serving->network_arena);
+	serving->network = arena_strdup(&serving->network_arena, text);
+}
+
 static int look_at_network(struct serving *serving, struct network_config *config,
 			   struct arena *arena, struct error *err)
 {
@@ -94,8 +101,7 @@ static int look_at_network(struct serving *serving, struct network_config *confi
 		return r;
 	if (serving->network && streq(serving->network, text))
 		return 0;
-	free(serving->network);
-	serving->network = strdup(text);
+	keep_network(serving, text);
 	return tell(serving, &(struct lease_store_message){ .network = text });
 }
 
@@ -369,7 +375,7 @@ static void remember(struct serving *serving, const struct error *why)
 		return;
 	serving->remembered = true;
 	if (lease_snapshot_load(serving->snapshot, &arena, &state, &err) == 0 && state.network) {
-		serving->network = strdup(state.network);
+		keep_network(serving, state.network);
 		(void)!tell(serving, &state);
 		serving->unsaved = false;
 	} else if (err.errnum) {
@@ -489,7 +495,7 @@ static void serving_end(struct serving *serving)
 	arena_free(&serving->state);
 	arena_free(&serving->wish);
 	arena_free(&serving->given_arena);
-	free(serving->network);
+	arena_free(&serving->network_arena);
 }
 
 int lease_store_serve(struct kv *kv, int fd, const struct lease_snapshot *snapshot,

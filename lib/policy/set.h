@@ -12,7 +12,7 @@ void set_add(struct compiled *compiled, uint32_t set, const struct cidr *cidr,
 	     enum protocol protocol, uint16_t port);
 void set_add_pod(struct compiled *compiled, uint32_t set, const struct pod *pod,
 		 enum protocol protocol, uint16_t port); /* all its addresses */
-void set_finish(struct compiled *compiled, uint32_t set);
+void set_finish(struct compiled *compiled, uint32_t number);
 /* A hash of an unambiguous text behind a readable word: "cnibox-pods-0123456789abcdef". */
 const char *name_of(const char *word, const char *text, struct arena *arena);
 

@@ -25,7 +25,7 @@ static size_t tcp_header(const struct packet *packet)
 
 	if (packet->size < (size_t)packet->header + TCP_HEADER)
 		return 0;
-	size = (tcp[12] >> 4) * 4u;
+	size = (size_t)(tcp[12] >> 4) * 4;
 	if (size < TCP_HEADER || packet->header + size >= packet->size ||
 	    (tcp[13] & ~(TCP_FIN | TCP_PSH)) != TCP_ACK || tcp[12] & 0x0f)
 		return 0;

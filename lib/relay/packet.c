@@ -7,7 +7,7 @@ enum { IPV6_FRAGMENT = 44 };
 
 static bool parse_v4(uint8_t *data, size_t size, struct packet *packet)
 {
-	size_t header = (data[0] & 0x0fu) * 4u, total;
+	size_t header = (size_t)(data[0] & 0x0fu) * 4, total;
 
 	if (size < IPV4_HEADER)
 		return false;

@@ -169,7 +169,7 @@ static void adapt_patience(struct etcd *etcd, int r)
 int etcd_call(struct etcd *etcd, const char *path, const char *body, struct arena *arena,
 	      struct etcd_reply *reply, struct error *err)
 {
-	int64_t deadline = clock_ms() + 2 * etcd->patience_ms;
+	int64_t deadline = clock_ms() + 2 * (int64_t)etcd->patience_ms;
 	struct error all = { 0 };
 	int r = -EAGAIN;
 
