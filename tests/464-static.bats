@@ -6,7 +6,7 @@ load lib/all
 load lib/nodes
 sandbox
 
-PEERS=/etc/peers/peers.json
+PEERS=/run/peers/peers.json
 
 setup() {
 	need ping bridge jq
@@ -78,8 +78,8 @@ static() { # NODE [OPTION ...]
 	assert_eq "no subnet" "$(cat /run/n3/subnet.env 2>&1)" "cat: /run/n3/subnet.env: No such file or directory"
 	assert_match "lease" "$("$CNIBOX" lease list --peers-file $PEERS)" "10.5.2.0/24 .*192.0.2.2 .*host-gw"
 	refute "a reservation" "$CNIBOX" lease reserve --peers-file $PEERS 10.5.9.0/24 192.0.2.9
-	said=$("$CNIBOX" lease list --peers-file /etc/peers/none 2>&1) && flunk "NOT refused"
-	assert_match "a file that is not there" "$said" "/etc/peers/none: No such file"
+	said=$("$CNIBOX" lease list --peers-file /run/peers/none 2>&1) && flunk "NOT refused"
+	assert_match "a file that is not there" "$said" "/run/peers/none: No such file"
 }
 
 @test "one that observes reaches all pods, by routes and over VXLAN, and has no lease, no subnet, no subnet.env" {

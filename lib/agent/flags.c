@@ -36,7 +36,8 @@ static void set_snapshot(struct agent_flags *flags)
 
 	if (flags->place.snapshot || start + strlen(flags->subnet_file) >= PATH_SIZE)
 		return;
-	strcpy(path + start, flags->subnet_file + (*flags->subnet_file == '/'));
+	snprintf(path + start, PATH_SIZE - start, "%s",
+		 flags->subnet_file + (*flags->subnet_file == '/'));
 	for (char *p = path + start; *p; p++)
 		*p = *p == '/' ? '-' : *p;
 	flags->place.snapshot = path;

@@ -2,17 +2,11 @@
 # shellcheck shell=bash
 
 load lib/legacy
+load lib/link
 
-# Made with the flags of the build under test.
 setup_file() {
-	local -a cc
-	local build=${CNIBOX%/*}
-
 	export FIREWALL=$BATS_FILE_TMPDIR/firewall
-	read -ra cc <"$build/flags"
-	unset 'cc[-1]'
-	"${cc[@]}" -I"$CNIBOX_TOP/lib" "$CNIBOX_TOP/tests/lib/firewall.c" "$build"/lib/*/*.o -lnl-3 -ljansson -lmd \
-		-lpthread -o "$FIREWALL"
+	link_with firewall.c "$FIREWALL"
 }
 
 firewall() {

@@ -8,15 +8,11 @@
 #   programs                     what the last calls under traced=1 executed, the plugins aside
 # shellcheck shell=bash
 
-setup_file() {
-	local -a cc
-	local build=${CNIBOX%/*}
+load lib/link
 
+setup_file() {
 	export RESTORE=$BATS_FILE_TMPDIR/restore
-	read -ra cc <"$build/flags"
-	unset 'cc[-1]'
-	"${cc[@]}" -I"$CNIBOX_TOP/lib" "$CNIBOX_TOP/tests/lib/restore.c" "$build"/lib/*/*.o "$build"/applets/*/*.o \
-		-lnl-3 -ljansson -lmd -lpthread -o "$RESTORE"
+	link_with restore.c "$RESTORE" "${CNIBOX%/*}"/applets/*/*.o
 }
 
 chain() {

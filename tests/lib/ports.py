@@ -2,13 +2,13 @@
 """Servers that say who asked, and their clients.
 
 serve NAME PROTOCOL PORT...   tcp, udp, sctp, on all addresses; answers `NAME PORT SOURCE-ADDRESS`; prints "ready"
-ask PROTOCOL ADDRESS PORT [SOURCE-PORT]   prints the answer; exit status 1 when there is none within two seconds
+ask PROTOCOL ADDRESS PORT [SOURCE-PORT]   prints the answer; exit status 1 when there is none within four seconds
 """
 import selectors
 import socket
 import sys
 
-TIMEOUT = 2
+TIMEOUT = 4
 
 
 def make(protocol, family):
