@@ -67,5 +67,6 @@ address_of() { # CONTAINER [-4|-6]
 }
 
 blocked() { # FROM ADDRESS: no answer, though there is a way
+	await_addresses "$1" "$2"
 	! run_in "$1" ping -n -c 1 -W 0.3 "$2" >/dev/null
 }

@@ -33,7 +33,16 @@ run_in() {
 	fi
 }
 
+# A node asks for no neighbour's IPv6 address before it is sure of its own: up to two seconds after a link is up.
+sure_of_addresses() { # NAME, host
+	[[ -z $(run_in "$1" ip -6 addr show tentative) ]]
+}
+await_addresses() { # NAME ADDRESS; one on a link without carrier is never sure
+	[[ $2 != *:* ]] || (wait_for "sure" 3 eval "sure_of_addresses host && sure_of_addresses $1") >/dev/null 2>&1 || :
+}
+
 pings() {
+	await_addresses "$1" "$2"
 	if type -t ping >/dev/null; then
 		run_log run_in "$1" ping -n -c 1 -W 2 "$2"
 	else
