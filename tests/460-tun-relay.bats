@@ -15,13 +15,7 @@ setup() {
 # Two nodes with our relay, pods that reach each other.
 two() { # [JQ]
 	nodes 2 udp "$@"
-	agent n1
-	agent n2
-	ready n1 n2
-	pod n1
-	pod n2
-	wait_for "n1 reaches n2" 5 reach n1 n2
-	wait_for "n2 reaches n1" 5 reach n2 n1
+	join_two
 }
 
 relay_pid() { pgrep -P "$(agent_pid "$1")" -x cnibox-relay; }
@@ -276,13 +270,7 @@ pod_ip6() { sed -n 's,^FLANNEL_IPV6_SUBNET=\(.*\)/.*,\1,p' "/run/$1/subnet.env";
 	nodes 2 udp '.Network = "10.0.0.0/8" | .SubnetMin = "10.200.0.0"'
 	mkdir -p $STORE/subnets
 	for ((i = 0; i < 2000; i++)); do echo "{\"PublicIP\":\"198.18.$((i / 250)).$((i % 250 + 1))\"}" >"$STORE/subnets/10.$((i / 250)).$((i % 250)).0-24"; done
-	agent n1
-	agent n2
-	ready n1 n2
-	pod n1
-	pod n2
-	wait_for "n1 reaches n2" 5 reach n1 n2
-	wait_for "n2 reaches n1" 5 reach n2 n1
+	join_two
 	[[ -n ${CNIBOX_SANITIZED:-} ]] || assert "memory of the relay below 6 MiB" test \
 		"$(awk '/^VmRSS/ { print $2 }' "/proc/$(relay_pid n1)/status")" -lt 6144
 	rm "$STORE/subnets/$(subnet n2 | tr / -)" $STORE/subnets/10.0.*

@@ -95,9 +95,8 @@ reach6() {
 	nsenter --net="/run/netns/$1" ping -6 -q -c 1 -W 1 -I "$(pod_ip6 "$1")" "$(pod_ip6 "$2")" >/dev/null
 }
 
-two() {
-	nodes 2 "$@"
-	AGENT=$([[ $1 == vxlan ]] && echo vxlan || echo hostgw-sync)
+# Agents on n1 and n2, and pods that reach each other.
+join_two() {
 	agent n1
 	agent n2
 	ready n1 n2
@@ -105,6 +104,12 @@ two() {
 	pod n2
 	wait_for "n1 reaches n2" 5 reach n1 n2
 	wait_for "n2 reaches n1" 5 reach n2 n1
+}
+
+two() {
+	nodes 2 "$@"
+	AGENT=$([[ $1 == vxlan ]] && echo vxlan || echo hostgw-sync)
+	join_two
 }
 
 peer_of() { ip -n n1 route show proto 118; }
