@@ -71,25 +71,26 @@ routes() { [[ $(ip -n "$1" route show proto 118 | wc -l) == "$2" ]]; }
 	wait_for "IPv6" 5 reach6 n1 n2
 }
 
-@test "IPv6 only: each node has a subnet of its own (D12), and traffic" {
-	local way
-	for way in vxlan host-gw; do
-		[[ $way == vxlan ]] && nodes 2 vxlan '.EnableIPv4 = false | del(.Network) | .EnableIPv6 = true | .IPv6Network = "fd00:5::/48"'
-		[[ $way == vxlan ]] || { ip netns del n1; ip netns del n2; ip link del under; rm -r $STORE /run/n1 /run/n2; }
-		[[ $way == vxlan ]] || nodes 2 host-gw '.EnableIPv4 = false | del(.Network) | .EnableIPv6 = true | .IPv6Network = "fd00:5::/48"'
-		AGENT=$([[ $way == vxlan ]] && echo vxlan || echo hostgw-sync)
-		agent n1
-		ready n1
-		agent n2
-		ready n2
-		assert_eq "$way: leases" "$(ls $STORE/subnets | wc -l)" 2
-		assert_eq "$way: of nodes" "$(jq -r .PublicIPv6 $STORE/subnets/* | sort)" $'fd77::1\nfd77::2'
-		assert_eq "$way: subnet.env" "$(grep -c 'FLANNEL_\(NETWORK\|SUBNET\)' /run/n1/subnet.env)" 0
-		ip -n n1 addr add "$(sed -n 's/^FLANNEL_IPV6_SUBNET=//p' /run/n1/subnet.env)" dev lo nodad
-		ip -n n2 addr add "$(sed -n 's/^FLANNEL_IPV6_SUBNET=//p' /run/n2/subnet.env)" dev lo nodad
-		wait_for "$way: traffic" 5 reach6 n1 n2
-		wait_for "$way: and back" 5 reach6 n2 n1
-		agent_kill n1
-		agent_kill n2
-	done
+ipv6_only() { # TYPE
+	nodes 2 "$1" '.EnableIPv4 = false | del(.Network) | .EnableIPv6 = true | .IPv6Network = "fd00:5::/48"'
+	agent n1
+	ready n1
+	agent n2
+	ready n2
+	assert_eq "leases" "$(ls $STORE/subnets | wc -l)" 2
+	assert_eq "of nodes" "$(jq -r .PublicIPv6 $STORE/subnets/* | sort)" $'fd77::1\nfd77::2'
+	assert_eq "subnet.env" "$(grep -c 'FLANNEL_\(NETWORK\|SUBNET\)' /run/n1/subnet.env)" 0
+	ip -n n1 addr add "$(sed -n 's/^FLANNEL_IPV6_SUBNET=//p' /run/n1/subnet.env)" dev lo nodad
+	ip -n n2 addr add "$(sed -n 's/^FLANNEL_IPV6_SUBNET=//p' /run/n2/subnet.env)" dev lo nodad
+	wait_for "traffic" 5 reach6 n1 n2
+	wait_for "and back" 5 reach6 n2 n1
+}
+
+@test "IPv6 only, by VXLAN: each node has a subnet of its own (D12), and traffic" {
+	ipv6_only vxlan
+}
+
+@test "IPv6 only, by host-gw: each node has a subnet of its own (D12), and traffic" {
+	AGENT=hostgw-sync
+	ipv6_only host-gw
 }
