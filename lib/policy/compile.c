@@ -25,25 +25,25 @@ struct build {
 
 /* ---- matches ---- */
 
-static struct match *match_add(struct build *build)
+static struct clause *clause_add(struct build *build)
 {
-	struct match *match = list_add(build->compiled->arena, &build->group->matches);
+	struct clause *clause = list_add(build->compiled->arena, &build->group->allows);
 
-	match->peers = match->pairs = match->named = NO_SET;
-	return match;
+	clause->peers = clause->pairs = clause->named = NO_SET;
+	return clause;
 }
 
-/* Ranges of one protocol with the same peers are one match. */
+/* Ranges of one protocol with the same peers are one clause. */
 static void allow_range(struct build *build, uint32_t peers, const struct port_spec *port)
 {
-	struct match *found = NULL;
+	struct clause *found = NULL;
 
-	list_each(match, &build->group->matches)
-		if (match->ported && match->ports.n && match->peers == peers &&
-		    match->protocol == port->protocol)
-			found = match;
+	list_each(clause, &build->group->allows)
+		if (clause->ported && clause->ports.n && clause->peers == peers &&
+		    clause->protocol == port->protocol)
+			found = clause;
 	if (!found) {
-		found = match_add(build);
+		found = clause_add(build);
 		found->peers = peers;
 		found->ported = true;
 		found->protocol = port->protocol;
@@ -234,15 +234,15 @@ static void allow_range_of(struct build *build, const struct atom *atoms, size_t
 
 static void allow_name(struct build *build, const struct atom *atoms, size_t n, bool anybody)
 {
-	struct match *match;
+	struct clause *clause;
 
 	if (build->group->direction == EGRESS) {
 		allow_names_of_peers(build, atoms, n);
 		return;
 	}
-	match = match_add(build);
-	match->named = named_set(build, &atoms->port);
-	match->peers = anybody ? NO_SET : peers_set(build, atoms, n);
+	clause = clause_add(build);
+	clause->named = named_set(build, &atoms->port);
+	clause->peers = anybody ? NO_SET : peers_set(build, atoms, n);
 }
 
 /* n atoms of one port. Anybody is the last of them, and makes the others needless. */
@@ -250,7 +250,7 @@ static void allow_port(struct build *build, const struct atom *atoms, size_t n)
 {
 	const struct port_spec *port = &atoms->port;
 	bool anybody = atoms[n - 1].peers == NO_SET;
-	struct match *match;
+	struct clause *clause;
 
 	if (port->kind == PORT_NAME) {
 		allow_name(build, atoms, n, anybody);
@@ -259,10 +259,10 @@ static void allow_port(struct build *build, const struct atom *atoms, size_t n)
 	} else if (port->kind == PORT_RANGE) {
 		allow_range_of(build, atoms, n);
 	} else {
-		match = match_add(build);
-		match->peers = anybody ? NO_SET : peers_set(build, atoms, n);
-		match->ported = port->kind == PORT_PROTOCOL;
-		match->protocol = port->protocol;
+		clause = clause_add(build);
+		clause->peers = anybody ? NO_SET : peers_set(build, atoms, n);
+		clause->ported = port->kind == PORT_PROTOCOL;
+		clause->protocol = port->protocol;
 	}
 }
 
@@ -292,7 +292,7 @@ static void drop_needless(atoms_t *atoms)
 	atoms->n = n;
 }
 
-static void build_matches(struct build *build)
+static void build_clauses(struct build *build)
 {
 	atoms_t atoms = { 0 };
 	size_t end;
@@ -308,10 +308,10 @@ static void build_matches(struct build *build)
 	}
 	if (build->pairs != NO_SET) {
 		set_finish(build->compiled, build->pairs);
-		match_add(build)->pairs = build->pairs;
+		clause_add(build)->pairs = build->pairs;
 	}
-	list_each(match, &build->group->matches)
-		join_ranges(&match->ports);
+	list_each(clause, &build->group->allows)
+		join_ranges(&clause->ports);
 	arena_free(build->scratch);
 }
 
@@ -373,6 +373,7 @@ static void add_group(struct build *build, enum direction direction, const uint3
 	bool fresh;
 
 	group->direction = direction;
+	group->isolated = true;
 	group->policies = build->world->pods.items[*pods].policies[direction];
 	group->comment = group_text(build->world, group, compiled->arena);
 	group->name = name_of(words[direction], group->comment, compiled->arena);
@@ -382,11 +383,11 @@ static void add_group(struct build *build, enum direction direction, const uint3
 
 		*list_add(compiled->arena, &group->pods) = pods[i];
 		set_add_pod(compiled, group->members, pod, PROTOCOL_TCP, 0);
-		set_add_pod(compiled, compiled->isolated[direction], pod, PROTOCOL_TCP, 0);
+		set_add_pod(compiled, compiled->subjects[direction], pod, PROTOCOL_TCP, 0);
 	}
 	set_finish(compiled, group->members);
 	build->group = group;
-	build_matches(build);
+	build_clauses(build);
 }
 
 static void build_direction(struct build *build, enum direction direction)
@@ -398,9 +399,9 @@ static void build_direction(struct build *build, enum direction direction)
 	bool fresh;
 	size_t end;
 
-	build->compiled->isolated[direction] = set_open(
-		build->compiled, SET_ISOLATED,
-		direction == INGRESS ? "isolated for ingress" : "isolated for egress", &fresh);
+	build->compiled->subjects[direction] = set_open(
+		build->compiled, SET_SUBJECTS,
+		direction == INGRESS ? "subject for ingress" : "subject for egress", &fresh);
 	list_each(number, &build->local)
 		if (world->pods.items[*number].policies[direction].n)
 			*list_add(&scratch, &pods) = *number;
@@ -412,21 +413,46 @@ static void build_direction(struct build *build, enum direction direction)
 				break;
 		add_group(build, direction, &pods.items[i], end - i);
 	}
-	set_finish(build->compiled, build->compiled->isolated[direction]);
+	set_finish(build->compiled, build->compiled->subjects[direction]);
 }
 
 /* ---- what is left of the sets ---- */
 
-static void use(uint32_t set, bool *used)
+typedef void visit_fn(uint32_t *set, void *arg);
+
+static void visit_clauses(clauses_t *clauses, visit_fn *visit, void *arg)
 {
-	if (set != NO_SET)
-		used[set] = true;
+	list_each(clause, clauses) {
+		visit(&clause->peers, arg);
+		visit(&clause->pairs, arg);
+		visit(&clause->named, arg);
+	}
 }
 
-static void renumber(uint32_t *set, const uint32_t *numbers)
+/* Every place that names a set. */
+static void visit_sets(struct compiled *compiled, visit_fn *visit, void *arg)
+{
+	for (int direction = 0; direction < DIRECTIONS; direction++)
+		visit(&compiled->subjects[direction], arg);
+	visit(&compiled->known, arg);
+	list_each(group, &compiled->groups) {
+		visit(&group->members, arg);
+		visit_clauses(&group->admin, visit, arg);
+		visit_clauses(&group->allows, visit, arg);
+		visit_clauses(&group->baseline, visit, arg);
+	}
+}
+
+static void mark_used(uint32_t *set, void *used)
 {
 	if (*set != NO_SET)
-		*set = numbers[*set];
+		((bool *)used)[*set] = true;
+}
+
+static void renumber(uint32_t *set, void *numbers)
+{
+	if (*set != NO_SET)
+		*set = ((const uint32_t *)numbers)[*set];
 }
 
 /* Sets that only lent their elements to others go. */
@@ -437,32 +463,14 @@ static void drop_unused(struct compiled *compiled)
 	uint32_t n = 0;
 
 	memset(used, 0, compiled->sets.n);
-	for (int direction = 0; direction < DIRECTIONS; direction++)
-		use(compiled->isolated[direction], used);
-	list_each(group, &compiled->groups) {
-		use(group->members, used);
-		list_each(match, &group->matches) {
-			use(match->peers, used);
-			use(match->pairs, used);
-			use(match->named, used);
-		}
-	}
+	visit_sets(compiled, mark_used, used);
 	for (uint32_t i = 0; i < compiled->sets.n; i++) {
 		numbers[i] = n;
 		if (used[i])
 			compiled->sets.items[n++] = compiled->sets.items[i];
 	}
 	compiled->sets.n = n;
-	for (int direction = 0; direction < DIRECTIONS; direction++)
-		renumber(&compiled->isolated[direction], numbers);
-	list_each(group, &compiled->groups) {
-		renumber(&group->members, numbers);
-		list_each(match, &group->matches) {
-			renumber(&match->peers, numbers);
-			renumber(&match->pairs, numbers);
-			renumber(&match->named, numbers);
-		}
-	}
+	visit_sets(compiled, renumber, numbers);
 }
 
 void compile(const struct world *world, symbol_t node, struct arena *arena,
@@ -471,7 +479,9 @@ void compile(const struct world *world, symbol_t node, struct arena *arena,
 	auto_arena struct arena scratch = { 0 }, shared = { 0 };
 	struct build build = { .world = world, .compiled = compiled, .scratch = &scratch };
 
-	*compiled = (struct compiled){ .node = node, .arena = arena, .names.arena = &shared };
+	*compiled = (struct compiled){
+		.node = node, .arena = arena, .names.arena = &shared, .known = NO_SET
+	};
 	for (uint32_t i = 0; i < world->pods.n; i++) {
 		const struct pod *pod = &world->pods.items[i];
 

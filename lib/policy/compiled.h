@@ -3,8 +3,8 @@
  * iptables and ipset renderer and one for nftables read this, and so does the interpreter below, which is what both have
  * to come to.
  *
- * A group is the local pods that the same policies isolate in one direction; its matches are the ways to be allowed.
- * Pods in none of the isolated sets are free. Names are those of chains and sets (without the family's digit), made of a
+ * A group is the local pods that the same policies select in one direction; its clauses say what they may do. Pods in
+ * neither set of subjects are free. Names are those of chains and sets (without the family's digit), made of a
  * hash of the comment, which says all: two things of one name are the same thing.
  */
 #ifndef POLICY_COMPILED_H
@@ -19,7 +19,8 @@ enum set_kind {
 	SET_PAIRS,    /* peer, protocol and destination port */
 	SET_NAMED,    /* address, protocol and port: what a name means on this node's pods */
 	SET_MEMBERS,  /* pods of a group */
-	SET_ISOLATED, /* local pods that are isolated in a direction */
+	SET_SUBJECTS, /* local pods that are in a group of a direction */
+	SET_KNOWN,    /* local pods, in a group or not */
 };
 
 struct element {
@@ -40,22 +41,30 @@ typedef LIST(struct ports) port_ranges_t;
 
 #define NO_SET UINT32_MAX
 
+enum action { ACTION_ACCEPT, ACTION_DENY, ACTION_PASS };
+
 /* All that is given has to hold. */
-struct match {
-	uint32_t peers; /* has the peer's address */
-	uint32_t pairs; /* has the peer's address with protocol and port */
-	uint32_t named; /* has the destination's address with protocol and port */
-	bool ported;    /* protocol is that, and the port in one of the ranges; none: all ports */
+struct clause {
+	enum action action; /* among those of a tier; what policies allow is always accepted */
+	uint32_t peers;     /* has the peer's address */
+	uint32_t pairs;     /* has the peer's address with protocol and port */
+	uint32_t named;     /* has the destination's address with protocol and port */
+	bool ported; /* protocol is that, and the port in one of the ranges; none: all ports */
 	enum protocol protocol;
 	port_ranges_t ports; /* sorted, apart from each other */
 };
+typedef LIST(struct clause) clauses_t;
 
+/* A packet from or to a member goes through admin in order, the first clause that holds decides (pass: go on behind
+ * admin); then, when the group is isolated, it is accepted if one of allows holds and denied if none does; then through
+ * baseline in order; behind all of them it is accepted. Each direction has to accept it. */
 struct group {
 	const char *name, *comment; /* of the chain; the policies */
 	enum direction direction;
 	numbers_t policies, pods;
 	uint32_t members; /* set */
-	LIST(struct match) matches;
+	bool isolated;
+	clauses_t admin, allows, baseline;
 };
 
 struct compiled {
@@ -64,7 +73,11 @@ struct compiled {
 	struct symbols names; /* of sets: symbol - 1 = number */
 	LIST(struct set) sets;
 	LIST(struct group) groups;
-	uint32_t isolated[DIRECTIONS]; /* set */
+	uint32_t subjects[DIRECTIONS]; /* set */
+	/* Addresses in closed that are not in the set known are dropped both ways: pods of the node's range before their
+	 * policies are. None: nothing is closed, and known is NO_SET. */
+	cidrs_t closed;
+	uint32_t known;
 };
 
 /* For one node (0: pods that are on none). Pods without an address are left out. */

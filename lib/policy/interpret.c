@@ -13,24 +13,46 @@ static bool has_address(const struct compiled *compiled, uint32_t set, const str
 	return set == NO_SET || set_has(&compiled->sets.items[set], ip, PROTOCOL_TCP, 0);
 }
 
-static bool in_ranges(const struct match *match, const struct packet *packet)
+static bool in_ranges(const struct clause *clause, const struct packet *packet)
 {
-	if (!match->ported)
+	if (!clause->ported)
 		return true;
-	if (match->protocol != packet->protocol)
+	if (clause->protocol != packet->protocol)
 		return false;
-	list_each(range, &match->ports)
+	list_each(range, &clause->ports)
 		if (packet->port >= range->first && packet->port <= range->last)
 			return true;
-	return !match->ports.n;
+	return !clause->ports.n;
 }
 
-static bool match_holds(const struct compiled *compiled, const struct match *match,
-			const struct ip *peer, const struct packet *packet)
+static bool clause_holds(const struct compiled *compiled, const struct clause *clause,
+			 const struct ip *peer, const struct packet *packet)
 {
-	return in_ranges(match, packet) && has_address(compiled, match->peers, peer) &&
-	       in_set(compiled, match->pairs, peer, packet) &&
-	       in_set(compiled, match->named, &packet->to, packet);
+	return in_ranges(clause, packet) && has_address(compiled, clause->peers, peer) &&
+	       in_set(compiled, clause->pairs, peer, packet) &&
+	       in_set(compiled, clause->named, &packet->to, packet);
+}
+
+/* What the first clause that holds does; ACTION_PASS: none does, or it says so. */
+static enum action first_action(const struct compiled *compiled, const clauses_t *clauses,
+				const struct ip *peer, const struct packet *packet)
+{
+	list_each(clause, clauses)
+		if (clause_holds(compiled, clause, peer, packet))
+			return clause->action;
+	return ACTION_PASS;
+}
+
+static bool group_allows(const struct compiled *compiled, const struct group *group,
+			 const struct ip *peer, const struct packet *packet)
+{
+	enum action action = first_action(compiled, &group->admin, peer, packet);
+
+	if (action == ACTION_PASS && group->isolated)
+		return first_action(compiled, &group->allows, peer, packet) == ACTION_ACCEPT;
+	if (action == ACTION_PASS)
+		action = first_action(compiled, &group->baseline, peer, packet);
+	return action != ACTION_DENY;
 }
 
 static bool side_allows(const struct compiled *compiled, enum direction direction,
@@ -39,17 +61,19 @@ static bool side_allows(const struct compiled *compiled, enum direction directio
 	const struct ip *subject = direction == INGRESS ? &packet->to : &packet->from;
 	const struct ip *peer = direction == INGRESS ? &packet->from : &packet->to;
 
-	if (!has_address(compiled, compiled->isolated[direction], subject))
+	if (!has_address(compiled, compiled->subjects[direction], subject))
 		return true;
-	list_each(group, &compiled->groups) {
-		if (group->direction != direction ||
-		    !has_address(compiled, group->members, subject))
-			continue;
-		list_each(match, &group->matches)
-			if (match_holds(compiled, match, peer, packet))
-				return true;
-		return false;
-	}
+	list_each(group, &compiled->groups)
+		if (group->direction == direction && has_address(compiled, group->members, subject))
+			return group_allows(compiled, group, peer, packet);
+	return false;
+}
+
+static bool is_closed(const struct compiled *compiled, const struct ip *ip)
+{
+	list_each(cidr, &compiled->closed)
+		if (cidr_contains(cidr, ip))
+			return !has_address(compiled, compiled->known, ip);
 	return false;
 }
 
@@ -58,5 +82,7 @@ bool compiled_allows(const struct compiled *compiled, const struct packet *packe
 {
 	if (packet->own || ip_equal(&packet->from, &packet->to))
 		return true;
+	if (is_closed(compiled, &packet->from) || is_closed(compiled, &packet->to))
+		return false;
 	return side_allows(compiled, EGRESS, packet) && side_allows(compiled, INGRESS, packet);
 }

@@ -9,7 +9,7 @@ static const char *const words[] = {
 	[SET_PODS] = "cnibox-pods-",     [SET_BLOCKS] = "cnibox-nets-",
 	[SET_PEERS] = "cnibox-peers-",   [SET_PAIRS] = "cnibox-pairs-",
 	[SET_NAMED] = "cnibox-ports-",   [SET_MEMBERS] = "cnibox-group-",
-	[SET_ISOLATED] = "cnibox-isol-",
+	[SET_SUBJECTS] = "cnibox-isol-",
 };
 
 const char *name_of(const char *word, const char *text, struct arena *arena)

@@ -85,19 +85,19 @@ static const char *policy_yaml(const char *name, const char *spec)
 		name, spec);
 }
 
-static const char *match_text(const struct compiled *compiled, const struct match *match)
+static const char *clause_text(const struct compiled *compiled, const struct clause *clause)
 {
 	char *text = arena_strdup(&arena, "");
-	const uint32_t sets[] = { match->peers, match->pairs, match->named };
+	const uint32_t sets[] = { clause->peers, clause->pairs, clause->named };
 	static const char *const words[] = { "peers", "pairs", "named" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
 		if (sets[i] != NO_SET)
 			text = arena_printf(&arena, "%s %s(%zu)", text, words[i],
 					    compiled->sets.items[sets[i]].elements.n);
-	if (match->ported)
-		text = arena_printf(&arena, "%s %s", text, protocol_names[match->protocol]);
-	list_each(range, &match->ports)
+	if (clause->ported)
+		text = arena_printf(&arena, "%s %s", text, protocol_names[clause->protocol]);
+	list_each(range, &clause->ports)
 		text = arena_printf(&arena, "%s %u-%u", text, range->first, range->last);
 	return *text ? text : " anything";
 }
@@ -109,8 +109,8 @@ static const char *compiled_text(const struct compiled *compiled)
 
 	list_each(group, &compiled->groups) {
 		text = arena_printf(&arena, "%s%s: %zu:", text, group->comment, group->pods.n);
-		list_each(match, &group->matches)
-			text = arena_printf(&arena, "%s%s;", text, match_text(compiled, match));
+		list_each(clause, &group->allows)
+			text = arena_printf(&arena, "%s%s;", text, clause_text(compiled, clause));
 		text = arena_printf(&arena, "%s\n", text);
 	}
 	return text;
@@ -250,7 +250,7 @@ static const char *shape(const struct compiled *compiled)
 
 	list_each(group, &compiled->groups) {
 		check(strlen(group->name) <= 28);
-		text = arena_printf(&arena, "%s%s %zu\n", text, group->name, group->matches.n);
+		text = arena_printf(&arena, "%s%s %zu\n", text, group->name, group->allows.n);
 	}
 	list_each(set, &compiled->sets)
 		text = arena_printf(&arena, "%s%s\n", text, set->name);
