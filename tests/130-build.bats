@@ -71,7 +71,7 @@ install_to() { # DESTDIR [--remove]
 		"$("$CNIBOX" list --plain | sed -n 's/^cni //p' | sort | xargs)"
 	assert_eq "to the binary" "$(readlink "$dest/opt/cni/bin/.cnibox/now/bridge")" /usr/local/bin/cnibox
 	[[ -n ${CNIBOX_SANITIZED:-} ]] || assert "the binary is as small as README says" \
-		test "$(stat -c %s "$dest/usr/local/bin/cnibox")" -lt 2400000
+		test "$(stat -c %s "$dest/usr/local/bin/cnibox")" -lt 3000000
 	assert "it runs" "$dest/usr/local/bin/cnibox" --version
 	assert "the program for stores is beside it" test -x "$dest/usr/local/bin/cnibox-store"
 	assert_match "a man page" "$(<"$dest/usr/share/man/man8/cnibox-bridge.8")" isDefaultGateway
