@@ -12,7 +12,7 @@ load lib/link
 
 setup_file() {
 	export RESTORE=$BATS_FILE_TMPDIR/restore
-	link_with restore.c "$RESTORE" "${CNIBOX%/*}"/applets/*/*.o
+	link_with restore.c "$RESTORE" "${CNIBOX%/*}"/applets/*/*.o "${CNIBOX%/*}"/applets/*/*/*.o
 }
 
 chain() {

@@ -1,0 +1,127 @@
+/* explain: why policies allow a connection, or do not. */
+#include "describe/json.h"
+#include "policy/end.h"
+#include "policy/explain.h"
+#include "session.h"
+
+#include <errno.h>
+
+const struct field verb_explain_fields[] = {
+	ROW_WORD("from", from, "pod as [NAMESPACE/]NAME, or an address"),
+	ROW_WORD("to", to, "pod as [NAMESPACE/]NAME, or an address"),
+	ROW_WORD("port", port, "PORT, or PORT/PROTOCOL: tcp, udp or sctp"),
+	ROW_FILE,
+	ROW_JSON,
+	FIELDS_END,
+};
+
+typedef LIST(struct explanation) explanations_t;
+
+struct answer {
+	const char *from, *to, *protocol;
+	int port;
+	bool allowed;
+	explanations_t families;
+};
+
+static const struct field answer_fields[] = {
+	{ "from", FIELD_STRING, offsetof(struct answer, from) },
+	{ "to", FIELD_STRING, offsetof(struct answer, to) },
+	{ "port", FIELD_INT, offsetof(struct answer, port) },
+	{ "protocol", FIELD_STRING, offsetof(struct answer, protocol) },
+	{ "allowed", FIELD_BOOL, offsetof(struct answer, allowed), FIELD_KEEP_EMPTY },
+	{ "families", FIELD_LIST, offsetof(struct answer, families), FIELD_KEEP_EMPTY,
+	  .element = FIELD_OBJECT, .fields = explanation_fields,
+	  .size = sizeof(struct explanation) },
+	FIELDS_END,
+};
+
+static void print_policy(FILE *out, const struct policy_word *policy)
+{
+	if (policy->why)
+		fprintf(out, "    %s: %s\n", policy->policy, policy->why);
+	list_each(rule, &policy->rules) {
+		fprintf(out, "    %s %s %s\n", policy->policy, rule->rule,
+			rule->allows ? "allows it" : "does not fit:");
+		list_each(why, &rule->why)
+			fprintf(out, "      %s\n", *why);
+	}
+}
+
+static void print_side(FILE *out, const char *direction, const char *end,
+		       const struct side_word *side)
+{
+	fprintf(out, "  %s %s: %s\n", direction, end,
+		!side->isolated ? "allowed, no policy isolates it"
+		: side->allowed ? "allowed"
+				: "denied");
+	list_each(policy, &side->policies)
+		print_policy(out, policy);
+}
+
+static void print_explanation(FILE *out, const struct answer *answer,
+			      const struct explanation *explanation)
+{
+	fprintf(out, "%s -> %s, %s %d", answer->from, answer->to, answer->protocol, answer->port);
+	if (explanation->family)
+		fprintf(out, ", %s", explanation->family);
+	fprintf(out, ": %s\n", explanation->allowed ? "allowed" : "denied");
+	if (explanation->reason) {
+		fprintf(out, "  %s\n", explanation->reason);
+		return;
+	}
+	print_side(out, "egress of", answer->from, &explanation->egress);
+	print_side(out, "ingress to", answer->to, &explanation->ingress);
+}
+
+static int make_answer(const struct session *session, const struct options *options,
+		       struct answer *answer, struct error *err)
+{
+	struct arena *arena = session->call->arena;
+	struct connection connections[2];
+	enum protocol protocol;
+	struct end from, to;
+	uint16_t port;
+	size_t n;
+
+	if (end_port(options->port, &protocol, &port, err) < 0)
+		return -USAGE_ERROR;
+	if (end_find(&session->world, options->from, arena, &from, err) < 0 ||
+	    end_find(&session->world, options->to, arena, &to, err) < 0)
+		return -err->errnum;
+	n = end_connections(&from, &to, protocol, port, connections);
+	if (!n)
+		return fail(err, EAFNOSUPPORT, "%s and %s have no address family in common",
+			    from.text, to.text);
+	*answer = (struct answer){ .from = from.text,
+				   .to = to.text,
+				   .protocol = protocol_names[protocol],
+				   .port = port,
+				   .allowed = true };
+	for (size_t i = 0; i < n; i++) {
+		struct explanation *explanation = list_add(arena, &answer->families);
+
+		explain(&session->world, &connections[i], arena, explanation);
+		answer->allowed = answer->allowed && explanation->allowed;
+	}
+	return 0;
+}
+
+int verb_explain(struct invocation *call, void *options_, struct error *err)
+{
+	const struct options *options = options_;
+	struct session session;
+	struct answer answer = { 0 };
+	int r = session_load_all(&session, call, options, err);
+
+	if (r >= 0)
+		r = make_answer(&session, options, &answer, err);
+	if (r < 0)
+		return r;
+	if (options->json)
+		print_json(call, answer_fields, &answer);
+	else
+		list_each(explanation, &answer.families)
+			print_explanation(call->out, &answer, explanation);
+	return 0;
+}
