@@ -61,7 +61,8 @@ static bool side_allows(const struct compiled *compiled, enum direction directio
 	const struct ip *subject = direction == INGRESS ? &packet->to : &packet->from;
 	const struct ip *peer = direction == INGRESS ? &packet->from : &packet->to;
 
-	if (!has_address(compiled, compiled->subjects[direction], subject))
+	if (compiled->subjects[direction] == NO_SET ||
+	    !has_address(compiled, compiled->subjects[direction], subject))
 		return true;
 	list_each(group, &compiled->groups)
 		if (group->direction == direction && has_address(compiled, group->members, subject))

@@ -9,8 +9,19 @@ static const char *const words[] = {
 	[SET_PODS] = "cnibox-pods-",     [SET_BLOCKS] = "cnibox-nets-",
 	[SET_PEERS] = "cnibox-peers-",   [SET_PAIRS] = "cnibox-pairs-",
 	[SET_NAMED] = "cnibox-ports-",   [SET_MEMBERS] = "cnibox-group-",
-	[SET_SUBJECTS] = "cnibox-isol-",
+	[SET_SUBJECTS] = "cnibox-isol-", [SET_KNOWN] = "cnibox-known-",
 };
+
+bool set_kind_of(const char *name, enum set_kind *kind)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (!has_prefix(name, words[i]))
+			continue;
+		*kind = (enum set_kind)i;
+		return true;
+	}
+	return false;
+}
 
 const char *name_of(const char *word, const char *text, struct arena *arena)
 {
@@ -35,11 +46,26 @@ uint32_t set_open(struct compiled *compiled, enum set_kind kind, const char *com
 	return number - 1;
 }
 
-void set_add(struct compiled *compiled, uint32_t set, const struct cidr *cidr,
-	     enum protocol protocol, uint16_t port)
+static void add(struct compiled *compiled, uint32_t set, const struct cidr *cidr,
+		enum protocol protocol, uint16_t port)
 {
 	*list_add(compiled->arena, &compiled->sets.items[set].elements) =
 		(struct element){ *cidr, (uint8_t)protocol, port };
+}
+
+/* No hash of ipset takes a whole family, so that no set has one: it is two halves. */
+void set_add(struct compiled *compiled, uint32_t set, const struct cidr *cidr,
+	     enum protocol protocol, uint16_t port)
+{
+	struct cidr half = { .ip.family = cidr->ip.family, .prefix = 1 };
+
+	if (cidr->prefix) {
+		add(compiled, set, cidr, protocol, port);
+		return;
+	}
+	add(compiled, set, &half, protocol, port);
+	half.ip.bytes[0] = 0x80;
+	add(compiled, set, &half, protocol, port);
 }
 
 void set_add_pod(struct compiled *compiled, uint32_t set, const struct pod *pod,

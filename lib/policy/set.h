@@ -13,6 +13,8 @@ void set_add(struct compiled *compiled, uint32_t set, const struct cidr *cidr,
 void set_add_pod(struct compiled *compiled, uint32_t set, const struct pod *pod,
 		 enum protocol protocol, uint16_t port); /* all its addresses */
 void set_finish(struct compiled *compiled, uint32_t number);
+/* By its name, whatever stands behind; false: it is no set of ours. */
+bool set_kind_of(const char *name, enum set_kind *kind);
 /* A hash of an unambiguous text behind a readable word: "cnibox-pods-0123456789abcdef". */
 const char *name_of(const char *word, const char *text, struct arena *arena);
 
