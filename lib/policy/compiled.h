@@ -14,6 +14,7 @@
 
 enum set_kind {
 	SET_PODS,     /* pods by a selector; shared by all that say the same */
+	SET_NODES,    /* addresses of nodes by a selector */
 	SET_BLOCKS,   /* a rule's ipBlocks without their exceptions: prefixes that do not overlap */
 	SET_PEERS,    /* several of those together; prefixes may lie in each other */
 	SET_PAIRS,    /* peer, protocol and destination port */
@@ -59,10 +60,10 @@ typedef LIST(struct clause) clauses_t;
  * admin); then, when the group is isolated, it is accepted if one of allows holds and denied if none does; then through
  * baseline in order; behind all of them it is accepted. Each direction has to accept it. */
 struct group {
-	const char *name, *comment; /* of the chain; the policies */
+	const char *name, *comment; /* of the chain; the policies of all tiers */
 	enum direction direction;
-	numbers_t policies, pods;
-	uint32_t members; /* set */
+	numbers_t policies, pods; /* NetworkPolicies */
+	uint32_t members;         /* set */
 	bool isolated;
 	clauses_t admin, allows, baseline;
 };

@@ -6,10 +6,11 @@
 #include "base/text.h"
 
 static const char *const words[] = {
-	[SET_PODS] = "cnibox-pods-",     [SET_BLOCKS] = "cnibox-nets-",
-	[SET_PEERS] = "cnibox-peers-",   [SET_PAIRS] = "cnibox-pairs-",
-	[SET_NAMED] = "cnibox-ports-",   [SET_MEMBERS] = "cnibox-group-",
-	[SET_SUBJECTS] = "cnibox-isol-", [SET_KNOWN] = "cnibox-known-",
+	[SET_PODS] = "cnibox-pods-",     [SET_NODES] = "cnibox-nodes-",
+	[SET_BLOCKS] = "cnibox-nets-",   [SET_PEERS] = "cnibox-peers-",
+	[SET_PAIRS] = "cnibox-pairs-",   [SET_NAMED] = "cnibox-ports-",
+	[SET_MEMBERS] = "cnibox-group-", [SET_SUBJECTS] = "cnibox-isol-",
+	[SET_KNOWN] = "cnibox-known-",
 };
 
 bool set_kind_of(const char *name, enum set_kind *kind)
