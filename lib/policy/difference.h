@@ -28,7 +28,7 @@ struct difference {
 	bool damaged; /* what stands around sets and groups has to be written again (struct found) */
 };
 
-/* Borrows from both. */
+/* Borrows from both, whose sets are in order (set_finish). The order of what a group allows is no difference. */
 void difference_of(const struct compiled *from, const struct compiled *to, struct arena *arena,
 		   struct difference *difference);
 bool difference_is_empty(const struct difference *difference);

@@ -79,8 +79,7 @@ void set_add_pod(struct compiled *compiled, uint32_t set, const struct pod *pod,
 	}
 }
 
-/* Family, prefix length, address, protocol, port: one length's elements stand together. */
-static int compare_elements(const void *a, const void *b)
+int element_compare(const void *a, const void *b)
 {
 	const struct element *x = a, *y = b;
 	int order = x->cidr.ip.family - y->cidr.ip.family;
@@ -102,12 +101,12 @@ void set_finish(struct compiled *compiled, uint32_t number)
 
 	if (!set->elements.n)
 		return;
-	qsort(items, set->elements.n, sizeof(*items), compare_elements);
+	qsort(items, set->elements.n, sizeof(*items), element_compare);
 	for (size_t i = 0; i < set->elements.n; i++) {
 		bool v6 = items[i].cidr.ip.family == AF_INET6;
 		uint8_t prefix = items[i].cidr.prefix;
 
-		if (n && !compare_elements(&items[n - 1], &items[i]))
+		if (n && !element_compare(&items[n - 1], &items[i]))
 			continue;
 		items[n++] = items[i];
 		if (!set->lengths[v6].n || set->lengths[v6].items[set->lengths[v6].n - 1] != prefix)
@@ -125,7 +124,7 @@ bool set_has(const struct set *set, const struct ip *ip, enum protocol protocol,
 		struct element element = { cidr_network(&cidr), (uint8_t)protocol, port };
 
 		if (bsearch(&element, set->elements.items, set->elements.n, sizeof(element),
-			    compare_elements))
+			    element_compare))
 			return true;
 	}
 	return false;

@@ -15,6 +15,8 @@ void set_add_pod(struct compiled *compiled, uint32_t set, const struct pod *pod,
 void set_finish(struct compiled *compiled, uint32_t number);
 /* By its name, whatever stands behind; false: it is no set of ours. */
 bool set_kind_of(const char *name, enum set_kind *kind);
+/* Family, prefix length, address, protocol, port: one length's elements stand together. */
+int element_compare(const void *a, const void *b);
 /* A hash of an unambiguous text behind a readable word: "cnibox-pods-0123456789abcdef". */
 const char *name_of(const char *word, const char *text, struct arena *arena);
 
