@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 	list_each(set, &compiled.sets)
 		elements += set->elements.n;
 	list_each(group, &compiled.groups)
-		matches += group->matches.n;
+		matches += group->admin.n + group->allows.n + group->baseline.n;
 	getrusage(RUSAGE_SELF, &usage);
 	printf("policies %zu\npods %zu\nselectors %zu\ngroups %zu\nrules %zu\nsets %zu\nelements %zu\npeak %ld\n",
 	       world.policies.n, world.pods.n, world.sets.n, compiled.groups.n, matches,
