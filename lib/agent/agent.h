@@ -23,7 +23,7 @@ struct agent_health {
 struct agent_options {
 	const char *name;                /* of the agent, as it speaks of itself */
 	struct external_choice external; /* families are the network's */
-	struct lease_store_program store;
+	struct worker_program store;
 	const struct lease_place *place; /* the same, for who looks once */
 	const char *subnet_file;         /* subnet.env; beside it this node's lease is remembered */
 	const char *

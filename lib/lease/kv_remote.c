@@ -79,7 +79,7 @@ static int receive(int fd, struct arena *arena, struct kv_remote_message *messag
 {
 	char *text;
 	size_t size;
-	int r = lease_store_receive(fd, arena, &text, &size, err);
+	int r = frame_receive(fd, arena, &text, &size, err);
 
 	if (r < 0)
 		return r;
@@ -91,7 +91,7 @@ static int receive(int fd, struct arena *arena, struct kv_remote_message *messag
 static int send_message(int fd, const struct kv_remote_message *message, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
-	int r = lease_store_send(fd, kv_remote_text(message, &arena));
+	int r = frame_send(fd, kv_remote_text(message, &arena));
 
 	return r < 0 ? fail_errno(err, -r, "write to the store's socket") : 0;
 }

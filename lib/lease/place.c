@@ -125,9 +125,9 @@ static int run_store(void *arg, int fd)
 	return err.errnum != 0;
 }
 
-struct lease_store_program lease_place_program(const struct lease_place *place)
+struct worker_program lease_place_program(const struct lease_place *place)
 {
-	return (struct lease_store_program){ run_store, (void *)place };
+	return (struct worker_program){ run_store, (void *)place };
 }
 
 /* A child that becomes the program; what keeps it from that is said here. */

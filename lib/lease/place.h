@@ -67,7 +67,7 @@ enum lease_engine lease_place_engine(const struct lease_place *place);
 /* A store for one who looks or changes a little: a tool. -ENOENT: the folder is not there, and not made by looking. */
 int lease_place_open(struct kv **kv, const struct lease_place *place, struct error *err) must_check;
 /* What an agent's store process runs; place is borrowed. */
-struct lease_store_program lease_place_program(const struct lease_place *place);
+struct worker_program lease_place_program(const struct lease_place *place);
 
 /* For cnibox-store: the same options as it is handed them, in JSON on a descriptor. */
 int lease_place_read(int fd, struct arena *arena, struct lease_place *place,

@@ -77,7 +77,7 @@ int lease_snapshot_load(const struct lease_snapshot *snapshot, struct arena *are
 	char *text, *rest;
 	size_t size;
 
-	if (file_read(snapshot->path, STORE_MESSAGE_MAX, arena, &text, &size, &why) < 0)
+	if (file_read(snapshot->path, FRAME_MAX, arena, &text, &size, &why) < 0)
 		return -ENOENT;
 	rest = memchr(text, '\n', size);
 	if (!rest)

@@ -9,7 +9,7 @@
 #ifndef LEASE_STORE_H
 #define LEASE_STORE_H
 
-#include "base/loop.h"
+#include "base/worker.h"
 #include "lease/acquire.h"
 
 /* What a store says of this node itself: addresses as if options gave them (family 0 = nothing said), and the value of the
@@ -37,16 +37,10 @@ struct lease_store_client {
 	void (*pong)(void *arg, int64_t left_ms);
 };
 
-/* What runs in the store's process, on its end of the socket; its return value is the exit status. */
-struct lease_store_program {
-	int (*run)(void *arg, int fd);
-	void *arg;
-};
-
 struct lease_store;
 int lease_store_open(struct lease_store **store, struct loop *loop,
-		     const struct lease_store_program *program,
-		     const struct lease_store_client *client, struct error *err) must_check;
+		     const struct worker_program *program, const struct lease_store_client *client,
+		     struct error *err) must_check;
 void lease_store_close(struct lease_store *store); /* ends the process; the lease stays */
 void lease_store_closep(struct lease_store **store);
 #define auto_lease_store on_leave(lease_store_closep)
@@ -71,12 +65,5 @@ int lease_store_release(struct lease_store *store, unsigned timeout_ms,
 struct lease_snapshot;
 int lease_store_serve(struct kv *kv, int fd, const struct lease_snapshot *snapshot,
 		      struct error *err) must_check;
-
-/* One message of the socket: a length of four bytes, then JSON. For both ends, and for what checks them. */
-enum { STORE_MESSAGE_MAX = 64 << 20 };
-int lease_store_send(int fd, const char *text) must_check;
-/* *text is whole, in the arena; 0 with *text NULL: the other side has closed. */
-int lease_store_receive(int fd, struct arena *arena, char **text, size_t *size,
-			struct error *err) must_check;
 
 #endif

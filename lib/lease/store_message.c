@@ -1,12 +1,9 @@
 /* The store's messages. Strangers' words are inside, but both ends are ours. */
 #include "lease/store_message.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "lease/store.h"
 
 #define WORDS(member)   offsetof(struct lease_words, member)
@@ -103,47 +100,4 @@ int lease_words_read(const struct lease_words *words, struct arena *arena,
 	if (!words->value)
 		return fail(err, EPROTO, "a lease without a value");
 	return subnet_value_parse(words->value, strlen(words->value), arena, lease, err);
-}
-
-int lease_store_send(int fd, const char *text)
-{
-	size_t size = strlen(text);
-	uint32_t header = htonl((uint32_t)size);
-	int r = fd_write_all(fd, &header, sizeof(header));
-
-	return r < 0 ? r : fd_write_all(fd, text, size);
-}
-
-/* 0 with *n less than size: the end came before. */
-static int read_exactly(int fd, void *data, size_t size, size_t *n, struct error *err)
-{
-	for (*n = 0; *n < size;) {
-		ssize_t got = read(fd, (char *)data + *n, size - *n);
-
-		if (got == 0)
-			return 0;
-		if (got < 0 && errno != EINTR)
-			return fail_errno(err, errno, "read from the store's socket");
-		*n += got > 0 ? (size_t)got : 0;
-	}
-	return 0;
-}
-
-int lease_store_receive(int fd, struct arena *arena, char **text, size_t *size, struct error *err)
-{
-	uint32_t header;
-	size_t n;
-	int r = read_exactly(fd, &header, sizeof(header), &n, err);
-
-	*text = NULL;
-	if (r < 0 || n < sizeof(header))
-		return r;
-	*size = ntohl(header);
-	if (*size > STORE_MESSAGE_MAX)
-		return fail(err, EPROTO, "a message of %zu bytes from the store's socket", *size);
-	*text = arena_alloc(arena, *size + 1);
-	r = read_exactly(fd, *text, *size, &n, err);
-	if (r == 0 && n < *size)
-		*text = NULL;
-	return r;
 }

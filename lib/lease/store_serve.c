@@ -57,7 +57,7 @@ static int tell(struct serving *serving, const struct lease_store_message *messa
 	auto_arena struct arena arena = { 0 };
 
 	serving->unsaved |= message->network || message->has_leases || message->own.value;
-	if (lease_store_send(serving->fd, lease_store_message_text(message, &arena)) < 0)
+	if (frame_send(serving->fd, lease_store_message_text(message, &arena)) < 0)
 		serving->closed = true;
 	return serving->closed ? -EPIPE : 0;
 }
@@ -439,7 +439,7 @@ static int hear(struct serving *serving, struct error *err)
 	char *text;
 	size_t size;
 
-	if (lease_store_receive(serving->fd, &arena, &text, &size, err) < 0 || !text) {
+	if (frame_receive(serving->fd, &arena, &text, &size, err) < 0 || !text) {
 		serving->closed = true;
 		return 0;
 	}

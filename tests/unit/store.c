@@ -92,7 +92,7 @@ static void begin(void)
 	told = (struct told){ 0 };
 	check_ok(loop_open(&told.loop, &err), err);
 	check_ok(lease_store_open(&told.store, told.loop,
-				  &(struct lease_store_program){ serve_files, root }, &client,
+				  &(struct worker_program){ serve_files, root }, &client,
 				  &err),
 		 err);
 }
@@ -192,11 +192,11 @@ TEST(store_messages_have_bounds)
 	size_t size;
 
 	check_int(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	check_int(lease_store_send(fds[0], "{\"a\":1}"), 0);
-	check_ok(lease_store_receive(fds[1], &arena, &text, &size, &err), err);
+	check_int(frame_send(fds[0], "{\"a\":1}"), 0);
+	check_ok(frame_receive(fds[1], &arena, &text, &size, &err), err);
 	check_str(text, "{\"a\":1}");
 	check(write(fds[0], huge, sizeof(huge)) == sizeof(huge));
-	check_fails(lease_store_receive(fds[1], &arena, &text, &size, &err), err,
+	check_fails(frame_receive(fds[1], &arena, &text, &size, &err), err,
 		    "a message of 4294967295 bytes from the store's socket");
 	close(fds[0]);
 	close(fds[1]);
