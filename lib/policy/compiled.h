@@ -74,7 +74,7 @@ struct compiled {
 	struct symbols names; /* of sets: symbol - 1 = number */
 	LIST(struct set) sets;
 	LIST(struct group) groups;
-	uint32_t subjects[DIRECTIONS]; /* set */
+	uint32_t subjects[DIRECTIONS]; /* set; NO_SET: nobody is in a group (nothing is in force) */
 	/* Addresses in closed that are not in the set known are dropped both ways: pods of the node's range before their
 	 * policies are. None: nothing is closed, and known is NO_SET. */
 	cidrs_t closed;
@@ -95,6 +95,7 @@ struct packet {
 };
 
 bool compiled_allows(const struct compiled *compiled, const struct packet *packet);
+bool compiled_closes(const struct compiled *compiled, const struct ip *ip);
 bool set_has(const struct set *set, const struct ip *ip, enum protocol protocol, uint16_t port);
 
 #endif

@@ -70,7 +70,7 @@ static bool side_allows(const struct compiled *compiled, enum direction directio
 	return false;
 }
 
-static bool is_closed(const struct compiled *compiled, const struct ip *ip)
+bool compiled_closes(const struct compiled *compiled, const struct ip *ip)
 {
 	list_each(cidr, &compiled->closed)
 		if (cidr_contains(cidr, ip))
@@ -83,7 +83,7 @@ bool compiled_allows(const struct compiled *compiled, const struct packet *packe
 {
 	if (packet->own || ip_equal(&packet->from, &packet->to))
 		return true;
-	if (is_closed(compiled, &packet->from) || is_closed(compiled, &packet->to))
+	if (compiled_closes(compiled, &packet->from) || compiled_closes(compiled, &packet->to))
 		return false;
 	return side_allows(compiled, EGRESS, packet) && side_allows(compiled, INGRESS, packet);
 }

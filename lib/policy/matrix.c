@@ -68,17 +68,22 @@ static const struct compiled *compiled_for(struct matrix *matrix, symbol_t node)
 	return made;
 }
 
-/* As one node sees it: the other end may be the node itself. */
-static bool passes(struct matrix *matrix, symbol_t node, const struct connection *connection)
+struct packet packet_on_node(const struct world *world, symbol_t node,
+			     const struct connection *connection)
 {
-	const struct packet packet = {
+	return (struct packet){
 		.from = connection->from.ip,
 		.to = connection->to.ip,
 		.protocol = connection->protocol,
 		.port = connection->port,
-		.own = node_has_ip(matrix->world, node, &connection->from.ip) ||
-		       node_has_ip(matrix->world, node, &connection->to.ip),
+		.own = node_has_ip(world, node, &connection->from.ip) ||
+		       node_has_ip(world, node, &connection->to.ip),
 	};
+}
+
+static bool passes(struct matrix *matrix, symbol_t node, const struct connection *connection)
+{
+	const struct packet packet = packet_on_node(matrix->world, node, connection);
 
 	return compiled_allows(compiled_for(matrix, node), &packet);
 }
@@ -97,7 +102,7 @@ static void run_cell(struct matrix *matrix, struct cell *cell)
 {
 	cell->n = end_connections(cell->from, cell->to, cell->port.protocol, cell->port.port,
 				  cell->connections);
-	for (size_t i = 0; i < cell->n; i++) {
+	for (size_t i = 0; i < cell->n && !matrix->unasked; i++) {
 		const struct connection *connection = &cell->connections[i];
 		struct verdict verdict;
 
@@ -108,11 +113,18 @@ static void run_cell(struct matrix *matrix, struct cell *cell)
 	}
 }
 
+static bool is_local(const struct matrix *matrix, const struct end *end)
+{
+	return end->pod && end->pod->node == matrix->node;
+}
+
 static void run_pair(struct matrix *matrix, const struct end *from, const struct end *to,
 		     const matrix_ports_t *ports, cell_fn *fn, void *arg)
 {
 	if (!from->pod && !to->pod)
 		return; /* nobody's business here */
+	if (matrix->on_node && !is_local(matrix, from) && !is_local(matrix, to))
+		return;
 	list_each(port, ports) {
 		struct cell cell = { .from = from, .to = to, .port = *port };
 

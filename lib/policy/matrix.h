@@ -27,7 +27,10 @@ struct matrix {
 	LIST(struct end) ends;
 	matrix_ports_t
 		ports; /* none: those that the destination's containers have, or else that policies name */
-	bool check; /* ask what is compiled for the nodes, too */
+	bool check;   /* ask what is compiled for the nodes, too */
+	bool on_node; /* only connections with an end that is a pod of `node` */
+	symbol_t node;
+	bool unasked; /* no verdicts: whoever walks the cells has others to ask */
 	/* inside */
 	matrix_ports_t named; /* by policies */
 	LIST(struct compiled) nodes;
@@ -37,5 +40,8 @@ struct matrix {
 void matrix_init(struct matrix *matrix, const struct world *world, struct arena *arena);
 void matrix_add_ip(struct matrix *matrix, const struct ip *ip);
 void matrix_run(struct matrix *matrix, cell_fn *fn, void *arg);
+/* The connection's first packet as a node sees it: the other end may be the node itself. */
+struct packet packet_on_node(const struct world *world, symbol_t node,
+			     const struct connection *connection);
 
 #endif
