@@ -49,6 +49,7 @@ struct backend {
 
 extern const struct backend backend_iptables_nft, backend_iptables_legacy, backend_nftables;
 
+extern const struct backend *const backends[]; /* all of them (backend.c); NULL behind */
 /* By name; "auto": the iptables variant that kubelet or kube-proxy use (their hint chains in mangle), else nftables;
  * legacy modules are never loaded by looking. */
 int backend_find(const char *name, const struct backend **backend, struct error *err) must_check;
