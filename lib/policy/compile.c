@@ -367,7 +367,6 @@ static const char *group_text(const struct world *world, const struct group *gro
 
 static void add_group(struct build *build, enum direction direction, const uint32_t *pods, size_t n)
 {
-	static const char *const words[] = { "CNIBOX-IN-", "CNIBOX-OUT-" };
 	struct compiled *compiled = build->compiled;
 	struct group *group = list_add(compiled->arena, &compiled->groups);
 	bool fresh;
@@ -376,7 +375,7 @@ static void add_group(struct build *build, enum direction direction, const uint3
 	group->isolated = true;
 	group->policies = build->world->pods.items[*pods].policies[direction];
 	group->comment = group_text(build->world, group, compiled->arena);
-	group->name = name_of(words[direction], group->comment, compiled->arena);
+	group->name = name_of(group_words[direction], group->comment, compiled->arena);
 	group->members = set_open(compiled, SET_MEMBERS, group->comment, &fresh);
 	for (size_t i = 0; i < n; i++) {
 		const struct pod *pod = &build->world->pods.items[pods[i]];
@@ -399,9 +398,8 @@ static void build_direction(struct build *build, enum direction direction)
 	bool fresh;
 	size_t end;
 
-	build->compiled->subjects[direction] = set_open(
-		build->compiled, SET_SUBJECTS,
-		direction == INGRESS ? "subject for ingress" : "subject for egress", &fresh);
+	build->compiled->subjects[direction] =
+		set_open(build->compiled, SET_SUBJECTS, subjects_comments[direction], &fresh);
 	list_each(number, &build->local)
 		if (world->pods.items[*number].policies[direction].n)
 			*list_add(&scratch, &pods) = *number;

@@ -16,7 +16,7 @@ enum set_kind {
 	SET_PODS,     /* pods by a selector; shared by all that say the same */
 	SET_NODES,    /* addresses of nodes by a selector */
 	SET_BLOCKS,   /* a rule's ipBlocks without their exceptions: prefixes that do not overlap */
-	SET_PEERS,    /* several of those together; prefixes may lie in each other */
+	SET_PEERS,    /* several of those together */
 	SET_PAIRS,    /* peer, protocol and destination port */
 	SET_NAMED,    /* address, protocol and port: what a name means on this node's pods */
 	SET_MEMBERS,  /* pods of a group */
@@ -34,7 +34,7 @@ typedef LIST(struct element) elements_t;
 struct set {
 	const char *name, *comment;
 	enum set_kind kind;
-	elements_t elements;      /* sorted, each once; both families */
+	elements_t elements;      /* sorted; none lies in another of its protocol and port */
 	LIST(uint8_t) lengths[2]; /* of prefixes that there are: IPv4, IPv6 */
 };
 

@@ -13,6 +13,17 @@ static const char *const words[] = {
 	[SET_KNOWN] = "cnibox-known-",
 };
 
+const char *const group_words[] = { "CNIBOX-IN-", "CNIBOX-OUT-" };
+const char *const subjects_comments[] = { "subject for ingress", "subject for egress" };
+
+const char *set_name_of_group(enum set_kind kind, const char *group, struct arena *arena)
+{
+	size_t len = strlen(group);
+
+	return arena_printf(arena, "%s%s", words[kind],
+			    group + (len > NAME_HASH_LEN ? len - NAME_HASH_LEN : 0));
+}
+
 bool set_kind_of(const char *name, enum set_kind *kind)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
@@ -93,6 +104,22 @@ int element_compare(const void *a, const void *b)
 	return order ? order : x->port - y->port;
 }
 
+/* A shorter prefix that is there already has it, with the same protocol and port. */
+static bool is_covered(const struct set *set, size_t n, const struct element *element)
+{
+	list_each(length, &set->lengths[element->cidr.ip.family == AF_INET6]) {
+		struct element wider = *element;
+
+		if (*length >= element->cidr.prefix)
+			break;
+		wider.cidr.prefix = *length;
+		wider.cidr = cidr_network(&wider.cidr);
+		if (bsearch(&wider, set->elements.items, n, sizeof(wider), element_compare))
+			return true;
+	}
+	return false;
+}
+
 void set_finish(struct compiled *compiled, uint32_t number)
 {
 	struct set *set = &compiled->sets.items[number];
@@ -106,7 +133,8 @@ void set_finish(struct compiled *compiled, uint32_t number)
 		bool v6 = items[i].cidr.ip.family == AF_INET6;
 		uint8_t prefix = items[i].cidr.prefix;
 
-		if (n && !element_compare(&items[n - 1], &items[i]))
+		if ((n && !element_compare(&items[n - 1], &items[i])) ||
+		    is_covered(set, n, &items[i]))
 			continue;
 		items[n++] = items[i];
 		if (!set->lengths[v6].n || set->lengths[v6].items[set->lengths[v6].n - 1] != prefix)

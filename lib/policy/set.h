@@ -13,6 +13,10 @@ void set_add(struct compiled *compiled, uint32_t set, const struct cidr *cidr,
 void set_add_pod(struct compiled *compiled, uint32_t set, const struct pod *pod,
 		 enum protocol protocol, uint16_t port); /* all its addresses */
 void set_finish(struct compiled *compiled, uint32_t number);
+extern const char *const group_words[];       /* before the hash, by direction: names of chains */
+extern const char *const subjects_comments[]; /* of the sets, by direction */
+/* The set of a group that has the same comment. */
+const char *set_name_of_group(enum set_kind kind, const char *group, struct arena *arena);
 /* By its name, whatever stands behind; false: it is no set of ours. */
 bool set_kind_of(const char *name, enum set_kind *kind);
 /* Family, prefix length, address, protocol, port: one length's elements stand together. */

@@ -3,6 +3,7 @@
 
 #include "policy/compiled.h"
 #include "policy/prefix.h"
+#include "policy/set.h"
 
 #include <stdio.h>
 
@@ -307,5 +308,34 @@ TEST(many_peers_are_a_rule_over_a_shared_set)
 		text,
 		"ingress by default/p: 1: peers(1101) TCP 80-80; peers(1100) TCP 82-82; pairs(1);\n");
 	free(pods);
+	arena_free(&arena);
+}
+
+TEST(no_element_of_a_set_lies_in_another)
+{
+	struct compiled compiled = { .arena = &arena, .names.arena = &arena };
+	static const char *const all[] = { "10.1.2.3/32", "10.0.0.0/8",  "10.2.0.0/16",
+					   "11.0.0.0/32", "fd00::/8",    "fd00::1/128",
+					   "10.0.0.0/8",  "fe00::1/128", "10.0.0.0/9" };
+	char text[CIDR_TEXT_SIZE];
+	struct cidr cidr;
+	struct set *set;
+	bool fresh;
+	uint32_t number = set_open(&compiled, SET_PAIRS, "x", &fresh);
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		check(cidr_parse(all[i], &cidr));
+		set_add(&compiled, number, &cidr, PROTOCOL_TCP, 80);
+	}
+	check(cidr_parse("10.3.0.0/16", &cidr));
+	set_add(&compiled, number, &cidr, PROTOCOL_TCP, 81);
+	set_add(&compiled, number, &cidr, PROTOCOL_UDP, 80);
+	set_finish(&compiled, number);
+	set = &compiled.sets.items[number];
+	check_int(set->elements.n, 6);
+	check_str(cidr_format(&set->elements.items[0].cidr, text), "10.0.0.0/8");
+	check_str(cidr_format(&set->elements.items[3].cidr, text), "11.0.0.0/32");
+	check_str(cidr_format(&set->elements.items[4].cidr, text), "fd00::/8");
+	check_str(cidr_format(&set->elements.items[5].cidr, text), "fe00::1/128");
 	arena_free(&arena);
 }
