@@ -92,8 +92,7 @@ static void begin(void)
 	told = (struct told){ 0 };
 	check_ok(loop_open(&told.loop, &err), err);
 	check_ok(lease_store_open(&told.store, told.loop,
-				  &(struct worker_program){ serve_files, root }, &client,
-				  &err),
+				  &(struct worker_program){ serve_files, root }, &client, &err),
 		 err);
 }
 
