@@ -87,6 +87,8 @@ int json_decode_strict(const struct json *json, const struct field *fields, void
 struct json *json_encode(const struct field *fields, const void *in);
 struct json *json_encode_member(const struct field *field,
 				const void *in); /* one row's value, empty or not */
+/* The members of an object that the table has, and theirs, into the object out; as they are, whatever their type. */
+void json_project(const struct json *json, const struct field *fields, struct json *out);
 /* JSON Schema (2020-12) of a table, with the defaults of the instance when one is given. */
 struct json *json_schema(const struct field *fields, const void *defaults, const char *title);
 

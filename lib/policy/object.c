@@ -112,39 +112,29 @@ static void read_labels(struct reader *reader, const struct json *json, labels_t
 	reader_labels(reader, &path, json_member(json_member(json, "metadata"), "labels"), labels);
 }
 
+static void space_remove(struct world *world, const char *in unused, const char *name)
+{
+	symbol_t number = symbol_find(&world->space_names, name);
+	struct space *space = number ? &world->spaces.items[number - 1] : NULL;
+
+	if (!space)
+		return;
+	space->declared = false;
+	space->labels.n = 1;
+}
+
 static void space_read(struct reader *reader, const struct object_meta *meta,
 		       const struct json *json)
 {
 	uint32_t number = world_space(reader->world, meta->name);
 	struct space *space = &reader->world->spaces.items[number];
 
-	if (space->declared)
+	if (space->declared && !reader->replace)
 		reader_complain(reader, NULL, "is there twice");
 	space->declared = true;
-	read_labels(reader, json, &space->labels); /* the name's own label is there, and stays */
+	space->labels.n = 1; /* the name's own */
+	read_labels(reader, json, &space->labels);
 }
-
-struct address {
-	const char *ip;
-};
-
-struct node_form {
-	LIST(struct address) addresses;
-};
-
-static const struct field address_fields[] = {
-	{ "address", FIELD_STRING, offsetof(struct address, ip) },
-	FIELDS_END,
-};
-static const struct field node_status_fields[] = {
-	{ "addresses", FIELD_LIST, offsetof(struct node_form, addresses), .element = FIELD_OBJECT,
-	  .fields = address_fields, .size = sizeof(struct address) },
-	FIELDS_END,
-};
-static const struct field node_fields[] = {
-	{ "status", FIELD_OBJECT, 0, .fields = node_status_fields },
-	FIELDS_END,
-};
 
 static void add_ip(struct arena *arena, ips_t *ips, const struct ip *ip)
 {
@@ -162,8 +152,12 @@ static void node_read(struct reader *reader, const struct object_meta *meta,
 	struct node_form form = { 0 };
 	struct node *node = world_node(reader->world, meta->name);
 
-	if (!decode(reader, json, node_fields, &form, &scratch))
+	if (!decode(reader, json, node_form_fields, &form, &scratch))
 		return;
+	list_each(cidr, &form.pod_cidrs)
+		*list_add(reader->world->arena, &node->pod_cidrs) = cidr_network(cidr);
+	if (form.pod_cidr.ip.family && !form.pod_cidrs.n)
+		*list_add(reader->world->arena, &node->pod_cidrs) = cidr_network(&form.pod_cidr);
 	list_each(address, &form.addresses) {
 		struct ip ip;
 
@@ -173,70 +167,6 @@ static void node_read(struct reader *reader, const struct object_meta *meta,
 }
 
 /* ---- pods ---- */
-
-struct pod_ip {
-	struct ip ip;
-};
-typedef LIST(struct pod_ip) pod_ips_t;
-
-struct port_form {
-	const char *name;
-	int number;
-	int protocol;
-};
-
-struct container {
-	LIST(struct port_form) ports;
-};
-
-struct pod_form {
-	const char *node, *phase;
-	bool host_network;
-	LIST(struct container) containers;
-	struct ip ip, host_ip;
-	pod_ips_t ips, host_ips;
-};
-
-#define POD(member) offsetof(struct pod_form, member)
-
-static const struct field container_port_fields[] = {
-	{ "name", FIELD_STRING, offsetof(struct port_form, name) },
-	{ "containerPort", FIELD_INT, offsetof(struct port_form, number), FIELD_REQUIRED, .min = 1,
-	  .max = 65535 },
-	{ "protocol", FIELD_ENUM, offsetof(struct port_form, protocol), .names = protocol_names },
-	FIELDS_END,
-};
-static const struct field container_fields[] = {
-	{ "ports", FIELD_LIST, offsetof(struct container, ports), .element = FIELD_OBJECT,
-	  .fields = container_port_fields, .size = sizeof(struct port_form) },
-	FIELDS_END,
-};
-static const struct field pod_ip_fields[] = {
-	{ "ip", FIELD_IP, offsetof(struct pod_ip, ip) },
-	FIELDS_END,
-};
-static const struct field pod_spec_fields[] = {
-	{ "nodeName", FIELD_STRING, POD(node) },
-	{ "hostNetwork", FIELD_BOOL, POD(host_network) },
-	{ "containers", FIELD_LIST, POD(containers), .element = FIELD_OBJECT,
-	  .fields = container_fields, .size = sizeof(struct container) },
-	FIELDS_END,
-};
-static const struct field pod_status_fields[] = {
-	{ "phase", FIELD_STRING, POD(phase) },
-	{ "podIP", FIELD_IP, POD(ip) },
-	{ "podIPs", FIELD_LIST, POD(ips), .element = FIELD_OBJECT, .fields = pod_ip_fields,
-	  .size = sizeof(struct pod_ip) },
-	{ "hostIP", FIELD_IP, POD(host_ip) },
-	{ "hostIPs", FIELD_LIST, POD(host_ips), .element = FIELD_OBJECT, .fields = pod_ip_fields,
-	  .size = sizeof(struct pod_ip) },
-	FIELDS_END,
-};
-static const struct field pod_fields[] = {
-	{ "spec", FIELD_OBJECT, 0, .fields = pod_spec_fields },
-	{ "status", FIELD_OBJECT, 0, .fields = pod_status_fields },
-	FIELDS_END,
-};
 
 static void add_ips(struct arena *arena, ips_t *ips, const struct ip *ip, const pod_ips_t *more)
 {
@@ -267,16 +197,31 @@ static struct pod *pod_new(struct reader *reader, const struct object_meta *meta
 	struct world *world = reader->world;
 	auto_arena struct arena scratch = { 0 };
 	const char *text = arena_printf(&scratch, "%s/%s", meta->space, meta->name);
+	symbol_t number = symbol_add(&world->pod_names, text);
 	struct pod *pod;
 
-	if (symbol_add(&world->pod_names, text) <= world->pods.n) {
+	if (number <= world->pods.n && !reader->replace) {
 		reader_complain(reader, NULL, "is there twice");
 		return NULL;
 	}
-	pod = list_add(world->arena, &world->pods);
+	pod = number <= world->pods.n ? &world->pods.items[number - 1]
+				      : list_add(world->arena, &world->pods);
+	*pod = (struct pod){ 0 };
 	pod->name = symbol_add(&world->symbols, meta->name);
 	pod->space = world_space(world, meta->space);
 	return pod;
+}
+
+/* Its number stays: it takes no part, and has no address. */
+static void pod_remove(struct world *world, const char *space, const char *name)
+{
+	auto_arena struct arena scratch = { 0 };
+	symbol_t number =
+		symbol_find(&world->pod_names, arena_printf(&scratch, "%s/%s", space, name));
+	struct pod *pod = number ? &world->pods.items[number - 1] : NULL;
+
+	if (pod)
+		*pod = (struct pod){ .name = pod->name, .space = pod->space, .finished = true };
 }
 
 /* What a pod says of its node's addresses is as good as what the node says. */
@@ -305,7 +250,7 @@ static void pod_read(struct reader *reader, const struct object_meta *meta, cons
 	labels_t labels = { 0 };
 	struct pod *pod;
 
-	if (!decode(reader, json, pod_fields, &form, &scratch))
+	if (!decode(reader, json, pod_form_fields, &form, &scratch))
 		return;
 	read_labels(reader, json, &labels);
 	pod = reader->failed ? NULL : pod_new(reader, meta);
@@ -317,51 +262,37 @@ static void pod_read(struct reader *reader, const struct object_meta *meta, cons
 
 /* ---- any object ---- */
 
-struct object_form {
-	const char *version, *kind;
-	const char *space, *name;
-};
-
-static const struct field meta_fields[] = {
-	{ "namespace", FIELD_STRING, offsetof(struct object_form, space) },
-	{ "name", FIELD_STRING, offsetof(struct object_form, name), FIELD_REQUIRED },
-	FIELDS_END,
-};
-static const struct field object_fields[] = {
-	{ "apiVersion", FIELD_STRING, offsetof(struct object_form, version) },
-	{ "kind", FIELD_STRING, offsetof(struct object_form, kind) },
-	{ "metadata", FIELD_OBJECT, 0, FIELD_REQUIRED, .fields = meta_fields },
-	FIELDS_END,
-};
-
-static const struct kind {
-	const char *name, *word, *version;
-	bool in_space;
+/* In the order of object_kinds. Without remove: only a world made anew is without the object. */
+static const struct {
 	void (*read)(struct reader *reader, const struct object_meta *meta,
 		     const struct json *json);
-} kinds[] = {
-	{ "Namespace", "namespace", "v1", false, space_read },
-	{ "Node", "node", "v1", false, node_read },
-	{ "Pod", "pod", "v1", true, pod_read },
-	{ "NetworkPolicy", "networkpolicy", "networking.k8s.io/v1", true, policy_read },
+	void (*remove)(struct world *world, const char *space, const char *name);
+} hands[] = {
+	{ space_read, space_remove },
+	{ node_read },
+	{ pod_read, pod_remove },
+	{ policy_read, policy_remove },
 };
 
-static const struct kind *kind_find(const char *name)
+bool object_changes_alone(const struct object_kind *kind)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (streq(kinds[i].name, name))
-			return &kinds[i];
-	return NULL;
+	return hands[kind - object_kinds].remove;
+}
+
+void object_remove(struct world *world, const struct object_kind *kind, const char *space,
+		   const char *name)
+{
+	hands[kind - object_kinds].remove(world, space, name);
 }
 
 /* Another kind is none of ours to judge, but what looks like a slip of ours is. */
 static void other_kind(struct reader *reader, const char *name)
 {
-	const char *names[ARRAY_SIZE(kinds)], *nearest;
+	const char *names[ARRAY_SIZE(hands)], *nearest;
 	char text[TEXT_SIZE];
 
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		names[i] = kinds[i].name;
+	for (size_t i = 0; i < ARRAY_SIZE(hands); i++)
+		names[i] = object_kinds[i].name;
 	nearest = nearest_word(name, names, ARRAY_SIZE(names));
 	if (nearest) {
 		reader_complain(reader, NULL, "kind: \"%s\" is unknown; did you mean \"%s\"?", name,
@@ -373,14 +304,14 @@ static void other_kind(struct reader *reader, const char *name)
 	reader->report(reader->arg, false, reader->object, text);
 }
 
-static bool check_names(struct reader *reader, const struct kind *kind,
+static bool check_names(struct reader *reader, const struct object_kind *kind,
 			const struct object_meta *meta)
 {
 	static const struct path metadata = { .key = "metadata" };
 	static const struct path name = { .parent = &metadata, .key = "name" };
 	static const struct path space = { .parent = &metadata, .key = "namespace" };
-	const char *wrong = kind->read == space_read ? name_wrong_namespace(meta->name)
-						     : name_wrong_object(meta->name);
+	const char *wrong = streq(kind->name, "Namespace") ? name_wrong_namespace(meta->name)
+							   : name_wrong_object(meta->name);
 
 	if (wrong)
 		reader_complain(reader, &name, "\"%s\" %s", meta->name, wrong);
@@ -390,7 +321,7 @@ static bool check_names(struct reader *reader, const struct kind *kind,
 	return !reader->failed;
 }
 
-static void read_kind(struct reader *reader, const struct kind *kind, const char *version,
+static void read_kind(struct reader *reader, const struct object_kind *kind, const char *version,
 		      const struct object_meta *meta, const struct json *json)
 {
 	auto_arena struct arena scratch = { 0 };
@@ -403,19 +334,21 @@ static void read_kind(struct reader *reader, const struct kind *kind, const char
 	if (!streq(version, kind->version))
 		reader_complain(reader, NULL, "apiVersion: \"%s\" is not \"%s\"", version,
 				kind->version);
-	else if (check_names(reader, kind, meta))
-		kind->read(reader, meta, json);
+	else if (check_names(reader, kind, meta) &&
+		 (!reader->wanted || reader->wanted(reader->arg, kind, meta, json)))
+		hands[kind - object_kinds].read(reader, meta, json);
 	reader->object = "object";
 }
 
 /* The kind, or that of the list that it is in; API answers leave it away there. */
-static void read_one(struct reader *reader, const struct json *json, const struct kind *listed)
+static void read_one(struct reader *reader, const struct json *json,
+		     const struct object_kind *listed)
 {
 	auto_arena struct arena scratch = { 0 };
 	struct object_form form = { .version = listed ? listed->version : NULL,
 				    .kind = listed ? listed->name : NULL };
 	const char *named = json_string(json_member(json, "kind"));
-	const struct kind *kind = named ? kind_find(named) : listed;
+	const struct object_kind *kind = named ? object_kind_find(named) : listed;
 	struct object_meta meta;
 
 	if (named && !kind) {
@@ -423,7 +356,7 @@ static void read_one(struct reader *reader, const struct json *json, const struc
 		return;
 	}
 	reader->object = kind ? kind->word : "object";
-	if (!decode(reader, json, object_fields, &form, &scratch))
+	if (!decode(reader, json, object_form_fields, &form, &scratch))
 		return;
 	if (!form.kind || !form.version) {
 		reader_complain(reader, NULL, "%s: required", form.kind ? "apiVersion" : "kind");
@@ -435,19 +368,19 @@ static void read_one(struct reader *reader, const struct json *json, const struc
 }
 
 /* PodList and the like; NULL = not one of those. */
-static const struct kind *list_kind(const char *name)
+static const struct object_kind *list_kind(const char *name)
 {
-	for (size_t i = 0; name && i < ARRAY_SIZE(kinds); i++)
-		if (has_prefix(name, kinds[i].name) && streq(name + strlen(kinds[i].name), "List"))
-			return &kinds[i];
+	for (const struct object_kind *kind = object_kinds; name && kind->name; kind++)
+		if (has_prefix(name, kind->name) && streq(name + strlen(kind->name), "List"))
+			return kind;
 	return NULL;
 }
 
-static void read_document(struct reader *reader, const struct json *json, const struct kind *listed,
-			  unsigned depth)
+static void read_document(struct reader *reader, const struct json *json,
+			  const struct object_kind *listed, unsigned depth)
 {
 	const char *name = json_string(json_member(json, "kind"));
-	const struct kind *items = list_kind(name);
+	const struct object_kind *items = list_kind(name);
 	const struct json *list = json_member(json, "items");
 
 	if (!items && !(name && streq(name, "List"))) {
@@ -470,7 +403,7 @@ static void read_document(struct reader *reader, const struct json *json, const 
 void reader_add(struct reader *reader, const struct json *document, const struct json *list)
 {
 	const char *name = json_string(json_member(list, "kind"));
-	const struct kind *listed = list_kind(name);
+	const struct object_kind *listed = list_kind(name);
 
 	reader->object = "list";
 	if (name && !listed && !streq(name, "List") && !json_member(document, "kind"))

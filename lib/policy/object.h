@@ -6,17 +6,25 @@
 #define POLICY_OBJECT_H
 
 #include "base/error.h"
-#include "describe/json.h"
+#include "policy/object_form.h"
 #include "policy/world.h"
 
 /* What is said of an object: `object` is "networkpolicy default/web", and text begins with the path of the field. */
 typedef void object_report_fn(void *arg, bool is_error, const char *object, const char *text);
+
+struct object_meta {
+	const char *space, *name;
+};
 
 struct reader {
 	struct world *world;
 	object_report_fn *report;
 	void *arg;
 	unsigned n_refused; /* objects */
+	bool replace;       /* one of the same name is replaced; else it is refused */
+	/* Asked of every object whose name is right: false = it is passed over. NULL = all are wanted. */
+	bool (*wanted)(void *arg, const struct object_kind *kind, const struct object_meta *meta,
+		       const struct json *json);
 	/* inside */
 	const char *object; /* the one that is being read */
 	bool failed;
@@ -25,6 +33,11 @@ struct reader {
 /* One document, or an item of a list whose other members are given (else NULL). A List is taken apart. Other kinds are
  * passed over, with a warning. The JSON is not needed after. */
 void reader_add(struct reader *reader, const struct json *document, const struct json *list);
+
+/* Takes an object out of a world; its indexes are those from before. Not every kind can be, or be replaced. */
+bool object_changes_alone(const struct object_kind *kind);
+void object_remove(struct world *world, const struct object_kind *kind, const char *space,
+		   const char *name);
 
 /* ---- for the files that read one kind ---- */
 
@@ -38,10 +51,8 @@ void reader_labels(struct reader *reader, const struct path *path, const struct 
 bool reader_decode_strict(struct reader *reader, const struct json *json,
 			  const struct field *fields, void *out, struct arena *arena);
 
-struct object_meta {
-	const char *space, *name;
-};
 /* reads spec; adds the policy unless something is wrong */
 void policy_read(struct reader *reader, const struct object_meta *meta, const struct json *json);
+void policy_remove(struct world *world, const char *space, const char *name);
 
 #endif

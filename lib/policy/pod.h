@@ -42,6 +42,7 @@ struct space { /* a namespace */
 struct node {
 	symbol_t name;
 	ips_t ips;
+	cidrs_t pod_cidrs; /* that its pods have addresses of */
 };
 
 bool pod_takes_part(const struct pod *pod); /* neither finished nor on the node's network */

@@ -304,6 +304,7 @@ void policy_read(struct reader *reader, const struct object_meta *meta, const st
 	struct world *world = reader->world;
 	struct policy_form form = { 0 };
 	struct policy policy = { 0 };
+	symbol_t number;
 
 	if (!reader_decode_strict(reader, json, policy_form_fields, &form, &scratch))
 		reader->failed = true;
@@ -312,12 +313,28 @@ void policy_read(struct reader *reader, const struct object_meta *meta, const st
 	read_rules(reader, &spec, &form, &policy);
 	if (reader->failed)
 		return;
-	if (symbol_add(&world->policy_names, arena_printf(&scratch, "%s/%s", meta->space,
-							  meta->name)) <= world->policies.n) {
-		reader_complain(reader, NULL, "is there twice");
-		return;
-	}
 	policy.name = symbol_add(&world->symbols, meta->name);
 	policy.space = world_space(world, meta->space);
-	*list_add(world->arena, &world->policies) = policy;
+	number = symbol_add(&world->policy_names,
+			    arena_printf(&scratch, "%s/%s", meta->space, meta->name));
+	if (number > world->policies.n)
+		*list_add(world->arena, &world->policies) = policy;
+	else if (reader->replace)
+		world->policies.items[number - 1] = policy;
+	else
+		reader_complain(reader, NULL, "is there twice");
+}
+
+/* Its number stays: it isolates nothing. */
+void policy_remove(struct world *world, const char *space, const char *name)
+{
+	auto_arena struct arena scratch = { 0 };
+	symbol_t number =
+		symbol_find(&world->policy_names, arena_printf(&scratch, "%s/%s", space, name));
+	struct policy *policy = number ? &world->policies.items[number - 1] : NULL;
+
+	if (policy)
+		*policy = (struct policy){ .name = policy->name,
+					   .space = policy->space,
+					   .gone = true };
 }

@@ -36,6 +36,7 @@ struct policy {
 	uint32_t space;
 	struct selector pods;
 	uint32_t set; /* of those pods */
+	bool gone;    /* it was removed */
 	bool typed;   /* policyTypes says something */
 	bool isolates[DIRECTIONS];
 	bool given[DIRECTIONS];    /* the section is there */

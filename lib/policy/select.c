@@ -15,11 +15,11 @@ void select_index(struct world *world)
 			counts[pod->labels.items[i].key]++;
 			counts[pod->labels.items[i].pair]++;
 		}
-	world->labelled = arena_alloc(world->arena, (n + 1) * sizeof(*world->labelled));
+	world->labelled = arena_alloc(world->indexes, (n + 1) * sizeof(*world->labelled));
 	for (size_t i = 0; i < n; i++)
 		if (counts[i])
 			world->labelled[i].items = arena_alloc(
-				world->arena, counts[i] * sizeof(*world->labelled->items));
+				world->indexes, counts[i] * sizeof(*world->labelled->items));
 	for (uint32_t i = 0; i < world->pods.n; i++) {
 		const struct pod *pod = &world->pods.items[i];
 
@@ -105,7 +105,7 @@ static void try_pods(struct search *search, const numbers_t *numbers)
 
 		if (space_chosen(search, pod->space) &&
 		    selector_matches(search->set->pods, &pod->labels))
-			*list_add(world->arena, &search->set->pods_in) = *number;
+			*list_add(world->indexes, &search->set->pods_in) = *number;
 	}
 }
 
@@ -152,7 +152,7 @@ uint32_t select_pods(struct world *world, uint32_t space, const struct selector 
 		snprintf(key, sizeof(key), "n%u %u", space, pods->text);
 	number = symbol_add(&world->set_names, key);
 	if (number > world->sets.n) {
-		struct pod_set *set = list_add(world->arena, &world->sets);
+		struct pod_set *set = list_add(world->indexes, &world->sets);
 
 		*set = (struct pod_set){ .pods = pods, .spaces = spaces, .space = space };
 		find_pods(world, set);

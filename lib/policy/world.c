@@ -6,9 +6,10 @@
 void world_init(struct world *world, struct arena *arena)
 {
 	*world = (struct world){ .arena = arena };
-	world->symbols.arena = world->set_names.arena = arena;
+	world->symbols.arena = arena;
 	world->space_names.arena = world->node_names.arena = arena;
 	world->pod_names.arena = world->policy_names.arena = arena;
+	world->indexes = arena;
 }
 
 /* Every namespace carries its name as a label: the API server sees to it, a file may not. */
@@ -86,7 +87,7 @@ static void index_pods(struct world *world)
 		struct pod *pod = &world->pods.items[i];
 
 		if (pod_takes_part(pod))
-			*list_add(world->arena, &world->spaces.items[pod->space].pods) = i;
+			*list_add(world->indexes, &world->spaces.items[pod->space].pods) = i;
 	}
 	select_index(world);
 }
@@ -103,21 +104,34 @@ static void index_policy(struct world *world, uint32_t number)
 {
 	struct policy *policy = &world->policies.items[number];
 
-	*list_add(world->arena, &world->spaces.items[policy->space].policies) = number;
+	*list_add(world->indexes, &world->spaces.items[policy->space].policies) = number;
 	policy->set = select_pods(world, policy->space, NULL, &policy->pods);
 	for (int direction = 0; direction < DIRECTIONS; direction++) {
 		index_rules(world, policy, &policy->rules[direction]);
 		if (!policy->isolates[direction])
 			continue;
 		list_each(pod, &world->sets.items[policy->set].pods_in)
-			*list_add(world->arena, &world->pods.items[*pod].policies[direction]) =
+			*list_add(world->indexes, &world->pods.items[*pod].policies[direction]) =
 				number;
 	}
 }
 
+/* What an index was is forgotten; its memory is whoever's gave it. */
+static void forget_index(struct world *world)
+{
+	world->set_names = (struct symbols){ .arena = world->indexes };
+	world->sets.n = 0;
+	list_each(space, &world->spaces)
+		space->pods.n = space->policies.n = 0;
+	list_each(pod, &world->pods)
+		pod->policies[INGRESS].n = pod->policies[EGRESS].n = 0;
+}
+
 void world_index(struct world *world)
 {
+	forget_index(world);
 	index_pods(world);
 	for (uint32_t i = 0; i < world->policies.n; i++)
-		index_policy(world, i);
+		if (!world->policies.items[i].gone)
+			index_policy(world, i);
 }

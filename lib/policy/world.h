@@ -1,7 +1,7 @@
 /*
  * The world: namespaces, pods, nodes and policies as section "Exact semantics" of the contract has them, and the indexes
- * that keep questions about them cheap. Objects are added (object.h), then world_index() is called once; after it nothing
- * moves, and everything is reached by its number.
+ * that keep questions about them cheap. Objects are added (object.h), then world_index() is called; after it nothing
+ * moves, and everything is reached by its number. It may be called again when objects have changed.
  */
 #ifndef POLICY_WORLD_H
 #define POLICY_WORLD_H
@@ -24,7 +24,8 @@ struct world {
 	LIST(struct pod) pods;
 	LIST(struct node) nodes;
 	LIST(struct policy) policies;
-	/* from world_index() on */
+	/* from world_index() on, in an arena of their own where there is one */
+	struct arena *indexes;
 	struct symbols set_names;
 	LIST(struct pod_set) sets;
 	numbers_t *labelled; /* by symbol of a key or pair: the pods that have it */
