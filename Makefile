@@ -155,6 +155,13 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJECTS) $(BUILD)/remote.a
 	@echo "link    $@"
 	$(Q)$(CC) $(flags) -fsanitize=fuzzer $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(libs) -o $@
 
+# %8m: up to eight processes at a time add to one file each, in place.
+coverage: ## how many of the lines of lib/ the tests reach
+	@tests/deps build check fuzz
+	@$(MAKE) -s $(parallel) CC=$(FUZZ_CC) WERROR= SANITIZE= STATIC= BUILD=build-coverage \
+	  CFLAGS='-O1 -Wno-format-nonliteral -fprofile-instr-generate=$(CURDIR)/build-coverage/raw/%8m.profraw -fcoverage-mapping' all tests
+	@tests/coverage
+
 lint: ## style, static analysis, layers, shell
 	@tests/deps build lint
 	@$(MAKE) -s $(BUILD)/applets.inc
@@ -188,5 +195,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
 
 FORCE:
-.PHONY: all deps demo check tests fuzz fuzzers lint bench install uninstall man reproducible clean help without-store FORCE
+.PHONY: all deps demo check tests fuzz fuzzers coverage lint bench install uninstall man reproducible clean help without-store FORCE
 .DELETE_ON_ERROR:
