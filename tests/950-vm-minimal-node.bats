@@ -72,7 +72,7 @@ said() { vm_said "$BATS_FILE_TMPDIR/$node" "$1"; }
 	for node in 1 2; do
 		assert_match "it is that kernel" "$(said kernel)" "^${KERNELS[node - 1]//./\\.}\.[0-9]"
 		assert_eq "node $node: steps that failed" "$(awk '/^@begin / { name = $2 } /^@end [^0]/ { print name }' "$BATS_FILE_TMPDIR/$node" | xargs)" ""
-		assert_eq "node $node: steps" "$(grep -c '^@begin' "$BATS_FILE_TMPDIR/$node")" 15
+		assert_eq "node $node: steps" "$(grep -c '^@begin' "$BATS_FILE_TMPDIR/$node")" 16
 		assert_eq "no other tool" "$(said others)" ""
 	done
 }
