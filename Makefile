@@ -162,6 +162,11 @@ coverage: ## how many of the lines of lib/ the tests reach
 	  CFLAGS='-O1 -Wno-format-nonliteral -fprofile-instr-generate=$(CURDIR)/build-coverage/raw/%8m.profraw -fcoverage-mapping' all tests
 	@tests/coverage
 
+soak: ## 20 000 attachments by 32 at once, with calls killed half way
+	@tests/deps build check
+	@$(MAKE) -s $(parallel) all
+	@SOAK_COUNT=10000 FILE_DEADLINE=7200 tests/run 610-soak
+
 lint: ## style, static analysis, layers, shell
 	@tests/deps build lint
 	@$(MAKE) -s $(BUILD)/applets.inc
@@ -195,5 +200,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
 
 FORCE:
-.PHONY: all deps demo check tests fuzz fuzzers coverage lint bench install uninstall man reproducible clean help without-store FORCE
+.PHONY: all deps demo check tests fuzz fuzzers coverage soak lint bench install uninstall man reproducible clean help without-store FORCE
 .DELETE_ON_ERROR:
