@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 
+#define ERRNO_MAX 8191 /* ipset has errors of its own beyond the kernel's 4095 */
+
 /* A reply that breaks the protocol. */
 int netlink_broken(struct error *err, const char *what)
 {
@@ -99,7 +101,7 @@ int netlink_read_error(const struct nlmsghdr *reply, int *errnum, char *words, s
 	const struct nlmsgerr *error = NLMSG_DATA(reply);
 	size_t offset = NLMSG_LENGTH(sizeof(*error));
 
-	if (reply->nlmsg_len < offset || error->error > 0 || error->error < -4095)
+	if (reply->nlmsg_len < offset || error->error > 0 || error->error < -ERRNO_MAX)
 		return netlink_broken(err, "malformed error reply");
 	*errnum = -error->error;
 	if (*errnum && !(reply->nlmsg_flags & NLM_F_CAPPED) &&
