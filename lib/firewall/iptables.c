@@ -15,9 +15,6 @@
 #include "base/process.h"
 #include "kernel/nft.h"
 
-#define LOCK_SECONDS   "30" /* how long iptables-restore waits for the legacy lock */
-#define RUN_TIMEOUT_MS 60000
-
 static const char *const verdict_names[] = {
 	[RULE_ACCEPT] = "ACCEPT",
 	[RULE_DROP] = "DROP",
@@ -248,41 +245,6 @@ const char *iptables_rule_text(const struct rule *rule, struct arena *arena)
 		return rule->chain;
 	data[size - 1] = '\0'; /* the end of the line */
 	return arena_strdup(arena, data);
-}
-
-/* Its last word on the matter, on one line. */
-static const char *last_line(char *text)
-{
-	char *line;
-
-	for (size_t len = strlen(text); len && isspace((unsigned char)text[len - 1]); len--)
-		text[len - 1] = '\0';
-	line = strrchr(text, '\n');
-	return line ? line + 1 : text;
-}
-
-int iptables_restore(const char *program, const char *text, struct arena *arena, struct error *err)
-{
-	char path[PATH_MAX];
-	const char *const argv[] = { program, "--noflush", "-w", LOCK_SECONDS, NULL };
-	struct process process = { .path = path,
-				   .argv = argv,
-				   .input = text,
-				   .input_size = strlen(text),
-				   .timeout_ms = RUN_TIMEOUT_MS,
-				   .keep_stderr = true };
-	struct process_result result = { 0 };
-	int r;
-
-	if (!process_find(program, path, sizeof(path)))
-		return fail(err, ENOENT, "%s: not found", program);
-	r = process_run(&process, arena, &result, err);
-	if (r < 0)
-		return wrap(err, "%s", program);
-	if (result.status)
-		return fail(err, EIO, "%s: exit status %d: %s", program, result.status,
-			    last_line(result.errors));
-	return 0;
 }
 
 static const char *restore_program(enum rule_family family)

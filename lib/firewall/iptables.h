@@ -2,6 +2,7 @@
 #ifndef FIREWALL_IPTABLES_H
 #define FIREWALL_IPTABLES_H
 
+#include "firewall/program.h"
 #include "firewall/ruleset.h"
 
 /* The set as input of iptables-restore --noflush. Chains of the set start empty; those of the kernel (POSTROUTING)
@@ -15,12 +16,7 @@ bool iptables_clean(const struct ruleset *set);
 /* Render and run. A refusal carries what the program said. */
 int iptables_apply(const struct ruleset *set, struct error *err) must_check;
 
-enum iptables_kind { IPTABLES_NONE, IPTABLES_NFT, IPTABLES_LEGACY };
 /* Which iptables-restore is in PATH; by its name and what it links to, nothing is run. */
 enum iptables_kind iptables_kind(enum rule_family family);
-
-/* Run PROGRAM -w (the family's), text as its input. PROGRAM may be any of iptables-restore's names. */
-int iptables_restore(const char *program, const char *text, struct arena *arena,
-		     struct error *err) must_check;
 
 #endif

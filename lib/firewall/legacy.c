@@ -5,48 +5,21 @@
 #include "firewall/legacy.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 
-#include "base/file.h"
-#include "base/process.h"
 #include "base/text.h"
 #include "firewall/iptables.h"
 #include "firewall/saved.h"
 
-#define SAVE_MAX        (64 << 20)
-#define SAVE_TIMEOUT_MS 60000
-
 bool legacy_active(enum rule_family family, const char *table)
 {
-	auto_arena struct arena arena = { 0 };
-	char *names, *rest;
-	size_t size;
-
-	if (file_read(family == RULE_IP6 ? "/proc/self/net/ip6_tables_names"
-					 : "/proc/self/net/ip_tables_names",
-		      4096, &arena, &names, &size, NULL) < 0)
-		return false;
-	for (char *name = strtok_r(names, "\n", &rest); name; name = strtok_r(NULL, "\n", &rest))
-		if (streq(name, table))
-			return true;
-	return false;
+	return iptables_legacy_active(family == RULE_IP6, table);
 }
 
 /* iptables-legacy-save, or the plain name where that is not the nf_tables variant. */
 static const char *legacy_program(struct arena *arena, enum rule_family family, const char *verb)
 {
-	const char *six = family == RULE_IP6 ? "6" : "";
-	char path[PATH_MAX], target[PATH_MAX];
-	const char *name = arena_printf(arena, "ip%stables-legacy-%s", six, verb);
-
-	if (process_find(name, path, sizeof(path)))
-		return name;
-	name = arena_printf(arena, "ip%stables-%s", six, verb);
-	if (!process_find(name, path, sizeof(path)) || !realpath(path, target) ||
-	    strstr(target, "nft"))
-		return NULL;
-	return name;
+	return iptables_program(arena, family == RULE_IP6, IPTABLES_LEGACY, verb);
 }
 
 static void read_table(struct arena *arena, char *text, struct legacy_table *table)
@@ -72,28 +45,16 @@ int legacy_read(enum rule_family family, const char *name, struct arena *arena,
 		struct legacy_table *table, struct error *err)
 {
 	const char *program = legacy_program(arena, family, "save");
-	const char *const argv[] = { program, "-t", name, NULL };
-	struct process process = { .path = program,
-				   .argv = argv,
-				   .output_max = SAVE_MAX,
-				   .timeout_ms = SAVE_TIMEOUT_MS,
-				   .keep_stderr = true };
-	struct process_result result = { 0 };
-	char path[PATH_MAX];
+	char *text = NULL;
 	int r;
 
 	*table = (struct legacy_table){ .name = name, .family = family };
-	if (!program || !process_find(program, path, sizeof(path)))
+	if (!program)
 		return 0;
-	process.path = path;
-	r = process_run(&process, arena, &result, err);
-	if (r < 0)
-		return wrap(err, "%s", program);
-	if (result.status)
-		return fail(err, EIO, "%s: exit status %d: %.200s", program, result.status,
-			    result.errors);
-	read_table(arena, result.output, table);
-	return 0;
+	r = iptables_save(program, name, arena, &text, err);
+	if (r == 0)
+		read_table(arena, text, table);
+	return r;
 }
 
 bool legacy_has_chain(const struct legacy_table *table, const char *chain)

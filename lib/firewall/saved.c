@@ -31,19 +31,23 @@ static const char *word_end(const char *p)
 	return p;
 }
 
-/* One word: bare, or quoted with backslashes; "" at the end. */
-static const char *next_word(struct reader *reader)
+const char *saved_word(const char **text, struct arena *arena)
 {
-	const char *p = reader->rest + strspn(reader->rest, " "), *end = word_end(p);
-	char *word = arena_alloc(reader->arena, (size_t)(end - p) + 1), *out = word;
+	const char *p = *text + strspn(*text, " "), *end = word_end(p);
+	char *word = arena_alloc(arena, (size_t)(end - p) + 1), *out = word;
 
 	for (; p < end; p++)
 		if (*p == '\\' && p + 1 < end)
 			*out++ = *++p;
 		else if (*p != '"')
 			*out++ = *p;
-	reader->rest = end;
+	*text = end;
 	return word;
+}
+
+static const char *next_word(struct reader *reader)
+{
+	return saved_word(&reader->rest, reader->arena);
 }
 
 static bool read_addr(struct reader *reader, const char *word, struct nft_addr_match *match)

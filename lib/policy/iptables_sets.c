@@ -1,0 +1,139 @@
+/* The sets of a compiled node, read from ipset: both families of one name are one set again. */
+#include <errno.h>
+#include <netinet/in.h>
+
+#include "base/text.h"
+#include "policy/iptables.h"
+#include "policy/set.h"
+
+void ipt_damage(struct arena *arena, damages_t *damages, const char *place, const char *what)
+{
+	if (damages)
+		*list_add(arena, damages) = (struct damage){ place, what };
+}
+
+enum ipset_type ipt_set_type(enum set_kind kind)
+{
+	switch (kind) {
+	case SET_PAIRS: return IPSET_NET_PORT;
+	case SET_NAMED: return IPSET_IP_PORT;
+	case SET_BLOCKS:
+	case SET_PEERS: return IPSET_NET;
+	default: return IPSET_IP;
+	}
+}
+
+static uint8_t protocol_of(uint8_t number)
+{
+	switch (number) {
+	case IPPROTO_UDP: return PROTOCOL_UDP;
+	case IPPROTO_SCTP: return PROTOCOL_SCTP;
+	}
+	return PROTOCOL_TCP;
+}
+
+/* One name's number in a compiled form, a set of the kind made when it is the first of it. */
+static uint32_t open_set(struct symbols *names, struct compiled *compiled, const char *name,
+			 enum set_kind kind)
+{
+	symbol_t number = symbol_add(names, name);
+
+	if (number > compiled->sets.n)
+		*list_add(compiled->arena, &compiled->sets) = (struct set){
+			.name = arena_strdup(compiled->arena, name), .comment = "", .kind = kind
+		};
+	return number - 1;
+}
+
+/* Name without the digit; NULL: it is no set of ours. */
+static const char *base_name(const struct ipset *set, enum set_kind *kind, struct arena *arena)
+{
+	size_t len = strlen(set->name);
+	bool tree = has_prefix(set->name, IPT_TREE);
+
+	if (len < 2 || set->name[len - 1] != (set->family == AF_INET6 ? '6' : '4'))
+		return NULL;
+	if (tree)
+		*kind = SET_MEMBERS;
+	else if (!set_kind_of(set->name, kind))
+		return NULL;
+	return arena_memdup(arena, set->name, len - 1);
+}
+
+bool ipt_is_set(const char *name)
+{
+	enum set_kind kind;
+
+	return has_prefix(name, IPT_TREE) || set_kind_of(name, &kind);
+}
+
+static void take_set(struct compiled *compiled, struct symbols *names, const char *name,
+		     enum set_kind kind, const struct ipset *set)
+{
+	uint32_t number = open_set(names, compiled, name, kind);
+
+	list_each(element, &set->elements)
+		set_add(compiled, number, &element->cidr, protocol_of(element->protocol),
+			element->port);
+}
+
+static bool has_set(const ipsets_t *sets, const char *name)
+{
+	list_each(set, sets)
+		if (streq(set->name, name))
+			return true;
+	return false;
+}
+
+static void look_for_halves(const ipsets_t *sets, const struct compiled *compiled,
+			    struct arena *arena, damages_t *damages)
+{
+	list_each(set, &compiled->sets)
+		for (int v6 = 0; v6 < 2; v6++) {
+			const char *name = ipt_set_name(set->name, v6, arena);
+
+			if (!has_set(sets, name))
+				ipt_damage(arena, damages, name, "set is missing");
+		}
+}
+
+int ipt_read_sets(struct arena *arena, struct ipt_sets *out, damages_t *damages, struct error *err)
+{
+	auto_arena struct arena scratch = { 0 };
+	auto_ipset struct ipset_session *session = NULL;
+	struct symbols names = { .arena = &scratch }, tree_names = { .arena = &scratch };
+	ipsets_t sets = { 0 };
+	int r = ipset_open(&session, err);
+
+	*out = (struct ipt_sets){ .compiled = { .arena = arena, .known = NO_SET },
+				  .tree = { .arena = arena, .known = NO_SET } };
+	for (int i = 0; i < DIRECTIONS; i++)
+		out->compiled.subjects[i] = out->tree.subjects[i] = NO_SET;
+	if (r == 0)
+		r = ipset_list(session, IPT_SET_PREFIX, true, &scratch, &sets, err);
+	if (r < 0)
+		return r;
+	list_each(set, &sets) {
+		enum set_kind kind = SET_PODS;
+		const char *name = base_name(set, &kind, &scratch);
+		bool tree = has_prefix(set->name, IPT_TREE);
+
+		if (!name)
+			continue;
+		out->orphans = out->orphans || !set->references;
+		if (set->type != ipt_set_type(kind))
+			ipt_damage(arena, damages, arena_strdup(arena, set->name),
+				   "set is of another type");
+		else if (tree)
+			take_set(&out->tree, &tree_names, name, kind, set);
+		else
+			take_set(&out->compiled, &names, name, kind, set);
+	}
+	for (uint32_t i = 0; i < out->compiled.sets.n; i++)
+		set_finish(&out->compiled, i);
+	for (uint32_t i = 0; i < out->tree.sets.n; i++)
+		set_finish(&out->tree, i);
+	look_for_halves(&sets, &out->compiled, arena, damages);
+	look_for_halves(&sets, &out->tree, arena, damages);
+	return 0;
+}
