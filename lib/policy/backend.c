@@ -6,7 +6,7 @@
 
 #include "firewall/kubelet.h"
 
-const struct backend *const backends[] = { NULL };
+const struct backend *const backends[] = { &backend_iptables_nft, &backend_iptables_legacy, NULL };
 
 static const char *automatic(void)
 {
