@@ -163,7 +163,7 @@ static int show_help(const struct applet_entry *entry, const struct verb *verb, 
 static int finish_output(int status)
 {
 	if (fflush(stdout) || ferror(stdout)) {
-		perror("cnibox: cannot write the output");
+		fprintf(stderr, "cnibox: cannot write the output: %s\n", strerror(errno));
 		return STATUS_FAILED;
 	}
 	return status;

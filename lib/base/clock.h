@@ -3,6 +3,7 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -24,5 +25,12 @@ static inline int64_t clock_boot_ms(void)
 
 /* What people set, and the network: for times that others read. A function of its own, so that a test can put one in front. */
 int64_t clock_wall_ms(void);
+
+enum { CLOCK_TEXT_SIZE = sizeof("2026-11-26T12:00:00Z") };
+
+/* A time of that clock as text, in whole seconds of UTC: "2026-11-26T12:00:00Z"; "" before 1970 or after 9999. */
+char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE]);
+/* The other way round; fractions of a second may follow, and do not count. False: it is no such text. */
+bool clock_parse(const char *text, int64_t *wall_ms);
 
 #endif

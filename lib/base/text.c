@@ -183,6 +183,19 @@ void text_mask(char *text)
 	}
 }
 
+char *text_between(struct arena *arena, const char *text, const char *before, const char *after)
+{
+	const char *start = strstr(text, before), *end;
+
+	if (!start)
+		return NULL;
+	start += strlen(before);
+	end = *after ? strstr(start, after) : NULL;
+	if (!end)
+		end = start + strlen(start);
+	return end > start ? arena_printf(arena, "%.*s", (int)(end - start), start) : NULL;
+}
+
 bool has_prefix(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;

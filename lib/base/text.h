@@ -21,6 +21,9 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
 /* Control characters become '?', in place: a name made by somebody else must not steer a terminal. */
 void text_mask(char *text);
 
+/* What stands behind `before` in text, up to `after` or the end; NULL when `before` is not there, or nothing is between. */
+char *text_between(struct arena *arena, const char *text, const char *before, const char *after);
+
 bool has_prefix(const char *text, const char *prefix);
 bool has_suffix(const char *text, const char *suffix);
 

@@ -6,8 +6,8 @@
 #include "describe/help.h"
 
 #include <ctype.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "describe/help_text.h"
 #include "describe/scan.h"
 
@@ -95,15 +95,14 @@ static void title(FILE *out, const struct applet_entry *entry, const char *versi
 		  struct arena *arena)
 {
 	const char *epoch = getenv("SOURCE_DATE_EPOCH");
-	time_t now = epoch && *epoch ? (time_t)strtoll(epoch, NULL, 10) : time(NULL);
-	char *name = arena_printf(arena, "CNIBOX-%s", entry->name), date[16] = "";
-	struct tm tm;
+	int64_t now = epoch && *epoch ? strtoll(epoch, NULL, 10) % (INT64_MAX / 1000) * 1000
+				      : clock_wall_ms();
+	char *name = arena_printf(arena, "CNIBOX-%s", entry->name), date[CLOCK_TEXT_SIZE];
 
 	for (char *p = name; *p; p++)
 		*p = (char)toupper((unsigned char)*p);
-	if (gmtime_r(&now, &tm))
-		strftime(date, sizeof(date), "%Y-%m-%d", &tm);
-	fprintf(out, ".TH %s 8 %s \"cnibox %s\" \"System Administration\"\n", name, date, version);
+	fprintf(out, ".TH %s 8 %.10s \"cnibox %s\" \"System Administration\"\n", name,
+		clock_format(now, date), version);
 	fprintf(out, ".SH NAME\ncnibox\\-");
 	roff(out, entry->name, strlen(entry->name));
 	fputs(" \\- ", out);

@@ -70,10 +70,10 @@ struct nft_set port_masquerade_set(struct arena *arena, unsigned prefix)
 
 const char *port_owner_text(struct arena *arena, const char *comment)
 {
-	char network[256], ifname[32], container[256];
+	const char *network = text_between(arena, comment, ", net: ", ",");
+	const char *container = text_between(arena, comment, ", id: ", " ");
 
-	if (sscanf(comment, "%*[^,], net: %255[^,], if: %31[^,], id: %255s", network, ifname,
-		   container) == 3)
+	if (network && container)
 		return arena_printf(arena, "container %s of network \"%s\"", container, network);
 	return *comment ? arena_printf(arena, "container %s", comment) : "somebody unknown";
 }

@@ -245,10 +245,10 @@ static const struct port_entry *conflict_with(const struct portmap *map, int fam
 /* `dnat name: "net" id: "ctr"` to people's words. */
 static const char *who_of(struct arena *arena, const struct nft_rule_info *entry)
 {
-	char network[256], container[256];
+	const char *network = text_between(arena, entry->comment, "dnat name: \"", "\"");
+	const char *container = text_between(arena, entry->comment, "\" id: \"", "\"");
 
-	if (sscanf(entry->comment, "dnat name: \"%255[^\"]\" id: \"%255[^\"]\"", network,
-		   container) == 2)
+	if (network && container)
 		return arena_printf(arena, "container %s of network \"%s\"", container, network);
 	return arena_printf(arena, "chain %s", entry->target);
 }

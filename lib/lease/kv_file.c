@@ -11,7 +11,6 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -240,20 +239,10 @@ static int check_condition(struct kv_file *file, const char *key, enum kv_when w
 	return when == KV_REVISION && entry.revision == revision ? 0 : -EEXIST;
 }
 
-/* 2026-11-26T12:00:00Z */
-static const char *format_time(int64_t ms, char text[32])
-{
-	time_t seconds = (time_t)(ms / 1000);
-	struct tm tm;
-
-	strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
-	return text;
-}
-
 static const char *join(const char *value, int64_t ttl_ms, struct arena *arena, struct error *err)
 {
 	auto_json struct json *json = NULL;
-	char text[32];
+	char text[CLOCK_TEXT_SIZE];
 
 	if (!ttl_ms)
 		return value;
@@ -261,7 +250,7 @@ static const char *join(const char *value, int64_t ttl_ms, struct arena *arena, 
 	if (!json)
 		return NULL;
 	json_set(json, KV_FILE_EXPIRES,
-		 json_new_string(format_time(clock_wall_ms() + ttl_ms, text)));
+		 json_new_string(clock_format(clock_wall_ms() + ttl_ms, text)));
 	return json_text(json, JSON_STYLE_COMPACT, arena);
 }
 

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -32,18 +31,6 @@ uint64_t kv_file_revision(const char *text)
 
 /* ---- one file ---- */
 
-/* 2026-11-26T12:00:00Z; fractions of a second do not matter here. In ms of the wall clock. */
-static bool parse_time(const char *text, int64_t *ms)
-{
-	struct tm tm = { 0 };
-	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-
-	if (!end || (*end != 'Z' && *end != '.'))
-		return false;
-	*ms = (int64_t)timegm(&tm) * 1000;
-	return true;
-}
-
 /*
  * The value without its end, and that. What is no JSON object is handed on as it is: config may be broken, and a lease that
  * cannot be read is the reader's to judge.
@@ -59,7 +46,7 @@ static const char *split(const char *text, struct arena *arena, int64_t *ends_ms
 		return text;
 	json = json_parse(text, strlen(text), NULL);
 	expires = json_string(json_member(json, KV_FILE_EXPIRES));
-	if (!expires || !parse_time(expires, &at))
+	if (!expires || !clock_parse(expires, &at))
 		return text;
 	*ends_ms = at - clock_wall_ms() + clock_boot_ms();
 	json_remove(json, KV_FILE_EXPIRES);
