@@ -59,8 +59,7 @@ struct field field_element(const struct field *list)
 		.flags = list->flags & FIELD_LOOSE_BOOL,
 		.min = list->min,
 		.max = list->max,
-		.names = list->names,
-		.fields = list->fields,
+		.fields = list->fields, /* or its names */
 	};
 }
 

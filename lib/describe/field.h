@@ -49,22 +49,27 @@ enum field_flags {
 	FIELD_ONE_DASH = 1 << 7, /* option: -name is --name, as Go's programs have it */
 };
 
+/* Kept small, since a binary has more than a thousand of them. */
 struct field {
 	const char *key;
-	enum field_type type;
-	size_t offset;
-	unsigned flags;
-	char letter;              /* short option, 0 = none */
-	const char *help;         /* lower case, no final period */
-	const char *metavar;      /* word for the value in help; NULL = by type */
-	const char *env;          /* option: environment variable that gives the default */
-	int64_t min, max;         /* integers and durations (ms); both 0 = the type's own range, and
-					 * max below min = no upper bound but the type's */
-	const char *const *names; /* FIELD_ENUM: NULL-terminated */
-	const struct field *fields; /* FIELD_OBJECT, or FIELD_LIST of FIELD_OBJECT or FIELD_LIST */
-	enum field_type element;    /* FIELD_LIST */
-	size_t size;                /* FIELD_LIST: bytes of an element */
-	size_t seen;                /* 1 + offset of a bool set when the key was given; 0 = none */
+	enum field_type type : 8;
+	uint16_t offset;
+	uint16_t flags;
+	uint16_t size;               /* FIELD_LIST: bytes of an element */
+	uint16_t seen;               /* 1 + offset of a bool set when the key was given; 0 = none */
+	enum field_type element : 8; /* FIELD_LIST */
+	char letter;                 /* short option, 0 = none */
+	const char *help;            /* lower case, no final period */
+	const char *metavar;         /* word for the value in help; NULL = by type */
+	const char *env;             /* option: environment variable that gives the default */
+	int64_t min,
+		max; /* integers and durations (ms); both 0 = the type's own range, and max below
+			   * min = no upper bound but the type's */
+	union {
+		const char *const *names; /* FIELD_ENUM: NULL-terminated */
+		const struct field
+			*fields; /* FIELD_OBJECT, or FIELD_LIST of FIELD_OBJECT or FIELD_LIST */
+	};
 };
 
 #define FIELD_SEEN(type, member) (1 + offsetof(type, member))

@@ -30,6 +30,26 @@ static void set_enum(json_t *schema, const struct field *field)
 	json_object_set_new(schema, "enum", names);
 }
 
+static json_t *both_types(const char *one, const char *other)
+{
+	json_t *types = json_array();
+
+	json_array_append_new(types, json_inside(json_new_string(one)));
+	json_array_append_new(types, json_inside(json_new_string(other)));
+	return types;
+}
+
+static void set_ip(json_t *schema)
+{
+	json_t *formats = json_array(), *v4 = json_object(), *v6 = json_object();
+
+	set_text(v4, "format", "ipv4");
+	set_text(v6, "format", "ipv6");
+	json_array_append_new(formats, v4);
+	json_array_append_new(formats, v6);
+	json_object_set_new(schema, "anyOf", formats);
+}
+
 /* What a value of that type looks like, without help and default. */
 static json_t *value_schema(const struct field *field, const void *member)
 {
@@ -39,7 +59,7 @@ static json_t *value_schema(const struct field *field, const void *member)
 	switch (field->type) {
 	case FIELD_BOOL:
 		if (field->flags & FIELD_LOOSE_BOOL)
-			json_object_set_new(schema, "type", json_pack("[ss]", "boolean", "string"));
+			json_object_set_new(schema, "type", both_types("boolean", "string"));
 		else
 			set_text(schema, "type", "boolean");
 		break;
@@ -51,8 +71,7 @@ static json_t *value_schema(const struct field *field, const void *member)
 	case FIELD_ENUM: set_enum(schema, field); break;
 	case FIELD_IP:
 		set_text(schema, "type", "string");
-		json_object_set_new(schema, "anyOf",
-				    json_pack("[{ss}{ss}]", "format", "ipv4", "format", "ipv6"));
+		set_ip(schema);
 		break;
 	case FIELD_CIDR:
 		set_text(schema, "type", "string");
@@ -68,7 +87,7 @@ static json_t *value_schema(const struct field *field, const void *member)
 		json_object_set_new(schema, "maxLength", json_integer(15));
 		break;
 	case FIELD_DURATION:
-		json_object_set_new(schema, "type", json_pack("[ss]", "string", "integer"));
+		json_object_set_new(schema, "type", both_types("string", "integer"));
 		break;
 	case FIELD_OBJECT: json_decref(schema); return table_schema(field->fields, member);
 	case FIELD_LIST:

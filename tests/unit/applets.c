@@ -63,7 +63,7 @@ static void check_help(const char *name, const struct field *fields, size_t size
 			unit_check(good_text(field->help), __FILE__, __LINE__,
 				   "%s: help of %s is \"%s\"", name, field->key,
 				   field->help ? field->help : "");
-		if (field->fields && field->element != FIELD_LIST)
+		if (field->type == FIELD_OBJECT || field->element == FIELD_OBJECT)
 			check_help(name, field->fields, 0, NULL);
 	}
 }
