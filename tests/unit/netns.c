@@ -101,7 +101,7 @@ TEST(netns_words)
 TEST(sysctl_files)
 {
 	struct error err = { 0 };
-	char value[64], spaced[64];
+	char value[64], spaced[80];
 
 	check_ok(sysctl_read("net/ipv4/ip_local_port_range", value, sizeof(value), &err), err);
 	check(value[0] && value[strlen(value) - 1] != '\n');
