@@ -116,6 +116,79 @@ fd00::9      shop/db      TCP 5432   deny"
 	assert_json "nothing" "$(echo '{"kind":"List","items":[]}' | policy matrix -f - --json)" . '[]'
 }
 
+# Above and below all.yaml: tiers.
+cluster() {
+	cat >/run/cluster.yaml <<-'E'
+	apiVersion: policy.networking.k8s.io/v1alpha2
+	kind: ClusterNetworkPolicy
+	metadata: {name: guard}
+	spec:
+	  tier: Admin
+	  priority: 10
+	  subject: {namespaces: {matchLabels: {team: b}}}
+	  ingress:
+	  - {name: probes, action: Accept, from: [{pods: {podSelector: {matchLabels: {app: probe}}}}]}
+	  - {action: Pass, from: [{namespaces: {}}], protocols: [{destinationNamedPort: sql}]}
+	  - {action: Deny, from: [{namespaces: {}}]}
+	---
+	apiVersion: policy.networking.k8s.io/v1alpha2
+	kind: ClusterNetworkPolicy
+	metadata: {name: out}
+	spec:
+	  tier: Baseline
+	  priority: 0
+	  subject: {namespaces: {}}
+	  egress: [{name: no Internet, action: Deny, to: [{networks: [0.0.0.0/0]}], protocols: [{tcp: {destinationPort: {number: 25}}}]}]
+	E
+}
+
+@test "explain: tiers of ClusterNetworkPolicies, down to the rule that decides" {
+	cluster
+	assert_eq "Pass" "$(policy explain web shop/db 5432 -f /run/all.yaml -f /run/cluster.yaml | sed -n '1,/IPv6/p')" "\
+default/web -> shop/db, TCP 5432, IPv4: allowed
+  egress of default/web: allowed
+    Baseline:out egress[0] \"no Internet\" does not fit:
+      the port is not TCP 25
+  ingress to shop/db: allowed
+    Admin:guard ingress[0] \"probes\" does not fit:
+      from[0] pods app=probe in namespaces {}: the labels of default/web do not match
+    Admin:guard ingress[1] passes it on
+    shop/deny: it has no ingress rules
+    shop/sql ingress[0] allows it
+default/web -> shop/db, TCP 5432, IPv6: denied"
+	assert_eq "Deny" "$(policy explain web shop/db 80 -f /run/all.yaml -f /run/cluster.yaml | tail -n 6)" "\
+  ingress to shop/db: denied
+    Admin:guard ingress[0] \"probes\" does not fit:
+      from[0] pods app=probe in namespaces {}: the labels of default/web do not match
+    Admin:guard ingress[1] does not fit:
+      the port is not TCP sql (which is 5432 there), nor UDP sql, nor SCTP sql
+    Admin:guard ingress[2] denies it"
+	json=$(policy explain web 192.0.2.1 25 -f /run/all.yaml -f /run/cluster.yaml --json)
+	assert_json "JSON: who decides" "$json" '.families[0].egress | [.allowed, .isolated, .decidedBy]' '[false,false,"Baseline:out egress[0]"]'
+	assert_json "JSON: rules" "$json" '.families[0].egress.clusterPolicies' \
+		'[{"policy":"out","tier":"Baseline","priority":0,"rules":[{"rule":"egress[0]","name":"no Internet","action":"Deny","matches":true}]}]'
+	assert_json "JSON: a NetworkPolicy decides" "$(policy explain web shop/db 5432 -f /run/all.yaml --json)" '.families[0].ingress.decidedBy' '"shop/sql ingress[0]"'
+	policy matrix --check -f /run/all.yaml -f /run/cluster.yaml >/run/matrix
+	assert_eq "matrix" "$(grep -c 'TCP 25' /run/matrix)" 0
+	assert_match "ports that tiers name" "$(policy matrix --check -a 192.0.2.9 -f /run/all.yaml -f /run/cluster.yaml)" 'default/web  192.0.2.9    TCP 25     deny'
+}
+
+@test "a policy that comes to too much isolates its pods, and nobody else's; that is said" {
+	python3 - >/run/huge.json <<-'E'
+	import json
+	peers = [{"ipBlock": {"cidr": f"10.{i // 256}.{i % 256}.0/24"}} for i in range(1200)]
+	spec = {"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Ingress"],
+	        "ingress": [{"from": peers, "ports": [{"protocol": "TCP", "port": 8080 + i} for i in range(1100)]}]}
+	print(json.dumps({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "huge"}, "spec": spec}))
+	E
+	assert_eq "explained" "$(policy explain shop/db web 8080 -f /run/all.yaml -f /run/huge.json 2>/run/said | sed -n '3,4p')" "\
+  ingress to default/web: denied
+    default/huge: it expands to more than the limit, and allows nothing"
+	assert_eq "said" "$(</run/said)" "networkpolicy default/huge: spec: it comes to 1128700 elements, over the limit of 1048576: it isolates, and allows nothing"
+	assert_match "others" "$(policy matrix --check -f /run/all.yaml -f /run/huge.json -p 5432 2>/dev/null)" 'default/web  shop/db      TCP 5432   IPv4 only'
+	refute "lint fails" policy lint -f /run/all.yaml -f /run/huge.json
+}
+
 @test "objects come as YAML, JSON, Lists and folders, from files and standard input" {
 	want=$(policy matrix -f /run/all.yaml)
 	python3 -c 'import sys, json, yaml; json.dump({"apiVersion": "v1", "items": list(yaml.safe_load_all(sys.stdin)), "kind": "List"}, sys.stdout)' \

@@ -30,6 +30,27 @@ static uint32_t pods_set(const struct world *world, struct compiled *compiled, u
 	return set;
 }
 
+static uint32_t nodes_set(const struct world *world, struct compiled *compiled,
+			  const struct selector *selector, struct arena *arena)
+{
+	const char *text = symbol_text(&world->symbols, selector->text);
+	bool fresh;
+	uint32_t set =
+		set_open(compiled, SET_NODES, arena_printf(arena, "nodes \"%s\"", text), &fresh);
+
+	if (!fresh)
+		return set;
+	list_each(node, &world->nodes)
+		for (size_t i = 0; selector_matches(selector, &node->labels) && i < node->ips.n;
+		     i++) {
+			struct cidr cidr = cidr_host(&node->ips.items[i]);
+
+			set_add(compiled, set, &cidr, PROTOCOL_TCP, 0);
+		}
+	set_finish(compiled, set);
+	return set;
+}
+
 /* "10.0.0.0/8 except 10.1.0.0/16, 192.0.2.0/24": the same words are the same set. */
 static const char *blocks_text(const struct block *const *blocks, size_t n, struct arena *arena)
 {
@@ -90,8 +111,8 @@ static struct port_spec spec_of(const struct port_match *match)
 }
 
 /* Each port with each kind of peers. */
-static void add_rule(const struct world *world, struct compiled *compiled, const struct rule *rule,
-		     struct arena *arena, atoms_t *atoms)
+void atoms_add_rule(const struct world *world, struct compiled *compiled, const struct rule *rule,
+		    struct arena *arena, atoms_t *atoms)
 {
 	static const struct port_spec all = { .kind = PORT_ALL };
 	uint32_t blocks = blocks_set(compiled, rule, arena);
@@ -99,7 +120,9 @@ static void add_rule(const struct world *world, struct compiled *compiled, const
 
 	list_each(peer, &rule->peers)
 		if (!peer->has_block)
-			*list_add(arena, &peers) = pods_set(world, compiled, peer->set, arena);
+			*list_add(arena, &peers) =
+				peer->has_nodes ? nodes_set(world, compiled, &peer->nodes, arena)
+						: pods_set(world, compiled, peer->set, arena);
 	if (blocks != NO_SET || !rule->peers.n)
 		*list_add(arena, &peers) = blocks;
 	list_each(number, &peers) {
@@ -136,14 +159,10 @@ static int compare_atoms(const void *a, const void *b)
 	return order ? order : (x->peers > y->peers) - (x->peers < y->peers);
 }
 
-void atoms_of(const struct world *world, struct compiled *compiled, const struct group *group,
-	      struct arena *arena, atoms_t *atoms)
+void atoms_finish(atoms_t *atoms)
 {
 	size_t n = 0;
 
-	list_each(number, &group->policies)
-		list_each(rule, &world->policies.items[*number].rules[group->direction])
-			add_rule(world, compiled, rule, arena, atoms);
 	if (!atoms->n)
 		return;
 	qsort(atoms->items, atoms->n, sizeof(*atoms->items), compare_atoms);
@@ -151,4 +170,41 @@ void atoms_of(const struct world *world, struct compiled *compiled, const struct
 		if (!n || compare_atoms(&atoms->items[n - 1], &atoms->items[i]) != 0)
 			atoms->items[n++] = atoms->items[i];
 	atoms->n = n;
+}
+
+static const char *atom_text(const struct world *world, const struct compiled *compiled,
+			     const struct atom *atom, struct arena *arena)
+{
+	const struct port_spec *port = &atom->port;
+	bool anybody = atom->peers == NO_SET;
+
+	return arena_printf(arena, "%d %d %u-%u \"%s\" %s", (int)port->kind, (int)port->protocol,
+			    port->first, port->last, symbol_text(&world->symbols, port->name),
+			    anybody ? "anybody" : compiled->sets.items[atom->peers].name);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+const char *atoms_hash(const struct world *world, const struct compiled *compiled,
+		       const atoms_t *atoms, struct arena *arena)
+{
+	auto_arena struct arena scratch = { 0 };
+	auto_free char *text = NULL;
+	LIST(const char *) texts = { 0 };
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		abort();
+	list_each(atom, atoms)
+		*list_add(&scratch, &texts) = atom_text(world, compiled, atom, &scratch);
+	if (texts.n)
+		qsort(texts.items, texts.n, sizeof(*texts.items), compare_texts);
+	list_each(line, &texts)
+		fprintf(out, "%s\n", *line);
+	fclose(out);
+	return name_of("", text, arena);
 }

@@ -22,9 +22,14 @@ struct atom {
 };
 typedef LIST(struct atom) atoms_t;
 
-/* Of all policies of a group, each atom once. Sets of their peers are made in compiled. */
-void atoms_of(const struct world *world, struct compiled *compiled, const struct group *group,
-	      struct arena *arena, atoms_t *atoms);
+/* Those of a rule. Sets of its peers are made in compiled. */
+void atoms_add_rule(const struct world *world, struct compiled *compiled, const struct rule *rule,
+		    struct arena *arena, atoms_t *atoms);
+/* When all are there: in order, each once. */
+void atoms_finish(atoms_t *atoms);
+/* What they say, the same whatever pods there are and in which order sets were made: a hash. */
+const char *atoms_hash(const struct world *world, const struct compiled *compiled,
+		       const atoms_t *atoms, struct arena *arena);
 bool port_spec_equal(const struct port_spec *a, const struct port_spec *b);
 
 #endif

@@ -1,317 +1,96 @@
 /*
- * Compilation: groups of local pods, and for each the fewest look-ups that say what its policies allow. Ports by number
- * with few peers go into one set of pairs, so that a new connection costs the same however many policies there are; what
- * would make that set large (many peers) becomes a rule over a set that is shared. See compiled.h.
+ * Compilation: groups of local pods that the same policies select, and for each of the three tiers the clauses that its
+ * rules come to. See compiled.h.
  */
 #include "policy/compiled.h"
 
 #include <stdio.h>
 
-#include "policy/atom.h"
+#include "policy/clause.h"
 #include "policy/set.h"
 
-#define PAIRS_OF_A_PORT 1024  /* peers; more, and the port gets a rule of its own */
-#define PAIRS_OF_A_SET  32768 /* elements */
+/* ---- the clauses of a group ---- */
 
-struct build {
-	const struct world *world;
-	struct compiled *compiled;
-	struct arena *scratch; /* of the group at work */
-	numbers_t local;       /* pods of the node that take part and have an address */
-	/* the group at work */
-	struct group *group;
-	uint32_t pairs; /* its set; NO_SET = none yet */
-};
-
-/* ---- matches ---- */
-
-static struct clause *clause_add(struct build *build)
+/* All that NetworkPolicies allow is allowed, in whatever order. */
+static void build_allows(struct build *build)
 {
-	struct clause *clause = list_add(build->compiled->arena, &build->group->allows);
+	struct group *group = build->group;
+	struct clauses_request request = {
+		.action = ACTION_ACCEPT,
+		.comment = arena_printf(build->scratch, "peers with ports, %s", group->comment),
+	};
 
-	clause->peers = clause->pairs = clause->named = NO_SET;
-	return clause;
-}
+	list_each(number, &group->policies) {
+		const struct policy *policy = &build->world->policies.items[*number];
 
-/* Ranges of one protocol with the same peers are one clause. */
-static void allow_range(struct build *build, uint32_t peers, const struct port_spec *port)
-{
-	struct clause *found = NULL;
-
-	list_each(clause, &build->group->allows)
-		if (clause->ported && clause->ports.n && clause->peers == peers &&
-		    clause->protocol == port->protocol)
-			found = clause;
-	if (!found) {
-		found = clause_add(build);
-		found->peers = peers;
-		found->ported = true;
-		found->protocol = port->protocol;
+		list_each(rule, &policy->rules[group->direction])
+			if (!policy->closed)
+				atoms_add_rule(build->world, build->compiled, rule, build->scratch,
+					       &request.atoms);
 	}
-	*list_add(build->compiled->arena, &found->ports) =
-		(struct ports){ port->first, port->last };
+	atoms_finish(&request.atoms);
+	clauses_add(build, &request, &group->allows);
 }
 
-static int compare_ranges(const void *a, const void *b)
+/* Rules one after the other that all do the same. Their set of pairs is another one when they say something else: its
+ * elements never go with what they said before. */
+static void end_run(struct build *build, struct clauses_request *run, clauses_t *clauses)
 {
-	const struct ports *x = a, *y = b;
-
-	return x->first != y->first ? x->first - y->first : x->last - y->last;
-}
-
-static void join_ranges(port_ranges_t *ranges)
-{
-	size_t n = 0;
-
-	if (!ranges->n)
+	if (!run->atoms.n)
 		return;
-	qsort(ranges->items, ranges->n, sizeof(*ranges->items), compare_ranges);
-	for (size_t i = 1; i < ranges->n; i++) {
-		struct ports *last = &ranges->items[n], *next = &ranges->items[i];
+	atoms_finish(&run->atoms);
+	run->comment = arena_printf(
+		build->scratch, "peers with ports, %s %s: %s",
+		direction_names[build->group->direction], action_names[run->action],
+		atoms_hash(build->world, build->compiled, &run->atoms, build->scratch));
+	clauses_add(build, run, clauses);
+	*run = (struct clauses_request){ 0 };
+}
 
-		if (next->first > last->last + 1)
-			ranges->items[++n] = *next;
-		else if (next->last > last->last)
-			last->last = next->last;
+static void add_to_run(struct build *build, const struct cluster_policy *policy,
+		       const struct cluster_rule *rule, struct clauses_request *run,
+		       clauses_t *clauses)
+{
+	static const struct rule everything = { 0 };
+	bool closed = cluster_rule_closed(policy, rule);
+	enum action action = cluster_rule_action(policy, rule);
+
+	if (closed && action == ACTION_ACCEPT)
+		return;
+	if (action != run->action)
+		end_run(build, run, clauses);
+	run->action = action;
+	atoms_add_rule(build->world, build->compiled, closed ? &everything : &rule->match,
+		       build->scratch, &run->atoms);
+}
+
+/* Behind the last, a Pass is what happens anyway. */
+static void build_tier(struct build *build, const numbers_t *policies, enum tier tier,
+		       clauses_t *clauses)
+{
+	struct clauses_request run = { 0 };
+
+	list_each(number, policies) {
+		const struct cluster_policy *policy = &build->world->clusters.items[*number];
+
+		if (policy->tier == tier)
+			list_each(rule, &policy->rules[build->group->direction])
+				add_to_run(build, policy, rule, &run, clauses);
 	}
-	ranges->n = n + 1;
+	if (run.action != ACTION_PASS)
+		end_run(build, &run, clauses);
 }
 
-/* ---- peers ---- */
-
-static int compare_set_names(const void *a, const void *b, void *compiled_)
+/* A group that is isolated does not come to its baseline. */
+static void build_clauses(struct build *build, const numbers_t *clusters)
 {
-	const struct compiled *compiled = compiled_;
+	struct group *group = build->group;
 
-	return strcmp(compiled->sets.items[*(const uint32_t *)a].name,
-		      compiled->sets.items[*(const uint32_t *)b].name);
-}
-
-static const char *union_text(const struct compiled *compiled, const uint32_t *sets, size_t n,
-			      struct arena *arena)
-{
-	auto_free char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
-
-	if (!out)
-		abort();
-	for (size_t i = 0; i < n; i++)
-		fprintf(out, "%s%s", i ? " + " : "", compiled->sets.items[sets[i]].name);
-	fclose(out);
-	return arena_strdup(arena, text);
-}
-
-/* One set is itself; several are put together in another, named after them. */
-static uint32_t peers_set(struct build *build, const struct atom *atoms, size_t n)
-{
-	struct compiled *compiled = build->compiled;
-	auto_free uint32_t *sets = xrealloc(NULL, n * sizeof(*sets));
-	uint32_t set;
-	bool fresh;
-
-	for (size_t i = 0; i < n; i++)
-		sets[i] = atoms[i].peers;
-	if (n == 1)
-		return sets[0];
-	qsort_r(sets, n, sizeof(*sets), compare_set_names, compiled);
-	set = set_open(compiled, SET_PEERS, union_text(compiled, sets, n, build->scratch), &fresh);
-	if (!fresh)
-		return set;
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < compiled->sets.items[sets[i]].elements.n; j++) {
-			const struct cidr cidr =
-				compiled->sets.items[sets[i]].elements.items[j].cidr;
-
-			set_add(compiled, set, &cidr, PROTOCOL_TCP, 0);
-		}
-	set_finish(compiled, set);
-	return set;
-}
-
-static bool is_peer(const struct build *build, const struct atom *atoms, size_t n,
-		    const struct ip *ip)
-{
-	for (size_t i = 0; i < n; i++)
-		if (atoms[i].peers == NO_SET ||
-		    set_has(&build->compiled->sets.items[atoms[i].peers], ip, PROTOCOL_TCP, 0))
-			return true;
-	return false;
-}
-
-/* ---- pairs ---- */
-
-static uint32_t pairs_set(struct build *build)
-{
-	bool fresh;
-
-	if (build->pairs == NO_SET)
-		build->pairs = set_open(
-			build->compiled, SET_PAIRS,
-			arena_printf(build->scratch, "peers with ports, %s", build->group->comment),
-			&fresh);
-	return build->pairs;
-}
-
-static size_t pairs_size(const struct build *build)
-{
-	return build->pairs == NO_SET ? 0 : build->compiled->sets.items[build->pairs].elements.n;
-}
-
-static void allow_pairs(struct build *build, const struct atom *atoms, size_t n)
-{
-	const struct port_spec *port = &atoms->port;
-	struct compiled *compiled = build->compiled;
-	uint32_t pairs = pairs_set(build);
-
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < compiled->sets.items[atoms[i].peers].elements.n; j++) {
-			const struct cidr cidr =
-				compiled->sets.items[atoms[i].peers].elements.items[j].cidr;
-
-			set_add(compiled, pairs, &cidr, port->protocol, port->first);
-		}
-}
-
-/* A name towards others: at each pod that has it, the number that it means there. */
-static void allow_names_of_peers(struct build *build, const struct atom *atoms, size_t n)
-{
-	const struct port_spec *port = &atoms->port;
-
-	list_each(pod, &build->world->pods) {
-		uint16_t number =
-			pod_takes_part(pod) ? pod_port(pod, port->name, port->protocol) : 0;
-
-		list_each(ip, &pod->ips) {
-			struct cidr cidr = cidr_host(ip);
-
-			if (number && is_peer(build, atoms, n, ip))
-				set_add(build->compiled, pairs_set(build), &cidr, port->protocol,
-					number);
-		}
-	}
-}
-
-/* A name of our own pods: what it means on each of this node's. */
-static uint32_t named_set(struct build *build, const struct port_spec *port)
-{
-	const struct world *world = build->world;
-	bool fresh;
-	uint32_t set = set_open(build->compiled, SET_NAMED,
-				arena_printf(build->scratch, "port \"%s\" of %s on this node",
-					     symbol_text(&world->symbols, port->name),
-					     protocol_names[port->protocol]),
-				&fresh);
-
-	if (!fresh)
-		return set;
-	list_each(number, &build->local) {
-		const struct pod *pod = &world->pods.items[*number];
-		uint16_t value = pod_port(pod, port->name, port->protocol);
-
-		if (value)
-			set_add_pod(build->compiled, set, pod, port->protocol, value);
-	}
-	set_finish(build->compiled, set);
-	return set;
-}
-
-/* ---- one port with all its peers ---- */
-
-static void allow_range_of(struct build *build, const struct atom *atoms, size_t n)
-{
-	const struct port_spec *port = &atoms->port;
-	size_t size = 0;
-
-	for (size_t i = 0; i < n; i++)
-		size += build->compiled->sets.items[atoms[i].peers].elements.n;
-	if (port->first == port->last && size <= PAIRS_OF_A_PORT &&
-	    size + pairs_size(build) <= PAIRS_OF_A_SET)
-		allow_pairs(build, atoms, n);
+	build_tier(build, clusters, TIER_ADMIN, &group->admin);
+	if (group->isolated)
+		build_allows(build);
 	else
-		allow_range(build, peers_set(build, atoms, n), port);
-}
-
-static void allow_name(struct build *build, const struct atom *atoms, size_t n, bool anybody)
-{
-	struct clause *clause;
-
-	if (build->group->direction == EGRESS) {
-		allow_names_of_peers(build, atoms, n);
-		return;
-	}
-	clause = clause_add(build);
-	clause->named = named_set(build, &atoms->port);
-	clause->peers = anybody ? NO_SET : peers_set(build, atoms, n);
-}
-
-/* n atoms of one port. Anybody is the last of them, and makes the others needless. */
-static void allow_port(struct build *build, const struct atom *atoms, size_t n)
-{
-	const struct port_spec *port = &atoms->port;
-	bool anybody = atoms[n - 1].peers == NO_SET;
-	struct clause *clause;
-
-	if (port->kind == PORT_NAME) {
-		allow_name(build, atoms, n, anybody);
-	} else if (port->kind == PORT_RANGE && anybody) {
-		allow_range(build, NO_SET, port);
-	} else if (port->kind == PORT_RANGE) {
-		allow_range_of(build, atoms, n);
-	} else {
-		clause = clause_add(build);
-		clause->peers = anybody ? NO_SET : peers_set(build, atoms, n);
-		clause->ported = port->kind == PORT_PROTOCOL;
-		clause->protocol = port->protocol;
-	}
-}
-
-static bool allows_anybody(const struct atom *atom, enum port_kind kind)
-{
-	return atom->port.kind == kind && atom->peers == NO_SET;
-}
-
-/* What is open to anybody makes narrower atoms needless: all of them, or those of a protocol. */
-static void drop_needless(atoms_t *atoms)
-{
-	bool all = false, protocols[PROTOCOL_OTHER + 1] = { 0 };
-	size_t n = 0;
-
-	list_each(atom, atoms) {
-		all = all || allows_anybody(atom, PORT_ALL);
-		if (allows_anybody(atom, PORT_PROTOCOL))
-			protocols[atom->port.protocol] = true;
-	}
-	list_each(atom, atoms) {
-		bool covered = atom->port.kind != PORT_ALL && protocols[atom->port.protocol] &&
-			       !allows_anybody(atom, PORT_PROTOCOL);
-
-		if (all ? allows_anybody(atom, PORT_ALL) : !covered)
-			atoms->items[n++] = *atom;
-	}
-	atoms->n = n;
-}
-
-static void build_clauses(struct build *build)
-{
-	atoms_t atoms = { 0 };
-	size_t end;
-
-	build->pairs = NO_SET;
-	atoms_of(build->world, build->compiled, build->group, build->scratch, &atoms);
-	drop_needless(&atoms);
-	for (size_t i = 0; i < atoms.n; i = end) {
-		for (end = i + 1; end < atoms.n; end++)
-			if (!port_spec_equal(&atoms.items[i].port, &atoms.items[end].port))
-				break;
-		allow_port(build, &atoms.items[i], end - i);
-	}
-	if (build->pairs != NO_SET) {
-		set_finish(build->compiled, build->pairs);
-		clause_add(build)->pairs = build->pairs;
-	}
-	list_each(clause, &build->group->allows)
-		join_ranges(&clause->ports);
+		build_tier(build, clusters, TIER_BASELINE, &group->baseline);
 	arena_free(build->scratch);
 }
 
@@ -322,18 +101,24 @@ struct order {
 	enum direction direction;
 };
 
-/* Policies of two pods as words: equal ones are one group. */
-static int compare_policies(const void *a, const void *b, void *order_)
+static int compare_numbers(const numbers_t *x, const numbers_t *y)
 {
-	const struct order *order = order_;
-	const numbers_t *x, *y;
-
-	x = &order->world->pods.items[*(const uint32_t *)a].policies[order->direction];
-	y = &order->world->pods.items[*(const uint32_t *)b].policies[order->direction];
 	for (size_t i = 0; i < x->n && i < y->n; i++)
 		if (x->items[i] != y->items[i])
 			return x->items[i] < y->items[i] ? -1 : 1;
 	return (x->n > y->n) - (x->n < y->n);
+}
+
+/* Policies of two pods as words: equal ones are one group. */
+static int compare_policies(const void *a, const void *b, void *order_)
+{
+	const struct order *order = order_;
+	const struct pod *x = &order->world->pods.items[*(const uint32_t *)a];
+	const struct pod *y = &order->world->pods.items[*(const uint32_t *)b];
+	int r = compare_numbers(&x->policies[order->direction], &y->policies[order->direction]);
+
+	return r ? r
+		 : compare_numbers(&x->clusters[order->direction], &y->clusters[order->direction]);
 }
 
 static int compare_words(const void *a, const void *b)
@@ -341,9 +126,9 @@ static int compare_words(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* "ingress by default/a default/b": in the order of names, which stays the same when objects come in another. */
+/* "ingress by Admin:x default/a default/b": in the order of names, which stays the same when objects come in another. */
 static const char *group_text(const struct world *world, const struct group *group,
-			      struct arena *arena)
+			      const numbers_t *clusters, struct arena *arena)
 {
 	auto_arena struct arena scratch = { 0 };
 	auto_free char *text = NULL;
@@ -356,6 +141,9 @@ static const char *group_text(const struct world *world, const struct group *gro
 	list_each(number, &group->policies)
 		*list_add(&scratch, &words) =
 			policy_text(world, &world->policies.items[*number], &scratch);
+	list_each(number, clusters)
+		*list_add(&scratch, &words) =
+			cluster_policy_text(world, &world->clusters.items[*number], &scratch);
 	if (words.n)
 		qsort(words.items, words.n, sizeof(*words.items), compare_words);
 	fprintf(out, "%s by", direction_names[group->direction]);
@@ -369,12 +157,13 @@ static void add_group(struct build *build, enum direction direction, const uint3
 {
 	struct compiled *compiled = build->compiled;
 	struct group *group = list_add(compiled->arena, &compiled->groups);
+	const numbers_t *clusters = &build->world->pods.items[*pods].clusters[direction];
 	bool fresh;
 
 	group->direction = direction;
-	group->isolated = true;
 	group->policies = build->world->pods.items[*pods].policies[direction];
-	group->comment = group_text(build->world, group, compiled->arena);
+	group->isolated = group->policies.n;
+	group->comment = group_text(build->world, group, clusters, compiled->arena);
 	group->name = name_of(group_words[direction], group->comment, compiled->arena);
 	group->members = set_open(compiled, SET_MEMBERS, group->comment, &fresh);
 	for (size_t i = 0; i < n; i++) {
@@ -386,7 +175,7 @@ static void add_group(struct build *build, enum direction direction, const uint3
 	}
 	set_finish(compiled, group->members);
 	build->group = group;
-	build_clauses(build);
+	build_clauses(build, clusters);
 }
 
 static void build_direction(struct build *build, enum direction direction)
@@ -401,7 +190,8 @@ static void build_direction(struct build *build, enum direction direction)
 	build->compiled->subjects[direction] =
 		set_open(build->compiled, SET_SUBJECTS, subjects_comments[direction], &fresh);
 	list_each(number, &build->local)
-		if (world->pods.items[*number].policies[direction].n)
+		if (world->pods.items[*number].policies[direction].n ||
+		    world->pods.items[*number].clusters[direction].n)
 			*list_add(&scratch, &pods) = *number;
 	if (pods.n)
 		qsort_r(pods.items, pods.n, sizeof(uint32_t), compare_policies, &order);

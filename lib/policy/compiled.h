@@ -42,8 +42,6 @@ typedef LIST(struct ports) port_ranges_t;
 
 #define NO_SET UINT32_MAX
 
-enum action { ACTION_ACCEPT, ACTION_DENY, ACTION_PASS };
-
 /* All that is given has to hold. */
 struct clause {
 	enum action action; /* among those of a tier; what policies allow is always accepted */

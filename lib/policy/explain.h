@@ -1,6 +1,6 @@
 /*
- * Explanations: for one connection, which policies isolate its ends, which rule allows it, and why each of the others
- * does not. The structs are made for people and for JSON (explanation_fields).
+ * Explanations: for one connection, which policies are asked, which rule decides, and why each of the others does not. The
+ * structs are made for people and for JSON (explanation_fields).
  */
 #ifndef POLICY_EXPLAIN_H
 #define POLICY_EXPLAIN_H
@@ -8,10 +8,12 @@
 #include "describe/field.h"
 #include "policy/verdict.h"
 
+typedef LIST(const char *) words_t;
+
 struct rule_word {
 	const char *rule; /* "ingress[0]" */
 	bool allows;
-	LIST(const char *) why; /* not: what does not fit, all of it */
+	words_t why; /* not: what does not fit, all of it */
 };
 
 struct policy_word {
@@ -21,9 +23,25 @@ struct policy_word {
 	LIST(struct rule_word) rules;
 };
 
+struct cluster_rule_word {
+	const char *rule, *name, *action;
+	bool holds;
+	words_t why; /* not, or why it fails closed */
+};
+
+/* Down to the rule that decides. */
+struct cluster_word {
+	const char *policy, *tier;
+	int priority;
+	LIST(struct cluster_rule_word) rules;
+};
+
 struct side_word {
 	bool isolated, allowed;
-	LIST(struct policy_word) policies; /* that isolate */
+	const char *
+		decided; /* by "Admin:name ingress[0]", "namespace/name ingress[0]"; NULL: by no rule */
+	LIST(struct cluster_word) clusters; /* that are asked; those of tier Admin come first */
+	LIST(struct policy_word) policies;  /* that isolate; none when tier Admin decides */
 };
 
 struct explanation {
@@ -43,5 +61,8 @@ const char *port_text(const struct world *world, const struct port_match *match,
 		      struct arena *arena);
 /* "podSelector app=web in namespaceSelector team=a", "ipBlock 10.0.0.0/8" */
 const char *peer_text(const struct world *world, const struct peer *peer, struct arena *arena);
+/* "pods app=web in namespaces team=a", "networks 10.0.0.0/8" */
+const char *cluster_peer_text(const struct world *world, const struct peer *peer,
+			      struct arena *arena);
 
 #endif

@@ -27,15 +27,25 @@ static void add_port(struct arena *arena, matrix_ports_t *ports, enum protocol p
 	*list_add(arena, ports) = (struct matrix_port){ protocol, port };
 }
 
+static void find_ports(struct matrix *matrix, const struct rule *rule)
+{
+	list_each(port, &rule->ports)
+		if (port->first)
+			add_port(matrix->arena, &matrix->named, port->protocol, port->first);
+}
+
 static void find_named(struct matrix *matrix)
 {
-	list_each(policy, &matrix->world->policies)
-		for (int direction = 0; direction < DIRECTIONS; direction++)
+	const struct world *world = matrix->world;
+
+	for (int direction = 0; direction < DIRECTIONS; direction++) {
+		list_each(policy, &world->policies)
 			list_each(rule, &policy->rules[direction])
-				list_each(port, &rule->ports)
-					if (port->first)
-						add_port(matrix->arena, &matrix->named,
-							 port->protocol, port->first);
+				find_ports(matrix, rule);
+		list_each(policy, &world->clusters)
+			list_each(rule, &policy->rules[direction])
+				find_ports(matrix, &rule->match);
+	}
 	if (!matrix->named.n)
 		add_port(matrix->arena, &matrix->named, PROTOCOL_TCP, DEFAULT_PORT);
 }

@@ -71,6 +71,19 @@ const char *name_wrong_label_value(const char *value)
 		       : "is no label value (at most 63 letters, digits, '-', '_' and '.')";
 }
 
+const char *name_wrong_domain(const char *name)
+{
+	static const char wrong[] = "is no domain name (labels with dots between, \"*.\" in front)";
+	const char *text = strncmp(name, "*.", 2) ? name : name + 2, *dot;
+
+	if (!strchr(text, '.'))
+		return wrong;
+	for (; (dot = strchr(text, '.')); text = dot + 1)
+		if (!made_of(text, (size_t)(dot - text), ANY, ANY "-_"))
+			return wrong;
+	return !*text || made_of(text, strlen(text), ANY, ANY "-_") ? NULL : wrong;
+}
+
 const char *name_wrong_port(const char *name)
 {
 	size_t len = strlen(name);

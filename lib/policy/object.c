@@ -1,7 +1,6 @@
 /* See object.h. Pods, namespaces and nodes have far more fields than what is read here; only those are looked at. */
 #include "policy/object.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -11,95 +10,6 @@
 
 #define TEXT_SIZE 1024
 #define DEPTH_MAX 8 /* Lists in Lists */
-
-/* ---- what is said ---- */
-
-void reader_complain(struct reader *reader, const struct path *path, const char *format, ...)
-{
-	char where[PATH_TEXT_SIZE], text[TEXT_SIZE];
-	size_t len = 0;
-	va_list args;
-
-	if (*path_text(path, where))
-		len = (size_t)snprintf(text, sizeof(text), "%s: ", where);
-	va_start(args, format);
-	vsnprintf(text + len, sizeof(text) - len, format, args);
-	va_end(args);
-	reader->failed = true;
-	text_mask(text);
-	reader->report(reader->arg, true, reader->object, text);
-}
-
-static void report_json(void *arg, bool is_error, const char *text)
-{
-	struct reader *reader = arg;
-	char masked[TEXT_SIZE];
-
-	snprintf(masked, sizeof(masked), "%s", text);
-	text_mask(masked);
-	reader->failed |= is_error;
-	reader->report(reader->arg, is_error, reader->object, masked);
-}
-
-bool reader_decode_strict(struct reader *reader, const struct json *json,
-			  const struct field *fields, void *out, struct arena *arena)
-{
-	return json_decode_strict(json, fields, out, arena, report_json, reader) >= 0;
-}
-
-/* As json_decode(), the error reported. */
-static bool decode(struct reader *reader, const struct json *json, const struct field *fields,
-		   void *out, struct arena *arena)
-{
-	struct error err = { 0 };
-
-	if (json_decode(json, fields, out, arena, &err) >= 0)
-		return true;
-	report_json(reader, true, err.message);
-	return false;
-}
-
-/* ---- labels ---- */
-
-/* null is "", as Go reads it into a string. */
-static void read_label(struct reader *reader, const struct path *path, const char *key,
-		       const struct json *json, labels_t *labels)
-{
-	struct path node = { .parent = path, .key = key };
-	const char *value = json_is_null(json) ? "" : json_string(json);
-	const char *wrong = name_wrong_label_key(key);
-	struct label label;
-
-	if (wrong) {
-		reader_complain(reader, path, "\"%s\" %s", key, wrong);
-		return;
-	}
-	if (!value) {
-		reader_complain(reader, &node, "expected a string");
-		return;
-	}
-	wrong = name_wrong_label_value(value);
-	if (wrong) {
-		reader_complain(reader, &node, "\"%s\" %s", value, wrong);
-		return;
-	}
-	label = label_make(&reader->world->symbols, key, value);
-	if (!label_find(labels, label.key))
-		*list_add(reader->world->arena, labels) = label;
-}
-
-void reader_labels(struct reader *reader, const struct path *path, const struct json *json,
-		   labels_t *labels)
-{
-	if (!json || json_is_null(json))
-		return;
-	if (!json_is_object(json)) {
-		reader_complain(reader, path, "expected an object");
-		return;
-	}
-	for (void *i = json_first(json); i; i = json_next(json, i))
-		read_label(reader, path, json_iter_key(i), json_iter_value(i), labels);
-}
 
 /* ---- namespaces and nodes ---- */
 
@@ -152,7 +62,12 @@ static void node_read(struct reader *reader, const struct object_meta *meta,
 	struct node_form form = { 0 };
 	struct node *node = world_node(reader->world, meta->name);
 
-	if (!decode(reader, json, node_form_fields, &form, &scratch))
+	if (node->declared && !reader->replace)
+		reader_complain(reader, NULL, "is there twice");
+	node->declared = true;
+	node->labels.n = 0;
+	read_labels(reader, json, &node->labels);
+	if (!reader_decode(reader, json, node_form_fields, &form, &scratch))
 		return;
 	list_each(cidr, &form.pod_cidrs)
 		*list_add(reader->world->arena, &node->pod_cidrs) = cidr_network(cidr);
@@ -250,7 +165,7 @@ static void pod_read(struct reader *reader, const struct object_meta *meta, cons
 	labels_t labels = { 0 };
 	struct pod *pod;
 
-	if (!decode(reader, json, pod_form_fields, &form, &scratch))
+	if (!reader_decode(reader, json, pod_form_fields, &form, &scratch))
 		return;
 	read_labels(reader, json, &labels);
 	pod = reader->failed ? NULL : pod_new(reader, meta);
@@ -272,6 +187,7 @@ static const struct {
 	{ node_read },
 	{ pod_read, pod_remove },
 	{ policy_read, policy_remove },
+	{ cluster_policy_read, cluster_policy_remove },
 };
 
 bool object_changes_alone(const struct object_kind *kind)
@@ -356,7 +272,7 @@ static void read_one(struct reader *reader, const struct json *json,
 		return;
 	}
 	reader->object = kind ? kind->word : "object";
-	if (!decode(reader, json, object_form_fields, &form, &scratch))
+	if (!reader_decode(reader, json, object_form_fields, &form, &scratch))
 		return;
 	if (!form.kind || !form.version) {
 		reader_complain(reader, NULL, "%s: required", form.kind ? "apiVersion" : "kind");

@@ -1,6 +1,7 @@
 /*
- * Objects of the Kubernetes API into the world: Namespaces, Pods, Nodes and NetworkPolicies, alone or in Lists. What the
- * API server would refuse is refused, with the path of the field and the reason: a refused object is not in the world.
+ * Objects of the Kubernetes API into the world: Namespaces, Pods, Nodes, NetworkPolicies and ClusterNetworkPolicies,
+ * alone or in Lists. What the API server would refuse is refused, with the path of the field and the reason: a refused
+ * object is not in the world.
  */
 #ifndef POLICY_OBJECT_H
 #define POLICY_OBJECT_H
@@ -16,6 +17,8 @@ struct object_meta {
 	const char *space, *name;
 };
 
+struct path; /* describe/path.h */
+
 struct reader {
 	struct world *world;
 	object_report_fn *report;
@@ -26,7 +29,8 @@ struct reader {
 	bool (*wanted)(void *arg, const struct object_kind *kind, const struct object_meta *meta,
 		       const struct json *json);
 	/* inside */
-	const char *object; /* the one that is being read */
+	const char *object;      /* the one that is being read */
+	const struct path *base; /* of the part of it that is being decoded */
 	bool failed;
 };
 
@@ -41,18 +45,27 @@ void object_remove(struct world *world, const struct object_kind *kind, const ch
 
 /* ---- for the files that read one kind ---- */
 
-struct path; /* describe/path.h */
 void reader_complain(struct reader *reader, const struct path *path, const char *format, ...)
+	printf_like(3, 4);
+void reader_warn(struct reader *reader, const struct path *path, const char *format, ...)
 	printf_like(3, 4);
 /* An object whose members are strings, such as labels, into labels; keys and values are checked. */
 void reader_labels(struct reader *reader, const struct path *path, const struct json *json,
 		   labels_t *labels);
-/* json_decode_strict() with the reader's reports. */
+/* json_decode() with the reader's report. */
+bool reader_decode(struct reader *reader, const struct json *json, const struct field *fields,
+		   void *out, struct arena *arena);
+/* json_decode_strict() with the reader's reports; below: of a part, whose path comes in front. */
 bool reader_decode_strict(struct reader *reader, const struct json *json,
 			  const struct field *fields, void *out, struct arena *arena);
+bool reader_decode_below(struct reader *reader, const struct path *path, const struct json *json,
+			 const struct field *fields, void *out, struct arena *arena);
 
-/* reads spec; adds the policy unless something is wrong */
+/* read spec; add the policy unless something is wrong */
 void policy_read(struct reader *reader, const struct object_meta *meta, const struct json *json);
 void policy_remove(struct world *world, const char *space, const char *name);
+void cluster_policy_read(struct reader *reader, const struct object_meta *meta,
+			 const struct json *json);
+void cluster_policy_remove(struct world *world, const char *space, const char *name);
 
 #endif

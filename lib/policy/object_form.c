@@ -104,6 +104,8 @@ const struct object_kind object_kinds[] = {
 	{ "Pod", "pod", "v1", "pods", .in_space = true, .kept = pod_form_fields },
 	{ "NetworkPolicy", "networkpolicy", "networking.k8s.io/v1", "networkpolicies",
 	  .in_space = true, .kept = kept_spec },
+	{ "ClusterNetworkPolicy", "clusternetworkpolicy", "policy.networking.k8s.io/v1alpha2",
+	  "clusternetworkpolicies", .optional = true, .kept = kept_spec },
 	{ 0 },
 };
 

@@ -29,6 +29,8 @@ struct pod {
 	bool host_network; /* neither subject nor peer: its address is a node's */
 	bool finished;     /* Succeeded or Failed: its address may be another's by now */
 	numbers_t policies[DIRECTIONS]; /* that isolate it; ascending */
+	numbers_t clusters
+		[DIRECTIONS]; /* ClusterNetworkPolicies that have rules for it, in their order */
 };
 
 struct space { /* a namespace */
@@ -41,6 +43,8 @@ struct space { /* a namespace */
 
 struct node {
 	symbol_t name;
+	labels_t labels;
+	bool declared; /* there was an object of it */
 	ips_t ips;
 	cidrs_t pod_cidrs; /* that its pods have addresses of */
 };

@@ -6,20 +6,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "describe/path.h"
 #include "policy/name.h"
 #include "policy/policy_form.h"
-
-#define NODE(parent_, key_)                        \
-	&(struct path)                             \
-	{                                          \
-		.parent = (parent_), .key = (key_) \
-	}
-#define ITEM(parent_, i)                          \
-	&(struct path)                            \
-	{                                         \
-		.parent = (parent_), .index = (i) \
-	}
 
 /* ---- selectors ---- */
 
@@ -86,8 +74,8 @@ static void read_expression(struct reader *reader, const struct path *path,
 }
 
 /* matchLabels are requirements of one value. */
-static void read_selector(struct reader *reader, const struct path *path,
-			  const struct selector_form *form, struct selector *selector)
+void selector_read(struct reader *reader, const struct path *path, const struct selector_form *form,
+		   struct selector *selector)
 {
 	struct world *world = reader->world;
 	const struct path *expressions = NODE(path, "matchExpressions");
@@ -159,9 +147,9 @@ static void read_peer(struct reader *reader, const struct path *path, const stru
 	if (peer->has_block && (peer->has_pods || peer->has_spaces))
 		reader_complain(reader, path, "ipBlock does not go with a selector");
 	if (peer->has_pods)
-		read_selector(reader, NODE(path, "podSelector"), &form->pods, &peer->pods);
+		selector_read(reader, NODE(path, "podSelector"), &form->pods, &peer->pods);
 	if (peer->has_spaces)
-		read_selector(reader, NODE(path, "namespaceSelector"), &form->spaces,
+		selector_read(reader, NODE(path, "namespaceSelector"), &form->spaces,
 			      &peer->spaces);
 	if (peer->has_block)
 		read_block(reader, NODE(path, "ipBlock"), &form->block, &peer->block);
@@ -249,9 +237,12 @@ static void read_rule(struct reader *reader, const struct path *path, const stru
 	struct arena *arena = reader->world->arena;
 	const struct path *peers = NODE(path, peers_key), *ports = NODE(path, "ports");
 
-	for (size_t i = 0; i < form->peers.n; i++)
-		read_peer(reader, ITEM(peers, i), &form->peers.items[i],
-			  list_add(arena, &rule->peers));
+	for (size_t i = 0; i < form->peers.n; i++) {
+		struct peer *peer = list_add(arena, &rule->peers);
+
+		peer->place = (uint32_t)i;
+		read_peer(reader, ITEM(peers, i), &form->peers.items[i], peer);
+	}
 	for (size_t i = 0; i < form->ports.n; i++)
 		read_port(reader, ITEM(ports, i), &form->ports.items[i],
 			  list_add(arena, &rule->ports));
@@ -308,7 +299,7 @@ void policy_read(struct reader *reader, const struct object_meta *meta, const st
 
 	if (!reader_decode_strict(reader, json, policy_form_fields, &form, &scratch))
 		reader->failed = true;
-	read_selector(reader, NODE(&spec, "podSelector"), &form.pods, &policy.pods);
+	selector_read(reader, NODE(&spec, "podSelector"), &form.pods, &policy.pods);
 	read_types(reader, &spec, &form, &policy);
 	read_rules(reader, &spec, &form, &policy);
 	if (reader->failed)

@@ -10,11 +10,13 @@ struct block {
 	cidrs_t except;
 };
 
+/* has_block and has_nodes stand alone. */
 struct peer {
-	bool has_block, has_pods, has_spaces;
+	bool has_block, has_pods, has_spaces, has_nodes;
 	struct block block;
-	struct selector pods, spaces;
-	uint32_t set; /* of pods, when it has no block */
+	struct selector pods, spaces, nodes;
+	uint32_t set;   /* of pods, when it has no block and no nodes */
+	uint32_t place; /* in its list of the object */
 };
 
 /* One protocol's ports first to last, or those of a name; first 0 and no name: all. */
@@ -41,6 +43,8 @@ struct policy {
 	bool isolates[DIRECTIONS];
 	bool given[DIRECTIONS];    /* the section is there */
 	rules_t rules[DIRECTIONS]; /* of a direction that is not isolated, too: they say nothing */
+	uint64_t expansion;        /* limit.h */
+	bool closed;               /* over the limit: it isolates, and its rules allow nothing */
 };
 
 #endif

@@ -20,7 +20,7 @@ static const struct field requirement_fields[] = {
 	WORDS("values", requirement_form, values),
 	FIELDS_END,
 };
-static const struct field selector_fields[] = {
+const struct field selector_form_fields[] = {
 	{ "matchLabels", FIELD_JSON, AT(selector_form, labels), FIELD_ANY_OBJECT },
 	LIST_OF("matchExpressions", selector_form, expressions, requirement_fields),
 	FIELDS_END,
@@ -37,9 +37,9 @@ static const struct field block_fields[] = {
 	FIELDS_END,
 };
 static const struct field peer_fields[] = {
-	{ "podSelector", FIELD_OBJECT, AT(peer_form, pods), .fields = selector_fields,
+	{ "podSelector", FIELD_OBJECT, AT(peer_form, pods), .fields = selector_form_fields,
 	  .seen = FIELD_SEEN(struct peer_form, pods.given) },
-	{ "namespaceSelector", FIELD_OBJECT, AT(peer_form, spaces), .fields = selector_fields,
+	{ "namespaceSelector", FIELD_OBJECT, AT(peer_form, spaces), .fields = selector_form_fields,
 	  .seen = FIELD_SEEN(struct peer_form, spaces.given) },
 	{ "ipBlock", FIELD_OBJECT, AT(peer_form, block), .fields = block_fields,
 	  .seen = FIELD_SEEN(struct peer_form, block.given) },
@@ -56,7 +56,7 @@ static const struct field egress_fields[] = {
 	FIELDS_END,
 };
 static const struct field spec_fields[] = {
-	{ "podSelector", FIELD_OBJECT, AT(policy_form, pods), .fields = selector_fields },
+	{ "podSelector", FIELD_OBJECT, AT(policy_form, pods), .fields = selector_form_fields },
 	WORDS("policyTypes", policy_form, types),
 	{ "ingress", FIELD_LIST, AT(policy_form, rules[INGRESS]), .element = FIELD_OBJECT,
 	  .fields = ingress_fields, .size = sizeof(struct rule_form),

@@ -1,11 +1,24 @@
 /*
  * The form of a NetworkPolicy: what JSON is decoded into, words as they stand in the document. policy.c makes a policy
- * of it.
+ * of it. Selectors are the same in a ClusterNetworkPolicy (cluster_read.c).
  */
 #ifndef POLICY_POLICY_FORM_H
 #define POLICY_POLICY_FORM_H
 
+#include "describe/path.h"
 #include "policy/object.h"
+
+/* Paths below a path. */
+#define NODE(parent_, key_)                        \
+	&(struct path)                             \
+	{                                          \
+		.parent = (parent_), .key = (key_) \
+	}
+#define ITEM(parent_, i)                          \
+	&(struct path)                            \
+	{                                         \
+		.parent = (parent_), .index = (i) \
+	}
 
 struct requirement_form {
 	const char *key, *op;
@@ -47,6 +60,9 @@ struct policy_form {
 	struct json *unread;
 };
 
-extern const struct field policy_form_fields[];
+extern const struct field policy_form_fields[], selector_form_fields[];
+
+void selector_read(struct reader *reader, const struct path *path, const struct selector_form *form,
+		   struct selector *selector);
 
 #endif

@@ -137,6 +137,8 @@ static void find_pods(struct world *world, struct pod_set *set)
 				try_pods(&search, &world->spaces.items[i].pods);
 	if (set->pods_in.n)
 		qsort(set->pods_in.items, set->pods_in.n, sizeof(uint32_t), compare_numbers);
+	list_each(pod, &set->pods_in)
+		set->n_ips += world->pods.items[*pod].ips.n;
 	free(search.spaces);
 }
 

@@ -23,6 +23,16 @@ static bool block_has(const struct block *block, const struct ip *ip)
 	return true;
 }
 
+static bool nodes_have(const struct world *world, const struct selector *selector,
+		       const struct ip *ip)
+{
+	list_each(node, &world->nodes)
+		if (ip->family && selector_matches(selector, &node->labels) &&
+		    node_has_ip(world, node->name, ip))
+			return true;
+	return false;
+}
+
 bool peer_matches(const struct world *world, const struct policy *policy, const struct peer *peer,
 		  const struct endpoint *endpoint)
 {
@@ -30,6 +40,8 @@ bool peer_matches(const struct world *world, const struct policy *policy, const 
 
 	if (peer->has_block)
 		return block_has(&peer->block, &endpoint->ip);
+	if (peer->has_nodes)
+		return nodes_have(world, &peer->nodes, &endpoint->ip);
 	if (!pod)
 		return false;
 	if (!peer->has_spaces && pod->space != policy->space)
@@ -73,7 +85,7 @@ static bool policy_allows(const struct world *world, const struct policy *policy
 {
 	const rules_t *rules = &policy->rules[direction];
 
-	for (uint32_t i = 0; i < rules->n; i++)
+	for (uint32_t i = 0; i < rules->n && !policy->closed; i++)
 		if (rule_allows(world, policy, &rules->items[i], direction, connection)) {
 			side->policy = policy;
 			side->rule = i;
@@ -82,23 +94,79 @@ static bool policy_allows(const struct world *world, const struct policy *policy
 	return false;
 }
 
+bool cluster_rule_holds(const struct world *world, const struct cluster_policy *policy,
+			const struct cluster_rule *rule, enum direction direction,
+			const struct connection *connection)
+{
+	if (cluster_rule_closed(policy, rule))
+		return rule->action != ACTION_ACCEPT;
+	return rule_allows(world, NULL, &rule->match, direction, connection);
+}
+
+/* The first rule of the policy that holds; false: none does. */
+static bool policy_decides(const struct world *world, const struct cluster_policy *policy,
+			   enum direction direction, const struct connection *connection,
+			   struct side *side)
+{
+	for (uint32_t i = 0; i < policy->rules[direction].n; i++)
+		if (cluster_rule_holds(world, policy, &policy->rules[direction].items[i], direction,
+				       connection)) {
+			side->cluster = policy;
+			side->rule = i;
+			return true;
+		}
+	return false;
+}
+
+/* What the first rule that holds does; ACTION_PASS: none does, or it says so. */
+static enum action tier_action(const struct world *world, const struct pod *pod, enum tier tier,
+			       enum direction direction, const struct connection *connection,
+			       struct side *side)
+{
+	list_each(number, &pod->clusters[direction]) {
+		const struct cluster_policy *policy = &world->clusters.items[*number];
+
+		if (policy->tier == tier &&
+		    policy_decides(world, policy, direction, connection, side))
+			return cluster_rule_action(policy,
+						   &policy->rules[direction].items[side->rule]);
+	}
+	return ACTION_PASS;
+}
+
+static bool policies_allow(const struct world *world, const struct pod *pod,
+			   enum direction direction, const struct connection *connection,
+			   struct side *side)
+{
+	list_each(number, &pod->policies[direction])
+		if (policy_allows(world, &world->policies.items[*number], direction, connection,
+				  side))
+			return true;
+	return false;
+}
+
 static struct side side_of(const struct world *world, enum direction direction,
 			   const struct connection *connection)
 {
 	const struct pod *pod = connection_subject(connection, direction)->pod;
 	struct side side = { .allowed = true };
+	enum action action;
 
-	if (!pod || !pod->policies[direction].n)
+	if (!pod)
 		return side;
-	side = (struct side){ .isolated = true };
-	list_each(number, &pod->policies[direction]) {
-		const struct policy *policy = &world->policies.items[*number];
-
-		if (policy_allows(world, policy, direction, connection, &side)) {
-			side.allowed = true;
-			break;
-		}
+	side.isolated = pod->policies[direction].n;
+	action = tier_action(world, pod, TIER_ADMIN, direction, connection, &side);
+	if (action == ACTION_PASS) {
+		side.cluster = NULL;
+		if (side.isolated)
+			action = policies_allow(world, pod, direction, connection, &side)
+					 ? ACTION_ACCEPT
+					 : ACTION_DENY;
+		else
+			action = tier_action(world, pod, TIER_BASELINE, direction, connection,
+					     &side);
 	}
+	side.allowed = action != ACTION_DENY;
 	return side;
 }
 

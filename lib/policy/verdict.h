@@ -1,6 +1,7 @@
 /*
  * The verdict on a connection, from the objects themselves: section 1 of the contract, word by word. Nothing here uses
- * what is compiled for a kernel, so that the two can be compared.
+ * what is compiled for a kernel, so that the two can be compared. What no policy is asked about (enum exemption) is
+ * allowed by ClusterNetworkPolicies, too.
  */
 #ifndef POLICY_VERDICT_H
 #define POLICY_VERDICT_H
@@ -29,8 +30,9 @@ enum exemption {
 
 struct side {
 	bool isolated, allowed;
-	const struct policy *policy; /* the first that allows; NULL = none */
-	uint32_t rule;
+	const struct cluster_policy *cluster; /* whose rule decides; NULL = none's */
+	const struct policy *policy;          /* the first that allows; NULL = none */
+	uint32_t rule;                        /* of that */
 };
 
 struct verdict {
@@ -41,12 +43,16 @@ struct verdict {
 
 void verdict_of(const struct world *world, const struct connection *connection,
 		struct verdict *verdict);
-/* The pieces, for explanations. The peer of ingress is from, that of egress to; ports are always those of to. */
+/* The pieces, for explanations. The peer of ingress is from, that of egress to; ports are always those of to. The policy
+ * is NULL for rules of a ClusterNetworkPolicy. */
 bool peer_matches(const struct world *world, const struct policy *policy, const struct peer *peer,
 		  const struct endpoint *endpoint);
 bool port_matches(const struct port_match *match, const struct connection *connection);
 bool rule_allows(const struct world *world, const struct policy *policy, const struct rule *rule,
 		 enum direction direction, const struct connection *connection);
+bool cluster_rule_holds(const struct world *world, const struct cluster_policy *policy,
+			const struct cluster_rule *rule, enum direction direction,
+			const struct connection *connection);
 const struct endpoint *connection_peer(const struct connection *connection,
 				       enum direction direction);
 

@@ -6,7 +6,7 @@
 #ifndef POLICY_WORLD_H
 #define POLICY_WORLD_H
 
-#include "policy/policy.h"
+#include "policy/cluster_policy.h"
 
 /* Pods by (where, selector), shared by all peers and policies that say the same. */
 struct pod_set {
@@ -14,18 +14,23 @@ struct pod_set {
 	const struct selector *spaces; /* NULL: the one namespace `space` */
 	uint32_t space;
 	numbers_t pods_in; /* ascending */
+	size_t n_ips;      /* of those */
 };
 
 struct world {
 	struct arena *arena;
 	struct symbols symbols;
 	struct symbols space_names, node_names, pod_names, policy_names; /* symbol - 1 = number */
+	struct symbols cluster_names;
 	LIST(struct space) spaces;
 	LIST(struct pod) pods;
 	LIST(struct node) nodes;
 	LIST(struct policy) policies;
+	LIST(struct cluster_policy) clusters;
+	uint64_t expansion_max; /* of one policy (limit.h); world_init() sets the default */
 	/* from world_index() on, in an arena of their own where there is one */
 	struct arena *indexes;
+	numbers_t cluster_order; /* in which they are asked */
 	struct symbols set_names;
 	LIST(struct pod_set) sets;
 	numbers_t *labelled; /* by symbol of a key or pair: the pods that have it */
@@ -45,6 +50,9 @@ const struct pod *world_pod_by_ip(const struct world *world, const struct ip *ip
 const char *pod_text(const struct world *world, const struct pod *pod, struct arena *arena);
 const char *policy_text(const struct world *world, const struct policy *policy,
 			struct arena *arena);
+/* "Admin:name" */
+const char *cluster_policy_text(const struct world *world, const struct cluster_policy *policy,
+				struct arena *arena);
 /* True when the address is one of the named node's. */
 bool node_has_ip(const struct world *world, symbol_t node, const struct ip *ip);
 

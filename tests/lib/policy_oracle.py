@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""NetworkPolicy once more, written from the contract (section 1) alone, to hold cnibox against.
+"""NetworkPolicy and ClusterNetworkPolicy once more, written from the contract (section 1) alone, to hold cnibox against.
 
   policy_oracle.py compare CNIBOX SETS [SEED]  random sets of policies: every answer of `matrix --check` is compared
   policy_oracle.py generate SEED               one random set of objects
@@ -57,6 +57,7 @@ class End:
 class Cluster:
     def __init__(self, objects):
         self.spaces, self.policies, self.ends, self.node_addresses = {}, [], [], {}
+        self.clusters, self.node_labels = [], {}
         pods = []
         for item in objects:
             kind, meta = item["kind"], item["metadata"]
@@ -66,7 +67,11 @@ class Cluster:
                 pods.append(item)
             elif kind == "NetworkPolicy":
                 self.policies.append(item)
+            elif kind == "ClusterNetworkPolicy":
+                self.clusters.append(item)
             elif kind == "Node":
+                self.node_labels[meta["name"]] = meta.get("labels") or {}
+                self.node_addresses.setdefault(meta["name"], set())
                 for address in item["status"]["addresses"]:
                     if address["type"] != "Hostname":
                         self.node_addresses.setdefault(meta["name"], set()).add(address["address"])
@@ -76,6 +81,7 @@ class Cluster:
             labels["kubernetes.io/metadata.name"] = name
         for pod in pods:
             self.add_pod(pod)
+        self.clusters.sort(key=lambda item: (item["spec"]["priority"], item["metadata"]["name"]))
         self.by_address = {str(a): end for end in self.ends if end.pod for a in end.address.values()}
         self.inside = {}
 
@@ -155,6 +161,63 @@ class Cluster:
         peers = rule.get(peers) or []
         return not peers or any(self.peer_matches(policy, peer, peer_end, version) for peer in peers)
 
+    # ClusterNetworkPolicy
+
+    def in_pods(self, pods, end):
+        return bool(end.pod) and selector_matches(pods.get("namespaceSelector"), self.spaces[end.space]) and \
+            selector_matches(pods["podSelector"], end.labels)
+
+    def in_spaces(self, selector, end):
+        return bool(end.pod) and selector_matches(selector, self.spaces[end.space])
+
+    def is_subject(self, item, end):
+        subject = item["spec"]["subject"]
+        return self.in_spaces(subject["namespaces"], end) if "namespaces" in subject else self.in_pods(subject["pods"], end)
+
+    def cluster_peer_matches(self, peer, end, version):
+        address = end.address.get(version) if version else None
+        if "namespaces" in peer:
+            return self.in_spaces(peer["namespaces"], end)
+        if "pods" in peer:
+            return self.in_pods(peer["pods"], end)
+        if "networks" in peer:
+            return address is not None and any(self.block_has({"cidr": cidr}, address) for cidr in peer["networks"])
+        return any(str(address) in addresses and selector_matches(peer["nodes"], self.node_labels.get(node, {}))
+                   for node, addresses in self.node_addresses.items() if node)
+
+    @staticmethod
+    def cluster_protocol_matches(entry, to, protocol, number):
+        if "destinationNamedPort" in entry:
+            return to.ports.get((entry["destinationNamedPort"], protocol)) == number
+        port = (entry.get(protocol.lower()) or {}).get("destinationPort")
+        if port is None:
+            return False
+        if "number" in port:
+            return port["number"] == number
+        return port["range"]["start"] <= number <= port["range"]["end"]
+
+    def cluster_action(self, rule, peers, other, to, protocol, number, version):
+        """What the rule does with the connection; None: it does not match."""
+        known = ({"namespaces", "pods"} if peers == "from" else {"namespaces", "pods", "nodes", "networks"})
+        kinds = {"tcp", "udp", "sctp", "destinationNamedPort"}
+        if not all(set(peer) <= known for peer in rule[peers]) or not all(
+                set(entry) <= kinds for entry in rule.get("protocols", [])):
+            return None if rule["action"] == "Accept" else "Deny"
+        if "protocols" in rule and not any(
+                self.cluster_protocol_matches(entry, to, protocol, number) for entry in rule["protocols"]):
+            return None
+        return rule["action"] if any(self.cluster_peer_matches(peer, other, version) for peer in rule[peers]) else None
+
+    def tier_action(self, tier, section, peers, subject, other, to, protocol, number, version):
+        for item in self.clusters:
+            if item["spec"]["tier"] != tier or not self.is_subject(item, subject):
+                continue
+            for rule in item["spec"].get(section) or []:
+                action = self.cluster_action(rule, peers, other, to, protocol, number, version)
+                if action:
+                    return action
+        return "Pass"
+
     def allowed(self, source, to, protocol, number, version):
         if source.pod and source.pod is to.pod:
             return True
@@ -167,10 +230,16 @@ class Cluster:
                                                           ("Ingress", "ingress", "from", to, source)):
             if not subject.pod:
                 continue
+            asked = section, peers, subject, other, to, protocol, number, version
+            action = self.tier_action("Admin", *asked)
             policies = self.applicable(subject, direction)
-            if policies and not any(
+            if action == "Pass" and policies:
+                action = "Accept" if any(
                     self.rule_allows(policy, rule or {}, peers, other, to, protocol, number, version)
-                    for policy in policies for rule in (policy.get("spec") or {}).get(section) or []):
+                    for policy in policies for rule in (policy.get("spec") or {}).get(section) or []) else "Deny"
+            elif action == "Pass":
+                action = self.tier_action("Baseline", *asked)
+            if action == "Deny":
                 return False
         return True
 
@@ -289,6 +358,56 @@ class Generator:
             meta["namespace"] = self.r.choice(["one", "two", "default"])
         return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta, "spec": spec}
 
+    def pods(self):
+        pods = {"podSelector": self.selector()}
+        if self.maybe(0.8):
+            pods["namespaceSelector"] = self.space_selector()
+        return pods
+
+    def cluster_peer(self, peers):
+        kind = self.r.random()
+        if kind < 0.03:
+            return {self.r.choice(["services", "x"]): {}}
+        if kind < 0.06 and peers == "to":
+            return {"domainNames": ["*.example.com"]}
+        if kind < 0.35:
+            return {"namespaces": self.space_selector()}
+        if kind < 0.65 or peers == "from":
+            return {"pods": self.pods()}
+        if kind < 0.75:
+            return {"nodes": self.selector()}
+        return {"networks": self.r.sample(list(self.blocks), self.r.choice([1, 1, 2, 3]))}
+
+    def protocol(self, named):
+        if named and self.maybe(0.3):
+            return {"destinationNamedPort": self.r.choice(self.names)}
+        if self.maybe(0.02):
+            return {"quic": {}}
+        start = self.r.choice([53, 79, 80, 8080])
+        port = {"number": start} if self.maybe(0.6) else {"range": {"start": start, "end": start + self.r.choice([1, 30, 9000])}}
+        return {self.r.choice(["tcp", "udp", "sctp"]): {"destinationPort": port}}
+
+    def cluster_rule(self, peers):
+        rule = {"action": self.r.choice(["Accept", "Deny", "Deny", "Pass"]),
+                peers: [self.cluster_peer(peers) for _ in range(self.r.choice([1, 1, 2, 3]))]}
+        if any("domainNames" in peer for peer in rule[peers]):
+            rule["action"] = "Accept"
+        named = not any(set(peer) & {"networks", "nodes", "domainNames"} for peer in rule[peers])
+        if self.maybe(0.6):
+            rule["protocols"] = [self.protocol(named) for _ in range(self.r.choice([1, 1, 2, 3]))]
+        if self.maybe(0.2):
+            rule["name"] = "a rule"
+        return rule
+
+    def cluster_policy(self, i):
+        spec = {"tier": self.r.choice(["Admin", "Admin", "Baseline"]), "priority": self.r.choice([0, 5, 5, 1000]),
+                "subject": {"namespaces": self.space_selector()} if self.maybe(0.5) else {"pods": self.pods()}}
+        for section, peers in (("ingress", "from"), ("egress", "to")):
+            if self.maybe(0.7):
+                spec[section] = [self.cluster_rule(peers) for _ in range(self.r.choice([0, 1, 2, 3, 5]))]
+        return {"apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy",
+                "metadata": {"name": f"c{i}"}, "spec": spec}
+
     def containers(self):
         numbers = {"http": [80, 8080], "dns": [53, 81], "sql": [80, 81, 53]}
         containers = []
@@ -329,11 +448,14 @@ class Generator:
     def objects(self):
         spaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": self.labels()}}
                   for name in ("one", "two") if self.maybe(0.8)]
-        nodes = [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"},
+        nodes = [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1", "labels": self.labels()},
                   "status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.1"},
                                            {"type": "Hostname", "address": "n1"}]}}]
         pods = [self.pod(i) for i in range(self.r.randint(3, 8))]
         policies = [self.policy(i) for i in range(self.r.randint(1, 6))]
+        if self.maybe(0.6):
+            policies = policies[:self.r.randint(0, 3)]
+            policies += [self.cluster_policy(i) for i in range(self.r.randint(1, 5))]
         items = spaces + nodes + pods + policies
         if self.maybe(0.3):
             self.r.shuffle(items)

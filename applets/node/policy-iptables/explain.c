@@ -36,6 +36,12 @@ static const struct field answer_fields[] = {
 	FIELDS_END,
 };
 
+static void print_why(FILE *out, const words_t *words)
+{
+	list_each(why, words)
+		fprintf(out, "      %s\n", *why);
+}
+
 static void print_policy(FILE *out, const struct policy_word *policy)
 {
 	if (policy->why)
@@ -43,20 +49,50 @@ static void print_policy(FILE *out, const struct policy_word *policy)
 	list_each(rule, &policy->rules) {
 		fprintf(out, "    %s %s %s\n", policy->policy, rule->rule,
 			rule->allows ? "allows it" : "does not fit:");
-		list_each(why, &rule->why)
-			fprintf(out, "      %s\n", *why);
+		print_why(out, &rule->why);
 	}
+}
+
+static void print_cluster(FILE *out, const struct cluster_word *policy)
+{
+	static const char *const does[] = { [ACTION_ACCEPT] = "accepts it",
+					    [ACTION_DENY] = "denies it",
+					    [ACTION_PASS] = "passes it on" };
+
+	list_each(rule, &policy->rules) {
+		const char *what = "does not fit:";
+
+		for (size_t i = 0; rule->holds && i < ARRAY_SIZE(does); i++)
+			if (streq(rule->action, action_names[i]))
+				what = does[i];
+		fprintf(out, "    %s:%s %s", policy->tier, policy->policy, rule->rule);
+		if (rule->name)
+			fprintf(out, " \"%s\"", rule->name);
+		fprintf(out, " %s\n", what);
+		print_why(out, &rule->why);
+	}
+}
+
+static void print_tier(FILE *out, const struct side_word *side, enum tier tier)
+{
+	list_each(cluster, &side->clusters)
+		if (streq(cluster->tier, tier_names[tier]))
+			print_cluster(out, cluster);
 }
 
 static void print_side(FILE *out, const char *direction, const char *end,
 		       const struct side_word *side)
 {
+	bool asked = side->isolated || side->clusters.n;
+
 	fprintf(out, "  %s %s: %s\n", direction, end,
-		!side->isolated ? "allowed, no policy isolates it"
+		!asked          ? "allowed, no policy isolates it"
 		: side->allowed ? "allowed"
 				: "denied");
+	print_tier(out, side, TIER_ADMIN);
 	list_each(policy, &side->policies)
 		print_policy(out, policy);
+	print_tier(out, side, TIER_BASELINE);
 }
 
 static void print_explanation(FILE *out, const struct answer *answer,

@@ -3,6 +3,7 @@
 
 #include "describe/json.h"
 #include "policy/input.h"
+#include "policy/limit.h"
 
 #include <errno.h>
 
@@ -39,6 +40,7 @@ int session_load(struct session *session, struct invocation *call, const struct 
 		if (input_read(*file, &reader, err) < 0)
 			return -err->errnum;
 	world_index(&session->world);
+	limit_report(&session->world, session_report, session);
 	return (int)reader.n_refused;
 }
 
@@ -47,12 +49,12 @@ int session_load_all(struct session *session, struct invocation *call,
 {
 	int r = session_load(session, call, options, err);
 
-	if (r <= 0)
+	if (r < 0)
 		return r;
 	list_each(problem, &session->problems)
 		if (streq(problem->severity, "error"))
 			fprintf(stderr, "%s: %s\n", problem->object, problem->text);
-	return fail(err, EINVAL, "%d object%s refused", r, r == 1 ? "" : "s");
+	return r ? fail(err, EINVAL, "%d object%s refused", r, r == 1 ? "" : "s") : 0;
 }
 
 void print_json(struct invocation *call, const struct field *fields, const void *record)

@@ -23,7 +23,7 @@ void session_report(void *session, bool is_error, const char *object, const char
 /* Reads and indexes. Refused objects are not in the world; their number, or an error. */
 int session_load(struct session *session, struct invocation *call, const struct options *options,
 		 struct error *err) must_check;
-/* Where all objects have to be right: one that is refused is an error, and said on standard error. */
+/* Where all objects have to be right: one that is refused is an error. Errors are said on standard error. */
 int session_load_all(struct session *session, struct invocation *call,
 		     const struct options *options, struct error *err) must_check;
 void print_json(struct invocation *call, const struct field *fields, const void *record);
