@@ -43,7 +43,7 @@ static int read_rule(const struct nlmsghdr *reply, void *arg, struct error *err)
 	if (tb[NFTA_RULE_EXPRESSIONS])
 		nft_read_expressions(dump->arena, tb[NFTA_RULE_EXPRESSIONS],
 				     ((const struct nfgenmsg *)NLMSG_DATA(reply))->nfgen_family,
-				     info);
+				     info, NULL);
 	return 0;
 }
 
@@ -102,22 +102,28 @@ void nft_queue_find_table(struct netlink *nl, enum nft_family family, const char
 	netlink_expect(nl, found_one, found);
 }
 
-static int read_chain_info(const struct nlmsghdr *reply, void *arg, struct error *err)
+void nft_read_chain_info(struct nlattr *const *tb, struct nft_chain_info *info)
 {
-	struct nft_chain_info *info = arg;
-	struct nlattr *tb[NFTA_CHAIN_MAX + 1], *hook[NFTA_HOOK_MAX + 1];
+	struct nlattr *hook[NFTA_HOOK_MAX + 1];
 
-	if (nlmsg_parse((struct nlmsghdr *)reply, sizeof(struct nfgenmsg), tb, NFTA_CHAIN_MAX,
-			NULL) < 0)
-		return fail(err, EPROTO, "malformed chain from the kernel");
 	info->found = true;
 	info->users = nft_be32(tb[NFTA_CHAIN_USE]);
 	if (!tb[NFTA_CHAIN_TYPE] || !tb[NFTA_CHAIN_HOOK] ||
 	    nla_parse_nested(hook, NFTA_HOOK_MAX, tb[NFTA_CHAIN_HOOK], NULL) < 0)
-		return 0;
+		return;
 	nla_strlcpy(info->type, tb[NFTA_CHAIN_TYPE], sizeof(info->type));
 	info->hook = (int)nft_be32(hook[NFTA_HOOK_HOOKNUM]);
 	info->priority = (int)nft_be32(hook[NFTA_HOOK_PRIORITY]);
+}
+
+static int read_chain_info(const struct nlmsghdr *reply, void *arg, struct error *err)
+{
+	struct nlattr *tb[NFTA_CHAIN_MAX + 1];
+
+	if (nlmsg_parse((struct nlmsghdr *)reply, sizeof(struct nfgenmsg), tb, NFTA_CHAIN_MAX,
+			NULL) < 0)
+		return fail(err, EPROTO, "malformed chain from the kernel");
+	nft_read_chain_info(tb, arg);
 	return 0;
 }
 

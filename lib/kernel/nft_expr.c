@@ -113,7 +113,7 @@ static void mask(struct nft_rule *rule, const void *bits, uint32_t size)
 	nft_expression_end(rule, &expression);
 }
 
-static void compare_by(struct nft_rule *rule, uint32_t op, const void *value, size_t size)
+void nft_compare_by(struct nft_rule *rule, uint32_t op, const void *value, size_t size)
 {
 	struct expression expression = nft_expression_begin(rule, "cmp");
 
@@ -125,7 +125,7 @@ static void compare_by(struct nft_rule *rule, uint32_t op, const void *value, si
 
 void nft_compare(struct nft_rule *rule, enum nft_op op, const void *value, size_t size)
 {
-	compare_by(rule, op == NFT_IS ? NFT_CMP_EQ : NFT_CMP_NEQ, value, size);
+	nft_compare_by(rule, op == NFT_IS ? NFT_CMP_EQ : NFT_CMP_NEQ, value, size);
 }
 
 /* One of the bits is set. */
@@ -138,7 +138,7 @@ static void compare_bits(struct nft_rule *rule, uint32_t bits)
 }
 
 /* An inet rule says once which protocol its address matches are about, before the first of them. */
-static void match_nfproto(struct nft_rule *rule, int family)
+void nft_match_nfproto(struct nft_rule *rule, int family)
 {
 	uint8_t nfproto = family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
 
@@ -169,7 +169,7 @@ void nft_match_addr(struct nft_rule *rule, bool source, enum nft_op op, const st
 	uint8_t bits[16];
 	uint32_t size = network.prefix / 8;
 
-	match_nfproto(rule, network.ip.family);
+	nft_match_nfproto(rule, network.ip.family);
 	if (network.prefix % 8 == 0 && size > 0) {
 		nft_load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, offset, size);
 		nft_compare(rule, op, network.ip.bytes, size);
@@ -204,9 +204,9 @@ void nft_match_port(struct nft_rule *rule, const struct ports *ports)
 	uint16_t first = htons(ports->first), last = htons(ports->last);
 
 	nft_load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2);
-	compare_by(rule, first == last ? NFT_CMP_EQ : NFT_CMP_GTE, &first, sizeof(first));
+	nft_compare_by(rule, first == last ? NFT_CMP_EQ : NFT_CMP_GTE, &first, sizeof(first));
 	if (first != last)
-		compare_by(rule, NFT_CMP_LTE, &last, sizeof(last));
+		nft_compare_by(rule, NFT_CMP_LTE, &last, sizeof(last));
 }
 
 void nft_match_local(struct nft_rule *rule)
@@ -339,7 +339,7 @@ static void load_key(struct nft_rule *rule, enum nft_field field, const struct n
 	switch (field) {
 	case NFT_SOURCE:
 	case NFT_DESTINATION:
-		match_nfproto(rule, family);
+		nft_match_nfproto(rule, family);
 		load_payload_to(rule, NFT_PAYLOAD_NETWORK_HEADER,
 				addr_offset(family, field == NFT_SOURCE), size, reg);
 		prefix_bits(set->source_prefix, bits);

@@ -31,7 +31,7 @@ static int slot_of(struct nlattr *attr)
 }
 
 /* What a register holds. */
-static const struct load *held(const struct rule_reader *reader, struct nlattr *attr)
+const struct load *reader_held(const struct rule_reader *reader, struct nlattr *attr)
 {
 	int slot = slot_of(attr);
 
@@ -51,7 +51,7 @@ static void set_register(struct rule_reader *reader, struct nlattr *attr, const 
 /* meta mark set mark & keep ^ value */
 static void read_set_mark(struct rule_reader *reader, struct nlattr *attr)
 {
-	const struct load *from = held(reader, attr);
+	const struct load *from = reader_held(reader, attr);
 	uint32_t keep;
 
 	if (from->what != LOAD_MARK) {
@@ -105,6 +105,8 @@ static void read_payload(struct rule_reader *reader, struct nlattr *data)
 		memset(what.mask, 0xff, what.size);
 	} else if (base == NFT_PAYLOAD_TRANSPORT_HEADER && what.offset == 2 && what.size == 2) {
 		what.what = LOAD_PORT;
+	} else if (base == NFT_PAYLOAD_TRANSPORT_HEADER && !what.offset && what.size == 1) {
+		what.what = LOAD_TYPE;
 	}
 	set_register(reader, tb[NFTA_PAYLOAD_DREG], &what);
 }
@@ -149,7 +151,7 @@ static void read_bitwise(struct rule_reader *reader, struct nlattr *data)
 		reader->info->unknown = true;
 		return;
 	}
-	what = *held(reader, tb[NFTA_BITWISE_SREG]);
+	what = *reader_held(reader, tb[NFTA_BITWISE_SREG]);
 	if ((what.what != LOAD_NETWORK && what.what != LOAD_MARK && what.what != LOAD_STATE) ||
 	    nft_value_of(tb[NFTA_BITWISE_MASK], what.mask, sizeof(what.mask)) != what.size ||
 	    nft_value_of(tb[NFTA_BITWISE_XOR], what.value, sizeof(what.value)) != what.size ||
@@ -229,6 +231,20 @@ static bool compare_port(struct rule_reader *reader, const struct operand *with)
 	return with->op == NFT_CMP_LTE && reader_add_ports(reader, reader->first_port, port);
 }
 
+/* As ports are. */
+static bool compare_type(struct rule_reader *reader, const struct operand *with)
+{
+	struct nft_line *line = reader->line;
+
+	if (!line || with->size != 1 || line->types.last)
+		return false;
+	if (with->op == NFT_CMP_GTE)
+		line->types.first = with->value[0];
+	else if (with->op == NFT_CMP_LTE)
+		line->types.last = with->value[0];
+	return with->op == NFT_CMP_GTE || with->op == NFT_CMP_LTE;
+}
+
 static bool compare_number(struct nft_rule_info *info, const struct load *load,
 			   const struct operand *with)
 {
@@ -262,6 +278,7 @@ static bool compare(struct rule_reader *reader, const struct load *load, const s
 	case LOAD_PROTOCOL: return compare_protocol(reader->info, with);
 	case LOAD_NETWORK: return compare_addr(reader, load, with);
 	case LOAD_PORT: return compare_port(reader, with);
+	case LOAD_TYPE: return compare_type(reader, with);
 	case LOAD_ADDRTYPE:
 	case LOAD_STATE:
 	case LOAD_MARK: return compare_number(reader->info, load, with);
@@ -279,7 +296,7 @@ static void read_cmp(struct rule_reader *reader, struct nlattr *data)
 	if (nla_parse_nested(tb, NFTA_CMP_MAX, data, NULL) == 0) {
 		with.op = nft_be32(tb[NFTA_CMP_OP]);
 		with.size = nft_value_of(tb[NFTA_CMP_DATA], with.value, sizeof(with.value));
-		if (compare(reader, held(reader, tb[NFTA_CMP_SREG]), &with))
+		if (compare(reader, reader_held(reader, tb[NFTA_CMP_SREG]), &with))
 			return;
 	}
 	reader->info->unknown = true;
@@ -292,7 +309,7 @@ static void read_range(struct rule_reader *reader, struct nlattr *data)
 	uint8_t first[2], last[2];
 
 	if (nla_parse_nested(tb, NFTA_RANGE_MAX, data, NULL) < 0 ||
-	    held(reader, tb[NFTA_RANGE_SREG])->what != LOAD_PORT ||
+	    reader_held(reader, tb[NFTA_RANGE_SREG])->what != LOAD_PORT ||
 	    nft_be32(tb[NFTA_RANGE_OP]) != NFT_RANGE_EQ ||
 	    nft_value_of(tb[NFTA_RANGE_FROM_DATA], first, 2) != 2 ||
 	    nft_value_of(tb[NFTA_RANGE_TO_DATA], last, 2) != 2 ||
@@ -333,7 +350,7 @@ static void read_immediate(struct rule_reader *reader, struct nlattr *data)
 
 static uint16_t port_in(struct rule_reader *reader, struct nlattr *attr)
 {
-	const struct load *load = held(reader, attr);
+	const struct load *load = reader_held(reader, attr);
 
 	return load->what == LOAD_VALUE && load->size == 2 ? load->value[0] << 8 | load->value[1]
 							   : 0;
@@ -349,7 +366,7 @@ static void read_nat(struct rule_reader *reader, struct nlattr *data)
 
 	if (nla_parse_nested(tb, NFTA_NAT_MAX, data, NULL) < 0 ||
 	    nft_be32(tb[NFTA_NAT_TYPE]) != NFT_NAT_DNAT ||
-	    (addr = held(reader, tb[NFTA_NAT_REG_ADDR_MIN]))->what != LOAD_VALUE ||
+	    (addr = reader_held(reader, tb[NFTA_NAT_REG_ADDR_MIN]))->what != LOAD_VALUE ||
 	    (addr->size != 4 && addr->size != 16)) {
 		info->unknown = true;
 		return;
@@ -401,13 +418,17 @@ static void read_expression(struct rule_reader *reader, struct nlattr *element)
 	};
 	struct nlattr *tb[NFTA_EXPR_MAX + 1];
 
-	if (nla_parse_nested(tb, NFTA_EXPR_MAX, element, NULL) == 0 && tb[NFTA_EXPR_NAME])
+	if (nla_parse_nested(tb, NFTA_EXPR_MAX, element, NULL) == 0 && tb[NFTA_EXPR_NAME]) {
+		if (reader->line && reader_line(reader, nft_text(reader->arena, tb[NFTA_EXPR_NAME]),
+						tb[NFTA_EXPR_DATA]))
+			return;
 		for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 			if (nft_says(tb[NFTA_EXPR_NAME], known[i].name) &&
 			    (tb[NFTA_EXPR_DATA] || known[i].read == read_masq)) {
 				known[i].read(reader, tb[NFTA_EXPR_DATA]);
 				return;
 			}
+	}
 	reader->info->unknown = true;
 }
 
@@ -424,12 +445,16 @@ bool reader_add_ports(struct rule_reader *reader, uint16_t first, uint16_t last)
 }
 
 void nft_read_expressions(struct arena *arena, struct nlattr *list, int family,
-			  struct nft_rule_info *info)
+			  struct nft_rule_info *info, struct nft_line *line)
 {
-	struct rule_reader reader = { .arena = arena, .info = info, .nfproto = family };
+	struct rule_reader reader = {
+		.arena = arena, .info = info, .line = line, .nfproto = family
+	};
 	struct nlattr *element;
 	int rest;
 
 	nla_for_each_nested(element, list, rest)
 		read_expression(&reader, element);
+	if (line && (enum nft_family)reader.nfproto != NFT_INET)
+		line->only = (enum nft_family)reader.nfproto;
 }

@@ -2,7 +2,7 @@
 #ifndef KERNEL_NFT_READER_H
 #define KERNEL_NFT_READER_H
 
-#include "kernel/nft_dump.h"
+#include "kernel/nft_table.h"
 
 #include <netlink/attr.h>
 
@@ -18,6 +18,7 @@ struct load {
 		LOAD_OIFNAME,
 		LOAD_PROTOCOL,
 		LOAD_PORT,
+		LOAD_TYPE, /* of ICMP */
 		LOAD_ADDRTYPE,
 		LOAD_STATE,
 		LOAD_MARK,
@@ -36,6 +37,7 @@ struct operand {
 struct rule_reader {
 	struct arena *arena;
 	struct nft_rule_info *info;
+	struct nft_line *line; /* NULL: sets, limits, logs and named counters are unknown */
 	struct load loads[READER_REGISTERS];
 	int nfproto;
 	uint16_t first_port;
@@ -43,6 +45,10 @@ struct rule_reader {
 
 /* false: it has ports already. */
 bool reader_add_ports(struct rule_reader *reader, uint16_t first, uint16_t last);
+/* nft_line.c: the expressions that only lines have; false: unknown. */
+bool reader_line(struct rule_reader *reader, const char *name, struct nlattr *data);
+/* What a register holds. */
+const struct load *reader_held(const struct rule_reader *reader, struct nlattr *attr);
 /* The expressions "match" and "target". */
 void reader_match(struct rule_reader *reader, struct nlattr *data);
 void reader_target(struct rule_reader *reader, struct nlattr *data);

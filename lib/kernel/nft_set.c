@@ -15,7 +15,6 @@
 #define VERDICT_TYPE        0xffffff00u /* NFT_DATA_VERDICT */
 #define TYPE_BITS           6           /* nft joins the types of a key's fields */
 #define UDATA_SET_KEY_ORDER 0           /* NFTNL_UDATA_SET_KEYBYTEORDER */
-#define UDATA_SET_COMMENT   7           /* NFTNL_UDATA_SET_COMMENT */
 #define ALIGNED(size)       (((size) + 3) & ~(size_t)3)
 
 struct elements_dump {
@@ -188,6 +187,37 @@ static void put_set_userdata(struct nl_msg *msg, const struct nft_set *set)
 		nla_put(msg, NFTA_SET_USERDATA, (int)size, data);
 }
 
+uint32_t nft_set_flags(const struct nft_set *set)
+{
+	return (set->data[0] ? NFT_SET_MAP : 0) | (set->ranges ? NFT_SET_INTERVAL : 0) |
+	       (set->ranges && set->key[1] ? NFT_SET_CONCAT : 0);
+}
+
+uint32_t nft_set_key_type(enum nft_family family, const struct nft_set *set, uint32_t *size)
+{
+	return fields_type(nft_set_family(family, set), set->key, size);
+}
+
+/* Where ranges are found field by field, the kernel has to know how long each is. */
+static void put_description(struct nl_msg *msg, enum nft_family family, const struct nft_set *set)
+{
+	struct nlattr *description, *fields, *field;
+	size_t size;
+
+	if (!(nft_set_flags(set) & NFT_SET_CONCAT))
+		return;
+	description = nla_nest_start(msg, NLA_F_NESTED | NFTA_SET_DESC);
+	fields = nla_nest_start(msg, NLA_F_NESTED | NFTA_SET_DESC_CONCAT);
+	for (unsigned i = 0; i < NFT_FIELDS && set->key[i]; i++) {
+		field_type(nft_set_family(family, set), set->key[i], &size);
+		field = nla_nest_start(msg, NLA_F_NESTED | NFTA_LIST_ELEM);
+		nla_put_u32(msg, NFTA_SET_FIELD_LEN, htonl((uint32_t)size));
+		nla_nest_end(msg, field);
+	}
+	nla_nest_end(msg, fields);
+	nla_nest_end(msg, description);
+}
+
 void nft_queue_set(struct netlink *nl, enum nft_family family, const char *table,
 		   const struct nft_set *set)
 {
@@ -200,7 +230,7 @@ void nft_queue_set(struct netlink *nl, enum nft_family family, const char *table
 
 	nla_put_string(msg, NFTA_SET_TABLE, table);
 	nla_put_string(msg, NFTA_SET_NAME, set->name);
-	nla_put_u32(msg, NFTA_SET_FLAGS, htonl(set->data[0] ? NFT_SET_MAP : 0));
+	nla_put_u32(msg, NFTA_SET_FLAGS, htonl(nft_set_flags(set)));
 	nla_put_u32(msg, NFTA_SET_KEY_TYPE, htonl(type));
 	nla_put_u32(msg, NFTA_SET_KEY_LEN, htonl(size));
 	if (set->data[0]) {
@@ -209,6 +239,7 @@ void nft_queue_set(struct netlink *nl, enum nft_family family, const char *table
 		nla_put_u32(msg, NFTA_SET_DATA_LEN, htonl(size));
 	}
 	nla_put_u32(msg, NFTA_SET_ID, htonl(++id));
+	put_description(msg, family, set);
 	put_set_userdata(msg, set);
 }
 
@@ -244,8 +275,8 @@ void nft_queue_find_set(struct netlink *nl, enum nft_family family, const char *
 }
 
 /* A value of one field has that field's size, without what it was filled up with. */
-static size_t value_size(enum nft_family family, const enum nft_field fields[NFT_FIELDS],
-			 const struct nft_value *value)
+size_t nft_value_size(enum nft_family family, const enum nft_field fields[NFT_FIELDS],
+		      const struct nft_value *value)
 {
 	uint32_t size;
 
@@ -253,14 +284,14 @@ static size_t value_size(enum nft_family family, const enum nft_field fields[NFT
 	return size <= value->size ? size : value->size;
 }
 
-static void put_element(struct nl_msg *msg, enum nft_family family, const struct nft_set *set,
-			const struct nft_element *element)
+void nft_put_element(struct nl_msg *msg, enum nft_family family, const struct nft_set *set,
+		     const struct nft_element *element)
 {
 	if (set->data[0] == NFT_VERDICT)
 		nft_put_verdict(msg, NFTA_SET_ELEM_DATA, element->verdict, element->chain);
 	else if (set->data[0])
 		nft_put_value(msg, NFTA_SET_ELEM_DATA, element->data.bytes,
-			      value_size(family, set->data, &element->data));
+			      nft_value_size(family, set->data, &element->data));
 	nft_put_comment(msg, NFTA_SET_ELEM_USERDATA, element->comment);
 }
 
@@ -277,9 +308,9 @@ static void queue_element(struct netlink *nl, int type, int flags, enum nft_fami
 	list = nla_nest_start(msg, NLA_F_NESTED | NFTA_SET_ELEM_LIST_ELEMENTS);
 	item = nla_nest_start(msg, NLA_F_NESTED | NFTA_LIST_ELEM);
 	nft_put_value(msg, NFTA_SET_ELEM_KEY, key->bytes,
-		      value_size(nft_set_family(family, set), set->key, key));
+		      nft_value_size(nft_set_family(family, set), set->key, key));
 	if (element)
-		put_element(msg, family, set, element);
+		nft_put_element(msg, family, set, element);
 	nla_nest_end(msg, item);
 	nla_nest_end(msg, list);
 }
@@ -313,7 +344,7 @@ static void read_data(struct arena *arena, struct nlattr *attr, struct nft_eleme
 	element->chain = nft_text(arena, verdict[NFTA_VERDICT_CHAIN]);
 }
 
-static bool read_element(struct arena *arena, struct nlattr *attr, struct nft_element *element)
+bool nft_read_element(struct arena *arena, struct nlattr *attr, struct nft_element *element)
 {
 	struct nlattr *tb[NFTA_SET_ELEM_MAX + 1];
 
@@ -322,6 +353,9 @@ static bool read_element(struct arena *arena, struct nlattr *attr, struct nft_el
 		return false;
 	element->key.size = ALIGNED(nft_value_of(tb[NFTA_SET_ELEM_KEY], element->key.bytes,
 						 sizeof(element->key.bytes)));
+	element->last.size = ALIGNED(nft_value_of(tb[NFTA_SET_ELEM_KEY_END], element->last.bytes,
+						  sizeof(element->last.bytes)));
+	element->closes = nft_be32(tb[NFTA_SET_ELEM_FLAGS]) & NFT_SET_ELEM_INTERVAL_END;
 	if (tb[NFTA_SET_ELEM_DATA])
 		read_data(arena, tb[NFTA_SET_ELEM_DATA], element);
 	if (tb[NFTA_SET_ELEM_USERDATA])
@@ -343,7 +377,7 @@ static int read_elements(const struct nlmsghdr *reply, void *arg, struct error *
 		return fail(err, EPROTO, "malformed set element from the kernel");
 	if (tb[NFTA_SET_ELEM_LIST_ELEMENTS])
 		nla_for_each_nested(item, tb[NFTA_SET_ELEM_LIST_ELEMENTS], rest)
-			if (read_element(dump->arena, item, &element))
+			if (nft_read_element(dump->arena, item, &element))
 				*list_add(dump->arena, dump->elements) = element;
 	return 0;
 }

@@ -34,6 +34,7 @@ struct nft_set {
 	uint8_t source_prefix; /* rules look at these bits of the source only; 0 = all */
 	const char *comment;
 	bool must_be_new; /* -EEXIST where it is there already */
+	bool ranges;      /* elements may be ranges, which are found by a tree, or field by field */
 };
 
 /* Fields in order, built with nft_value_*(). */
@@ -55,7 +56,9 @@ const char *nft_value_get_interface(const struct nft_value *value, struct arena 
 
 struct nft_element {
 	struct nft_value key, data;
-	int verdict;         /* in a verdict map: enum nft_verdict */
+	struct nft_value last; /* of a range, of which key is the first; size 0 = none */
+	bool closes; /* as read from a set of ranges of one field: the range ends in front of key */
+	int verdict; /* in a verdict map: enum nft_verdict */
 	const char *chain;   /* of JUMP and GOTO */
 	const char *comment; /* "" or NULL = none; cut at NFT_COMMENT_MAX */
 };
