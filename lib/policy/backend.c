@@ -6,7 +6,8 @@
 
 #include "firewall/kubelet.h"
 
-const struct backend *const backends[] = { &backend_iptables_nft, &backend_iptables_legacy, NULL };
+const struct backend *const backends[] = { &backend_iptables_nft, &backend_iptables_legacy,
+					   &backend_nftables, NULL };
 
 static const char *automatic(void)
 {
