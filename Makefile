@@ -131,8 +131,8 @@ $(bench_programs:%=$(BUILD)/%): $(BUILD)/%: tests/bench/%.c
 	@echo "link    $@"
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -static $< -o $@
 
-# With the library: what it takes to read and compile policies.
-$(BUILD)/compile: $(BUILD)/tests/bench/compile.o $(OBJECTS)
+# With the library: what it takes to read and compile policies, and to bring them into force.
+$(BUILD)/compile $(BUILD)/enforce: $(BUILD)/%: $(BUILD)/tests/bench/%.o $(OBJECTS)
 	@echo "link    $@"
 	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(libs) -o $@
 
@@ -193,7 +193,7 @@ lint: ## style, static analysis, layers, shell
 
 bench: ## speed and memory beside the reference plugins, in one run
 	@tests/deps build bench
-	@$(MAKE) -s $(parallel) all $(bench_programs:%=$(BUILD)/%) $(BUILD)/compile
+	@$(MAKE) -s $(parallel) all $(bench_programs:%=$(BUILD)/%) $(BUILD)/compile $(BUILD)/enforce
 	@BUILD=$(BUILD) tests/bench/run
 
 # ---- installing: links come from the applet table; every file is renamed into place ----
