@@ -1,17 +1,77 @@
 /* See symbol.h. */
 #include "policy/symbol.h"
 
+#include <sys/auxv.h>
+#include <sys/random.h>
+
 #define SLOTS_MIN 1024
 
-/* FNV-1a, mixed once more, since the lower bits choose the slot. */
-static uint32_t hash_of(const char *text)
-{
-	uint64_t hash = 0xcbf29ce484222325;
+/* ---- the hash ---- */
 
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
-	return (uint32_t)(hash ^ hash >> 32);
+static uint64_t turn(uint64_t value, unsigned bits)
+{
+	return value << bits | value >> (64 - bits);
 }
+
+static void sip_round(uint64_t v[4])
+{
+	v[0] += v[1];
+	v[2] += v[3];
+	v[1] = turn(v[1], 13) ^ v[0];
+	v[3] = turn(v[3], 16) ^ v[2];
+	v[0] = turn(v[0], 32);
+	v[2] += v[1];
+	v[0] += v[3];
+	v[1] = turn(v[1], 17) ^ v[2];
+	v[3] = turn(v[3], 21) ^ v[0];
+	v[2] = turn(v[2], 32);
+}
+
+static void sip_word(uint64_t v[4], uint64_t word)
+{
+	v[3] ^= word;
+	sip_round(v);
+	v[0] ^= word;
+}
+
+/* SipHash (Aumasson and Bernstein, 2012) with one round for a word and three at the end. */
+static uint32_t hash_of(const struct symbols *symbols, const char *text)
+{
+	size_t len = strlen(text), rest = len % 8;
+	uint64_t v[4] = { symbols->secret[0] ^ 0x736f6d6570736575,
+			  symbols->secret[1] ^ 0x646f72616e646f6d,
+			  symbols->secret[0] ^ 0x6c7967656e657261,
+			  symbols->secret[1] ^ 0x7465646279746573 };
+	uint64_t word;
+
+	for (const char *at = text; at < text + len - rest; at += 8) {
+		memcpy(&word, at, 8);
+		sip_word(v, word);
+	}
+	word = 0;
+	memcpy(&word, text + len - rest, rest);
+	sip_word(v, word | (uint64_t)len << 56);
+	v[2] ^= 0xff;
+	for (int i = 0; i < 3; i++)
+		sip_round(v);
+	word = v[0] ^ v[1] ^ v[2] ^ v[3];
+	return (uint32_t)(word ^ word >> 32);
+}
+
+/* A kernel that is not yet sure of its numbers is good enough: it has given the process some (AT_RANDOM). */
+static void choose_secret(struct symbols *symbols)
+{
+	const void *given = (const void *)getauxval(AT_RANDOM);
+
+	if (getrandom(symbols->secret, sizeof(symbols->secret), GRND_NONBLOCK) ==
+	    sizeof(symbols->secret))
+		return;
+	if (given)
+		memcpy(symbols->secret, given, sizeof(symbols->secret));
+	symbols->secret[0] ^= (uintptr_t)symbols;
+}
+
+/* ---- the table ---- */
 
 /* The slot that holds the text, or the free one where it would go. */
 static uint32_t *slot_of(const struct symbols *symbols, const char *text, uint32_t hash)
@@ -29,6 +89,8 @@ static uint32_t *slot_of(const struct symbols *symbols, const char *text, uint32
 
 static void grow(struct symbols *symbols)
 {
+	if (!symbols->n_slots)
+		choose_secret(symbols);
 	symbols->n_slots = symbols->n_slots ? 4 * symbols->n_slots : SLOTS_MIN;
 	symbols->slots = arena_alloc(symbols->arena, symbols->n_slots * sizeof(*symbols->slots));
 	if (!symbols->texts.n)
@@ -42,11 +104,12 @@ static void grow(struct symbols *symbols)
 
 symbol_t symbol_add(struct symbols *symbols, const char *text)
 {
-	uint32_t hash = hash_of(text), *slot;
+	uint32_t hash, *slot;
 	symbol_t found;
 
 	if (symbols->texts.n * 2 >= symbols->n_slots)
 		grow(symbols);
+	hash = hash_of(symbols, text);
 	slot = slot_of(symbols, text, hash);
 	found = *slot;
 	if (found)
@@ -59,7 +122,7 @@ symbol_t symbol_add(struct symbols *symbols, const char *text)
 
 symbol_t symbol_find(const struct symbols *symbols, const char *text)
 {
-	return symbols->n_slots ? *slot_of(symbols, text, hash_of(text)) : 0;
+	return symbols->n_slots ? *slot_of(symbols, text, hash_of(symbols, text)) : 0;
 }
 
 const char *symbol_text(const struct symbols *symbols, symbol_t symbol)

@@ -1,6 +1,7 @@
 /*
  * Words as numbers: every name, label key and label of a world of objects is kept once, and compared by its number. The
- * numbers are dense, so that they serve as indexes of arrays.
+ * numbers are dense, so that they serve as indexes of arrays. Who writes objects chooses the words: the hash has a secret,
+ * so that nobody can choose words that all fall together.
  */
 #ifndef POLICY_SYMBOL_H
 #define POLICY_SYMBOL_H
@@ -20,6 +21,7 @@ struct symbols {
 	LIST(struct symbol_text) texts; /* [0] is no symbol's */
 	uint32_t *slots;                /* open addressing; twice as many as texts at least */
 	size_t n_slots;
+	uint64_t secret[2];
 };
 
 symbol_t symbol_add(struct symbols *symbols, const char *text);          /* copies a new one */
