@@ -50,6 +50,9 @@ setup() {
 
 policy() { "$CNIBOX" policy-iptables "$@"; }
 
+# explained WORD ...: names of chains and sets without their hashes
+explained() { policy explain "$@" | sed -E 's/-[0-9a-f]{16}/-HASH/g'; }
+
 # policy_fails STATUS MESSAGE WORD ...: what it says, on one line
 policy_fails() {
 	local said code=0
@@ -60,22 +63,26 @@ policy_fails() {
 }
 
 @test "explain: which policies isolate, which rule allows, and why the others do not; by family" {
-	assert_eq "text" "$(policy explain web shop/db 5432 -f /run/all.yaml)" "\
+	assert_eq "text" "$(explained web shop/db 5432 -f /run/all.yaml)" "\
 default/web -> shop/db, TCP 5432, IPv4: allowed
   egress of default/web: allowed, no policy isolates it
   ingress to shop/db: allowed
     shop/deny: it has no ingress rules
     shop/sql ingress[0] allows it
+    node n2: chain CNIBOX-IN-HASH, NetworkPolicies, clause 1: set cnibox-peers-HASH and cnibox-ports-HASH
 default/web -> shop/db, TCP 5432, IPv6: denied
   egress of default/web: allowed, no policy isolates it
   ingress to shop/db: denied
     shop/deny: it has no ingress rules
     shop/sql ingress[0] does not fit:
       from[0] podSelector app=web: without namespaceSelector it means pods of namespace shop only
-      from[1] ipBlock 10.0.0.0/16: fd00::1 is not in it"
+      from[1] ipBlock 10.0.0.0/16: fd00::1 is not in it
+    node n2: chain CNIBOX-IN-HASH, NetworkPolicies, behind all clauses"
 	assert_match "a port" "$(policy explain 10.0.0.9 shop/db 80 -f /run/all.yaml)" \
 		'the port is not TCP sql \(which is 5432 there\)'
 	json=$(policy explain web shop/db 5432 -f /run/all.yaml --json)
+	assert_json "JSON: the chain" "$json" '.families[0].ingress.chain | del(.name) | .sets |= map(.[:-16])' \
+		'{"node":"n2","comment":"ingress by shop/deny shop/sql","part":"NetworkPolicies","clause":1,"sets":["cnibox-peers-","cnibox-ports-"]}'
 	assert_json "JSON: both families have to be open" "$json" .allowed false
 	assert_json "JSON: by family" "$json" '[.families[] | [.family, .allowed]]' '[["IPv4",true],["IPv6",false]]'
 	assert_json "JSON: rules" "$json" '.families[1].ingress.policies[1].rules[0] | [.rule, .allows, (.why | length)]' \
@@ -144,25 +151,28 @@ cluster() {
 
 @test "explain: tiers of ClusterNetworkPolicies, down to the rule that decides" {
 	cluster
-	assert_eq "Pass" "$(policy explain web shop/db 5432 -f /run/all.yaml -f /run/cluster.yaml | sed -n '1,/IPv6/p')" "\
+	assert_eq "Pass" "$(explained web shop/db 5432 -f /run/all.yaml -f /run/cluster.yaml | sed -n '1,/IPv6/p')" "\
 default/web -> shop/db, TCP 5432, IPv4: allowed
   egress of default/web: allowed
     Baseline:out egress[0] \"no Internet\" does not fit:
       the port is not TCP 25
+    node n1: chain CNIBOX-OUT-HASH, Baseline, behind all clauses
   ingress to shop/db: allowed
     Admin:guard ingress[0] \"probes\" does not fit:
       from[0] pods app=probe in namespaces {}: the labels of default/web do not match
     Admin:guard ingress[1] passes it on
     shop/deny: it has no ingress rules
     shop/sql ingress[0] allows it
+    node n2: chain CNIBOX-IN-HASH, NetworkPolicies, clause 1: set cnibox-peers-HASH and cnibox-ports-HASH
 default/web -> shop/db, TCP 5432, IPv6: denied"
-	assert_eq "Deny" "$(policy explain web shop/db 80 -f /run/all.yaml -f /run/cluster.yaml | tail -n 6)" "\
+	assert_eq "Deny" "$(explained web shop/db 80 -f /run/all.yaml -f /run/cluster.yaml | tail -n 7)" "\
   ingress to shop/db: denied
     Admin:guard ingress[0] \"probes\" does not fit:
       from[0] pods app=probe in namespaces {}: the labels of default/web do not match
     Admin:guard ingress[1] does not fit:
       the port is not TCP sql (which is 5432 there), nor UDP sql, nor SCTP sql
-    Admin:guard ingress[2] denies it"
+    Admin:guard ingress[2] denies it
+    node n2: chain CNIBOX-IN-HASH, Admin, clause 5: set cnibox-pods-HASH"
 	json=$(policy explain web 192.0.2.1 25 -f /run/all.yaml -f /run/cluster.yaml --json)
 	assert_json "JSON: who decides" "$json" '.families[0].egress | [.allowed, .isolated, .decidedBy]' '[false,false,"Baseline:out egress[0]"]'
 	assert_json "JSON: rules" "$json" '.families[0].egress.clusterPolicies' \

@@ -35,6 +35,16 @@ static const struct field cluster_fields[] = {
 	  .fields = cluster_rule_fields, .size = sizeof(struct cluster_rule_word) },
 	FIELDS_END,
 };
+static const struct field chain_fields[] = {
+	{ "node", FIELD_STRING, WORD(chain_word, node) },
+	{ "name", FIELD_STRING, WORD(chain_word, chain) },
+	{ "comment", FIELD_STRING, WORD(chain_word, comment) },
+	{ "part", FIELD_STRING, WORD(chain_word, part) },
+	{ "clause", FIELD_INT, WORD(chain_word, clause), FIELD_KEEP_EMPTY },
+	{ "sets", FIELD_LIST, WORD(chain_word, sets), FIELD_KEEP_EMPTY, .element = FIELD_STRING,
+	  .size = sizeof(const char *) },
+	FIELDS_END,
+};
 static const struct field side_fields[] = {
 	{ "isolated", FIELD_BOOL, WORD(side_word, isolated), FIELD_KEEP_EMPTY },
 	{ "allowed", FIELD_BOOL, WORD(side_word, allowed), FIELD_KEEP_EMPTY },
@@ -43,6 +53,8 @@ static const struct field side_fields[] = {
 	  .fields = cluster_fields, .size = sizeof(struct cluster_word) },
 	{ "policies", FIELD_LIST, WORD(side_word, policies), FIELD_KEEP_EMPTY,
 	  .element = FIELD_OBJECT, .fields = policy_fields, .size = sizeof(struct policy_word) },
+	{ "chain", FIELD_OBJECT, WORD(side_word, chain), .fields = chain_fields,
+	  .seen = FIELD_SEEN(struct side_word, chained) },
 	FIELDS_END,
 };
 const struct field explanation_fields[] = {
@@ -196,4 +208,52 @@ void explain(const struct world *world, const struct connection *connection, str
 		     &explanation->egress);
 	explain_side(world, &verdict.sides[INGRESS], INGRESS, connection, arena,
 		     &explanation->ingress);
+}
+
+/* ---- in the kernel ---- */
+
+static const char *part_of(const struct decision *decision)
+{
+	if (decision->clauses == &decision->group->allows)
+		return "NetworkPolicies";
+	return tier_names[decision->clauses == &decision->group->admin ? TIER_ADMIN
+								       : TIER_BASELINE];
+}
+
+static void explain_sets(const struct compiled *compiled, const struct clause *clause,
+			 struct arena *arena, words_t *sets)
+{
+	const uint32_t numbers[] = { clause->peers, clause->pairs, clause->named };
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (numbers[i] != NO_SET)
+			*list_add(arena, sets) = compiled->sets.items[numbers[i]].name;
+}
+
+void explain_chain(const struct world *world, const struct compiled *compiled,
+		   enum direction direction, const struct connection *connection,
+		   struct arena *arena, struct explanation *explanation)
+{
+	struct side_word *side =
+		direction == INGRESS ? &explanation->ingress : &explanation->egress;
+	const struct packet packet = { .from = connection->from.ip,
+				       .to = connection->to.ip,
+				       .protocol = connection->protocol,
+				       .port = connection->port };
+	struct decision decision;
+
+	compiled_decide(compiled, direction, &packet, &decision);
+	if (!decision.group)
+		return;
+	side->chained = true;
+	side->chain = (struct chain_word){
+		.node = compiled->node ? symbol_text(&world->symbols, compiled->node) : NULL,
+		.chain = decision.group->name,
+		.comment = decision.group->comment,
+		.part = part_of(&decision),
+		.clause =
+			decision.clause ? (int)(decision.clause - decision.clauses->items) + 1 : 0,
+	};
+	if (decision.clause)
+		explain_sets(compiled, decision.clause, arena, &side->chain.sets);
 }

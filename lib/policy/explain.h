@@ -6,6 +6,7 @@
 #define POLICY_EXPLAIN_H
 
 #include "describe/field.h"
+#include "policy/decide.h"
 #include "policy/verdict.h"
 
 typedef LIST(const char *) words_t;
@@ -36,12 +37,22 @@ struct cluster_word {
 	LIST(struct cluster_rule_word) rules;
 };
 
+/* Where a node has the answer: names without what a back end adds. */
+struct chain_word {
+	const char *node, *chain, *comment;
+	const char *part; /* of the group: "Admin", "NetworkPolicies", "Baseline" */
+	int clause;       /* of the part, from 1; 0: its end, where no clause holds */
+	words_t sets;     /* of the clause */
+};
+
 struct side_word {
 	bool isolated, allowed;
 	const char *
 		decided; /* by "Admin:name ingress[0]", "namespace/name ingress[0]"; NULL: by no rule */
 	LIST(struct cluster_word) clusters; /* that are asked; those of tier Admin come first */
 	LIST(struct policy_word) policies;  /* that isolate; none when tier Admin decides */
+	bool chained;                       /* there is a chain: explain_chain() */
+	struct chain_word chain;
 };
 
 struct explanation {
@@ -56,6 +67,10 @@ extern const struct field explanation_fields[];
 
 void explain(const struct world *world, const struct connection *connection, struct arena *arena,
 	     struct explanation *explanation);
+/* Adds where the node of the direction's subject has it, in whose compiled form it is looked up. */
+void explain_chain(const struct world *world, const struct compiled *compiled,
+		   enum direction direction, const struct connection *connection,
+		   struct arena *arena, struct explanation *explanation);
 /* "TCP 80-90", "UDP dns" */
 const char *port_text(const struct world *world, const struct port_match *match,
 		      struct arena *arena);

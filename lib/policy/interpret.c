@@ -1,5 +1,5 @@
 /* The interpreter of what was compiled: what a node does with the first packet of a connection that it forwards. */
-#include "policy/compiled.h"
+#include "policy/decide.h"
 
 static bool in_set(const struct compiled *compiled, uint32_t set, const struct ip *ip,
 		   const struct packet *packet)
@@ -35,39 +35,60 @@ static bool clause_holds(const struct compiled *compiled, const struct clause *c
 
 /* What the first clause that holds does; ACTION_PASS: none does, or it says so. */
 static enum action first_action(const struct compiled *compiled, const clauses_t *clauses,
-				const struct ip *peer, const struct packet *packet)
+				const struct ip *peer, const struct packet *packet,
+				struct decision *decision)
 {
+	decision->clauses = clauses;
+	decision->clause = NULL;
 	list_each(clause, clauses)
-		if (clause_holds(compiled, clause, peer, packet))
+		if (clause_holds(compiled, clause, peer, packet)) {
+			decision->clause = clause;
 			return clause->action;
+		}
 	return ACTION_PASS;
 }
 
-static bool group_allows(const struct compiled *compiled, const struct group *group,
-			 const struct ip *peer, const struct packet *packet)
+static bool group_allows(const struct compiled *compiled, const struct ip *peer,
+			 const struct packet *packet, struct decision *decision)
 {
-	enum action action = first_action(compiled, &group->admin, peer, packet);
+	const struct group *group = decision->group;
+	enum action action = first_action(compiled, &group->admin, peer, packet, decision);
 
 	if (action == ACTION_PASS && group->isolated)
-		return first_action(compiled, &group->allows, peer, packet) == ACTION_ACCEPT;
+		return first_action(compiled, &group->allows, peer, packet, decision) ==
+		       ACTION_ACCEPT;
 	if (action == ACTION_PASS)
-		action = first_action(compiled, &group->baseline, peer, packet);
+		action = first_action(compiled, &group->baseline, peer, packet, decision);
 	return action != ACTION_DENY;
+}
+
+void compiled_decide(const struct compiled *compiled, enum direction direction,
+		     const struct packet *packet, struct decision *decision)
+{
+	const struct ip *subject = direction == INGRESS ? &packet->to : &packet->from;
+	const struct ip *peer = direction == INGRESS ? &packet->from : &packet->to;
+
+	*decision = (struct decision){ .accepted = true };
+	if (compiled->subjects[direction] == NO_SET ||
+	    !has_address(compiled, compiled->subjects[direction], subject))
+		return;
+	decision->accepted = false;
+	list_each(group, &compiled->groups)
+		if (group->direction == direction &&
+		    has_address(compiled, group->members, subject)) {
+			decision->group = group;
+			decision->accepted = group_allows(compiled, peer, packet, decision);
+			return;
+		}
 }
 
 static bool side_allows(const struct compiled *compiled, enum direction direction,
 			const struct packet *packet)
 {
-	const struct ip *subject = direction == INGRESS ? &packet->to : &packet->from;
-	const struct ip *peer = direction == INGRESS ? &packet->from : &packet->to;
+	struct decision decision;
 
-	if (compiled->subjects[direction] == NO_SET ||
-	    !has_address(compiled, compiled->subjects[direction], subject))
-		return true;
-	list_each(group, &compiled->groups)
-		if (group->direction == direction && has_address(compiled, group->members, subject))
-			return group_allows(compiled, group, peer, packet);
-	return false;
+	compiled_decide(compiled, direction, packet, &decision);
+	return decision.accepted;
 }
 
 bool compiled_closes(const struct compiled *compiled, const struct ip *ip)

@@ -1,7 +1,7 @@
 /* What is compiled: how many sets, groups and rules it takes, what is shared, and what stays when pods come and go. */
 #include "policy.h"
 
-#include "policy/compiled.h"
+#include "policy/decide.h"
 #include "policy/prefix.h"
 #include "policy/set.h"
 
@@ -337,5 +337,51 @@ TEST(no_element_of_a_set_lies_in_another)
 	check_str(cidr_format(&set->elements.items[3].cidr, text), "11.0.0.0/32");
 	check_str(cidr_format(&set->elements.items[4].cidr, text), "fd00::/8");
 	check_str(cidr_format(&set->elements.items[5].cidr, text), "fe00::1/128");
+	arena_free(&arena);
+}
+
+/* ---- which clause it is ---- */
+
+static const char *decided(const struct compiled *compiled, const char *from, uint16_t port)
+{
+	struct packet packet = { .protocol = PROTOCOL_TCP, .port = port };
+	struct decision decision;
+
+	check(ip_parse(from, &packet.from) && ip_parse("10.0.0.1", &packet.to));
+	compiled_decide(compiled, INGRESS, &packet, &decision);
+	check_int(decision.accepted, compiled_allows(compiled, &packet));
+	if (!decision.group)
+		return "free";
+	if (!decision.clause)
+		return decision.accepted ? "end, accepted" : "end, denied";
+	return arena_printf(&arena, "%s %d, %s",
+			    decision.clauses == &decision.group->admin    ? "admin"
+			    : decision.clauses == &decision.group->allows ? "allows"
+									  : "baseline",
+			    (int)(decision.clause - decision.clauses->items),
+			    decision.accepted ? "accepted" : "denied");
+}
+
+TEST(a_decision_names_its_clause)
+{
+	static const char cluster[] =
+		"---\napiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\n"
+		"metadata: {name: c}\nspec: {tier: Admin, priority: 1, subject: {namespaces: {}}, ingress: ["
+		"{action: Accept, from: [{pods: {podSelector: {matchLabels: {app: b}}}}]},"
+		"{action: Deny, from: [{pods: {podSelector: {matchLabels: {app: c}}}}]}]}\n";
+	const char *texts[] = { three_pods(), cluster,
+				policy_yaml("p", "ingress: [{ports: [{port: 80}]}]") };
+	struct compiled compiled;
+	struct world world;
+
+	compile_texts(texts, 2, &world, &compiled);
+	check_str(decided(&compiled, "10.0.0.2", 80), "admin 0, accepted");
+	check_str(decided(&compiled, "10.0.0.3", 80), "admin 1, denied");
+	check_str(decided(&compiled, "192.0.2.1", 80), "end, accepted");
+	compile_texts(texts, 3, &world, &compiled);
+	check_str(decided(&compiled, "192.0.2.1", 80), "allows 0, accepted");
+	check_str(decided(&compiled, "192.0.2.1", 81), "end, denied");
+	compile_texts(texts, 1, &world, &compiled);
+	check_str(decided(&compiled, "192.0.2.1", 81), "free");
 	arena_free(&arena);
 }

@@ -80,6 +80,19 @@ static void print_tier(FILE *out, const struct side_word *side, enum tier tier)
 			print_cluster(out, cluster);
 }
 
+static void print_chain(FILE *out, const struct chain_word *chain)
+{
+	fprintf(out, "    %s%s: chain %s, %s, ", chain->node ? "node " : "no node",
+		chain->node ? chain->node : "", chain->chain, chain->part);
+	if (chain->clause)
+		fprintf(out, "clause %d", chain->clause);
+	else
+		fprintf(out, "behind all clauses");
+	list_each(set, &chain->sets)
+		fprintf(out, "%s %s", set == chain->sets.items ? ": set" : " and", *set);
+	fputc('\n', out);
+}
+
 static void print_side(FILE *out, const char *direction, const char *end,
 		       const struct side_word *side)
 {
@@ -93,6 +106,8 @@ static void print_side(FILE *out, const char *direction, const char *end,
 	list_each(policy, &side->policies)
 		print_policy(out, policy);
 	print_tier(out, side, TIER_BASELINE);
+	if (side->chained)
+		print_chain(out, &side->chain);
 }
 
 static void print_explanation(FILE *out, const struct answer *answer,
@@ -108,6 +123,26 @@ static void print_explanation(FILE *out, const struct answer *answer,
 	}
 	print_side(out, "egress of", answer->from, &explanation->egress);
 	print_side(out, "ingress to", answer->to, &explanation->ingress);
+}
+
+/* What is compiled for the nodes of both ends. */
+static void add_chains(const struct session *session, const struct connection *connection,
+		       struct explanation *explanation)
+{
+	const struct pod *pods[] = {
+		[INGRESS] = connection->to.pod, [EGRESS] = connection->from.pod
+	};
+	struct arena *arena = session->call->arena;
+
+	for (int direction = 0; direction < DIRECTIONS; direction++) {
+		struct compiled compiled;
+
+		if (!pods[direction] || !connection->from.ip.family || explanation->reason)
+			continue;
+		compile(&session->world, pods[direction]->node, arena, &compiled);
+		explain_chain(&session->world, &compiled, (enum direction)direction, connection,
+			      arena, explanation);
+	}
 }
 
 static int make_answer(const struct session *session, const struct options *options,
@@ -138,6 +173,7 @@ static int make_answer(const struct session *session, const struct options *opti
 		struct explanation *explanation = list_add(arena, &answer->families);
 
 		explain(&session->world, &connections[i], arena, explanation);
+		add_chains(session, &connections[i], explanation);
 		answer->allowed = answer->allowed && explanation->allowed;
 	}
 	return 0;
