@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "policy/prefix.h"
+#include "policy/recipe.h"
 #include "policy/set.h"
 
 /* ---- sets of peers ---- */
@@ -24,6 +25,7 @@ static uint32_t pods_set(const struct world *world, struct compiled *compiled, u
 
 	if (!fresh)
 		return set;
+	recipe_add(compiled->recipes, set, &(struct ingredient){ INGREDIENT_PODS, number });
 	list_each(pod, &from->pods_in)
 		set_add_pod(compiled, set, &world->pods.items[*pod], PROTOCOL_TCP, 0);
 	set_finish(compiled, set);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "policy/recipe.h"
 #include "policy/set.h"
 
 struct work {
@@ -11,6 +12,7 @@ struct work {
 	clauses_t *clauses;
 	size_t first;   /* of ours among them */
 	uint32_t pairs; /* the set; NO_SET = none yet */
+	bool chosen;    /* between pairs and a clause, once */
 	bool fresh;     /* it is; else another group of this node has filled it with the same */
 	size_t n_pairs; /* that came into it */
 };
@@ -115,13 +117,12 @@ static uint32_t peers_set(struct work *work, const struct atom *atoms, size_t n)
 		       &fresh);
 	if (!fresh)
 		return set;
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < compiled->sets.items[sets[i]].elements.n; j++) {
-			const struct cidr cidr =
-				compiled->sets.items[sets[i]].elements.items[j].cidr;
-
-			set_add(compiled, set, &cidr, PROTOCOL_TCP, 0);
-		}
+	for (size_t i = 0; i < n; i++) {
+		recipe_add(compiled->recipes, set,
+			   &(struct ingredient){ INGREDIENT_SET, sets[i], PROTOCOL_TCP, 0 });
+		list_each(element, &compiled->sets.items[sets[i]].elements)
+			set_add(compiled, set, &element->cidr, PROTOCOL_TCP, 0);
+	}
 	set_finish(compiled, set);
 	return set;
 }
@@ -139,16 +140,26 @@ static bool is_peer(const struct work *work, const struct atom *atoms, size_t n,
 
 /* ---- pairs ---- */
 
+/* Also without elements: the clause is there when they come. */
+static void open_pairs(struct work *work)
+{
+	if (work->pairs == NO_SET)
+		work->pairs = set_open(work->build->compiled, SET_PAIRS, work->request->comment,
+				       &work->fresh);
+}
+
 static void put_pair(struct work *work, const struct cidr *cidr, enum protocol protocol,
 		     uint16_t port)
 {
-	struct compiled *compiled = work->build->compiled;
-
-	if (work->pairs == NO_SET)
-		work->pairs = set_open(compiled, SET_PAIRS, work->request->comment, &work->fresh);
 	if (work->fresh)
-		set_add(compiled, work->pairs, cidr, protocol, port);
+		set_add(work->build->compiled, work->pairs, cidr, protocol, port);
 	work->n_pairs++;
+}
+
+static void note_pairs(struct work *work, const struct ingredient *from)
+{
+	if (work->fresh)
+		recipe_add(work->build->compiled->recipes, work->pairs, from);
 }
 
 static void put_pairs(struct work *work, const struct atom *atoms, size_t n)
@@ -156,13 +167,17 @@ static void put_pairs(struct work *work, const struct atom *atoms, size_t n)
 	const struct port_spec *port = &atoms->port;
 	const struct compiled *compiled = work->build->compiled;
 
-	for (size_t i = 0; i < n; i++)
+	open_pairs(work);
+	for (size_t i = 0; i < n; i++) {
+		note_pairs(work, &(struct ingredient){ INGREDIENT_SET, atoms[i].peers,
+						       port->protocol, port->first });
 		for (size_t j = 0; j < compiled->sets.items[atoms[i].peers].elements.n; j++) {
 			const struct cidr cidr =
 				compiled->sets.items[atoms[i].peers].elements.items[j].cidr;
 
 			put_pair(work, &cidr, port->protocol, port->first);
 		}
+	}
 }
 
 /* A name towards others: at each pod that has it, the number that it means there. */
@@ -170,6 +185,10 @@ static void put_names_of_peers(struct work *work, const struct atom *atoms, size
 {
 	const struct port_spec *port = &atoms->port;
 
+	open_pairs(work);
+	for (size_t i = 0; i < n; i++)
+		note_pairs(work, &(struct ingredient){ INGREDIENT_NAME, atoms[i].peers,
+						       port->protocol, .name = port->name });
 	list_each(pod, &work->build->world->pods) {
 		uint16_t number =
 			pod_takes_part(pod) ? pod_port(pod, port->name, port->protocol) : 0;
@@ -209,15 +228,28 @@ static uint32_t named_set(struct work *work, const struct port_spec *port)
 
 /* ---- one port with all its peers ---- */
 
-static void put_range_of(struct work *work, const struct atom *atoms, size_t n)
+static bool choose_pairs(struct work *work, const struct atom *atoms, size_t n)
 {
-	const struct port_spec *port = &atoms->port;
+	struct recipes *recipes = work->build->compiled->recipes;
+	struct choice *choice;
 	size_t size = 0;
+	bool paired;
 
 	for (size_t i = 0; i < n; i++)
 		size += work->build->compiled->sets.items[atoms[i].peers].elements.n;
-	if (port->first == port->last && size <= PAIRS_OF_A_PORT &&
-	    size + work->n_pairs <= PAIRS_OF_A_SET)
+	paired = pairs_fit(size, work->n_pairs);
+	choice = recipe_choice(recipes, !work->chosen, paired);
+	work->chosen = true;
+	for (size_t i = 0; choice && i < n; i++)
+		*list_add(recipes->arena, &choice->peers) = atoms[i].peers;
+	return paired;
+}
+
+static void put_range_of(struct work *work, const struct atom *atoms, size_t n)
+{
+	const struct port_spec *port = &atoms->port;
+
+	if (port->first == port->last && choose_pairs(work, atoms, n))
 		put_pairs(work, atoms, n);
 	else
 		put_range(work, peers_set(work, atoms, n), port);

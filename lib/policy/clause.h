@@ -10,6 +10,11 @@
 
 #define PAIRS_OF_A_PORT 1024  /* peers; more, and the port gets a clause of its own */
 #define PAIRS_OF_A_SET  32768 /* elements */
+/* These are few enough for pairs, with so many pairs already there. */
+static inline bool pairs_fit(size_t n_peers, size_t n_pairs)
+{
+	return n_peers <= PAIRS_OF_A_PORT && n_peers + n_pairs <= PAIRS_OF_A_SET;
+}
 
 struct build {
 	const struct world *world;

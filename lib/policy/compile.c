@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "policy/clause.h"
+#include "policy/recipe.h"
 #include "policy/set.h"
 
 /* ---- the clauses of a group ---- */
@@ -252,11 +253,12 @@ static void drop_unused(struct compiled *compiled)
 
 	memset(used, 0, compiled->sets.n);
 	visit_sets(compiled, mark_used, used);
-	for (uint32_t i = 0; i < compiled->sets.n; i++) {
-		numbers[i] = n;
+	for (uint32_t i = 0; i < compiled->sets.n; i++)
+		numbers[i] = used[i] ? n++ : NO_SET;
+	recipes_keep(compiled->recipes, compiled, numbers);
+	for (uint32_t i = 0; i < compiled->sets.n; i++)
 		if (used[i])
-			compiled->sets.items[n++] = compiled->sets.items[i];
-	}
+			compiled->sets.items[numbers[i]] = compiled->sets.items[i];
 	compiled->sets.n = n;
 	visit_sets(compiled, renumber, numbers);
 }
@@ -264,12 +266,20 @@ static void drop_unused(struct compiled *compiled)
 void compile(const struct world *world, symbol_t node, struct arena *arena,
 	     struct compiled *compiled)
 {
+	compile_noting(world, node, arena, compiled, NULL);
+}
+
+void compile_noting(const struct world *world, symbol_t node, struct arena *arena,
+		    struct compiled *compiled, struct recipes *recipes)
+{
 	auto_arena struct arena scratch = { 0 }, shared = { 0 };
 	struct build build = { .world = world, .compiled = compiled, .scratch = &scratch };
 
-	*compiled = (struct compiled){
-		.node = node, .arena = arena, .names.arena = &shared, .known = NO_SET
-	};
+	*compiled = (struct compiled){ .node = node,
+				       .arena = arena,
+				       .names.arena = &shared,
+				       .known = NO_SET,
+				       .recipes = recipes };
 	for (uint32_t i = 0; i < world->pods.n; i++) {
 		const struct pod *pod = &world->pods.items[i];
 
@@ -280,4 +290,5 @@ void compile(const struct world *world, symbol_t node, struct arena *arena,
 		build_direction(&build, (enum direction)direction);
 	drop_unused(compiled);
 	compiled->names = (struct symbols){ 0 };
+	compiled->recipes = NULL;
 }

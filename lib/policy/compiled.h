@@ -77,6 +77,7 @@ struct compiled {
 	 * policies are. None: nothing is closed, and known is NO_SET. */
 	cidrs_t closed;
 	uint32_t known;
+	struct recipes *recipes; /* while it is compiled: NULL = nobody wants them (recipe.h) */
 };
 
 /* For one node (0: pods that are on none). Pods without an address are left out. */

@@ -36,9 +36,8 @@ static void side_init(struct side *side, const struct compiled *compiled, struct
 
 /* ---- sets ---- */
 
-/* Both are sorted. */
-static void compare_elements(const struct set *from, const struct set *to, struct arena *arena,
-			     struct set_change *change)
+void set_change_of(const struct set *from, const struct set *to, struct arena *arena,
+		   struct set_change *change)
 {
 	size_t i = 0, j = 0;
 
@@ -74,7 +73,7 @@ static void difference_of_sets(const struct side *from, const struct side *to, s
 		} else if (order > 0) {
 			*list_add(arena, &difference->new_sets) = to->sets.items[j];
 		} else {
-			compare_elements(from->sets.items[i], to->sets.items[j], arena, &change);
+			set_change_of(from->sets.items[i], to->sets.items[j], arena, &change);
 			if (change.more.n || change.gone.n)
 				*list_add(arena, &difference->sets) = change;
 		}

@@ -31,6 +31,9 @@ struct difference {
 /* Borrows from both, whose sets are in order (set_finish). The order of what a group allows is no difference. */
 void difference_of(const struct compiled *from, const struct compiled *to, struct arena *arena,
 		   struct difference *difference);
+/* Both are sorted; what is equal in both is in neither list. */
+void set_change_of(const struct set *from, const struct set *to, struct arena *arena,
+		   struct set_change *change);
 bool difference_is_empty(const struct difference *difference);
 
 #endif

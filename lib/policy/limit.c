@@ -53,31 +53,40 @@ static uint64_t rule_size(const struct world *world, const struct rule *rule)
 	return peers.elements + (rule->ports.n ? rule->ports.n : 1) * (peers.kinds + paired);
 }
 
-static void limit_policy(const struct world *world, struct policy *policy)
+static bool limit_policy(const struct world *world, struct policy *policy)
 {
+	bool was = policy->closed;
+
 	policy->expansion = 0;
 	for (int direction = 0; direction < DIRECTIONS; direction++)
 		list_each(rule, &policy->rules[direction])
 			if (policy->isolates[direction])
 				policy->expansion += rule_size(world, rule);
 	policy->closed = policy->expansion > world->expansion_max;
+	return policy->closed != was;
 }
 
-static void limit_cluster(const struct world *world, struct cluster_policy *policy)
+static bool limit_cluster(const struct world *world, struct cluster_policy *policy)
 {
+	bool was = policy->closed;
+
 	policy->expansion = 0;
 	for (int direction = 0; direction < DIRECTIONS; direction++)
 		list_each(rule, &policy->rules[direction])
 			policy->expansion += rule_size(world, &rule->match);
 	policy->closed = policy->expansion > world->expansion_max;
+	return policy->closed != was;
 }
 
-void world_limit(struct world *world)
+bool world_limit(struct world *world)
 {
+	bool changed = false;
+
 	list_each(policy, &world->policies)
-		limit_policy(world, policy);
+		changed = limit_policy(world, policy) || changed;
 	list_each(policy, &world->clusters)
-		limit_cluster(world, policy);
+		changed = limit_cluster(world, policy) || changed;
+	return changed;
 }
 
 static void report_one(const struct world *world, const char *object, uint64_t expansion,

@@ -256,6 +256,14 @@ static void read_kind(struct reader *reader, const struct object_kind *kind, con
 	reader->object = "object";
 }
 
+void reader_read(struct reader *reader, const struct object_kind *kind,
+		 const struct object_meta *meta, const struct json *json)
+{
+	reader->failed = false;
+	read_kind(reader, kind, kind->version, meta, json);
+	reader->n_refused += reader->failed;
+}
+
 /* The kind, or that of the list that it is in; API answers leave it away there. */
 static void read_one(struct reader *reader, const struct json *json,
 		     const struct object_kind *listed)

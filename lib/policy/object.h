@@ -38,6 +38,9 @@ struct reader {
  * passed over, with a warning. The JSON is not needed after. */
 void reader_add(struct reader *reader, const struct json *document, const struct json *list);
 
+/* The same for one object whose kind and name are known already. */
+void reader_read(struct reader *reader, const struct object_kind *kind,
+		 const struct object_meta *meta, const struct json *json);
 /* Takes an object out of a world; its indexes are those from before. Not every kind can be, or be replaced. */
 bool object_changes_alone(const struct object_kind *kind);
 void object_remove(struct world *world, const struct object_kind *kind, const char *space,

@@ -170,6 +170,14 @@ uint32_t select_peer(struct world *world, uint32_t space, const struct peer *pee
 	return select_pods(world, space, peer->has_spaces ? &peer->spaces : NULL, pods);
 }
 
+bool pod_set_wants(const struct world *world, const struct pod_set *set, const struct pod *pod)
+{
+	if (!pod_takes_part(pod) || !selector_matches(set->pods, &pod->labels))
+		return false;
+	return set->spaces ? selector_matches(set->spaces, &world->spaces.items[pod->space].labels)
+			   : set->space == pod->space;
+}
+
 bool pod_set_has(const struct pod_set *set, uint32_t pod)
 {
 	return set->pods_in.n &&

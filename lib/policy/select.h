@@ -14,6 +14,8 @@ uint32_t select_pods(struct world *world, uint32_t space, const struct selector 
 		     const struct selector *pods);
 /* Those of a peer without ipBlock, in a policy of that namespace. */
 uint32_t select_peer(struct world *world, uint32_t space, const struct peer *peer);
+/* Whether the pod, as it is, belongs there. */
+bool pod_set_wants(const struct world *world, const struct pod_set *set, const struct pod *pod);
 bool pod_set_has(const struct pod_set *set, uint32_t pod);
 
 #endif

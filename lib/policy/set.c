@@ -104,7 +104,7 @@ int element_compare(const void *a, const void *b)
 	return order ? order : x->port - y->port;
 }
 
-/* A shorter prefix that is there already has it, with the same protocol and port. */
+/* By the first n elements. */
 static bool is_covered(const struct set *set, size_t n, const struct element *element)
 {
 	list_each(length, &set->lengths[element->cidr.ip.family == AF_INET6]) {
@@ -116,6 +116,30 @@ static bool is_covered(const struct set *set, size_t n, const struct element *el
 		wider.cidr = cidr_network(&wider.cidr);
 		if (bsearch(&wider, set->elements.items, n, sizeof(wider), element_compare))
 			return true;
+	}
+	return false;
+}
+
+bool set_covers(const struct set *set, const struct element *element)
+{
+	return is_covered(set, set->elements.n, element);
+}
+
+bool set_has_length(const struct set *set, const struct cidr *cidr)
+{
+	size_t low = 0, high = set->elements.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct cidr *there = &set->elements.items[middle].cidr;
+
+		if (there->ip.family == cidr->ip.family && there->prefix == cidr->prefix)
+			return true;
+		if (there->ip.family < cidr->ip.family ||
+		    (there->ip.family == cidr->ip.family && there->prefix < cidr->prefix))
+			low = middle + 1;
+		else
+			high = middle;
 	}
 	return false;
 }

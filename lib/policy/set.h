@@ -12,6 +12,10 @@ void set_add(struct compiled *compiled, uint32_t set, const struct cidr *cidr,
 	     enum protocol protocol, uint16_t port);
 void set_add_pod(struct compiled *compiled, uint32_t set, const struct pod *pod,
 		 enum protocol protocol, uint16_t port); /* all its addresses */
+/* A shorter prefix of the set has the element, with the same protocol and port. */
+bool set_covers(const struct set *set, const struct element *element);
+/* It has elements of that family and length. */
+bool set_has_length(const struct set *set, const struct cidr *cidr);
 void set_finish(struct compiled *compiled, uint32_t number);
 extern const char *const group_words[];       /* before the hash, by direction: names of chains */
 extern const char *const subjects_comments[]; /* of the sets, by direction */

@@ -182,5 +182,5 @@ void world_index(struct world *world)
 		if (!world->policies.items[i].gone)
 			index_policy(world, i);
 	index_clusters(world);
-	world_limit(world);
+	(void)world_limit(world);
 }

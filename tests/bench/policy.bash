@@ -16,4 +16,5 @@ row_policy() {
 	below "... together" ms "" "$(ms "$cpu")" 1000
 	below "... peak memory" MiB "" "$((got[peak] / 1024))" 200
 	note "... rules for one node" rules "" "${got[rules]}"
+	below "a pod comes on another node, elements alone: CPU" ms "" "$(ms $((got[churn] / 100)))" 5
 }

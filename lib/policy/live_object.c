@@ -1,0 +1,105 @@
+/* See live_object.h. */
+#include "policy/live_object.h"
+
+void live_objects_init(struct live_objects *objects)
+{
+	*objects = (struct live_objects){ 0 };
+	objects->keys.arena = objects->names.arena = &objects->arena;
+}
+
+static void empty(struct live_objects *objects, struct live_object *object)
+{
+	objects->n -= object->text != NULL;
+	objects->n_refused -= object->refused;
+	free(object->key);
+	free(object->text);
+	free(object->uid);
+	free(object->told.items);
+	free(object->told_uid);
+	*object = (struct live_object){ 0 };
+}
+
+void live_objects_free(struct live_objects *objects)
+{
+	list_each(object, &objects->items)
+		empty(objects, object);
+	arena_free(&objects->arena);
+}
+
+static const char *key_of(const struct object_kind *kind, const char *space, const char *name,
+			  struct arena *arena)
+{
+	return kind->in_space ? arena_printf(arena, "%s %s/%s", kind->word, space, name)
+			      : arena_printf(arena, "%s %s", kind->word, name);
+}
+
+struct live_object *live_object_find(struct live_objects *objects, const struct object_kind *kind,
+				     const char *space, const char *name)
+{
+	auto_arena struct arena scratch = { 0 };
+	symbol_t number = symbol_find(&objects->keys, key_of(kind, space, name, &scratch));
+	struct live_object *object = number ? &objects->items.items[number - 1] : NULL;
+
+	return object && object->key ? object : NULL;
+}
+
+/* Space and name are parts of the key, with a NUL of their own. */
+static void name_object(struct live_object *object, const struct object_kind *kind,
+			const char *space, const char *name, const char *key)
+{
+	size_t len = strlen(key), space_size = strlen(space) + 1;
+	char *text = xrealloc(NULL, len + 1 + space_size + strlen(name) + 1);
+
+	strcpy(text, key);
+	object->key = text;
+	object->space = strcpy(text + len + 1, space);
+	object->name = strcpy(text + len + 1 + space_size, name);
+	object->kind = kind;
+}
+
+struct live_object *live_object_open(struct live_objects *objects, const struct object_kind *kind,
+				     const char *space, const char *name)
+{
+	auto_arena struct arena scratch = { 0 };
+	const char *key = key_of(kind, space, name, &scratch);
+	symbol_t number = symbol_add(&objects->keys, key);
+	struct live_object *object = number > objects->items.n
+					     ? list_add(&objects->arena, &objects->items)
+					     : &objects->items.items[number - 1];
+
+	if (!object->key)
+		name_object(object, kind, space, name, key);
+	return object;
+}
+
+void live_object_forget(struct live_objects *objects, struct live_object *object)
+{
+	empty(objects, object);
+}
+
+void live_object_refuse(struct live_objects *objects, struct live_object *object, bool refused)
+{
+	objects->n_refused += refused;
+	objects->n_refused -= object->refused;
+	object->refused = refused;
+}
+
+void live_objects_tidy(struct live_objects *objects)
+{
+	struct live_objects tidy;
+
+	live_objects_init(&tidy);
+	for (size_t i = 1; i < objects->names.texts.n; i++)
+		symbol_add(&tidy.names, objects->names.texts.items[i].text);
+	list_each(object, &objects->items) {
+		if (!object->key)
+			continue;
+		symbol_add(&tidy.keys, object->key);
+		*list_add(&tidy.arena, &tidy.items) = *object;
+	}
+	tidy.n = objects->n;
+	tidy.n_refused = objects->n_refused;
+	arena_free(&objects->arena);
+	*objects = tidy;
+	objects->keys.arena = objects->names.arena = &objects->arena;
+}
