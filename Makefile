@@ -22,8 +22,9 @@ APPLETS    := $(sort $(wildcard applets/*/*.c))
 APPLETS_C  := $(APPLETS) $(sort $(wildcard applets/*/*/*.c))
 LIBS_C     := $(sort $(filter-out lib/remote/%,$(wildcard lib/*/*.c)))
 REMOTE_C   := $(sort $(wildcard lib/remote/*.c))
+FEED_C     := lib/policy/feed.c lib/policy/object_form.c lib/policy/pod.c
 OBJECTS    := $(patsubst %.c,$(BUILD)/%.o,$(LIBS_C) $(APPLETS_C))
-REMOTE     := $(patsubst %.c,$(BUILD)/%.o,$(REMOTE_C) $(filter lib/base/% lib/describe/% lib/lease/%,$(LIBS_C)))
+REMOTE     := $(patsubst %.c,$(BUILD)/%.o,$(REMOTE_C) $(filter lib/base/% lib/describe/% lib/lease/% $(FEED_C),$(LIBS_C)))
 UNIT       := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/unit/*.c)))
 FUZZERS    := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
 

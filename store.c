@@ -4,6 +4,7 @@
  *
  *   cnibox-store lease SOCKET OPTIONS     an agent's store process (lease/store.h)
  *   cnibox-store kv SOCKET OPTIONS        a store for a tool (lease/kv.h)
+ *   cnibox-store objects SOCKET OPTIONS   what policies are made of (policy/feed.h)
  */
 #include "base/log.h"
 #include "base/text.h"
@@ -11,6 +12,7 @@
 #include "lease/place.h"
 #include "lease/snapshot.h"
 #include "remote/engines.h"
+#include "remote/kube_watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -86,6 +88,8 @@ static int run(const char *mode, int fd, int options, struct error *err)
 		return serve_agent(&place, fd, err);
 	if (streq(mode, "kv"))
 		return serve_tool(&place, fd, err);
+	if (streq(mode, "objects"))
+		return kube_watch_serve(&place, fd, err);
 	return fail(err, EINVAL, "unknown mode \"%s\"", mode);
 }
 

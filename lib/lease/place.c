@@ -73,9 +73,7 @@ int lease_place_read(int fd, struct arena *arena, struct lease_place *place, str
 	return json ? json_decode(json, place_fields, place, arena, err) : -err->errnum;
 }
 
-/* Become `cnibox-store MODE SOCKET OPTIONS`. Returns only when that fails. */
-static int become_program(const char *mode, const struct lease_place *place, int fd,
-			  struct error *err)
+int lease_place_become(const char *mode, const struct lease_place *place, int fd, struct error *err)
 {
 	char path[4096], words[2][16];
 	int options = -1;
@@ -110,7 +108,7 @@ static int serve(const struct lease_place *place, int fd, struct error *err)
 	struct kv *kv auto_kv = NULL;
 
 	if (!is_here(place))
-		return become_program("lease", place, fd, err);
+		return lease_place_become("lease", place, fd, err);
 	if (open_here(&kv, place, err))
 		return -err->errnum;
 	return lease_store_serve(kv, fd, NULL, err);
@@ -143,7 +141,7 @@ static int start_program(struct kv **kv, const struct lease_place *place, struct
 		struct error why = { 0 };
 
 		close(fds[0]);
-		if (become_program("kv", place, fds[1], &why) < 0)
+		if (lease_place_become("kv", place, fds[1], &why) < 0)
 			(void)!kv_remote_serve(NULL, fds[1], &why, &why);
 		_exit(1);
 	}

@@ -69,6 +69,10 @@ int lease_place_open(struct kv **kv, const struct lease_place *place, struct err
 /* What an agent's store process runs; place is borrowed. */
 struct worker_program lease_place_program(const struct lease_place *place);
 
+/* Become `cnibox-store MODE SOCKET OPTIONS` on this end of a socket. Returns only when that fails. */
+int lease_place_become(const char *mode, const struct lease_place *place, int fd,
+		       struct error *err) must_check;
+
 /* For cnibox-store: the same options as it is handed them, in JSON on a descriptor. */
 int lease_place_read(int fd, struct arena *arena, struct lease_place *place,
 		     struct error *err) must_check;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -482,6 +483,49 @@ int http_stream_line(struct http_stream *stream, int fd, int timeout_ms, struct 
 			return *line ? 1 : stream->ended ? fail_stream(stream, err) : 0;
 		}
 	}
+}
+
+enum { WAIT_FDS = 64 };
+
+/* The descriptors of a stream, behind those that are there; and how long libcurl would wait. */
+static void add_fds(const struct http_stream *stream, struct pollfd *fds, nfds_t *n,
+		    int *timeout_ms)
+{
+	fd_set in, out, odd;
+	int max = -1;
+	long wait_ms = -1;
+
+	FD_ZERO(&in);
+	FD_ZERO(&out);
+	FD_ZERO(&odd);
+	curl_multi_fdset(stream->multi, &in, &out, &odd, &max);
+	for (int fd = 0; fd <= max && *n < WAIT_FDS; fd++) {
+		short events = (short)((FD_ISSET(fd, &in) ? POLLIN : 0) |
+				       (FD_ISSET(fd, &out) ? POLLOUT : 0));
+
+		if (events)
+			fds[(*n)++] = (struct pollfd){ .fd = fd, .events = events };
+	}
+	curl_multi_timeout(stream->multi, &wait_ms);
+	if (wait_ms >= 0 && wait_ms < *timeout_ms)
+		*timeout_ms = (int)wait_ms;
+}
+
+int http_stream_wait(struct http_stream *const *streams, size_t n, int fd, int timeout_ms)
+{
+	struct pollfd fds[WAIT_FDS] = { { .fd = fd, .events = POLLIN } };
+	nfds_t n_fds = 1;
+	int r;
+
+	for (size_t i = 0; i < n; i++) {
+		if (streams[i]->ended)
+			return 1;
+		add_fds(streams[i], fds, &n_fds, &timeout_ms);
+	}
+	r = poll(fds, n_fds, timeout_ms);
+	if (r > 0 && fds[0].revents)
+		return 2;
+	return r > 0;
 }
 
 void http_stream_close(struct http_stream *stream)

@@ -54,6 +54,9 @@ int http_stream_open(struct http_stream **stream, struct http *http,
  * -ECONNRESET and the like: the stream has ended. */
 int http_stream_line(struct http_stream *stream, int fd, int timeout_ms, struct arena *arena,
 		     char **line, struct error *err) must_check;
+/* Wait for any of them to have something, as a line may be: 1; 2 = fd (-1 = none) is readable; 0 = neither within timeout_ms. What
+ * has come already is not waited for: take all lines first. */
+int http_stream_wait(struct http_stream *const *streams, size_t n, int fd, int timeout_ms);
 void http_stream_close(struct http_stream *stream); /* NULL-safe */
 
 /* "host:port" of a URL, without what must not be shown (a password), in the arena. */
