@@ -44,30 +44,40 @@ static int is_object_file(const struct dirent *entry)
 	       (has_suffix(name, ".json") || has_suffix(name, ".yaml") || has_suffix(name, ".yml"));
 }
 
-static int read_folder(const char *path, struct reader *reader, struct error *err)
+static int list_folder(const char *path, struct arena *arena, input_files_t *files,
+		       struct error *err)
 {
 	struct dirent **entries;
-	int r = 0, n = scandir(path, &entries, is_object_file, alphasort);
+	int n = scandir(path, &entries, is_object_file, alphasort);
 
 	if (n < 0)
 		return fail_errno(err, errno, "%s", path);
 	for (int i = 0; i < n; i++) {
-		auto_arena struct arena scratch = { 0 };
-
-		if (r >= 0)
-			r = read_file(arena_printf(&scratch, "%s/%s", path, entries[i]->d_name),
-				      reader, err);
+		*list_add(arena, files) = arena_printf(arena, "%s/%s", path, entries[i]->d_name);
 		free(entries[i]);
 	}
 	free(entries);
-	return r;
+	return 0;
 }
 
-int input_read(const char *path, struct reader *reader, struct error *err)
+int input_files(const char *path, struct arena *arena, input_files_t *files, struct error *err)
 {
 	struct stat status;
 
 	if (!streq(path, "-") && stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-		return read_folder(path, reader, err);
-	return read_file(path, reader, err);
+		return list_folder(path, arena, files, err);
+	*list_add(arena, files) = arena_strdup(arena, path);
+	return 0;
+}
+
+int input_read(const char *path, struct reader *reader, struct error *err)
+{
+	auto_arena struct arena scratch = { 0 };
+	input_files_t files = { 0 };
+	int r = input_files(path, &scratch, &files, err);
+
+	list_each(file, &files)
+		if (r >= 0)
+			r = read_file(*file, reader, err);
+	return r;
 }

@@ -1,0 +1,225 @@
+/*
+ * Objects in files and folders. inotify tells that something has changed; then all files are read, since an object may have moved
+ * from one to another, and only what is another by now goes on from there. A file that cannot be read, or is no JSON or YAML, leaves
+ * what it had.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "describe/documents.h"
+#include "guard/guard_internal.h"
+#include "policy/input.h"
+
+enum { READ_MS = 10, /* who writes several files is let finish */ AGAIN_MS = 1000 };
+
+struct folder {
+	struct guard *guard;
+	int events;
+	int timer;
+	bool synced;
+	struct arena arena;  /* of files */
+	input_files_t files; /* as they were read last */
+	struct guard_trouble trouble;
+};
+
+/* ---- reading ---- */
+
+struct sink {
+	struct guard *guard;
+	const char *file;
+};
+
+static void put_document(void *arg, const struct json *document, const struct json *list)
+{
+	const struct sink *sink = arg;
+
+	live_put(sink->guard->live, sink->file, document, list);
+}
+
+static int read_file(struct guard *guard, const char *path, struct error *err)
+{
+	auto_arena struct arena scratch = { 0 };
+	struct sink sink = { guard, path };
+	char *text;
+	size_t size;
+	int r = file_read(path, INPUT_SIZE_MAX, &scratch, &text, &size, err);
+
+	if (r < 0)
+		return r;
+	r = documents_each(text, size, put_document, &sink, err);
+	return r < 0 ? wrap(err, "%s", path) : 0;
+}
+
+static int list_files(const struct folder *folder, struct arena *arena, input_files_t *files,
+		      struct error *err)
+{
+	list_each(path, &folder->guard->options->files) {
+		int r = input_files(*path, arena, files, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static bool among(const input_files_t *files, const char *path)
+{
+	list_each(file, files)
+		if (streq(*file, path))
+			return true;
+	return false;
+}
+
+/* Those that are gone have nothing. */
+static void forget_files(struct folder *folder, const input_files_t *now)
+{
+	list_each(file, &folder->files)
+		if (!among(now, *file))
+			live_end(folder->guard->live, *file);
+}
+
+static int read_files(struct folder *folder, const input_files_t *files, struct error *err)
+{
+	struct live *live = folder->guard->live;
+	int result = 0;
+
+	list_each(file, &folder->files)
+		live_begin(live, *file);
+	list_each(file, files)
+		live_begin(live, *file);
+	list_each(file, files) {
+		struct error why = { 0 };
+		int r = read_file(folder->guard, *file, &why);
+
+		if (r == 0)
+			live_end(live, *file);
+		if (r < 0 && result == 0) {
+			result = r;
+			*err = why;
+		}
+	}
+	forget_files(folder, files);
+	return result;
+}
+
+static int read_all(struct folder *folder, struct error *err)
+{
+	struct arena arena = { 0 };
+	input_files_t files = { 0 };
+	int r = list_files(folder, &arena, &files, err);
+
+	if (r < 0) {
+		arena_free(&arena);
+		return r;
+	}
+	r = read_files(folder, &files, err);
+	arena_free(&folder->arena);
+	folder->arena = arena;
+	folder->files = files;
+	return r;
+}
+
+/* ---- watching ---- */
+
+/* A file is watched by its folder: editors put another one in its place. */
+static int watch(const struct folder *folder, const char *path)
+{
+	const uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE |
+			      IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+	auto_arena struct arena scratch = { 0 };
+	char *folder_path = arena_strdup(&scratch, path), *slash;
+	struct stat status;
+
+	if (stat(path, &status) || !S_ISDIR(status.st_mode)) {
+		slash = strrchr(folder_path, '/');
+		if (slash)
+			slash[slash == folder_path] = '\0';
+		else
+			folder_path = arena_strdup(&scratch, ".");
+	}
+	return inotify_add_watch(folder->events, folder_path, mask);
+}
+
+static void read_soon(struct folder *folder, unsigned delay_ms);
+
+static void on_time(struct loop *loop unused, void *arg)
+{
+	struct folder *folder = arg;
+	struct error err = { 0 };
+	bool watched = true;
+	int r;
+
+	folder->timer = 0;
+	list_each(path, &folder->guard->options->files)
+		watched = watch(folder, *path) >= 0 && watched;
+	r = read_all(folder, &err);
+	if (r < 0 && folder->guard->options->once) {
+		guard_end_with(folder->guard, &err);
+		return;
+	}
+	if (r < 0)
+		guard_tell_trouble(&folder->trouble, err.message);
+	else
+		folder->trouble.n = 0;
+	if (r < 0 || !watched)
+		read_soon(folder, AGAIN_MS);
+	folder->synced = folder->synced || r == 0;
+	guard_changed(folder->guard);
+}
+
+static void read_soon(struct folder *folder, unsigned delay_ms)
+{
+	if (folder->timer)
+		loop_cancel(folder->guard->loop, folder->timer);
+	folder->timer = loop_after(folder->guard->loop, delay_ms, on_time, folder, NULL);
+}
+
+static void on_events(struct loop *loop unused, void *arg)
+{
+	struct folder *folder = arg;
+	char data[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+
+	while (read(folder->events, data, sizeof(data)) > 0)
+		;
+	read_soon(folder, READ_MS);
+}
+
+int folder_open(struct folder **folder, struct guard *guard, struct error *err)
+{
+	*folder = xrealloc(NULL, sizeof(**folder));
+	**folder = (struct folder){ .guard = guard };
+	(*folder)->events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if ((*folder)->events < 0)
+		return fail_errno(err, errno, "watch files");
+	read_soon(*folder, 0);
+	return loop_watch(guard->loop, (*folder)->events, EPOLLIN, on_events, *folder, err);
+}
+
+void folder_close(struct folder *folder)
+{
+	if (!folder)
+		return;
+	close_fd(&folder->events);
+	arena_free(&folder->arena);
+	free(folder);
+}
+
+void folder_read_again(struct folder *folder)
+{
+	read_soon(folder, 0);
+}
+
+bool folder_synced(const struct folder *folder)
+{
+	return folder->synced;
+}
+
+const char *folder_trouble(const struct folder *folder)
+{
+	return folder->trouble.n ? folder->trouble.text : NULL;
+}

@@ -1,0 +1,94 @@
+/* The guard's state, and its parts; inside lib/guard only. */
+#ifndef GUARD_GUARD_INTERNAL_H
+#define GUARD_GUARD_INTERNAL_H
+
+#include "base/loop.h"
+#include "guard/guard.h"
+#include "kernel/netlink.h"
+#include "policy/live.h"
+
+struct folder;
+struct cluster;
+struct gate;
+struct probes;
+
+struct guard_trouble {
+	char text[512];
+	unsigned n;
+	int64_t again_ms; /* when it may be told again */
+};
+
+struct guard_counts {
+	uint64_t passes, failed, looks, writes, repairs;
+	uint64_t elements_added, elements_removed, groups; /* written */
+	int64_t last_ms;                                   /* what the last pass took */
+};
+
+struct guard {
+	const struct guard_options *options;
+	struct loop *loop;
+	struct live *live;
+	struct netlink *monitor; /* NULL = nobody tells of what others do */
+	int claim;               /* lock of the node */
+	struct folder *folder;
+	struct cluster *cluster;
+	struct gate *gate;
+	struct probes *probes;
+	bool look;   /* the kernel has to be read: what is in force is not known */
+	bool first;  /* nothing has been written yet */
+	bool synced; /* all sources have told what they have */
+	bool fine, told_ready;
+	unsigned pause_ms; /* after a failure */
+	int pass_timer, resync_timer, watchdog_timer;
+	int64_t pass_due_ms, looked_ms;
+	struct guard_trouble trouble; /* of passes */
+	struct guard_counts counts;
+	struct error fatal;
+};
+
+/* A trouble that lasts is told when it begins, and again after a while. */
+void guard_tell_trouble(struct guard_trouble *trouble, const char *text);
+/* A pass after that time, or sooner. */
+void guard_ask(struct guard *guard, unsigned delay_ms);
+void guard_changed(struct guard *guard); /* by a source */
+/* What others did is looked at. */
+void guard_look(struct guard *guard, unsigned delay_ms);
+void guard_end_with(struct guard *guard, const struct error *why);
+/* All that can be done with what is known by now. */
+int guard_pass(struct guard *guard, struct error *err) must_check;
+bool guard_is_ready(const struct guard *guard, struct arena *arena, const char **why);
+void guard_tell_state(const struct guard *guard);
+
+/* ---- sources; synced: all has been told once ---- */
+
+int folder_open(struct folder **folder, struct guard *guard, struct error *err) must_check;
+void folder_close(struct folder *folder);
+void folder_read_again(struct folder *folder);
+bool folder_synced(const struct folder *folder);
+const char *folder_trouble(const struct folder *folder); /* NULL = none */
+
+int cluster_open(struct cluster **cluster, struct guard *guard, struct error *err) must_check;
+void cluster_close(struct cluster *cluster);
+void cluster_ask_again(struct cluster *cluster);
+void cluster_ping(struct cluster *cluster);
+bool cluster_synced(const struct cluster *cluster);
+const char *cluster_trouble(const struct cluster *cluster);
+int64_t cluster_heard_ms(const struct cluster *cluster); /* 0 = never */
+unsigned cluster_restarts(const struct cluster *cluster);
+
+/* ---- who asks ---- */
+
+int gate_open(struct gate **gate, struct guard *guard, struct error *err) must_check;
+void gate_close(struct gate *gate);
+void gate_tell(struct gate *gate);   /* before a pass: pods that wait have their addresses */
+void gate_answer(struct gate *gate); /* after one that succeeded */
+struct gate_counts {
+	unsigned waiting;
+	uint64_t let_in, late, refused;
+};
+void gate_count(const struct gate *gate, struct gate_counts *counts);
+
+int probes_open(struct probes **probes, struct guard *guard, struct error *err) must_check;
+void probes_close(struct probes *probes);
+
+#endif
