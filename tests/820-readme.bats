@@ -7,7 +7,7 @@ sandbox forward
 
 # mask <TEXT: one blank for many, no number that is new every time
 mask() {
-	sed -E 's/[0-9]+\.[0-9]+ ms/T ms/; s/\b40265[0-9]{5}\b/INODE/; s/^(\(here\) - INODE) .*( cni0)/\1\2/; s/[ \t]+/ /g; s/ $//; /^$/d' |
+	sed -E 's/[0-9]+\.[0-9]+ ms/T ms/; s/\b[0-9-]{10}T[0-9:]{8}Z/TIME/; s/\b40265[0-9]{5}\b/INODE/; s/^(\(here\) - INODE) .*( cni0)/\1\2/; s/[ \t]+/ /g; s/ $//; /^$/d' |
 		sed -E 's/^\(here\) +- +INODE .* cni0/(here) - INODE cni0/'
 }
 

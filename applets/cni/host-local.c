@@ -6,6 +6,7 @@
 #include "cni/plugin.h"
 #include "cni/resolv.h"
 #include "describe/applet.h"
+#include "ipam/range_table.h"
 #include "ipam/reserve.h"
 
 #include <errno.h>
@@ -42,24 +43,8 @@ struct host_local {
 #define ROW(type_, key_, kind, member, ...) \
 	{ .key = (key_), .type = (kind), .offset = offsetof(type_, member), ##__VA_ARGS__ }
 
-#define RANGE_ROWS(type_, at)                                                                      \
-	ROW(type_, "subnet",     FIELD_CIDR, at subnet,  .help = "network of the addresses"),         \
-	ROW(type_, "rangeStart", FIELD_IP,   at start,   .help = "first address; unset: the network's first"), \
-	ROW(type_, "rangeEnd",   FIELD_IP,   at end,     .help = "last address; unset: the network's last"),   \
-	ROW(type_, "gateway",    FIELD_IP,   at gateway, .help = "gateway, never given out; unset: the network's first")
-
-static const struct field range_fields[] = {
-	RANGE_ROWS(struct range, ),
-	FIELDS_END
-};
-static const struct field set_fields[] = {
-	{ .key = "", .type = FIELD_LIST, .element = FIELD_OBJECT, .size = sizeof(struct range), .fields = range_fields,
-	  .help = "ranges of one family" },
-	FIELDS_END
-};
-
 #define SETS(type_, key_, member, ...) \
-	ROW(type_, key_, FIELD_LIST, member, .element = FIELD_LIST, .size = sizeof(range_set_t), .fields = set_fields, \
+	ROW(type_, key_, FIELD_LIST, member, .element = FIELD_LIST, .size = sizeof(range_set_t), .fields = range_set_fields, \
 	    ##__VA_ARGS__)
 #define STRINGS(type_, key_, member, ...) \
 	ROW(type_, key_, FIELD_LIST, member, .element = FIELD_STRING, .size = sizeof(char *), ##__VA_ARGS__)

@@ -85,7 +85,8 @@ static int number_at(const char *text, int len)
 
 bool clock_parse(const char *text, int64_t *wall_ms)
 {
-	int year, month, day, hour, minute, second;
+	int64_t hour, minute, second;
+	int year, month, day;
 	int64_t days;
 
 	if (!has_form(text, "0000-00-00T00:00:00"))
