@@ -235,7 +235,7 @@ static int ipam_gc_run(struct invocation *call, void *options_, struct error *er
 	}
 
 static const struct verb verbs[] = {
-	VERB(list, "who holds which address, since when, and whether it is needed"),
+	VERB(list, "who holds which address, since when, and if it is needed"),
 	VERB(show, "the pools, and how full they are"),
 	VERB(release, "give back the leases of an address or a container"),
 	VERB(gc, "give back the leases whose namespace is no more"),

@@ -242,6 +242,18 @@ static size_t count_leases(struct kv *kv)
 	return leases.n;
 }
 
+/* The n-th subnet that neither of the two has: they were given one at random. */
+static const char *free_key(const struct subnet_lease *one, const struct subnet_lease *other, int n)
+{
+	const char *key = NULL;
+
+	for (int i = 1; n > 0; i++) {
+		key = arena_printf(&arena, "subnets/10.5.%d.0-24", i);
+		n -= !streq(key, key_of(one)) && !streq(key, key_of(other));
+	}
+	return key;
+}
+
 /* A wall clock that jumps by two days takes nobody away who was there, nor the node's own; one that ends does. */
 TEST(lease_life_is_not_the_wall_clocks)
 {
@@ -255,7 +267,7 @@ TEST(lease_life_is_not_the_wall_clocks)
 	wall_jump_ms = 2 * 24 * 3600 * 1000;
 	check_int(count_leases(kv), 2);
 	/* Another file makes no difference, nor does one that is looked at again. */
-	put_file("subnets/10.5.1.0-24", "{\"PublicIP\":\"192.0.2.3\"}");
+	put_file(free_key(&own, &other, 1), "{\"PublicIP\":\"192.0.2.3\"}");
 	put_file(key_of(&other), get_file(key_of(&other)));
 	check_int(count_leases(kv), 3);
 	check_ok(lease_keep(kv, &own, &err), err);
@@ -263,10 +275,10 @@ TEST(lease_life_is_not_the_wall_clocks)
 	check_int(count_leases(kv), 3);
 	wall_jump_ms = 0;
 	check_int(count_leases(kv), 3);
-	put_file("subnets/10.5.2.0-24",
+	put_file(free_key(&own, &other, 2),
 		 "{\"PublicIP\":\"192.0.2.4\",\"Expires\":\"2020-01-01T00:00:00Z\"}");
 	check_int(count_leases(kv), 3);
-	unlink(path_of("subnets/10.5.2.0-24"));
+	unlink(path_of(free_key(&own, &other, 2)));
 	end(kv);
 }
 
