@@ -34,6 +34,10 @@ int netns_resolve(const char *word, struct arena *arena, char **path, struct err
 /* -ENOENT `no namespace "blu"; did you mean "blue"?`: the one way to say that nothing is called like that. */
 int netns_no_such(const char *word, struct arena *arena, struct error *err) must_check;
 
+/* The id by which the session's namespace knows the one that fd is; -1 = by none. */
+struct netlink;
+int netns_id(struct netlink *nl, int fd, int *id, struct error *err) must_check;
+
 struct netns_info {
 	const char *name; /* under NETNS_RUN_DIR, NULL = none */
 	const char *path; /* something that opens it */

@@ -235,6 +235,17 @@ static int read_id(const struct nlmsghdr *reply, void *arg, struct error *err)
 	return r;
 }
 
+int netns_id(struct netlink *nl, int fd, int *id, struct error *err)
+{
+	struct rtgenmsg header = { .rtgen_family = AF_UNSPEC };
+
+	*id = -1;
+	nla_put_u32(netlink_queue(nl, RTM_GETNSID, 0, &header, sizeof(header), "id of a namespace"),
+		    NETNSA_FD, (uint32_t)fd);
+	netlink_expect(nl, read_id, id);
+	return netlink_commit(nl, err);
+}
+
 /* A namespace that vanished or is not ours to open keeps the id -1; nothing fails for it. */
 static void ask_ids(struct netlink *nl, struct netns_info *infos, size_t n)
 {

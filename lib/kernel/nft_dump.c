@@ -127,6 +127,52 @@ static int read_chain_info(const struct nlmsghdr *reply, void *arg, struct error
 	return 0;
 }
 
+struct base_dump {
+	struct arena *arena;
+	nft_base_chains_t *chains;
+};
+
+static int read_base_chain(const struct nlmsghdr *reply, void *arg, struct error *err)
+{
+	const struct base_dump *dump = arg;
+	const struct nfgenmsg *header = NLMSG_DATA(reply);
+	struct nlattr *tb[NFTA_CHAIN_MAX + 1];
+	struct nft_chain_info info = { .found = false };
+	struct nft_base_chain *chain;
+	int r;
+
+	if (reply->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN))
+		return 0;
+	r = read_chain_info(reply, &info, err);
+	if (r < 0 || !*info.type ||
+	    nlmsg_parse((struct nlmsghdr *)reply, sizeof(*header), tb, NFTA_CHAIN_MAX, NULL) < 0 ||
+	    !tb[NFTA_CHAIN_TABLE] || !tb[NFTA_CHAIN_NAME])
+		return r;
+	chain = list_add(dump->arena, dump->chains);
+	*chain = (struct nft_base_chain){
+		.family = header->nfgen_family,
+		.table = arena_strdup(dump->arena, nla_get_string(tb[NFTA_CHAIN_TABLE])),
+		.name = arena_strdup(dump->arena, nla_get_string(tb[NFTA_CHAIN_NAME])),
+		.type = arena_strdup(dump->arena, info.type),
+		.hook = info.hook,
+		.priority = info.priority,
+		.drops = tb[NFTA_CHAIN_POLICY] &&
+			 nft_be32(tb[NFTA_CHAIN_POLICY]) == NFT_VERDICT_DROP,
+	};
+	return 0;
+}
+
+int nft_base_chains(struct netlink *nl, struct arena *arena, nft_base_chains_t *chains,
+		    struct error *err)
+{
+	struct nfgenmsg header = { .nfgen_family = 0 };
+	struct base_dump dump = { arena, chains };
+
+	netlink_queue(nl, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0, &header, sizeof(header),
+		      "list chains");
+	return netlink_dump(nl, read_base_chain, &dump, err);
+}
+
 void nft_queue_get_chain(struct netlink *nl, enum nft_family family, const char *table,
 			 const char *chain, struct nft_chain_info *info)
 {

@@ -59,6 +59,16 @@ void nft_queue_get_chain(struct netlink *nl, enum nft_family family, const char 
 			 const char *chain, struct nft_chain_info *info);
 /* Queue a look-up: the generation of all rules, which every commit moves on. */
 void nft_queue_get_generation(struct netlink *nl, uint32_t *generation);
+/* Every chain that is hooked in, of all tables of a family. */
+struct nft_base_chain {
+	enum nft_family family;
+	const char *table, *name, *type;
+	int hook, priority;
+	bool drops; /* its policy */
+};
+typedef LIST(struct nft_base_chain) nft_base_chains_t;
+int nft_base_chains(struct netlink *nl, struct arena *arena, nft_base_chains_t *chains,
+		    struct error *err) must_check;
 typedef LIST(const char *) nft_names_t;
 int nft_chains(struct netlink *nl, enum nft_family family, const char *table, struct arena *arena,
 	       nft_names_t *names, struct error *err) must_check;

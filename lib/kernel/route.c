@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 
 #include "kernel/netlink_internal.h"
+#include "kernel/route_internal.h"
 
 struct listing {
 	struct arena *arena;
@@ -236,6 +237,18 @@ static struct route make_route(const struct rtmsg *header, struct nlattr **attrs
 	};
 	read_hops(attrs[RTA_MULTIPATH], arena, &route);
 	return route;
+}
+
+int route_read(const struct nlmsghdr *reply, struct arena *arena, struct route *route,
+	       struct error *err)
+{
+	const struct rtmsg *header = NLMSG_DATA(reply);
+	struct nlattr *attrs[RTA_MAX + 1];
+	int r = netlink_parse(reply, sizeof(*header), attrs, RTA_MAX, err);
+
+	if (r >= 0)
+		*route = make_route(header, attrs, arena);
+	return r;
 }
 
 /* Without strict checking (before Linux 4.20) the kernel does not filter, hence once more here. */

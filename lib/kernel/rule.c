@@ -94,7 +94,11 @@ static int read_rule(const struct nlmsghdr *reply, void *arg, struct error *err)
 		.dst = read_address(header->family, attrs[FRA_DST], header->dst_len),
 		.table = attr_u32(attrs[FRA_TABLE], header->table),
 		.priority = attr_u32(attrs[FRA_PRIORITY], 0),
+		.inverted = header->flags & FIB_RULE_INVERT,
+		.mark = attr_u32(attrs[FRA_FWMARK], 0),
+		.mark_bits = attrs[FRA_FWMARK] ? attr_u32(attrs[FRA_FWMASK], UINT32_MAX) : 0,
 	};
+	attr_text(attrs[FRA_IIFNAME], rule.in, sizeof(rule.in));
 	rule.special = is_special(header, attrs);
 	*list_add(listing->arena, listing->rules) = rule;
 	return 0;

@@ -11,7 +11,11 @@ struct rule {
 	struct cidr dst; /* prefix 0 or no family = to anywhere */
 	uint32_t table;
 	uint32_t priority; /* 0 = the kernel chooses: in front of the last that it chose */
-	bool special; /* of one that is there: looks at more than addresses, or does not ask a table */
+	/* Of one that is there: */
+	bool special; /* looks at more than addresses, or does not ask a table */
+	bool inverted;
+	char in[16]; /* for what comes in by that link; "lo": for what is sent from here */
+	uint32_t mark, mark_bits;
 };
 typedef LIST(struct rule) rules_t;
 
