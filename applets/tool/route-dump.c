@@ -9,7 +9,6 @@
 #include "kernel/link.h"
 #include "kernel/netns.h"
 #include "kernel/route.h"
-#include "lease/acquire.h"
 #include "lease/place.h"
 
 #include <errno.h>
@@ -395,31 +394,18 @@ static struct peer_row peer_row_of(const struct peer_state *state, struct arena 
 	};
 }
 
-static int read_store(const struct lease_place *place, struct arena *arena,
-		      struct network_config *config, subnet_leases_t *leases, struct error *err)
-{
-	struct kv *kv auto_kv = NULL;
-
-	if (lease_place_open(&kv, place, err) || lease_config(kv, arena, config, NULL, err))
-		return -err->errnum;
-	return lease_list(kv, arena, leases, NULL, NULL, err);
-}
-
 /* Status 1 when a peer cannot be reached as its lease asks. */
 static int show_peers(const struct dump *dump, const struct options *options, struct error *err)
 {
 	struct arena *arena = dump->call->arena;
-	struct network_config config;
-	subnet_leases_t leases = { 0 };
-	struct plan_node node;
 	peer_states_t states = { 0 };
 	LIST(struct peer_row) rows = { 0 };
-	int status = 0;
+	int status = 0, r;
 
-	if (read_store(&options->place, arena, &config, &leases, err) ||
-	    peers_find_node(dump->nl, &config, &leases, arena, &node, err) ||
-	    peers_look(dump->nl, &node, &leases, arena, &states, err))
-		return -err->errnum;
+	r = peers_ask(dump->nl, &options->place, arena, &states, err);
+
+	if (r < 0)
+		return r;
 	list_each(state, &states) {
 		*list_add(arena, &rows) = peer_row_of(state, arena);
 		if (!streq(state->verdict, "ok"))

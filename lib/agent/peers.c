@@ -6,6 +6,7 @@
 
 #include "kernel/addr.h"
 #include "kernel/link.h"
+#include "lease/acquire.h"
 
 struct comparing {
 	const struct plan *plan;
@@ -250,4 +251,27 @@ int peers_look(struct netlink *nl, const struct plan_node *node, const subnet_le
 	list_each(peer, &plan.peers)
 		compare_peer(&comparing, peer, states);
 	return 0;
+}
+
+static int read_store(const struct lease_place *place, struct arena *arena,
+		      struct network_config *config, subnet_leases_t *leases, struct error *err)
+{
+	struct kv *kv auto_kv = NULL;
+
+	if (lease_place_open(&kv, place, err) || lease_config(kv, arena, config, NULL, err))
+		return -err->errnum;
+	return lease_list(kv, arena, leases, NULL, NULL, err);
+}
+
+int peers_ask(struct netlink *nl, const struct lease_place *place, struct arena *arena,
+	      peer_states_t *states, struct error *err)
+{
+	struct network_config *config = arena_alloc(arena, sizeof(*config));
+	subnet_leases_t leases = { 0 };
+	struct plan_node node;
+	int r = read_store(place, arena, config, &leases, err);
+
+	if (r >= 0)
+		r = peers_find_node(nl, config, &leases, arena, &node, err);
+	return r < 0 ? r : peers_look(nl, &node, &leases, arena, states, err);
 }

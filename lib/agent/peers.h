@@ -6,6 +6,7 @@
 #define AGENT_PEERS_H
 
 #include "agent/plan.h"
+#include "lease/place.h"
 
 /* One subnet of one peer. The words are what is wrong, "ok", or "-" where there need not be such a thing. */
 struct peer_state {
@@ -25,5 +26,8 @@ int peers_find_node(struct netlink *nl, const struct network_config *config,
 /* Looks at the kernel, and compares. */
 int peers_look(struct netlink *nl, const struct plan_node *node, const subnet_leases_t *leases,
 	       struct arena *arena, peer_states_t *states, struct error *err) must_check;
+/* All of it: read the store, find this node, look at the kernel. */
+int peers_ask(struct netlink *nl, const struct lease_place *place, struct arena *arena,
+	      peer_states_t *states, struct error *err) must_check;
 
 #endif
