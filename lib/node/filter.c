@@ -1,0 +1,386 @@
+/* Chains and rules of a namespace, followed for one packet. See filter.h. */
+#include "node/filter.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdio.h>
+
+#include "base/file.h"
+#include "firewall/legacy.h"
+#include "kernel/netlink.h"
+#include "node/ports.h"
+
+enum { DEPTH_MAX = 16, RULES_MAX = 20000, LISTENERS_SIZE = 16 << 20 };
+
+struct filter {
+	struct netlink *nl; /* NULL = this kernel has no nf_tables */
+	nft_base_chains_t chains;
+};
+
+struct asking {
+	struct place *place;
+	struct parcel *parcel;
+	const struct filter_question *question;
+	struct arena *arena;
+	struct filter_answer *answer;
+	const struct legacy_table *legacy; /* NULL = nf_tables */
+	enum nft_family family;
+	const char *table;
+	unsigned rules; /* looked at so far */
+	struct error *err;
+};
+
+enum outcome { PASSED, ACCEPTED, DROPPED, TRANSLATED, RETURNED, FAILED };
+
+static const char *family_word(enum nft_family family)
+{
+	return family == NFT_INET ? "inet" : family == NFT_IP ? "ip" : "ip6";
+}
+
+/* ---- does a rule fit? ---- */
+
+static bool addr_fits(const struct nft_addr_match *match, const struct ip *ip)
+{
+	if (!match->cidr.ip.family)
+		return true;
+	return match->cidr.ip.family == ip->family &&
+	       cidr_contains(&match->cidr, ip) == (match->op == NFT_IS);
+}
+
+static bool interface_fits(const struct nft_interface_match *match, const char *name)
+{
+	size_t len = strlen(match->name);
+	bool same;
+
+	if (!len)
+		return true;
+	same = match->name[len - 1] == '+' ? strncmp(match->name, name, len - 1) == 0
+					   : streq(match->name, name);
+	return same == (match->op == NFT_IS);
+}
+
+static bool protocol_fits(const struct nft_rule_info *rule, const struct parcel *parcel)
+{
+	uint8_t ping = parcel->dst.family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	uint8_t protocol = parcel->protocol ? parcel->protocol : ping;
+
+	return !rule->protocol || (rule->protocol == protocol) == !rule->not_protocol;
+}
+
+static bool port_fits(const struct nft_rule_info *rule, uint16_t port)
+{
+	for (size_t i = 0; i < rule->n_ports; i++)
+		if (port >= rule->ports[i].first && port <= rule->ports[i].last)
+			return true;
+	return !rule->n_ports;
+}
+
+static bool fits(const struct asking *asking, const struct nft_rule_info *rule)
+{
+	const struct parcel *parcel = asking->parcel;
+
+	return addr_fits(&rule->source, &parcel->src) &&
+	       addr_fits(&rule->destination, &parcel->dst) &&
+	       interface_fits(&rule->in, asking->question->in) &&
+	       interface_fits(&rule->out, asking->question->out) && protocol_fits(rule, parcel) &&
+	       port_fits(rule, parcel->port) && (!rule->local || asking->question->to_us) &&
+	       (!rule->states || rule->states & NFT_STATE_NEW) &&
+	       (parcel->mark & rule->mark_bits) == rule->mark;
+}
+
+/* ---- what it does ---- */
+
+/* A rule of nf_tables has a handle; of the legacy tables, its place in the chain. */
+static enum outcome drop(struct asking *asking, const char *chain, const struct nft_rule_info *rule,
+			 size_t n)
+{
+	struct filter_answer *answer = asking->answer;
+	const char *family = family_word(asking->family);
+	struct arena *arena = asking->arena;
+	const char *program = asking->family == NFT_IP6 ? "ip6tables-legacy" : "iptables-legacy";
+
+	answer->dropped = true;
+	answer->rejected = rule->reject;
+	answer->where =
+		arena_printf(arena, "rule %zu of chain %s (table %s %s)%s%s", n, chain, family,
+			     asking->table, *rule->comment ? ": " : "", rule->comment);
+	answer->remedy = asking->legacy ? place_command(asking->place, arena, program,
+							"-t %s -D %s %zu", asking->table, chain, n)
+					: place_command(asking->place, arena, "nft",
+							"delete rule %s %s %s handle %llu", family,
+							asking->table, chain,
+							(unsigned long long)rule->handle);
+	return DROPPED;
+}
+
+static enum outcome follow(struct asking *asking, const char *chain, unsigned depth);
+
+static enum outcome translate(struct asking *asking, const struct nft_rule_info *rule)
+{
+	struct filter_answer *answer = asking->answer;
+
+	answer->masqueraded |= rule->masquerade;
+	if (rule->to.family) {
+		answer->to = rule->to;
+		answer->to_port = rule->to_ports.first;
+		answer->owner = *rule->comment ? rule->comment : NULL;
+	}
+	return TRANSLATED;
+}
+
+static enum outcome obey(struct asking *asking, const char *chain, const struct nft_rule_info *rule,
+			 size_t n, unsigned depth)
+{
+	enum outcome outcome;
+
+	if (rule->set_bits)
+		asking->parcel->mark = (asking->parcel->mark & ~rule->set_bits) ^ rule->set_mark;
+	if (rule->masquerade || rule->to.family)
+		return translate(asking, rule);
+	if (rule->reject || rule->verdict == NFT_VERDICT_DROP)
+		return drop(asking, chain, rule, n);
+	if (rule->verdict == NFT_VERDICT_ACCEPT)
+		return ACCEPTED;
+	if (rule->verdict == NFT_VERDICT_RETURN)
+		return RETURNED;
+	if (!*rule->target)
+		return PASSED;
+	outcome = follow(asking, rule->target, depth + 1);
+	if (outcome == RETURNED || outcome == PASSED)
+		return rule->verdict == NFT_VERDICT_GOTO ? RETURNED : PASSED;
+	return outcome;
+}
+
+static int rules_of(struct asking *asking, const char *chain, nft_rules_t *rules)
+{
+	struct filter *filter = asking->place->filter;
+
+	if (!asking->legacy)
+		return nft_rules(filter->nl, asking->family, asking->table, chain, asking->arena,
+				 rules, asking->err);
+	legacy_rules(asking->legacy, chain, asking->arena, rules);
+	return 0;
+}
+
+static enum outcome follow(struct asking *asking, const char *chain, unsigned depth)
+{
+	nft_rules_t rules = { 0 };
+	size_t n = 0;
+
+	if (depth > DEPTH_MAX || asking->rules > RULES_MAX)
+		return PASSED;
+	if (rules_of(asking, chain, &rules) < 0)
+		return FAILED;
+	asking->rules += (unsigned)rules.n;
+	list_each(rule, &rules) {
+		enum outcome outcome;
+
+		n++;
+		if (!fits(asking, rule))
+			continue;
+		if (rule->unknown) {
+			asking->answer->unknown++;
+			continue;
+		}
+		outcome = obey(asking, chain, rule, n, depth);
+		if (outcome != PASSED)
+			return outcome;
+	}
+	return PASSED;
+}
+
+/* ---- hooks ---- */
+
+static int by_priority(const void *a_, const void *b_)
+{
+	const struct nft_base_chain *a = a_, *b = b_;
+
+	return a->priority < b->priority ? -1 : a->priority > b->priority;
+}
+
+static int load(struct place *place, struct arena *arena, struct error *err)
+{
+	struct filter *filter = arena_alloc(arena, sizeof(*filter));
+	int r;
+
+	place->filter = filter;
+	if (netlink_open(&filter->nl, NETLINK_SESSION_NETFILTER, place->fd, NULL) < 0)
+		return 0;
+	r = nft_base_chains(filter->nl, arena, &filter->chains, err);
+	if (r < 0) /* no nf_tables in this kernel, or not for us */
+		filter->chains.n = 0;
+	if (filter->chains.n)
+		qsort(filter->chains.items, filter->chains.n, sizeof(*filter->chains.items),
+		      by_priority);
+	return r == -EPERM || r == -EPROTO ? r : 0;
+}
+
+static bool concerns(const struct nft_base_chain *chain, const struct asking *asking)
+{
+	enum nft_family own = asking->parcel->dst.family == AF_INET ? NFT_IP : NFT_IP6;
+
+	return chain->hook == (int)asking->question->hook &&
+	       (chain->family == own || chain->family == NFT_INET);
+}
+
+static enum outcome policy(struct asking *asking, const struct nft_base_chain *chain)
+{
+	struct arena *arena = asking->arena;
+	struct filter_answer *answer = asking->answer;
+	bool xt = chain->family != NFT_INET && streq(chain->table, "filter") &&
+		  streq(chain->name, "FORWARD");
+
+	if (!chain->drops)
+		return ACCEPTED;
+	answer->dropped = true;
+	answer->where = arena_printf(arena, "policy drop of chain %s (table %s %s)", chain->name,
+				     family_word(chain->family), chain->table);
+	answer->remedy = xt ? place_command(asking->place, arena,
+					    chain->family == NFT_IP ? "iptables" : "ip6tables",
+					    "-P FORWARD ACCEPT")
+			    : place_command(asking->place, arena, "nft",
+					    "chain %s %s %s '{ policy accept; }'",
+					    family_word(chain->family), chain->table, chain->name);
+	return DROPPED;
+}
+
+/* A translation is made once for a connection; filters are all asked. */
+static enum outcome through_nftables(struct asking *asking)
+{
+	bool translated = false;
+
+	list_each(chain, &asking->place->filter->chains) {
+		enum outcome outcome;
+
+		if (!concerns(chain, asking) || (translated && streq(chain->type, "nat")))
+			continue;
+		asking->family = chain->family;
+		asking->table = chain->table;
+		outcome = follow(asking, chain->name, 0);
+		if (outcome == PASSED || outcome == RETURNED)
+			outcome = policy(asking, chain);
+		if (outcome == DROPPED || outcome == FAILED)
+			return outcome;
+		translated |= outcome == TRANSLATED;
+	}
+	return ACCEPTED;
+}
+
+static enum outcome through_legacy_table(struct asking *asking, enum rule_family family,
+					 const char *table, const char *chain)
+{
+	struct legacy_table legacy = { .name = table };
+	enum outcome outcome;
+
+	if (!legacy_active(family, table))
+		return ACCEPTED;
+	if (legacy_read(family, table, asking->arena, &legacy, asking->err) < 0)
+		return FAILED;
+	asking->legacy = &legacy;
+	asking->family = family == RULE_IP ? NFT_IP : NFT_IP6;
+	asking->table = table;
+	outcome = follow(asking, chain, 0);
+	asking->legacy = NULL;
+	return outcome;
+}
+
+/* Their policies are not read: who sets one to DROP has rules, too. */
+static enum outcome through_legacy(struct asking *asking)
+{
+	static const char *const chains[] = {
+		[NFT_PREROUTING] = "PREROUTING",   [NFT_INPUT] = "INPUT",
+		[NFT_FORWARD] = "FORWARD",         [NFT_OUTPUT] = "OUTPUT",
+		[NFT_POSTROUTING] = "POSTROUTING",
+	};
+	enum nft_hook hook = asking->question->hook;
+	bool nat = hook == NFT_PREROUTING || hook == NFT_OUTPUT || hook == NFT_POSTROUTING;
+	enum rule_family family = asking->parcel->dst.family == AF_INET ? RULE_IP : RULE_IP6;
+	enum outcome outcome = ACCEPTED;
+
+	if (nat)
+		outcome = through_legacy_table(asking, family, "nat", chains[hook]);
+	if (outcome != FAILED && outcome != DROPPED &&
+	    (hook == NFT_FORWARD || hook == NFT_INPUT || hook == NFT_OUTPUT))
+		outcome = through_legacy_table(asking, family, "filter", chains[hook]);
+	return outcome;
+}
+
+int filter_ask(struct place *place, struct parcel *parcel, const struct filter_question *question,
+	       struct arena *arena, struct filter_answer *answer, struct error *err)
+{
+	struct asking asking = { place, parcel, question, arena, answer, .err = err };
+	int back auto_netns = -1;
+	enum outcome outcome;
+	int r;
+
+	*answer = (struct filter_answer){ .dropped = false };
+	r = netns_enter(place->fd, &back, err);
+	if (r >= 0 && !place->filter)
+		r = load(place, arena, err);
+	if (r < 0)
+		return r;
+	outcome = through_nftables(&asking);
+	if (outcome == ACCEPTED)
+		outcome = through_legacy(&asking);
+	if (outcome == FAILED)
+		return -err->errnum;
+	if (!answer->to.family && question->to_us &&
+	    (question->hook == NFT_PREROUTING || question->hook == NFT_OUTPUT))
+		ports_ask(place->filter->nl, parcel, arena, answer);
+	return 0;
+}
+
+/* ---- who listens ---- */
+
+/* One line of /proc/net/tcp and its like: "0: ADDRESS:PORT REMOTE:PORT STATE ..."; any address will do. */
+static bool line_listens(const char *line, const struct parcel *parcel)
+{
+	unsigned long port = 0, state = 0;
+	const char *at = line;
+	char *end;
+
+	for (int i = 0; at && i < 3;
+	     i++) { /* behind each colon: a port is one, but for the first */
+		at = strchr(at, ':');
+		at = at ? at + 1 : NULL;
+		if (i == 1)
+			port = at ? strtoul(at, NULL, 16) : 0;
+		if (i == 2 && at) {
+			(void)strtoul(at, &end, 16);
+			state = strtoul(end, NULL, 16);
+		}
+	}
+	return at && port == parcel->port && (parcel->protocol == IPPROTO_UDP || state == 0x0a);
+}
+
+static bool file_listens(const char *file, const struct parcel *parcel)
+{
+	auto_arena struct arena arena = { 0 };
+	char *text = NULL, *line;
+	size_t size = 0;
+
+	if (file_read(file, LISTENERS_SIZE, &arena, &text, &size, NULL) < 0)
+		return errno != ENOENT;
+	while ((line = strsep(&text, "\n")))
+		if (line_listens(line, parcel))
+			return true;
+	return false;
+}
+
+bool place_listens(const struct place *place, const struct parcel *parcel)
+{
+	const char *word = parcel->protocol == IPPROTO_UDP ? "udp" : "tcp";
+	int back auto_netns = -1;
+	char file[64];
+
+	if (parcel->protocol != IPPROTO_TCP && parcel->protocol != IPPROTO_UDP)
+		return true;
+	if (place->fd < 0 || netns_enter(place->fd, &back, NULL) < 0)
+		return true;
+	snprintf(file, sizeof(file), "/proc/thread-self/net/%s", word);
+	if (parcel->dst.family == AF_INET && file_listens(file, parcel))
+		return true;
+	snprintf(file, sizeof(file), "/proc/thread-self/net/%s6", word);
+	return file_listens(file, parcel);
+}

@@ -1,0 +1,45 @@
+/*
+ * The packet filter of a namespace, asked what it would do with the first packet of a connection: chains are followed from
+ * hook to hook as the kernel follows them, whoever made the rules; tables of iptables-nft are tables like others, the
+ * legacy ones are read by their program where they are in use. A rule that holds more than we understand is counted,
+ * and passed over.
+ */
+#ifndef NODE_FILTER_H
+#define NODE_FILTER_H
+
+#include "kernel/nft_dump.h"
+#include "node/scene.h"
+
+/* What travels. */
+struct parcel {
+	struct ip src, dst;
+	uint8_t protocol; /* IPPROTO_*; 0 = nothing said, as if it were a ping */
+	uint16_t port;    /* of the destination; 0 = none */
+	uint32_t mark;
+};
+
+struct filter_question {
+	enum nft_hook hook;
+	const char *in, *out; /* names of links, "" = none */
+	bool to_us;           /* the destination is an address of the namespace */
+};
+
+struct filter_answer {
+	bool dropped, rejected;
+	const char *where;  /* of what decided: "rule 3 of chain FORWARD (table ip filter)" */
+	const char *remedy; /* a command that takes it away */
+	bool masqueraded;
+	struct ip to; /* DNAT: where it goes now; family 0 = none */
+	uint16_t to_port;
+	const char *owner; /* of the port mapping, as its rule or element says; NULL = unknown */
+	unsigned unknown;  /* rules that were passed over */
+};
+
+/* The parcel's mark may change. The namespace is entered (scene_enter). */
+int filter_ask(struct place *place, struct parcel *parcel, const struct filter_question *question,
+	       struct arena *arena, struct filter_answer *answer, struct error *err) must_check;
+
+/* Does something listen there? true when nobody can tell. */
+bool place_listens(const struct place *place, const struct parcel *parcel);
+
+#endif

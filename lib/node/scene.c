@@ -1,0 +1,277 @@
+/* The namespaces of a node, their links and addresses, and who is joined with whom. */
+#include "node/scene.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/text.h"
+#include "kernel/fib.h"
+#include "kernel/netlink.h"
+#include "kernel/sysctl.h"
+
+/* ---- loading ---- */
+
+static const char *name_of(const struct netns_info *info, struct arena *arena)
+{
+	if (info->current)
+		return "host";
+	if (info->name)
+		return info->name;
+	if (info->container)
+		return arena_printf(arena, "%.12s", info->container);
+	return arena_printf(arena, "pid %d (%s)", info->pids.items[0],
+			    info->command ? info->command : "?");
+}
+
+/* A namespace that ends meanwhile, or is not ours to look into, is none of the scene. */
+static bool look(struct scene *scene, const struct netns_info *info, struct place *place)
+{
+	auto_netlink struct netlink *nl = NULL;
+	auto_close int fd = -1;
+
+	*place = (struct place){ .info = info, .name = name_of(info, scene->arena), .fd = -1 };
+	return netns_open(info->path, &fd, NULL) >= 0 &&
+	       netlink_open(&nl, NETLINK_SESSION_ROUTE, fd, NULL) >= 0 &&
+	       link_list(nl, NULL, 0, scene->arena, &place->links, NULL) >= 0 &&
+	       addr_list(nl, 0, 0, scene->arena, &place->addrs, NULL) >= 0;
+}
+
+static uint64_t inode_of(const char *path)
+{
+	auto_close int fd = -1;
+	dev_t dev;
+	ino_t ino = 0;
+
+	if (!path || netns_open(path, &fd, NULL) < 0 || netns_identity(fd, &dev, &ino, NULL) < 0)
+		return 0;
+	return ino;
+}
+
+static void find_attachments(struct scene *scene)
+{
+	list_each(cached, &scene->attachments) {
+		uint64_t inode = inode_of(cached->netns);
+
+		list_each(place, &scene->places)
+			if (inode && place->info->inode == inode && !place->attachment)
+				place->attachment = cached;
+	}
+}
+
+int scene_load(struct scene *scene, const char *cache_folder, struct arena *arena,
+	       struct error *err)
+{
+	int r;
+
+	*scene = (struct scene){ .arena = arena };
+	r = netns_list(arena, &scene->namespaces, err);
+	if (r < 0)
+		return r;
+	list_each(info, &scene->namespaces) {
+		struct place place;
+
+		if (look(scene, info, &place))
+			*list_add(arena, &scene->places) = place;
+	}
+	list_each(place, &scene->places)
+		if (place->info->current)
+			scene->here = place;
+	if (!scene->here)
+		return fail(err, EPERM, "this network namespace cannot be looked at");
+	/* Who may not read what is remembered sees all the rest. */
+	if (cache_folder && cache_list(cache_folder, false, arena, &scene->attachments, NULL) >= 0)
+		find_attachments(scene);
+	return 0;
+}
+
+void scene_close(struct scene *scene)
+{
+	list_each(place, &scene->places) {
+		netlink_closep(&place->nl);
+		close_fd(&place->fd);
+	}
+	cached_list_release(&scene->attachments);
+}
+
+int scene_enter(const struct scene *scene, struct place *place, struct error *err)
+{
+	struct arena *arena = scene->arena;
+	int r;
+
+	if (place->nl)
+		return 0;
+	r = netns_open(place->info->path, &place->fd, err);
+	if (r >= 0)
+		r = netlink_open(&place->nl, NETLINK_SESSION_ROUTE, place->fd, err);
+	if (r >= 0)
+		r = neigh_list(place->nl, 0, false, arena, &place->neighs, err);
+	if (r >= 0)
+		r = fdb_list(place->nl, arena, &place->fdbs, err);
+	if (r >= 0)
+		r = link_vlans(place->nl, 0, arena, &place->vlans, err);
+	place->rules = arena_alloc(arena, sizeof(*place->rules));
+	if (r >= 0)
+		r = rule_list(place->nl, 0, arena, &place->rules->list, err);
+	if (r == -EOPNOTSUPP)
+		r = 0;
+	return r < 0 ? wrap(err, "%s", place->name) : 0;
+}
+
+/* ---- who has what ---- */
+
+const struct link *place_link(const struct place *place, int index)
+{
+	list_each(link, &place->links)
+		if (link->index == index)
+			return link;
+	return NULL;
+}
+
+const struct addr *place_addr(const struct place *place, const struct ip *ip)
+{
+	list_each(addr, &place->addrs)
+		if (ip_equal(&addr->cidr.ip, ip))
+			return addr;
+	return NULL;
+}
+
+const struct addr *place_first_addr(const struct place *place, int index, int family)
+{
+	list_each(addr, &place->addrs)
+		if (addr->cidr.ip.family == family && (!index || addr->index == index) &&
+		    ip_is_global_unicast(&addr->cidr.ip))
+			return addr;
+	return NULL;
+}
+
+void scene_holders(const struct scene *scene, const struct ip *ip, spots_t *spots)
+{
+	list_each(place, &scene->places) {
+		const struct addr *addr = place_addr(place, ip);
+
+		if (addr)
+			*list_add(scene->arena, spots) =
+				(struct spot){ place, place_link(place, addr->index) };
+	}
+}
+
+static int find_by_address(const struct scene *scene, const struct ip *ip, struct place **place,
+			   struct error *err)
+{
+	char text[IP_TEXT_SIZE];
+	spots_t spots = { 0 };
+
+	scene_holders(scene, ip, &spots);
+	if (!spots.n)
+		return fail(err, ENOENT, "no namespace of this node has the address %s",
+			    ip_format(ip, text));
+	*place = spots.items[0].place;
+	return 0;
+}
+
+int scene_find(const struct scene *scene, const char *word, struct place **place, struct error *err)
+{
+	struct ip ip;
+	uint64_t inode;
+	char *path;
+	int r;
+
+	*place = scene->here;
+	if (streq(word, "host") || streq(word, "."))
+		return 0;
+	if (ip_parse(word, &ip))
+		return find_by_address(scene, &ip, place, err);
+	r = netns_resolve(word, scene->arena, &path, err);
+	if (r < 0)
+		return r;
+	inode = inode_of(path);
+	list_each(one, &scene->places)
+		if (inode && one->info->inode == inode) {
+			*place = one;
+			return 0;
+		}
+	return fail(err, ENOENT, "\"%s\" is no network namespace that can be looked into", word);
+}
+
+/* ---- veth pairs ---- */
+
+/* Does `place` know `other` by this id? */
+static bool is_known_as(struct place *place, const struct place *other, int id)
+{
+	auto_netlink struct netlink *nl = NULL;
+	auto_close int here = -1, there = -1;
+	int found = -1;
+
+	return netns_open(place->info->path, &here, NULL) >= 0 &&
+	       netns_open(other->info->path, &there, NULL) >= 0 &&
+	       netlink_open(&nl, NETLINK_SESSION_ROUTE, here, NULL) >= 0 &&
+	       netns_id(nl, there, &found, NULL) >= 0 && found == id;
+}
+
+static const struct link *end_in(const struct place *place, const struct link *link)
+{
+	const struct link *other = place_link(place, link->peer);
+
+	return other && other != link && streq(other->kind, "veth") && other->peer == link->index
+		       ? other
+		       : NULL;
+}
+
+bool scene_other_end(const struct scene *scene, struct place *place, const struct link *link,
+		     struct spot *spot)
+{
+	*spot = (struct spot){ 0 };
+	if (!streq(link->kind, "veth") || !link->peer)
+		return false;
+	if (link->peer_netns < 0) {
+		*spot = (struct spot){ place, end_in(place, link) };
+		return spot->link;
+	}
+	list_each(other, &scene->places) {
+		const struct link *end = end_in(other, link);
+
+		if (end && other != place &&
+		    (place->info->current ? other->info->id == link->peer_netns
+					  : is_known_as(place, other, link->peer_netns))) {
+			*spot = (struct spot){ other, end };
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- words, sysctls ---- */
+
+const char *place_command(const struct place *place, struct arena *arena, const char *program,
+			  const char *format, ...)
+{
+	bool has_option = streq(program, "ip") || streq(program, "bridge");
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (place->info->current)
+		return arena_printf(arena, "%s %s", program, text);
+	if (place->info->name && has_option)
+		return arena_printf(arena, "%s -n %s %s", program, place->info->name, text);
+	return arena_printf(arena, "nsenter --net=%s %s %s", place->info->path, program, text);
+}
+
+int place_sysctl(const struct place *place, int missing, const char *format, ...)
+{
+	int back auto_netns = -1;
+	char name[128], value[32];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(name, sizeof(name), format, args);
+	va_end(args);
+	if (place->fd < 0 || netns_enter(place->fd, &back, NULL) < 0 ||
+	    sysctl_read(name, value, sizeof(value), NULL) < 0)
+		return missing;
+	return (int)strtol(value, NULL, 10);
+}

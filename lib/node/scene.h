@@ -1,0 +1,78 @@
+/*
+ * Scene: the network namespaces of this node, looked at once. Links and addresses of all of them are there from the start;
+ * what else a question needs (neighbours, forwarding entries, rules) comes with scene_enter(), one dump of each kind.
+ * What may not be opened is left out. Nothing is changed.
+ */
+#ifndef NODE_SCENE_H
+#define NODE_SCENE_H
+
+#include "cni/cache.h"
+#include "kernel/addr.h"
+#include "kernel/fdb.h"
+#include "kernel/link.h"
+#include "kernel/neigh.h"
+#include "kernel/netns.h"
+
+struct filter;
+struct fib_rules; /* kernel/fib.h */
+
+/* One namespace. */
+struct place {
+	const struct netns_info *info;
+	const char *
+		name; /* "host": the one that we are in; else its name, container's id, or first process */
+	links_t links;
+	addrs_t addrs;
+	const struct cached *attachment; /* of a runtime's, the first; NULL = none is remembered */
+	/* From scene_enter() on: */
+	int fd;
+	struct netlink *nl; /* NULL = not entered */
+	neighs_t neighs;
+	fdbs_t fdbs;
+	link_vlans_t vlans;
+	struct fib_rules *rules;
+	struct filter *filter; /* by filter.h */
+};
+
+/* A link, and where it is. */
+struct spot {
+	struct place *place;
+	const struct link *link;
+};
+typedef LIST(struct spot) spots_t;
+
+struct scene {
+	struct arena *arena;
+	netns_list_t namespaces;
+	LIST(struct place) places;
+	struct place *here;
+	cached_list_t attachments; /* that a runtime remembers */
+};
+
+/* cache_folder: where attachments are remembered, NULL = nobody asks. */
+int scene_load(struct scene *scene, const char *cache_folder, struct arena *arena,
+	       struct error *err) must_check;
+void scene_close(struct scene *scene);
+#define auto_scene on_leave(scene_close)
+int scene_enter(const struct scene *scene, struct place *place, struct error *err) must_check;
+
+/* The namespace that a word means: "host", a name, path, pid, container id, or an address that one link has. */
+int scene_find(const struct scene *scene, const char *word, struct place **place,
+	       struct error *err) must_check;
+const struct link *place_link(const struct place *place, int index);
+const struct addr *place_addr(const struct place *place, const struct ip *ip);
+/* The first address of a link (0 = any but loopback's) in a family that others can reach it by. */
+const struct addr *place_first_addr(const struct place *place, int index, int family);
+/* Links anywhere that have the address. */
+void scene_holders(const struct scene *scene, const struct ip *ip, spots_t *spots);
+/* The other end of a veth; false: nobody here knows where it is. */
+bool scene_other_end(const struct scene *scene, struct place *place, const struct link *link,
+		     struct spot *spot);
+
+/* What a person types to run a program's command there: `ip -n blue link ...`. In the arena. */
+const char *place_command(const struct place *place, struct arena *arena, const char *program,
+			  const char *format, ...) printf_like(4, 5);
+/* A sysctl there; `missing` when there is no such. */
+int place_sysctl(const struct place *place, int missing, const char *format, ...) printf_like(3, 4);
+
+#endif

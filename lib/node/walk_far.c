@@ -1,0 +1,307 @@
+/* Where a packet leaves what can be looked at: tunnels to other nodes, wires, links on top of others. */
+#include "node/walk.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "kernel/fib.h"
+
+enum { VXLAN_PORT = 8472, VXLAN_ROOM_V4 = 50, VXLAN_ROOM_V6 = 70 };
+
+static int leave_node(struct walk *walk, int way, uint32_t vni, const struct ip *to,
+		      const char *verdict)
+{
+	const struct token token = {
+		.parcel = walk->parcel, .mtu = walk->mtu, .way = way, .vni = vni, .to = *to
+	};
+
+	walk->path->leaves = true;
+	walk->path->verdict = verdict;
+	walk->path->token = token_text(&token, walk->scene->arena);
+	return WALK_ENDED;
+}
+
+/* ---- VXLAN ---- */
+
+static const struct fdb *find_end(const struct place *place, const struct link *link,
+				  const struct mac *mac)
+{
+	static const struct mac flooded = { .set = true };
+	const struct fdb *found = NULL;
+
+	list_each(fdb, &place->fdbs)
+		if (fdb->index == link->index && fdb->ip.family &&
+		    (mac_equal(&fdb->mac, mac) || (!found && mac_equal(&fdb->mac, &flooded))))
+			found = fdb;
+	return found;
+}
+
+static const char *fdb_remedy(struct walk *walk, struct place *place, const struct link *link,
+			      const struct mac *mac, const struct ip *node)
+{
+	return place_command(place, walk->scene->arena, "bridge",
+			     "fdb replace %s dev %s dst %s self permanent", walk_mac(walk, mac),
+			     link->name, walk_ip(walk, node));
+}
+
+/* What the lease says, and what the kernel has instead. */
+static int check_peer(struct walk *walk, struct place *place, const struct link *link,
+		      const struct mac *mac, const struct fdb *fdb, const struct peer_state *peer)
+{
+	bool v6 = !peer || !peer->lease->public_ip.family;
+	const struct ip *node = !peer ? NULL
+				: v6  ? &peer->lease->public_ip6
+				      : &peer->lease->public_ip;
+	char subnet[CIDR_TEXT_SIZE];
+
+	if (!peer)
+		return WALK_ON;
+	walk_tell(walk, "lease", "%s is node %s, way %s", cidr_format(&peer->subnet, subnet),
+		  walk_ip(walk, node), *peer->lease->type ? peer->lease->type : "udp");
+	if (fdb && node->family == fdb->ip.family && !ip_equal(node, &fdb->ip))
+		return walk_stop(
+			walk, "FDB",
+			walk_text(walk, "frames for %s go to node %s", walk_mac(walk, mac),
+				  walk_ip(walk, &fdb->ip)),
+			walk_text(walk, "the entry is stale: by its lease the subnet is node %s's",
+				  walk_ip(walk, node)),
+			fdb_remedy(walk, place, link, mac, node));
+	if (!streq(peer->verdict, "ok"))
+		return walk_stop(walk, "peer", peer->verdict,
+				 "what the kernel has is not what the node's lease asks for",
+				 "start the node's agent again: its first pass puts it right");
+	return WALK_ON;
+}
+
+/* The datagram that carries the packet is sent by this node like any other. */
+static int check_outer(struct walk *walk, struct place *place, const struct link *link,
+		       const struct ip *to)
+{
+	struct fib_question question = { .dst = *to, .src = link->vxlan.local };
+	struct parcel outer = { .src = link->vxlan.local,
+				.dst = *to,
+				.protocol = IPPROTO_UDP,
+				.port = (uint16_t)(link->vxlan.port ? link->vxlan.port
+								    : VXLAN_PORT) };
+	int room = to->family == AF_INET ? VXLAN_ROOM_V4 : VXLAN_ROOM_V6;
+	struct fib_answer answer;
+	struct parcel inner = walk->parcel;
+	struct filter_answer filter;
+	const struct link *out;
+	int r = fib_ask(place->nl, &question, walk->scene->arena, &answer, NULL);
+
+	out = r < 0 ? NULL : place_link(place, answer.used.oif);
+	if (!out)
+		return walk_stop(
+			walk, "tunnel",
+			walk_text(walk, "there is no way to node %s", walk_ip(walk, to)),
+			"the node's own network has no route to the other end of the tunnel",
+			place_command(place, walk->scene->arena, "ip", "route get %s",
+				      walk_ip(walk, to)));
+	walk_tell(walk, "tunnel", "VXLAN %u to %s, UDP port %u, by %s (MTU %d)", link->vxlan.vni,
+		  walk_ip(walk, to), outer.port, out->name, out->mtu);
+	r = walk_link_up(walk, place, out);
+	if (r != WALK_ON)
+		return r;
+	if (link->mtu + room > out->mtu)
+		walk_note(walk, PATH_LARGE, "MTU",
+			  walk_text(walk,
+				    "packets of %s and the %d bytes of the tunnel do not fit in %s",
+				    link->name, room, out->name),
+			  "large packets are sent in fragments, which many networks drop",
+			  place_command(place, walk->scene->arena, "ip", "link set %s mtu %d",
+					link->name, out->mtu - room));
+	walk->parcel = outer;
+	r = walk_filter(walk, place, NFT_OUTPUT, NULL, out, &filter);
+	walk->parcel = inner;
+	return r;
+}
+
+int walk_far_vxlan(struct walk *walk, struct place *place, const struct link *link,
+		   const struct ip *next, const struct mac *mac)
+{
+	const struct peer_state *peer = walk_peer(walk, &walk->parcel.dst);
+	const struct fdb *fdb = mac->set ? find_end(place, link, mac) : NULL;
+	int r;
+
+	if (!mac->set && !link->vxlan.learning)
+		return walk_stop(walk, "neighbour",
+				 walk_text(walk, "%s has no hardware address on %s",
+					   walk_ip(walk, next), link->name),
+				 "nobody is asked for one in this tunnel: the agent puts it there",
+				 "start the node's agent again: its first pass puts it right");
+	if (mac->set)
+		walk_tell(walk, "neighbour", "%s is %s", walk_ip(walk, next), walk_mac(walk, mac));
+	r = check_peer(walk, place, link, mac, fdb, peer);
+	if (r != WALK_ON)
+		return r;
+	if (!fdb && mac->set)
+		return walk_stop(
+			walk, "FDB",
+			walk_text(walk, "%s has no entry for %s", link->name, walk_mac(walk, mac)),
+			"frames for it go to no node",
+			peer ? fdb_remedy(walk, place, link, mac, &peer->lease->public_ip)
+			     : "start the node's agent again: its first pass puts it right");
+	if (!fdb)
+		return walk_far_wire(walk, place, link, next);
+	walk_tell(walk, "FDB", "%s is behind node %s", walk_mac(walk, mac),
+		  walk_ip(walk, &fdb->ip));
+	r = check_outer(walk, place, link, &fdb->ip);
+	return r == WALK_ON ? leave_node(walk, TOKEN_VXLAN, link->vxlan.vni, &fdb->ip,
+					 walk_text(walk, "leaves for node %s, in VXLAN %u",
+						   walk_ip(walk, &fdb->ip), link->vxlan.vni))
+			    : r;
+}
+
+/* ---- the relay of the udp way ---- */
+
+int walk_far_relay(struct walk *walk, struct place *place, const struct link *link)
+{
+	const struct peer_state *peer = walk_peer(walk, &walk->parcel.dst);
+	const struct ip *node;
+	char subnet[CIDR_TEXT_SIZE];
+
+	if (link->operstate == LINK_OPER_DOWN)
+		return walk_stop(walk, "relay", walk_text(walk, "nobody reads from %s", link->name),
+				 "the relay that carries packets to other nodes is not running",
+				 "start the node's agent again (cnibox tun-relay)");
+	if (!peer)
+		return walk_far_wire(walk, place, link, &walk->parcel.dst);
+	node = peer->lease->public_ip.family ? &peer->lease->public_ip : &peer->lease->public_ip6;
+	walk_tell(walk, "lease", "%s is node %s, way udp", cidr_format(&peer->subnet, subnet),
+		  walk_ip(walk, node));
+	return leave_node(walk, TOKEN_RELAY, 0, node,
+			  walk_text(walk, "leaves for node %s, by the relay", walk_ip(walk, node)));
+}
+
+/* ---- wires ---- */
+
+static bool wants_masquerade(const struct walk *walk)
+{
+	const struct place *origin = walk->origin;
+
+	return origin && origin->attachment && origin->attachment->config &&
+	       strstr(origin->attachment->config, "\"ipMasq\":true");
+}
+
+/* The outside does not know the way to a pod. */
+static int check_source(struct walk *walk, const struct peer_state *peer)
+{
+	const char *src;
+	bool wanted = wants_masquerade(walk);
+
+	if (!walk->bare || peer || walk->back || ip_is_link_local(&walk->parcel.dst))
+		return WALK_ON;
+	src = walk_ip(walk, &walk->parcel.src);
+	if (wanted)
+		return walk_stop(
+			walk, "masquerade", walk_text(walk, "%s is not masqueraded", src),
+			walk_text(walk,
+				  "network %s asks for it (ipMasq), and no rule does it: answers "
+				  "do not find back",
+				  walk->origin->attachment->network),
+			walk_text(walk, "cnibox cni restore %s",
+				  walk->origin->attachment->network));
+	walk_note(walk, PATH_NOTE, "masquerade", walk_text(walk, "%s is not masqueraded", src),
+		  "answers find back only if the outside has a route to it",
+		  "set \"ipMasq\": true in the pod's network, if it has none");
+	return WALK_ON;
+}
+
+int walk_far_wire(struct walk *walk, struct place *place, const struct link *link,
+		  const struct ip *next)
+{
+	const struct peer_state *peer = walk_peer(walk, &walk->parcel.dst);
+	struct mac mac = walk_known_mac(place, link, next);
+	char subnet[CIDR_TEXT_SIZE];
+	int r;
+
+	if (peer && !streq(peer->verdict, "ok"))
+		return walk_stop(walk, "peer", peer->verdict,
+				 "what the kernel has is not what the node's lease asks for",
+				 "start the node's agent again: its first pass puts it right");
+	if (peer)
+		walk_tell(walk, "lease", "%s is node %s, way %s",
+			  cidr_format(&peer->subnet, subnet),
+			  walk_ip(walk, &peer->lease->public_ip), peer->lease->type);
+	list_each(neigh, &place->neighs)
+		if (neigh->index == link->index && ip_equal(&neigh->ip, next) && !mac.set)
+			return walk_stop(
+				walk, "neighbour",
+				walk_text(walk, "nobody answers for %s on %s", walk_ip(walk, next),
+					  link->name),
+				"the kernel asks for its hardware address, and gets no answer",
+				place_command(place, walk->scene->arena, "ip", "neigh show dev %s",
+					      link->name));
+	walk_tell(walk, "neighbour", mac.set ? "%s is %s" : "%s will be asked for%s",
+		  walk_ip(walk, next), mac.set ? walk_mac(walk, &mac) : "");
+	r = check_source(walk, peer);
+	return r == WALK_ON ? leave_node(walk, TOKEN_WIRE, 0, next,
+					 walk_text(walk, "leaves %s by %s for %s", place->name,
+						   link->name, walk_ip(walk, next)))
+			    : r;
+}
+
+/* ---- macvlan, ipvlan, VLAN ---- */
+
+static bool find_parent(struct walk *walk, struct place *place, const struct link *link,
+			struct spot *parent)
+{
+	*parent = (struct spot){ 0 };
+	if (link->peer_netns < 0)
+		*parent = (struct spot){ place, place_link(place, link->peer) };
+	else if (!place->info->current)
+		*parent = (struct spot){ walk->scene->here,
+					 place_link(walk->scene->here, link->peer) };
+	return parent->link;
+}
+
+/* Another link on the same parent, of the one who has the address. */
+static bool find_sibling(struct walk *walk, const struct spot *parent, const struct link *link,
+			 const struct ip *next, struct spot *sibling)
+{
+	spots_t spots = { 0 };
+	struct spot other;
+
+	scene_holders(walk->scene, next, &spots);
+	list_each(spot, &spots)
+		if (spot->link && spot->link != link && streq(spot->link->kind, link->kind) &&
+		    find_parent(walk, spot->place, spot->link, &other) &&
+		    other.link == parent->link && spot->link->vlan == link->vlan) {
+			*sibling = *spot;
+			return true;
+		}
+	return false;
+}
+
+int walk_far_parent(struct walk *walk, struct place *place, const struct link *link,
+		    const struct ip *next)
+{
+	struct spot parent, sibling;
+	bool vlan = streq(link->kind, "vlan");
+	int r;
+
+	if (!find_parent(walk, place, link, &parent))
+		return walk_far_wire(walk, place, link, next);
+	r = scene_enter(walk->scene, parent.place, walk->err);
+	walk_tell(walk, "parent", "%s of %s, MTU %d", parent.link->name, parent.place->name,
+		  parent.link->mtu);
+	if (r == WALK_ON)
+		r = walk_link_up(walk, parent.place, parent.link);
+	if (r != WALK_ON)
+		return r;
+	walk_fits(walk, parent.place, parent.link);
+	if (find_sibling(walk, &parent, link, next, &sibling))
+		return walk_arrive(walk, sibling.place, sibling.link);
+	if (!vlan && place != parent.place && place_addr(parent.place, next))
+		return walk_stop(
+			walk, "link",
+			walk_text(walk, "a %s link does not reach the node below it", link->kind),
+			walk_text(walk,
+				  "%s is an address of %s itself, and %s passes nothing "
+				  "between its parent and its children",
+				  walk_ip(walk, next), parent.place->name, link->kind),
+			walk_text(walk, "give the node a %s link of its own on %s", link->kind,
+				  parent.link->name));
+	return walk_far_wire(walk, place, link, next);
+}

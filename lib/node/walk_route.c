@@ -1,0 +1,461 @@
+/* A packet in a namespace: sent from it, forwarded through it, delivered to it. */
+#include "node/walk.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+
+#include "kernel/fib.h"
+
+/* ---- words ---- */
+
+static const char *route_text(struct walk *walk, const struct place *place,
+			      const struct fib_question *question, const struct fib_answer *answer,
+			      const char *in)
+{
+	const struct route *entry = &answer->entry, *used = &answer->used;
+	const struct link *link = place_link(place, used->oif);
+	const struct rule *rule = fib_rule(&place->rules->list, question, in, entry->table);
+	const char *table = entry->table == ROUTE_TABLE_MAIN ? "main"
+			    : entry->table == ROUTE_TABLE_LOCAL
+				    ? "local"
+				    : walk_text(walk, "%u", entry->table);
+	char dst[CIDR_TEXT_SIZE];
+
+	return walk_text(walk, "%s%s%s%s%s (table %s, %s)",
+			 entry->dst.prefix ? cidr_format(&entry->dst, dst) : "default",
+			 used->gw.family ? " via " : "",
+			 used->gw.family ? walk_ip(walk, &used->gw) : "", link ? " dev " : "",
+			 link ? link->name : "", table,
+			 rule ? walk_text(walk, "rule %u", rule->priority) : "no plain rule");
+}
+
+/* The address that a pod's gateway would have: of what is on the other side of its veths. */
+static const struct addr *guess_gateway(struct walk *walk, struct place *place, int family)
+{
+	list_each(link, &place->links) {
+		struct spot other;
+		const struct addr *addr;
+
+		if (!scene_other_end(walk->scene, place, link, &other))
+			continue;
+		addr = place_first_addr(other.place,
+					other.link->master ? other.link->master : other.link->index,
+					family);
+		if (addr)
+			return addr;
+	}
+	return NULL;
+}
+
+static const struct link *down_link(const struct place *place)
+{
+	list_each(link, &place->links)
+		if (!(link->flags & LINK_UP) && place_first_addr(place, link->index, AF_INET))
+			return link;
+	return NULL;
+}
+
+static int stop_without_route(struct walk *walk, struct place *place)
+{
+	const struct ip *dst = &walk->parcel.dst;
+	const char *to = walk_ip(walk, dst);
+	const struct link *down = down_link(place);
+	const struct addr *gateway;
+	const struct peer_state *peer = walk_peer(walk, dst);
+	char subnet[CIDR_TEXT_SIZE];
+
+	if (down && !walk->back)
+		return walk_stop(
+			walk, "link", walk_text(walk, "%s is down", down->name),
+			walk_text(walk, "its routes went with it, and no other leads to %s", to),
+			place_command(place, walk->scene->arena, "ip", "link set %s up",
+				      down->name));
+	if (peer)
+		return walk_stop(
+			walk, "route",
+			walk_text(walk, "there is no route to %s",
+				  cidr_format(&peer->subnet, subnet)),
+			walk_text(walk,
+				  "it is the subnet of node %s, whose route the agent has to make",
+				  walk_ip(walk, &peer->lease->public_ip)),
+			"start the node's agent again: its first pass makes the route");
+	gateway = guess_gateway(walk, place, dst->family);
+	return walk_stop(
+		walk, "route", walk_text(walk, "%s has no route to %s", place->name, to),
+		walk->back && walk->bare
+			? walk_text(walk, "%s left %s without being masqueraded", to, walk->bare)
+			: "no route of its tables fits, and there is no default route",
+		gateway ? place_command(place, walk->scene->arena, "ip", "route add default via %s",
+					walk_ip(walk, &gateway->cidr.ip))
+			: place_command(place, walk->scene->arena, "ip", "route add %s via GATEWAY",
+					to));
+}
+
+static int stop_by_error(struct walk *walk, struct place *place, int errnum)
+{
+	const char *to = walk_ip(walk, &walk->parcel.dst);
+	const char *kind = errnum == EACCES   ? "prohibit"
+			   : errnum == EINVAL ? "blackhole"
+					      : "unreachable";
+
+	return walk_stop(walk, "route", walk_text(walk, "a %s route has %s", kind, to),
+			 "somebody made a route that refuses such packets",
+			 place_command(place, walk->scene->arena, "ip",
+				       "route show table all type %s; ip route del ...", kind));
+}
+
+/* ---- routing ---- */
+
+static int ask_route(struct walk *walk, struct place *place, const struct link *in,
+		     struct fib_answer *answer)
+{
+	struct fib_question question = { .dst = walk->parcel.dst,
+					 .src = walk->parcel.src,
+					 .in = in ? in->index : 0,
+					 .mark = walk->parcel.mark };
+	struct error why = { 0 };
+	int r = fib_ask(place->nl, &question, walk->scene->arena, answer, &why);
+
+	if (r == -ENETUNREACH || r == -ENODEV || r == -EADDRNOTAVAIL)
+		return stop_without_route(walk, place);
+	if (r == -EHOSTUNREACH || r == -EACCES || r == -EINVAL || r == -EXDEV)
+		return stop_by_error(walk, place, -r);
+	if (r < 0)
+		return fail(walk->err, -r, "%s: %s", place->name, why.message);
+	walk_tell(walk, "route", "%s",
+		  route_text(walk, place, &question, answer, in ? in->name : "lo"));
+	return WALK_ON;
+}
+
+int walk_filter(struct walk *walk, struct place *place, enum nft_hook hook, const struct link *in,
+		const struct link *out, struct filter_answer *answer)
+{
+	const struct filter_question question = { hook, in ? in->name : "", out ? out->name : "",
+						  place_addr(place, &walk->parcel.dst) != NULL };
+	int r;
+
+	*answer = (struct filter_answer){ .dropped = false };
+	if (walk->back)
+		return WALK_ON;
+	r = filter_ask(place, &walk->parcel, &question, walk->scene->arena, answer, walk->err);
+	if (r < 0)
+		return r;
+	if (answer->dropped)
+		return walk_stop(walk, "filter",
+				 walk_text(walk, "%s the packet: %s",
+					   answer->rejected ? "rejects" : "drops", answer->where),
+				 "the packet filter of this namespace refuses it", answer->remedy);
+	if (answer->unknown)
+		walk_note(walk, PATH_NOTE, "filter",
+			  walk_text(walk, "%u rule(s) could not be judged, and were passed over",
+				    answer->unknown),
+			  "they match by something that is not read back", NULL);
+	return WALK_ON;
+}
+
+/* A port of the host that leads to a pod. */
+static void translate(struct walk *walk, const struct filter_answer *answer)
+{
+	const char *from = walk_ip(walk, &walk->parcel.dst);
+	uint16_t port = walk->parcel.port;
+
+	if (!answer->to.family)
+		return;
+	walk->parcel.dst = answer->to;
+	if (answer->to_port)
+		walk->parcel.port = answer->to_port;
+	walk->mapped = true;
+	walk_tell(walk, "port map", "%s port %u leads to %s port %u%s%s", from, port,
+		  walk_ip(walk, &walk->parcel.dst), walk->parcel.port, answer->owner ? ", " : "",
+		  answer->owner ? answer->owner : "");
+}
+
+/* ---- delivery ---- */
+
+static int check_address(struct walk *walk, struct place *place)
+{
+	const struct addr *addr = place_addr(place, &walk->parcel.dst);
+	const struct link *link = addr ? place_link(place, addr->index) : NULL;
+
+	if (link && addr->flags & ADDR_DADFAILED)
+		return walk_stop(walk, "address",
+				 walk_text(walk, "%s failed duplicate address detection",
+					   walk_ip(walk, &addr->cidr.ip)),
+				 "somebody else on the link has it, so that it is not used here",
+				 place_command(place, walk->scene->arena, "ip",
+					       "addr del %s/%u dev %s",
+					       walk_ip(walk, &addr->cidr.ip), addr->cidr.prefix,
+					       link->name));
+	return WALK_ON;
+}
+
+/* In two namespaces: who gets the packet is a matter of luck. */
+static int check_single(struct walk *walk, const struct ip *ip, const struct place *mine)
+{
+	spots_t spots = { 0 };
+
+	if (!ip_is_global_unicast(ip))
+		return WALK_ON;
+	scene_holders(walk->scene, ip, &spots);
+	list_each(spot, &spots)
+		if (spot->place != mine && spot->link && spot->link->flags & LINK_UP)
+			return walk_stop(walk, "address",
+					 walk_text(walk, "%s is in use twice: in %s and in %s",
+						   walk_ip(walk, ip), mine->name,
+						   spot->place->name),
+					 "whoever answers first gets the packets of both",
+					 place_command(spot->place, walk->scene->arena, "ip",
+						       "addr del %s/%u dev %s", walk_ip(walk, ip),
+						       place_addr(spot->place, ip)->cidr.prefix,
+						       spot->link->name));
+	return WALK_ON;
+}
+
+static int check_listener(struct walk *walk, const struct place *place)
+{
+	const struct parcel *parcel = &walk->parcel;
+	const char *word = protocol_word(parcel->protocol);
+
+	if (walk->back || !word || !parcel->port || place_listens(place, parcel))
+		return WALK_ON;
+	if (place == walk->scene->here && place != walk->origin && !walk->mapped)
+		return walk_stop(
+			walk, "port map",
+			walk_text(walk, "%s port %u of this node is not mapped", word,
+				  parcel->port),
+			"no attachment has mapped it to a pod, and nothing on the node listens on it",
+			"attach the pod with the capability portMappings: cnibox cni add "
+			"NETWORK NAME --capability-args '{\"portMappings\":[...]}'");
+	return walk_stop(walk, "socket",
+			 walk_text(walk, "nothing in %s listens on %s port %u", place->name, word,
+				   parcel->port),
+			 "the packet arrives, and its sender is told that the port is closed",
+			 place_command(place, walk->scene->arena, "ss", "-ln"));
+}
+
+static int deliver(struct walk *walk, struct place *place, const struct link *link)
+{
+	struct filter_answer answer;
+	int r = walk_filter(walk, place, NFT_INPUT, link, NULL, &answer);
+
+	if (r == WALK_ON)
+		r = check_address(walk, place);
+	if (r == WALK_ON)
+		r = check_single(walk, &walk->parcel.dst, place);
+	if (r == WALK_ON)
+		r = check_listener(walk, place);
+	if (r != WALK_ON)
+		return r;
+	walk->end = (struct spot){ place, link };
+	walk->path->arrives = true;
+	walk_tell(walk, "delivered", "%s is an address of %s", walk_ip(walk, &walk->parcel.dst),
+		  place->name);
+	return WALK_ENDED;
+}
+
+/* ---- forwarding ---- */
+
+static int check_forwarding(struct walk *walk, struct place *place, const struct link *in)
+{
+	bool v4 = walk->parcel.dst.family == AF_INET;
+	int on = v4 ? place_sysctl(place, 1, "net/ipv4/conf/%s/forwarding", in->name)
+		    : place_sysctl(place, 1, "net/ipv6/conf/all/forwarding");
+
+	if (on)
+		return WALK_ON;
+	return walk_stop(walk, "forwarding",
+			 walk_text(walk, "%s does not forward IPv%d packets that come in by %s",
+				   place->name, v4 ? 4 : 6, in->name),
+			 walk_text(walk, "%s is not one of its addresses, and the sysctl is 0",
+				   walk_ip(walk, &walk->parcel.dst)),
+			 place_command(place, walk->scene->arena, "sysctl",
+				       v4 ? "-w net.ipv4.ip_forward=1"
+					  : "-w net.ipv6.conf.all.forwarding=1"));
+}
+
+/* IPv4: is the way back to the source by the link that it came in by (1), or any (2)? */
+static int check_reverse_path(struct walk *walk, struct place *place, const struct link *in)
+{
+	struct fib_question question = { .dst = walk->parcel.src, .mark = walk->parcel.mark };
+	int all = place_sysctl(place, 0, "net/ipv4/conf/all/rp_filter");
+	int own = place_sysctl(place, 0, "net/ipv4/conf/%s/rp_filter", in->name);
+	int mode = all > own ? all : own;
+	struct fib_answer answer;
+	int r;
+
+	if (walk->parcel.src.family != AF_INET || !mode)
+		return WALK_ON;
+	r = fib_ask(place->nl, &question, walk->scene->arena, &answer, NULL);
+	if (r >= 0 && (mode == 2 || answer.used.oif == in->index))
+		return WALK_ON;
+	return walk_stop(
+		walk, "rp_filter",
+		walk_text(walk, "%s is not expected to come in by %s",
+			  walk_ip(walk, &walk->parcel.src), in->name),
+		walk_text(walk,
+			  "rp_filter is %d there, and the route to that address does not lead "
+			  "out by it",
+			  mode),
+		place_command(place, walk->scene->arena, "sysctl",
+			      "-w net.ipv4.conf.%s.rp_filter=%d", all > own ? "all" : in->name,
+			      r < 0 ? 0 : 2));
+}
+
+static int check_policy(struct walk *walk)
+{
+	struct path_policy policy = { .denied = false };
+	int r;
+
+	if (walk->back || !walk->query->policy)
+		return WALK_ON;
+	r = walk->query->policy(walk->query->arg, &walk->parcel, &policy, walk->err);
+	if (r < 0)
+		return r;
+	if (policy.denied)
+		return walk_stop(walk, "policy", policy.text, policy.why, policy.remedy);
+	if (policy.text)
+		walk_tell(walk, "policy", "%s", policy.text);
+	return WALK_ON;
+}
+
+/* The sender is told what fits by ICMP. */
+static void check_mtu(struct walk *walk, const struct place *place, const struct route *used,
+		      const struct link *out)
+{
+	int mtu = used->mtu ? (int)used->mtu : out->mtu;
+
+	if (!walk->mtu) {
+		walk->mtu = mtu;
+		walk->path->mtu = mtu;
+	} else if (mtu < walk->mtu && !walk->back) {
+		walk_note(walk, PATH_NOTE, "MTU",
+			  walk_text(walk, "%s takes %d bytes, less than the %d that are sent",
+				    out->name, mtu, walk->mtu),
+			  walk_text(walk,
+				    "%s tells the sender so by ICMP; where that is filtered, "
+				    "connections hang",
+				    place->name),
+			  walk->origin ? place_command(walk->origin, walk->scene->arena, "ip",
+						       "link set eth0 mtu %d", mtu)
+				       : NULL);
+		walk->mtu = mtu;
+		walk->path->mtu = mtu;
+	}
+}
+
+static const struct addr *source_for(const struct place *place, const struct route *used)
+{
+	const struct addr *addr = used->src.family ? place_addr(place, &used->src) : NULL;
+
+	return addr ? addr : place_first_addr(place, used->oif, used->dst.ip.family);
+}
+
+/* A pod's own address leaves, unless it is masqueraded. */
+static int post_routing(struct walk *walk, struct place *place, const struct link *in,
+			const struct link *out, const struct route *used)
+{
+	struct filter_answer answer;
+	const struct addr *source;
+	int r = walk_filter(walk, place, NFT_POSTROUTING, in, out, &answer);
+
+	if (r != WALK_ON)
+		return r;
+	source = source_for(place, used);
+	if (answer.masqueraded && source) {
+		walk_tell(walk, "masquerade", "%s becomes %s", walk_ip(walk, &walk->parcel.src),
+			  walk_ip(walk, &source->cidr.ip));
+		walk->parcel.src = source->cidr.ip;
+		walk->masqueraded = true;
+	} else if (in && place == walk->scene->here && !walk->back) {
+		walk->bare = place->name;
+	}
+	return WALK_ON;
+}
+
+static int go_out(struct walk *walk, struct place *place, const struct link *in,
+		  const struct fib_answer *answer)
+{
+	const struct route *used = &answer->used;
+	const struct link *out = place_link(place, used->oif);
+	int r;
+
+	if (!out)
+		return walk_stop(walk, "link", "the link of the route has gone", NULL, NULL);
+	walk_tell(walk, "out", "%s, MTU %d", out->name, out->mtu);
+	r = walk_link_up(walk, place, out);
+	if (r != WALK_ON)
+		return r;
+	check_mtu(walk, place, used, out);
+	if (in) {
+		struct filter_answer filter;
+
+		r = walk_filter(walk, place, NFT_FORWARD, in, out, &filter);
+		if (r == WALK_ON)
+			r = check_policy(walk);
+	}
+	if (r == WALK_ON)
+		r = post_routing(walk, place, in, out, used);
+	return r == WALK_ON ? walk_leave(walk, place, out,
+					 used->gw.family ? &used->gw : &walk->parcel.dst)
+			    : r;
+}
+
+int walk_arrive(struct walk *walk, struct place *place, const struct link *link)
+{
+	struct filter_answer filter;
+	struct fib_answer answer;
+	int r = scene_enter(walk->scene, place, walk->err);
+
+	walk_hop(walk, place, link->name);
+	if (r < 0)
+		return r;
+	if (++walk->steps > WALK_STEPS_MAX)
+		return walk_stop(walk, "route", "the packet goes round in circles",
+				 "its time to live ends before it arrives anywhere", NULL);
+	r = walk_link_up(walk, place, link);
+	if (r == WALK_ON)
+		r = walk_filter(walk, place, NFT_PREROUTING, link, NULL, &filter);
+	if (r != WALK_ON)
+		return r;
+	translate(walk, &filter);
+	if (place_addr(place, &walk->parcel.dst))
+		return deliver(walk, place, link);
+	r = check_forwarding(walk, place, link);
+	if (r == WALK_ON)
+		r = check_reverse_path(walk, place, link);
+	if (r == WALK_ON)
+		r = ask_route(walk, place, link, &answer);
+	return r == WALK_ON ? go_out(walk, place, link, &answer) : r;
+}
+
+int walk_send(struct walk *walk, struct place *place)
+{
+	struct filter_answer filter = { .dropped = false };
+	struct fib_answer answer = { 0 };
+	const struct link *out;
+	int r = scene_enter(walk->scene, place, walk->err);
+
+	if (r < 0)
+		return r;
+	walk_hop(walk, place, NULL);
+	if (!walk->back && walk->parcel.src.family)
+		r = check_single(walk, &walk->parcel.src, place);
+	if (r == WALK_ON)
+		r = walk_filter(walk, place, NFT_OUTPUT, NULL, NULL, &filter);
+	if (r != WALK_ON)
+		return r;
+	translate(walk, &filter);
+	r = ask_route(walk, place, NULL, &answer);
+	if (r != WALK_ON)
+		return r;
+	if (!walk->parcel.src.family)
+		walk->parcel.src = answer.used.src;
+	out = place_link(place, answer.used.oif);
+	if (out)
+		walk->path->hops.items[walk->path->hops.n - 1].device = out->name;
+	if (place_addr(place, &walk->parcel.dst))
+		return deliver(walk, place, out);
+	if (!walk->back)
+		r = check_single(walk, &walk->parcel.src, place);
+	return r == WALK_ON ? go_out(walk, place, NULL, &answer) : r;
+}
