@@ -34,18 +34,30 @@ void compiled_close(struct compiled *compiled, const struct world *world, symbol
 	*list_add(compiled->arena, &compiled->sets) = alone.sets.items[set];
 }
 
-int enforce_plan(struct enforcement *enforcement, const struct world *world, symbol_t node,
-		 struct arena *arena, struct error *err)
+static int read_backend(const struct backend *backend, struct arena *arena, struct found *found,
+			struct error *err)
 {
-	struct found *found = &enforcement->found;
 	int r;
 
 	*found = (struct found){ .compiled = { .arena = arena, .known = NO_SET } };
 	for (int direction = 0; direction < DIRECTIONS; direction++)
 		found->compiled.subjects[direction] = NO_SET;
-	r = enforcement->backend->read(arena, found, err);
+	r = backend->read(arena, found, err);
+	return r < 0 ? wrap(err, "read what %s has in force", backend->name) : 0;
+}
+
+int enforce_plan(struct enforcement *enforcement, const struct world *world, symbol_t node,
+		 struct arena *arena, struct error *err)
+{
+	struct found *found = &enforcement->found;
+	int r = read_backend(enforcement->backend, arena, found, err);
+
 	if (r < 0)
-		return wrap(err, "read what is in force");
+		return r;
+	if (enforcement->adopt && found->present) {
+		enforcement->treatment = found->treatment;
+		enforcement->close = found->compiled.closed;
+	}
 	compile(world, node, arena, &enforcement->wanted);
 	compiled_close(&enforcement->wanted, world, node, &enforcement->close);
 	difference_of(&found->compiled, &enforcement->wanted, arena, &enforcement->difference);
@@ -60,6 +72,31 @@ int enforce(const struct enforcement *enforcement, struct error *err)
 	if (difference_is_empty(&enforcement->difference))
 		return 0;
 	return enforcement->backend->write(&enforcement->difference, &enforcement->treatment, err);
+}
+
+int enforce_rivals(const struct backend *backend, struct arena *arena, rivals_t *rivals,
+		   struct error *err)
+{
+	for (size_t i = 0; backends[i]; i++) {
+		struct rival rival = { .backend = backends[i] };
+		int r = rival.backend == backend
+				? 0
+				: read_backend(rival.backend, arena, &rival.found, err);
+
+		if (r < 0)
+			return r;
+		if (rival.found.present)
+			*list_add(arena, rivals) = rival;
+	}
+	return 0;
+}
+
+int enforce_sweep(const rivals_t *rivals, struct error *err)
+{
+	list_each(rival, rivals)
+		if (rival->backend->remove(err) < 0)
+			return wrap(err, "remove what %s had in force", rival->backend->name);
+	return 0;
 }
 
 int enforce_lock(int *fd, struct error *err)

@@ -133,6 +133,7 @@ static void compare_cell(void *walk_, const struct cell *cell)
 							    &cell->connections[i]);
 		bool allowed = compiled_allows(walk->to, &packet);
 
+		walk->flips->n++;
 		if (packet.from.family && compiled_allows(walk->from, &packet) != allowed)
 			keep(walk, cell, i, allowed);
 	}
@@ -190,6 +191,7 @@ static void compare_with_model(void *walk_, const struct cell *cell)
 							    &cell->connections[i]);
 		bool allowed = wanted_here(walk, &cell->connections[i]);
 
+		walk->flips->n++;
 		if (packet.from.family && compiled_allows(walk->from, &packet) != allowed)
 			keep(walk, cell, i, allowed);
 	}

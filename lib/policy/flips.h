@@ -17,6 +17,7 @@ struct flip {
 struct flips {
 	size_t max; /* to keep; all are counted */
 	LIST(struct flip) items;
+	size_t n;                   /* connections that were looked at */
 	size_t n_denied, n_allowed; /* that are so now */
 };
 
