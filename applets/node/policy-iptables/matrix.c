@@ -6,12 +6,8 @@
 
 const struct field verb_matrix_fields[] = {
 	ROW_FILE,
-	ROW("port", FIELD_LIST, ports,
-	    "PORT[/PROTOCOL] to ask for; unset: those that containers have", .letter = 'p',
-	    .metavar = "PORT", .element = FIELD_STRING, .size = sizeof(char *)),
-	ROW("address", FIELD_LIST, addresses,
-	    "an address of the outside or a node, as one more end", .letter = 'a',
-	    .element = FIELD_IP, .size = sizeof(struct ip)),
+	ROW_PORTS,
+	ROW_ADDRESSES,
 	ROW("check", FIELD_BOOL, check,
 	    "ask the rules compiled for the nodes, too: both must agree"),
 	ROW_JSON,
@@ -73,19 +69,11 @@ static void print_cell(void *arg, const struct cell *cell)
 static int prepare_matrix(struct matrix *matrix, const struct session *session,
 			  const struct options *options, struct error *err)
 {
-	struct arena *arena = session->call->arena;
-
-	matrix_init(matrix, &session->world, arena);
+	matrix_init(matrix, &session->world, session->call->arena);
 	matrix->check = options->check;
 	list_each(ip, &options->addresses)
 		matrix_add_ip(matrix, ip);
-	list_each(word, &options->ports) {
-		struct matrix_port *port = list_add(arena, &matrix->ports);
-
-		if (end_port(*word, &port->protocol, &port->port, err) < 0)
-			return -USAGE_ERROR;
-	}
-	return 0;
+	return session_ports(options, matrix, err);
 }
 
 int verb_matrix(struct invocation *call, void *options_, struct error *err)

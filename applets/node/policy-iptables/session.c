@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include "describe/json.h"
+#include "policy/end.h"
 #include "policy/input.h"
 #include "policy/limit.h"
 
@@ -55,6 +56,17 @@ int session_load_all(struct session *session, struct invocation *call,
 		if (streq(problem->severity, "error"))
 			fprintf(stderr, "%s: %s\n", problem->object, problem->text);
 	return r ? fail(err, EINVAL, "%d object%s refused", r, r == 1 ? "" : "s") : 0;
+}
+
+int session_ports(const struct options *options, struct matrix *matrix, struct error *err)
+{
+	list_each(word, &options->ports) {
+		struct matrix_port *port = list_add(matrix->arena, &matrix->ports);
+
+		if (end_port(*word, &port->protocol, &port->port, err) < 0)
+			return -USAGE_ERROR;
+	}
+	return 0;
 }
 
 void print_json(struct invocation *call, const struct field *fields, const void *record)

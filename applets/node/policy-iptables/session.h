@@ -2,7 +2,7 @@
 #ifndef POLICY_IPTABLES_SESSION_H
 #define POLICY_IPTABLES_SESSION_H
 
-#include "policy/world.h"
+#include "policy/matrix.h"
 #include "verb.h"
 
 struct problem {
@@ -18,14 +18,17 @@ struct session {
 
 extern const struct field problem_fields[];
 
-/* An object_report_fn that adds to the session's problems. */
-void session_report(void *session, bool is_error, const char *object, const char *text);
+/* An object_report_fn, whose arg is a session: it adds to the problems. */
+void session_report(void *arg, bool is_error, const char *object, const char *text);
 /* Reads and indexes. Refused objects are not in the world; their number, or an error. */
 int session_load(struct session *session, struct invocation *call, const struct options *options,
 		 struct error *err) must_check;
 /* Where all objects have to be right: one that is refused is an error. Errors are said on standard error. */
 int session_load_all(struct session *session, struct invocation *call,
 		     const struct options *options, struct error *err) must_check;
+/* --port, as the matrix's ports. */
+int session_ports(const struct options *options, struct matrix *matrix,
+		  struct error *err) must_check;
 void print_json(struct invocation *call, const struct field *fields, const void *record);
 
 #endif

@@ -16,10 +16,16 @@ struct options {
 	bool json;
 	/* explain */
 	const char *from, *to, *port;
-	/* matrix */
+	/* matrix; ports and addresses also where flips are looked for */
 	LIST(const char *) ports;
 	LIST(struct ip) addresses;
 	bool check;
+	/* what is in force: apply, verify, cleanup, explain */
+	const char *node, *backend;
+	bool reject, accept, invalid;
+	uint16_t log;
+	cidrs_t close;
+	bool dry_run, cut, bridge_netfilter, repair;
 };
 
 /* clang-format off */
@@ -28,6 +34,9 @@ struct options {
 	VERB(explain, "why policies allow a connection, or do not", NEEDS_NOTHING) \
 	VERB(matrix, "all connections of all pods: allowed or not", NEEDS_NOTHING) \
 	VERB(lint, "what is wrong with objects, or surely not meant", NEEDS_NOTHING) \
+	VERB(apply, "enforce policies on this node", NEEDS_NET_ADMIN) \
+	VERB(verify, "is in force what the objects say?", NEEDS_NET_ADMIN) \
+	VERB(cleanup, "remove all that is in force", NEEDS_NET_ADMIN) \
 	/* end */
 /* clang-format on */
 
@@ -50,5 +59,32 @@ VERBS(VERB_DECLARE)
 	    "objects as JSON or YAML, a folder of them, or -; repeat for more", .letter = 'f', \
 	    .metavar = "FILE", .element = FIELD_PATH, .size = sizeof(char *))
 #define ROW_JSON ROW("json", FIELD_BOOL, json, "JSON instead of text", .letter = 'j')
+
+#define ROW_PORTS                                                                           \
+	ROW("port", FIELD_LIST, ports,                                                      \
+	    "PORT[/PROTOCOL] to ask for; unset: those that containers have", .letter = 'p', \
+	    .metavar = "PORT", .element = FIELD_STRING, .size = sizeof(char *))
+#define ROW_ADDRESSES                                                              \
+	ROW("address", FIELD_LIST, addresses,                                      \
+	    "an address of the outside or a node, as one more end", .letter = 'a', \
+	    .element = FIELD_IP, .size = sizeof(struct ip))
+#define ROW_NODE                                                                             \
+	ROW("node", FIELD_STRING, node, "this node's name in Kubernetes; unset: the host's", \
+	    .env = "NODE_NAME")
+#define ROW_BACKEND                           \
+	ROW("backend", FIELD_STRING, backend, \
+	    "iptables-nft, iptables-legacy, nftables, or auto: what kubelet uses")
+#define ROW_CLOSE                                                                       \
+	ROW("close", FIELD_LIST, close,                                                 \
+	    "this node's pods are of CIDR: drop what is no known pod; repeat for more", \
+	    .metavar = "CIDR", .element = FIELD_CIDR, .size = sizeof(struct cidr))
+#define ROWS_TREATMENT                                                                      \
+	ROW("reject", FIELD_BOOL, reject, "answer what is denied, instead of dropping it"), \
+		ROW("accept", FIELD_BOOL, accept,                                           \
+		    "accept what is allowed, past later rules of others"),                  \
+		ROW("invalid", FIELD_BOOL, invalid,                                         \
+		    "drop packets that connection tracking calls invalid"),                 \
+		ROW("log", FIELD_PORT, log, "NFLOG group that hears of what is denied",     \
+		    .metavar = "GROUP")
 
 #endif
