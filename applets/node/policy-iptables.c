@@ -17,17 +17,27 @@ static const struct verb verbs[] = { VERBS(VERB) { 0 } };
 /* clang-format on */
 
 const struct applet applet_policy_iptables = {
-	.summary = "what Kubernetes NetworkPolicies allow, and why",
+	.summary = "enforces Kubernetes NetworkPolicies, and explains them",
 	.about =
 		"Objects are Namespaces, Pods, Nodes and NetworkPolicies of the Kubernetes API, as `kubectl get -o json` and"
 		" `-o yaml` print them or as manifests. What the API server would refuse is refused here, with the path of"
 		" the field and the reason; no cluster is asked.\n"
 		"\n"
 		"A pod always reaches itself and its node, and a node its pods. Pods on their node's network are addresses"
-		" of that node; pods that have finished take no part.",
-	.example = "kubectl get ns,pods,nodes,networkpolicies -A -o json >all.json\n"
-		   "cnibox policy-iptables explain web-0 shop/db-0 5432 -f all.json\n"
-		   "cnibox policy-iptables matrix -f all.json --port 53/udp --address 192.0.2.1\n"
-		   "cnibox policy-iptables lint -f manifests/ -f pods.yaml",
+		" of that node; pods that have finished take no part.\n"
+		"\n"
+		"apply brings this node to what the objects say: through iptables and ipsets, or nftables. Only what differs"
+		" is written, nobody else's rules are touched, and a failure leaves the old or the new in force."
+		" apply --dry-run and verify end with status 3 when something is not as the objects say.\n"
+		"\n"
+		"Rules judge what begins. apply --cut ends what had begun and is denied now; where a server may speak before"
+		" its client does again, that takes net.netfilter.nf_conntrack_tcp_loose=0 and --invalid.",
+	.example =
+		"kubectl get ns,pods,nodes,networkpolicies -A -o json >all.json\n"
+		"cnibox policy-iptables explain web-0 shop/db-0 5432 -f all.json\n"
+		"cnibox policy-iptables matrix -f all.json --port 53/udp --address 192.0.2.1\n"
+		"cnibox policy-iptables lint -f manifests/ -f pods.yaml\n"
+		"cnibox policy-iptables apply --dry-run -f all.json || cnibox policy-iptables apply -f all.json\n"
+		"cnibox policy-iptables verify -f all.json --repair",
 	.verbs = verbs,
 };

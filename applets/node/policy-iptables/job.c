@@ -30,12 +30,12 @@ int job_start(struct job *job, struct invocation *call, const struct options *op
 	int r;
 
 	*job = (struct job){ 0 };
+	if (backend_find(options->backend ? options->backend : "auto", &job->enforcement.backend,
+			 err) < 0)
+		return -USAGE_ERROR;
 	r = session_load_all(&job->session, call, options, err);
 	if (r == 0)
 		r = find_node(job, options, err);
-	if (r == 0)
-		r = backend_find(options->backend ? options->backend : "auto",
-				 &job->enforcement.backend, err);
 	job->enforcement.close = options->close;
 	job->enforcement.treatment = (struct treatment){
 		.reject = options->reject,

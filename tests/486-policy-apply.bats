@@ -1,0 +1,226 @@
+#!/usr/bin/env bats
+# `cnibox policy-iptables` on a node: apply, verify and cleanup, with every back end that there is, in a node with two
+# routed pods, default/web and default/db, and a world outside (lib/enforce). What policies mean is tested elsewhere.
+
+load lib/all
+load lib/enforce
+sandbox file forward
+
+setup_file() {
+	policy_node
+}
+
+teardown() {
+	policy cleanup
+}
+
+@test "apply: a default deny, an allow, and back; the second time nothing is written" {
+	for backend in $(backends); do
+		given 'pods'
+		apply
+		assert "$backend: open at first" reaches web db 80
+		given 'pods; deny db'
+		assert_match "$backend: what it says" "$(apply)" "^$backend on n1: chains \+1 ~0 -0, sets \+"
+		assert "$backend: denied" blocked web db 80
+		assert "$backend: denied over IPv6" blocked web db 80 6
+		assert "$backend: the node reaches its pods" reaches host db 80
+		assert "$backend: the other way" reaches db web 80
+		before=$(counters)
+		assert_eq "$backend: nothing the second time" "$(apply)" "$backend on n1: nothing to do"
+		assert_eq "$backend: no rule is written, no counter reset" "$(counters)" "$before"
+		given 'pods; deny db; allow db web 80'
+		apply
+		assert "$backend: allowed" reaches web db 80
+		assert "$backend: allowed over IPv6" reaches web db 80 6
+		assert "$backend: another port" blocked web db 81
+		assert "$backend: the outside" blocked outside db 80
+		given 'pods'
+		apply
+		assert "$backend: open again" reaches outside db 80
+	done
+}
+
+@test "apply: objects that are refused, and a node that is none, leave what is in force" {
+	for backend in $(backends); do
+		given 'pods; deny db'
+		apply
+		before=$(rules)
+		given 'pods; deny db | sed "s/\[Ingress\]/[Sideways]/"'
+		code=0
+		said=$(apply 2>&1) || code=$?
+		assert_eq "$backend: status" "$code" 1
+		assert_match "$backend: what is wrong" "$said" 'networkpolicy default/deny-db: spec.policyTypes\[0\]'
+		assert_eq "$backend: in force" "$(rules)" "$before"
+		given 'pods'
+		refute "$backend: no such node" apply --node n7
+		assert_eq "$backend: still in force" "$(rules)" "$before"
+		assert "$backend: still denied" blocked web db 80
+	done
+}
+
+@test "apply --dry-run: what would change, which connections would flip, and status 3" {
+	for backend in $(backends); do
+		given 'pods'
+		assert_eq "$backend: nothing is there yet" "$(status apply -n)" 3
+		apply
+		assert_eq "$backend: nothing would change" "$(status apply -n)" 0
+		before=$(rules)
+		given 'pods; deny db'
+		said=$(apply -n) || :
+		assert_match "$backend: a chain" "$said" $'(^|\n)\\+ chain CNIBOX-IN-[0-9a-f]+ \\(ingress by default/deny-db\\)'
+		assert_match "$backend: a set" "$said" $'\n[+~] set [^ ]+ \\([^)]*\\): .*\\+10\\.1\\.0\\.3'
+		assert_match "$backend: a pair" "$said" 'default/web -> default/db, TCP 80, IPv4: would be denied'
+		assert_match "$backend: IPv6" "$said" 'default/web -> default/db, TCP 80, IPv6: would be denied'
+		assert_match "$backend: the sum" "$said" '; 2 connections would be denied, 0 allowed$'
+		assert_eq "$backend: nothing is written" "$(rules)" "$before"
+		json=$(apply -n --json) || :
+		assert_json "$backend: JSON" "$json" '[.changed, .denied, .allowed, .connections[0].to, .connections[0].allowed]' \
+			'[true,2,0,"default/db",false]'
+		apply
+		given 'pods'
+		json=$(apply -n --json -a 192.0.2.2) || :
+		assert_json "$backend: the other way, and an address" "$json" '[.denied, .allowed]' '[0,3]'
+		policy cleanup
+	done
+}
+
+@test "apply --cut ends connections that are denied now, and no other" {
+	for backend in $(backends); do
+		given 'pods'
+		apply
+		talk web db 80
+		talk web db 81
+		given 'pods; deny db; allow db web 81'
+		apply
+		assert "$backend: a connection goes on without --cut" talks 80
+		assert_match "$backend: one is cut" "$(apply --cut)" ': nothing to do; [1-9][0-9]* connections cut$'
+		assert "$backend: the other goes on" talks 81
+		refute "$backend: it is dead" talks 80 0.4
+		hang_up
+	done
+}
+
+@test "apply --reject answers, --close drops addresses of pods that are not known yet" {
+	container new
+	join_pod new 10.1.0.9 fd01::9
+	for backend in $(backends); do
+		given 'pods; deny db'
+		apply --reject
+		assert_match "$backend: an answer" "$(connect_error web db 80)" refused
+		given 'pods'
+		apply --close 10.1.0.0/24 --close fd01::/64
+		assert "$backend: known pods" reaches web db 80
+		assert "$backend: to the unknown" blocked web new 80
+		assert "$backend: from the unknown" blocked new web 80
+		assert "$backend: from the unknown, IPv6" blocked new web 80 6
+		assert "$backend: the node reaches it" reaches host new 80
+		given 'pods; pod_yaml new 10.1.0.9 fd01::9'
+		apply --close 10.1.0.0/24 --close fd01::/64
+		assert "$backend: known" reaches new web 80
+		given 'pods'
+		apply
+		assert "$backend: nothing is closed any more" reaches new web 80
+	done
+}
+
+@test "applies at once come one after the other" {
+	given 'pods'
+	deny db >/run/deny.yaml
+	allow db web 80 >/run/allow.yaml
+	for backend in $(backends); do
+		for i in 1 2 3 4 5 6; do
+			apply -f "/run/$([ $((i % 2)) = 0 ] && echo deny || echo allow).yaml" >"/run/said.$i" 2>&1 3>&- &
+			pids[i]=$!
+		done
+		for i in 1 2 3 4 5 6; do
+			wait "${pids[i]}" || flunk "$backend: apply $i: $(</run/said.$i)"
+		done
+		apply -f /run/deny.yaml
+		assert_eq "$backend: whole" "$(verify -f /run/deny.yaml | tail -n 1)" "$backend on n1: 0 damages, 0 of 8 connections wrong"
+		assert "$backend: denied" blocked web db 80
+	done
+}
+
+@test "an apply that is killed leaves the old or the new, and the next one finishes it" {
+	{ deny db; many 100; } >/run/many.yaml
+	deny db >/run/deny.yaml
+	given 'pods'
+	for backend in $(backends); do
+		apply -f /run/deny.yaml
+		for ms in 3 6 9 12 16 20 30; do
+			kill_after "$ms" -f /run/many.yaml
+			assert "$backend: denied after $ms ms" blocked web db 80
+			assert "$backend: the rest is open" reaches db web 80
+			kill_after "$ms" -f /run/deny.yaml
+		done
+		assert "$backend: denied" blocked web db 80
+		apply -f /run/deny.yaml
+		assert_eq "$backend: nothing is left of it" "$(apply -f /run/deny.yaml)" "$backend on n1: nothing to do"
+		assert_eq "$backend: whole" "$(status verify -f /run/deny.yaml)" 0
+	done
+}
+
+@test "verify names a damaged chain and element, and --repair puts them right" {
+	for backend in $(backends); do
+		given 'pods; deny db; allow db web 80'
+		assert_match "$backend: nothing yet" "$(verify || :)" 'nothing is in force'
+		apply
+		assert_match "$backend: right" "$(verify)" "^$backend on n1: 0 damages, 0 of [1-9][0-9]* connections wrong\$"
+		damage_element
+		assert_eq "$backend: status" "$(status verify)" 3
+		said=$(verify) || :
+		assert_match "$backend: the element" "$said" $'cnibox-[^\n]*: [^\n]*10\\.1\\.0\\.2[^\n]* is missing'
+		assert_match "$backend: what is wrong with it" "$said" 'default/web -> default/db, TCP 80, IPv4: should be allowed, is denied'
+		assert "$backend: indeed" blocked web db 80
+		assert_match "$backend: repaired" "$(verify --repair)" '; repaired$'
+		assert "$backend: reachable again" reaches web db 80
+		damage_chain
+		said=$(verify) || :
+		assert_match "$backend: the chain" "$said" $'(^|\n)[^\n]*CNIBOX-[^\n]*: '
+		assert "$backend: repaired" verify --repair
+		json=$(verify --json)
+		assert_json "$backend: JSON" "$json" '[.right, .wrong, (.damages | length)]' '[true,0,0]'
+		assert "$backend: denied" blocked outside db 80
+		policy cleanup
+	done
+}
+
+@test "what others have stays, through apply, a change of back ends and cleanup" {
+	others
+	before=$(foreign_rules)
+	given 'pods; deny db'
+	for backend in $(backends); do
+		apply
+		assert_eq "$backend: foreign rules" "$(foreign_rules)" "$before"
+		assert "$backend: denied" blocked web db 80
+		for other in $(backends); do
+			[[ $other == "$backend" ]] || refute "$backend took over from $other" ours "$other"
+		done
+	done
+	policy cleanup
+	assert "open" reaches web db 80
+	for backend in $(backends); do
+		refute "$backend: nothing of ours is left" ours "$backend"
+	done
+	assert_eq "foreign rules after cleanup" "$(foreign_rules)" "$before"
+	assert_eq "nothing to clean" "$(policy cleanup)" ""
+}
+
+@test "pods on a bridge that hides its frames: an error that says so, and --bridge-netfilter" {
+	[[ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]] || missing "br_netfilter"
+	bridge_pods
+	for backend in $(backends); do
+		sysctl -qw net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0
+		given 'bridged; deny y'
+		said=$(apply 2>&1 || :)
+		assert_match "$backend: the error" "$said" 'pod default/x is on bridge br0, .*bridge-nf-call-iptables is off; --bridge-netfilter turns it on'
+		apply --bridge-netfilter
+		assert "$backend: denied" blocked x y 80
+		assert "$backend: denied, IPv6" blocked x y 80 6
+		given 'bridged; deny y; allow y x 80'
+		apply
+		assert "$backend: allowed" reaches x y 80
+		sysctl -qw net.bridge.bridge-nf-call-iptables=0
+		assert_match "$backend: verify" "$(verify || :)" 'br_netfilter: pod default/x is on bridge br0'
+	done
+}
