@@ -4,6 +4,7 @@
  *   policy BACKEND apply NODE FILE [WORD...]    bring the node to what the objects say: "written", or "same"
  *   policy BACKEND check NODE FILE [WORD...]    what differs, a line each; status 1 when anything does
  *   policy BACKEND remove
+ *   policy BACKEND forget SET ADDRESS           take an element out of a set of ipset; policy BACKEND sets: how many
  *   policy BACKEND time NODE FILE [WORD...]     CPU and wall time of reading, comparing and writing
  *
  * WORD: reject accept established nflog=GROUP close=CIDR
@@ -12,6 +13,7 @@
 #include "policy/input.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "kernel/ipset.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -119,19 +121,56 @@ static int run(struct enforcement *enforcement, char **argv, struct error *err)
 	return r;
 }
 
+static int spoil(const char *set, const char *address, struct error *err)
+{
+	auto_ipset struct ipset_session *session = NULL;
+	struct ipset_element element = { 0 };
+	struct ip ip;
+	int r = ipset_open(&session, err);
+
+	if (r < 0 || !ip_parse(address, &ip))
+		return r;
+	element.cidr = cidr_host(&ip);
+	ipset_queue_del(session, set, &element, 1);
+	return ipset_commit(session, err);
+}
+
+static int count_sets(struct error *err)
+{
+	auto_ipset struct ipset_session *session = NULL;
+	ipsets_t sets = { 0 };
+	int r = ipset_open(&session, err);
+
+	if (r == 0)
+		r = ipset_list(session, "", false, &arena, &sets, err);
+	if (r == 0)
+		printf("%zu\n", sets.n);
+	return r;
+}
+
+static int run_verb(struct enforcement *enforcement, int argc, char **argv, struct error *err)
+{
+	if (streq(argv[2], "remove"))
+		return enforcement->backend->remove(err);
+	if (streq(argv[2], "sets"))
+		return count_sets(err);
+	if (argc < 5)
+		return fail(err, EINVAL, "see tests/lib/policy.c");
+	return streq(argv[2], "forget") ? spoil(argv[3], argv[4], err)
+					: run(enforcement, argv, err);
+}
+
 int main(int argc, char **argv)
 {
 	struct error err = { 0 };
 	struct enforcement enforcement = { 0 };
 	int r;
 
-	if (argc < 3 || (argc < 5 && !streq(argv[2], "remove"))) {
-		fprintf(stderr, "policy: see tests/lib/policy.c\n");
+	if (argc < 3)
 		return 2;
-	}
 	r = backend_find(argv[1], &enforcement.backend, &err);
 	if (r == 0)
-		r = argc < 5 ? enforcement.backend->remove(&err) : run(&enforcement, argv, &err);
+		r = run_verb(&enforcement, argc, argv, &err);
 	if (r < 0)
 		fprintf(stderr, "%s\n", err.message);
 	return r < 0 ? 3 : r;
