@@ -2,9 +2,11 @@
  * What a back end costs: enforce BACKEND NODE FILE... brings this network namespace from what is in force to what each
  * file asks for, one after the other. A line for each step: its name, CPU and wall time in microseconds; then how much
  * differed, and what there is. Damages and a difference that is left are told, too. `enforce BACKEND remove` takes all away.
+ * ENFORCE="drop return nflog=5 close=10.1.0.0/16" treats packets otherwise than by default.
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -76,7 +78,9 @@ static void tell(const struct enforcement *enforcement)
 static int look_again(const struct enforcement *before, const struct world *world, symbol_t node,
 		      struct arena *arena, struct error *err)
 {
-	struct enforcement again = { .backend = before->backend, .treatment = before->treatment };
+	struct enforcement again = { .backend = before->backend,
+				     .treatment = before->treatment,
+				     .close = before->close };
 	int r = enforce_plan(&again, world, node, arena, err);
 
 	if (r == 0 && !difference_is_empty(&again.difference)) {
@@ -87,16 +91,32 @@ static int look_again(const struct enforcement *before, const struct world *worl
 	return r;
 }
 
+static struct enforcement wanted(const struct backend *backend, struct arena *arena)
+{
+	const char *words = getenv("ENFORCE") ?: "", *nflog = strstr(words, "nflog="),
+		   *close = strstr(words, "close=");
+	struct enforcement enforcement = {
+		.backend = backend,
+		.treatment = { .reject = !strstr(words, "drop"),
+			       .accept = !strstr(words, "return"),
+			       .nflog = nflog ? (uint16_t)atoi(nflog + 6) : 0,
+			       .established = true },
+	};
+	struct cidr cidr;
+
+	if (close &&
+	    cidr_parse(arena_printf(arena, "%.*s", (int)strcspn(close + 6, " "), close + 6), &cidr))
+		*list_add(arena, &enforcement.close) = cidr;
+	return enforcement;
+}
+
 static int enforce_file(const struct backend *backend, const char *node_name, const char *file,
 			struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	struct world world;
 	struct reader reader = { .world = &world, .report = refuse };
-	struct enforcement enforcement = {
-		.backend = backend,
-		.treatment = { .reject = true, .accept = true, .established = true },
-	};
+	struct enforcement enforcement = wanted(backend, &arena);
 	symbol_t node;
 	int r;
 
@@ -122,12 +142,15 @@ static int enforce_file(const struct backend *backend, const char *node_name, co
 int main(int argc, char **argv)
 {
 	const struct backend *backend;
+	auto_close int lock = -1;
 	struct error err = { 0 };
 	int r;
 
 	if (argc < 3)
 		return 2;
 	r = backend_find(argv[1], &backend, &err);
+	if (r == 0)
+		r = enforce_lock(&lock, &err);
 	if (r == 0 && argc == 3)
 		r = backend->remove(&err);
 	for (int i = 3; i < argc && r == 0; i++)
