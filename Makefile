@@ -126,7 +126,7 @@ $(BUILD)/main.o $(UNIT) $(FUZZERS:%=$(BUILD)/tests/fuzz/%.o): $(BUILD)/applets.i
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)
 
 # Static, so that neither their start-up nor their memory is in the numbers.
-bench_programs := bench raw onepacket traffic
+bench_programs := bench raw onepacket traffic flows
 $(bench_programs:%=$(BUILD)/%): $(BUILD)/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	@echo "link    $@"
