@@ -45,6 +45,21 @@ static const char usage[] =
 	"       cnibox help --schema APPLET     JSON Schema of its configuration or options\n"
 	"       cnibox --version\n";
 
+static bool is_plugin; /* a runtime reads stdout */
+
+/* Nothing more can be asked for, so the words are ready. Code 11 of the specification: try again later. */
+_Noreturn void out_of_memory(void)
+{
+	static const char text[] = "cnibox: out of memory\n";
+	static const char json[] =
+		"{ \"cniVersion\": \"1.0.0\", \"code\": 11, \"msg\": \"out of memory\" }\n";
+	ssize_t n;
+
+	n = is_plugin ? write(STDOUT_FILENO, json, sizeof(json) - 1)
+		      : write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(n < 0 ? STATUS_USAGE : STATUS_FAILED);
+}
+
 static const struct applet_entry *applet_find(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(applets); i++)
@@ -243,6 +258,7 @@ static int run_plugin(const struct applet_entry *entry, int argc, char **argv)
 			" (see `cnibox help %s`)",
 			argv[0], entry->name);
 	}
+	is_plugin = true;
 	return plugin_main(entry->name, entry->applet->plugin, find_plugin, VERSION);
 }
 

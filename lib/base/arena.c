@@ -18,12 +18,17 @@ struct arena_block {
 	alignas(max_align_t) char data[];
 };
 
+__attribute__((weak)) _Noreturn void out_of_memory(void)
+{
+	abort();
+}
+
 void *xrealloc(void *ptr, size_t size)
 {
 	void *grown = realloc(ptr, size ? size : 1);
 
 	if (!grown)
-		abort();
+		out_of_memory();
 	return grown;
 }
 
@@ -32,7 +37,7 @@ static struct arena_block *block_new(size_t size)
 	struct arena_block *block;
 
 	if (size > SIZE_MAX / 2)
-		abort();
+		out_of_memory();
 	block = xrealloc(NULL, sizeof(*block) + size);
 	*block = (struct arena_block){ .size = size };
 	return block;
@@ -61,7 +66,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 	void *data;
 
 	if (size > SIZE_MAX / 4)
-		abort();
+		out_of_memory();
 	size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 	block = block_for(arena, size);
 	data = block->data + block->used;
@@ -94,7 +99,7 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 	len = vsnprintf(small, sizeof(small), format, args);
 	va_end(args);
 	if (len < 0)
-		abort();
+		out_of_memory();
 	text = arena_alloc(arena, (size_t)len + 1);
 	if ((size_t)len < sizeof(small))
 		memcpy(text, small, (size_t)len);
@@ -132,7 +137,7 @@ void *list_grow(struct arena *arena, void *list, size_t item_size)
 
 	memcpy(&any, list, sizeof(any));
 	if (any.n >= SIZE_MAX / 4 / (item_size ? item_size : 1))
-		abort();
+		out_of_memory();
 	if ((any.n & (any.n - 1)) == 0) {
 		items = arena_alloc(arena, (any.n ? 2 * any.n : 1) * item_size);
 		if (any.n)

@@ -1,11 +1,15 @@
 /*
  * Arena: memory that lives and dies together, such as a decoded configuration. Nothing allocated from
- * it is freed alone. Out of memory ends the process (abort), here and nowhere else.
+ * it is freed alone. Out of memory ends the process: out_of_memory() says so and never returns.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
 #include "base/base.h"
+
+/* A program defines it (main.c: words on stderr, a plugin's error on stdout, exit status 1); one that does not, aborts.
+ * Nothing is undone: what the call made is cleaned by the DEL that follows, as after kill -9. */
+_Noreturn void out_of_memory(void);
 
 struct arena_block;
 struct arena {

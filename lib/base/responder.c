@@ -113,7 +113,7 @@ static void compose(struct client *client, const struct responder_request *reque
 			 request->head ? "" : text);
 
 	if (n < 0)
-		abort(); /* out of memory, as in arena.c */
+		out_of_memory();
 	client->answer_size = (size_t)n;
 }
 

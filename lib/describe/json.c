@@ -230,6 +230,17 @@ static char *utf8_clean(const char *text)
 	return clean;
 }
 
+static void *json_memory(size_t size)
+{
+	return xrealloc(NULL, size);
+}
+
+/* So that what jansson makes is never NULL for want of memory. */
+__attribute__((constructor)) static void json_begin(void)
+{
+	json_set_alloc_funcs(json_memory, free);
+}
+
 struct json *json_new_object(void)
 {
 	return json_outside(json_object());

@@ -248,7 +248,7 @@ struct yaml *yaml_open(const char *text, size_t size)
 
 	*yaml = (struct yaml){ 0 };
 	if (!yaml_parser_initialize(&yaml->parser))
-		abort();
+		out_of_memory();
 	yaml_parser_set_input_string(&yaml->parser, (const unsigned char *)text, size);
 	return yaml;
 }
