@@ -2,9 +2,9 @@
 #include "agent/external.h"
 
 #include <errno.h>
-#include <regex.h>
 #include <sys/socket.h>
 
+#include "base/pattern.h"
 #include "kernel/addr.h"
 #include "kernel/link.h"
 #include "kernel/route.h"
@@ -48,15 +48,15 @@ static const struct link *by_word(const struct search *search, const char *word)
 	return ip_parse(word, &ip) ? by_address(search, &ip) : by_name(search, word);
 }
 
-static const struct link *by_pattern(const struct search *search, const regex_t *pattern)
+static const struct link *by_pattern(const struct search *search, const struct pattern *pattern)
 {
 	char text[IP_TEXT_SIZE];
 
 	list_each(addr, &search->addrs)
-		if (regexec(pattern, ip_format(&addr->cidr.ip, text), 0, NULL, 0) == 0)
+		if (pattern_found(pattern, ip_format(&addr->cidr.ip, text)))
 			return by_index(search, addr->index);
 	list_each(link, &search->links)
-		if (regexec(pattern, link->name, 0, NULL, 0) == 0)
+		if (pattern_found(pattern, link->name))
 			return link;
 	return NULL;
 }
@@ -65,16 +65,11 @@ static int find_by_patterns(const struct search *search, const struct link **fou
 			    struct error *err)
 {
 	list_each(text, &search->choice->patterns) {
-		regex_t pattern;
-		char why[128];
-		int r = regcomp(&pattern, *text, REG_EXTENDED | REG_NOSUB);
+		const struct pattern *pattern = pattern_read(*text, search->arena, err);
 
-		if (r) {
-			regerror(r, &pattern, why, sizeof(why));
-			return fail(err, EINVAL, "--iface-regex %s: %s", *text, why);
-		}
-		*found = by_pattern(search, &pattern);
-		regfree(&pattern);
+		if (!pattern)
+			return wrap(err, "--iface-regex");
+		*found = by_pattern(search, pattern);
 		if (*found)
 			return 0;
 	}

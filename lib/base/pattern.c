@@ -1,220 +1,500 @@
 /*
- * Go's regular expressions (RE2 syntax) as POSIX extended ones. Groups that do not capture, lazy repetition, the
- * classes \d \w \s and quoted punctuation differ in spelling only; flags, named groups, Unicode classes and the other
- * escapes are refused.
+ * Go's regular expressions, without what nobody needs to know whether there is a match: greed and captures. They are
+ * translated to steps, whose jumps are relative, so that a part can be moved or repeated as it is; all ways through them
+ * are followed at once, letter by letter. Flags, named groups, Unicode classes, word boundaries and the escapes of single
+ * letters are refused.
  */
 #include "base/pattern.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <regex.h>
 
-#define DIGITS "0-9"
-#define WORDS  "0-9A-Za-z_"
-#define SPACES "\t\n\f\r "
+enum { STEPS_MAX = 5000, DEPTH_MAX = 100, REPEAT_MAX = 1000, NO_MAX = -1 };
 
-struct translation {
-	const char *in;
-	char *out;
-	bool repeated; /* the last step was a repetition, which Go lets nobody repeat again */
+enum step_kind { STEP_BYTE, STEP_SPLIT, STEP_JUMP, STEP_BEGIN, STEP_END, STEP_FOUND };
+
+struct byte_set {
+	uint32_t bits[8];
 };
 
-static void put(struct translation *t, const char *text)
-{
-	size_t len = strlen(text);
+struct step {
+	enum step_kind kind;
+	int to, or_to; /* relative */
+	struct byte_set set;
+};
 
-	memcpy(t->out, text, len);
-	t->out += len;
+struct pattern {
+	struct arena *arena;
+	LIST(struct step) steps;
+};
+
+struct reading {
+	const char *in;
+	struct pattern *pattern;
+	int depth;
+};
+
+/* ---- sets of bytes ---- */
+
+static void set_add(struct byte_set *set, unsigned char c)
+{
+	set->bits[c / 32] |= 1u << c % 32;
 }
 
-static void put_char(struct translation *t, char c)
+static bool set_has(const struct byte_set *set, unsigned char c)
 {
-	*t->out++ = c;
+	return set->bits[c / 32] >> c % 32 & 1;
 }
 
-/* The members of \d, \w, \s; NULL for any other letter. */
-static const char *class_members(char c)
+static void set_invert(struct byte_set *set)
 {
-	return c == 'd' ? DIGITS : c == 'w' ? WORDS : c == 's' ? SPACES : NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(set->bits); i++)
+		set->bits[i] = ~set->bits[i];
 }
 
-/* \D is everything that is not in \d. */
-static bool put_class(struct translation *t, char c)
+static void set_add_if(struct byte_set *set, int (*is)(int))
 {
-	const char *members = class_members((char)tolower((unsigned char)c));
+	for (unsigned c = 0; c < 128; c++)
+		if (is((int)c))
+			set_add(set, (unsigned char)c);
+}
 
-	if (!members)
-		return false;
-	put(t, isupper((unsigned char)c) ? "[^" : "[");
-	put(t, members);
-	put(t, "]");
+static int is_word(int c)
+{
+	return isalnum(c) || c == '_';
+}
+
+/* In Go the vertical tab is none. */
+static int is_blank(int c)
+{
+	return isspace(c) && c != '\v';
+}
+
+/* \d, \w, \s; in capitals everything else. */
+static bool set_add_class(struct byte_set *set, char letter)
+{
+	struct byte_set members = { 0 };
+
+	switch (tolower((unsigned char)letter)) {
+	case 'd': set_add_if(&members, isdigit); break;
+	case 'w': set_add_if(&members, is_word); break;
+	case 's': set_add_if(&members, is_blank); break;
+	default: return false;
+	}
+	if (isupper((unsigned char)letter))
+		set_invert(&members);
+	for (size_t i = 0; i < ARRAY_SIZE(members.bits); i++)
+		set->bits[i] |= members.bits[i];
 	return true;
+}
+
+/* "alpha" of "[:alpha:]". */
+static bool set_add_named(struct byte_set *set, const char *name, size_t len)
+{
+	static const struct {
+		const char *name;
+		int (*is)(int);
+	} classes[] = {
+		{ "alnum", isalnum },   { "alpha", isalpha }, { "blank", isblank },
+		{ "cntrl", iscntrl },   { "digit", isdigit }, { "graph", isgraph },
+		{ "lower", islower },   { "print", isprint }, { "punct", ispunct },
+		{ "space", isspace },   { "upper", isupper }, { "word", is_word },
+		{ "xdigit", isxdigit },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
+		if (strlen(classes[i].name) == len && !strncmp(classes[i].name, name, len)) {
+			set_add_if(set, classes[i].is);
+			return true;
+		}
+	return false;
+}
+
+/* ---- steps ---- */
+
+static bool put(struct reading *reading, struct step step)
+{
+	struct pattern *pattern = reading->pattern;
+
+	if (pattern->steps.n >= STEPS_MAX)
+		return false;
+	*list_add(pattern->arena, &pattern->steps) = step;
+	return true;
+}
+
+/* In front of the part that begins at `at`. */
+static bool put_before(struct reading *reading, size_t at, struct step step)
+{
+	struct step *steps;
+
+	if (!put(reading, step))
+		return false;
+	steps = reading->pattern->steps.items;
+	memmove(steps + at + 1, steps + at, (reading->pattern->steps.n - 1 - at) * sizeof(*steps));
+	steps[at] = step;
+	return true;
+}
+
+static bool put_again(struct reading *reading, const struct step *part, int len)
+{
+	for (int i = 0; i < len; i++)
+		if (!put(reading, part[i]))
+			return false;
+	return true;
+}
+
+static bool put_optional(struct reading *reading, const struct step *part, int len)
+{
+	return put(reading, (struct step){ STEP_SPLIT, 1, len + 1 }) &&
+	       put_again(reading, part, len);
+}
+
+/* Any number of times: back from its end when it is there already, else around it. */
+static bool put_loop(struct reading *reading, const struct step *part, int len, bool is_there)
+{
+	if (is_there)
+		return put(reading, (struct step){ STEP_SPLIT, -len, 1 });
+	return put(reading, (struct step){ STEP_SPLIT, 1, len + 2 }) &&
+	       put_again(reading, part, len) &&
+	       put(reading, (struct step){ STEP_JUMP, -(len + 1), 0 });
+}
+
+/* The part from `at` on is there once; afterwards min to max times. */
+static bool repeat(struct reading *reading, size_t at, int min, int max)
+{
+	struct pattern *pattern = reading->pattern;
+	size_t len = pattern->steps.n - at;
+	struct step *part;
+	bool good = true;
+
+	if (!len)
+		return true;
+	part = arena_alloc(pattern->arena, len * sizeof(*part));
+	memcpy(part, pattern->steps.items + at, len * sizeof(*part));
+	pattern->steps.n = at;
+	for (int i = 0; good && i < min; i++)
+		good = put_again(reading, part, (int)len);
+	for (int i = min; good && i < max; i++)
+		good = put_optional(reading, part, (int)len);
+	return good && (max != NO_MAX || put_loop(reading, part, (int)len, min > 0));
+}
+
+/* ---- reading ---- */
+
+static bool put_set(struct reading *reading, const struct byte_set *set)
+{
+	return put(reading, (struct step){ .kind = STEP_BYTE, .set = *set });
+}
+
+static bool put_byte(struct reading *reading, char c)
+{
+	struct byte_set set = { 0 };
+
+	set_add(&set, (unsigned char)c);
+	return put_set(reading, &set);
 }
 
 /* Behind a backslash, outside of brackets. */
-static bool escape(struct translation *t)
+static bool read_escape(struct reading *reading)
 {
-	char c = *t->in++;
+	struct byte_set set = { 0 };
+	char c = *reading->in;
 
-	if (c == 'A' || c == 'z') {
-		put_char(t, c == 'A' ? '^' : '$');
+	if (!c)
+		return false;
+	reading->in++;
+	if (c == 'A' || c == 'z')
+		return put(reading, (struct step){ c == 'A' ? STEP_BEGIN : STEP_END });
+	if (set_add_class(&set, c))
+		return put_set(reading, &set);
+	return ispunct((unsigned char)c) && put_byte(reading, c);
+}
+
+/* One member of brackets that may begin or end a range; -1: it is none. */
+static int read_member(struct reading *reading)
+{
+	unsigned char c = (unsigned char)*reading->in;
+
+	if (c == '\\') {
+		c = (unsigned char)reading->in[1];
+		if (!ispunct(c))
+			return -1;
+		reading->in++;
+	}
+	if (!c || c > 127)
+		return -1;
+	reading->in++;
+	return c;
+}
+
+static bool read_range(struct reading *reading, struct byte_set *set)
+{
+	int first = read_member(reading), last = first;
+
+	if (first >= 0 && reading->in[0] == '-' && reading->in[1] != ']') {
+		reading->in++;
+		last = read_member(reading);
+	}
+	if (first < 0 || last < first)
+		return false;
+	for (int c = first; c <= last; c++)
+		set_add(set, (unsigned char)c);
+	return true;
+}
+
+/* "[:alpha:]", "\d", a letter or a range. */
+static bool read_members(struct reading *reading, struct byte_set *set)
+{
+	const char *in = reading->in, *end;
+
+	if (in[0] == '[' && in[1] == ':') {
+		end = strstr(in + 2, ":]");
+		if (!end || !set_add_named(set, in + 2, (size_t)(end - in - 2)))
+			return false;
+		reading->in = end + 2;
 		return true;
 	}
-	if (isalpha((unsigned char)c))
-		return put_class(t, c);
-	if (!ispunct((unsigned char)c))
-		return false;
-	if (strchr(".[]()*+?{}|^$\\", c))
-		put_char(t, '\\');
-	put_char(t, c);
-	return true;
-}
-
-/* Behind a backslash, inside: there POSIX takes it for itself. Places would matter for the three refused. */
-static bool bracket_escape(struct translation *t)
-{
-	char c = *t->in++;
-	const char *members = class_members(c);
-
-	if (members) {
-		put(t, members);
+	if (in[0] == '\\' && set_add_class(set, in[1])) {
+		reading->in += 2;
 		return true;
 	}
-	if (!ispunct((unsigned char)c) || strchr("]^-[", c))
-		return false;
-	put_char(t, c);
-	return true;
+	return read_range(reading, set);
 }
 
-/* "[:alpha:]" inside of brackets is the same in both; "[." and "[=" mean something in POSIX only. */
-static bool bracket_class(struct translation *t)
+/* Behind the opening bracket. A ']' that comes first is a member. */
+static bool read_bracket(struct reading *reading)
 {
-	const char *end = *t->in == ':' ? strstr(t->in, ":]") : NULL;
+	struct byte_set set = { 0 };
+	bool inverted = *reading->in == '^';
 
-	if (*t->in == '.' || *t->in == '=' || (*t->in == ':' && !end))
-		return false;
-	put_char(t, '[');
-	while (end && t->in < end + 2)
-		put_char(t, *t->in++);
-	return true;
+	reading->in += inverted;
+	do {
+		if (!read_members(reading, &set))
+			return false;
+	} while (*reading->in != ']');
+	reading->in++;
+	if (inverted)
+		set_invert(&set);
+	return put_set(reading, &set);
 }
 
-/* Behind the opening bracket, up to the closing one. A ']' that comes first is a member. */
-static bool bracket(struct translation *t)
+static bool read_choice(struct reading *reading);
+
+static bool read_group(struct reading *reading)
 {
-	bool good = true;
-
-	put_char(t, '[');
-	if (*t->in == '^')
-		put_char(t, *t->in++);
-	if (*t->in == ']')
-		put_char(t, *t->in++);
-	while (good && *t->in && *t->in != ']') {
-		char c = *t->in++;
-
-		if (c == '\\')
-			good = bracket_escape(t);
-		else if (c == '[')
-			good = bracket_class(t);
-		else
-			put_char(t, c);
+	if (reading->in[0] == '?') {
+		if (reading->in[1] != ':')
+			return false;
+		reading->in += 2;
 	}
-	if (!good || !*t->in)
+	if (++reading->depth > DEPTH_MAX || !read_choice(reading) || *reading->in != ')')
 		return false;
-	put_char(t, *t->in++);
+	reading->depth--;
+	reading->in++;
 	return true;
 }
 
-/* How greedy a repetition is does not matter to whether there is a match. */
-static bool repetition(struct translation *t, const char *operator, size_t len)
+static bool read_any(struct reading *reading)
 {
-	if (t->repeated)
-		return false;
-	while (len-- > 0)
-		put_char(t, *operator++);
-	if (*t->in == '?')
-		t->in++;
-	t->repeated = true;
-	return true;
+	struct byte_set set = { 0 };
+
+	set_add(&set, '\n');
+	set_invert(&set);
+	return put_set(reading, &set);
 }
 
-/* Behind the opening brace: numbers up to a closing one are a repetition, anything else stands for itself. */
-static bool brace(struct translation *t)
+/* A number that is too large is REPEAT_MAX + 1. */
+static bool read_number(const char **in, int *number)
 {
-	const char *begin = t->in - 1;
-	size_t len = strspn(t->in, "0123456789,");
+	const char *start = *in;
 
-	if (len == 0 || t->in[len] != '}') {
-		put(t, "\\{");
-		t->repeated = false;
-		return true;
+	*number = 0;
+	for (; isdigit((unsigned char)**in); ++*in)
+		if (*number <= REPEAT_MAX)
+			*number = *number * 10 + (**in - '0');
+	return *in > start;
+}
+
+/* "{2}", "{2,}", "{2,3}"; what looks otherwise is none, and stands for itself. */
+static bool read_counts(const char **in, int *min, int *max)
+{
+	const char *p = *in + 1;
+
+	if (**in != '{' || !read_number(&p, min))
+		return false;
+	*max = *min;
+	if (*p == ',') {
+		p++;
+		if (!read_number(&p, max))
+			*max = NO_MAX;
 	}
-	t->in += len + 1;
-	return repetition(t, begin, len + 2);
-}
-
-static bool group(struct translation *t)
-{
-	put_char(t, '(');
-	if (*t->in != '?')
-		return true;
-	if (t->in[1] != ':')
+	if (*p != '}')
 		return false;
-	t->in += 2;
+	*in = p + 1;
 	return true;
 }
 
-static bool step(struct translation *t)
+static bool read_operator(const char **in, int *min, int *max)
 {
-	char c = *t->in++;
+	if (!**in || !strchr("*+?", **in))
+		return read_counts(in, min, max);
+	*min = **in == '+';
+	*max = **in == '?' ? 1 : NO_MAX;
+	++*in;
+	return true;
+}
 
-	if (c == '{')
-		return brace(t);
-	if (c == '*' || c == '+' || c == '?')
-		return repetition(t, &c, 1);
-	t->repeated = false;
+static bool is_operator(const char *in)
+{
+	int min, max;
+
+	return read_operator(&in, &min, &max);
+}
+
+static bool read_atom(struct reading *reading)
+{
+	char c = *reading->in;
+
+	if (is_operator(reading->in))
+		return false; /* it would repeat nothing */
+	reading->in++;
 	switch (c) {
-	case '\\': return escape(t);
-	case '[': return bracket(t);
-	case '(': return group(t);
-	default: put_char(t, c); return true;
+	case '\\': return read_escape(reading);
+	case '[': return read_bracket(reading);
+	case '(': return read_group(reading);
+	case '.': return read_any(reading);
+	case '^': return put(reading, (struct step){ STEP_BEGIN });
+	case '$': return put(reading, (struct step){ STEP_END });
+	default: return put_byte(reading, c);
 	}
 }
 
-/* A step puts at most as much as the longest class for two characters. */
-char *pattern_posix(const char *pattern, struct arena *arena, struct error *err)
+/* Go lets nobody repeat a repetition; how greedy one is does not matter. */
+static bool read_repeated(struct reading *reading)
 {
-	char *out = arena_alloc(arena, strlen(pattern) * (sizeof(WORDS) + 2) + 1);
-	struct translation t = { pattern, out };
+	size_t at = reading->pattern->steps.n;
+	int min, max;
 
-	while (*t.in) {
-		const char *at = t.in;
+	if (!read_atom(reading))
+		return false;
+	if (!read_operator(&reading->in, &min, &max))
+		return true;
+	if (min > REPEAT_MAX || max > REPEAT_MAX || (max != NO_MAX && max < min) ||
+	    !repeat(reading, at, min, max))
+		return false;
+	reading->in += *reading->in == '?';
+	return !is_operator(reading->in);
+}
 
-		if (step(&t))
-			continue;
-		fail(err, EINVAL, "\"%s\" is no pattern that is understood here, from \"%s\" on",
-		     pattern, at);
-		return NULL;
+static bool read_sequence(struct reading *reading)
+{
+	while (*reading->in && *reading->in != '|' && *reading->in != ')')
+		if (!read_repeated(reading))
+			return false;
+	return true;
+}
+
+/* a|b|c: split to a or behind the jump that ends it. */
+static bool read_choice(struct reading *reading)
+{
+	size_t at = reading->pattern->steps.n, jump;
+	int len;
+
+	if (!read_sequence(reading))
+		return false;
+	while (*reading->in == '|') {
+		reading->in++;
+		len = (int)(reading->pattern->steps.n - at);
+		if (!put_before(reading, at, (struct step){ STEP_SPLIT, 1, len + 2 }))
+			return false;
+		jump = reading->pattern->steps.n;
+		if (!put(reading, (struct step){ STEP_JUMP }) || !read_sequence(reading))
+			return false;
+		reading->pattern->steps.items[jump].to = (int)(reading->pattern->steps.n - jump);
 	}
-	return out;
+	return true;
+}
+
+struct pattern *pattern_read(const char *text, struct arena *arena, struct error *err)
+{
+	struct pattern *pattern = arena_alloc(arena, sizeof(*pattern));
+	struct reading reading = { .in = text, .pattern = pattern };
+
+	pattern->arena = arena;
+	if (read_choice(&reading) && !*reading.in && put(&reading, (struct step){ STEP_FOUND }))
+		return pattern;
+	fail(err, EINVAL, "\"%s\" is no pattern that is understood here, up to \"%.*s\"", text,
+	     (int)(reading.in - text), text);
+	return NULL;
+}
+
+/* ---- matching ---- */
+
+struct ways {
+	const struct step *steps;
+	unsigned *seen; /* by step: the place where it was last reached, counted from 1 */
+	size_t *stack;
+};
+
+/* Follow what takes no letter; true when the end is among it. Those that take one go to `list`. */
+static bool follow(struct ways *ways, size_t step, unsigned place, bool at_end, size_t *list,
+		   size_t *n)
+{
+	size_t depth = 0;
+
+	ways->stack[depth++] = step;
+	while (depth > 0) {
+		size_t at = ways->stack[--depth];
+		const struct step *one = ways->steps + at;
+
+		if (ways->seen[at] == place)
+			continue;
+		ways->seen[at] = place;
+		if (one->kind == STEP_FOUND)
+			return true;
+		if (one->kind == STEP_BYTE)
+			list[(*n)++] = at;
+		else if (one->kind == STEP_SPLIT || one->kind == STEP_JUMP)
+			ways->stack[depth++] = at + (size_t)(ssize_t)one->to;
+		else if (one->kind == STEP_BEGIN ? place == 1 : at_end)
+			ways->stack[depth++] = at + 1;
+		if (one->kind == STEP_SPLIT)
+			ways->stack[depth++] = at + (size_t)(ssize_t)one->or_to;
+	}
+	return false;
+}
+
+bool pattern_found(const struct pattern *pattern, const char *subject)
+{
+	auto_arena struct arena arena = { 0 };
+	size_t size = pattern->steps.n * sizeof(size_t), n = 0, n_next;
+	size_t *now = arena_alloc(&arena, size), *next = arena_alloc(&arena, size), *swap;
+	struct ways ways = {
+		.steps = pattern->steps.items,
+		.seen = arena_alloc(&arena, pattern->steps.n * sizeof(unsigned)),
+		.stack = arena_alloc(&arena, 2 * size + sizeof(size_t)),
+	};
+
+	for (unsigned place = 1;; place++, subject++) {
+		if (follow(&ways, 0, place, !*subject, now, &n))
+			return true;
+		if (!*subject)
+			return false;
+		n_next = 0;
+		for (size_t i = 0; i < n; i++)
+			if (set_has(&ways.steps[now[i]].set, (unsigned char)*subject) &&
+			    follow(&ways, now[i] + 1, place + 1, !subject[1], next, &n_next))
+				return true;
+		swap = now, now = next, next = swap;
+		n = n_next;
+	}
 }
 
 int pattern_match(const char *pattern, const char *text, bool *matches, struct error *err)
 {
-	struct arena arena auto_arena = { 0 };
-	char *posix = pattern_posix(pattern, &arena, err), why[128];
-	regex_t regex;
-	int r;
+	auto_arena struct arena arena = { 0 };
+	const struct pattern *read = pattern_read(pattern, &arena, err);
 
-	*matches = false;
-	if (!posix)
-		return -EINVAL;
-	r = regcomp(&regex, posix, REG_EXTENDED | REG_NOSUB);
-	if (r) {
-		regerror(r, &regex, why, sizeof(why));
-		return fail(err, EINVAL, "\"%s\" is no pattern: %s", pattern, why);
-	}
-	*matches = regexec(&regex, text, 0, NULL, 0) == 0;
-	regfree(&regex);
-	return 0;
+	*matches = read && pattern_found(read, text);
+	return read ? 0 : -EINVAL;
 }

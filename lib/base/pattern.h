@@ -1,7 +1,7 @@
 /*
- * Patterns that people wrote for the reference plugins, whose regular expressions are Go's: translated to POSIX
- * extended ones. What has no counterpart there is refused instead of being read as something else: a pattern may be
- * what keeps somebody out.
+ * Patterns that people wrote for the reference plugins and for flannel, whose regular expressions are Go's (RE2 syntax).
+ * What is not understood here is refused instead of being read as something else: a pattern may be what keeps somebody
+ * out. Time is bounded by the product of both lengths, whatever the pattern.
  */
 #ifndef BASE_PATTERN_H
 #define BASE_PATTERN_H
@@ -9,10 +9,14 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-/* Does it match anywhere in text? -EINVAL when the pattern is none. */
+struct pattern;
+
+/* In the arena; NULL with the error when it is none. */
+struct pattern *pattern_read(const char *text, struct arena *arena, struct error *err);
+/* Does it match anywhere in subject? */
+bool pattern_found(const struct pattern *pattern, const char *subject);
+/* Both at once: -EINVAL when the pattern is none. */
 int pattern_match(const char *pattern, const char *text, bool *matches,
 		  struct error *err) must_check;
-/* The POSIX form, in the arena; NULL with the error when there is none. */
-char *pattern_posix(const char *pattern, struct arena *arena, struct error *err);
 
 #endif
