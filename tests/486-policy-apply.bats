@@ -185,6 +185,26 @@ teardown() {
 	done
 }
 
+@test "explain names chains and sets as the back end does, when asked or when it has them in force" {
+	given 'pods; deny db; allow db web 80'
+	explain() { policy explain -f /run/objects.yaml web db 80 "$@"; }
+	assert_match "nothing is in force" "$(explain)" $'\n    node n1: chain CNIBOX-IN-[0-9a-f]*, [^\n]*: set cnibox-pairs-[0-9a-f]{16}\n'
+	for backend in $(backends); do
+		asked=$(explain --backend "$backend")
+		apply
+		assert_eq "$backend: the same when it is in force" "$(explain)" "$asked"
+		set=$(sed -n "s/^    node n1, $backend: chain CNIBOX-IN-.*: set //p" <<<"$asked")
+		assert_match "$backend: both families" "$set" $'^cnibox-pairs-[0-9a-f]*4\ncnibox-pairs-[0-9a-f]*6$'
+		if [[ $backend == nftables ]]; then
+			assert "$backend: the set is there" nft list set inet cnibox-policy "${set%%$'\n'*}"
+		else
+			assert "$backend: the set is there" ipset list "${set%%$'\n'*}"
+		fi
+		policy cleanup
+	done
+	assert_eq "no such back end" "$(status explain --backend x 2>/dev/null)" 2
+}
+
 @test "what others have stays, through apply, a change of back ends and cleanup" {
 	others
 	before=$(foreign_rules)

@@ -43,6 +43,7 @@ static const struct field chain_fields[] = {
 	{ "clause", FIELD_INT, WORD(chain_word, clause), FIELD_KEEP_EMPTY },
 	{ "sets", FIELD_LIST, WORD(chain_word, sets), FIELD_KEEP_EMPTY, .element = FIELD_STRING,
 	  .size = sizeof(const char *) },
+	{ "backend", FIELD_STRING, offsetof(struct chain_word, backend) },
 	FIELDS_END,
 };
 static const struct field side_fields[] = {

@@ -40,9 +40,10 @@ struct cluster_word {
 /* Where a node has the answer: names without what a back end adds. */
 struct chain_word {
 	const char *node, *chain, *comment;
-	const char *part; /* of the group: "Admin", "NetworkPolicies", "Baseline" */
-	int clause;       /* of the part, from 1; 0: its end, where no clause holds */
-	words_t sets;     /* of the clause */
+	const char *part;    /* of the group: "Admin", "NetworkPolicies", "Baseline" */
+	int clause;          /* of the part, from 1; 0: its end, where no clause holds */
+	words_t sets;        /* of the clause */
+	const char *backend; /* whose names the sets have; NULL: as they are compiled */
 };
 
 struct side_word {

@@ -1,5 +1,7 @@
 /* explain: why policies allow a connection, or do not. */
 #include "describe/json.h"
+#include "kernel/capability.h"
+#include "policy/backend.h"
 #include "policy/end.h"
 #include "policy/explain.h"
 #include "session.h"
@@ -11,6 +13,8 @@ const struct field verb_explain_fields[] = {
 	ROW_WORD("to", to, "pod as [NAMESPACE/]NAME, or an address"),
 	ROW_WORD("port", port, "PORT, or PORT/PROTOCOL: tcp, udp or sctp"),
 	ROW_FILE,
+	ROW("backend", FIELD_STRING, backend,
+	    "name sets as this back end does; unset: the one that has anything in force here"),
 	ROW_JSON,
 	FIELDS_END,
 };
@@ -82,8 +86,9 @@ static void print_tier(FILE *out, const struct side_word *side, enum tier tier)
 
 static void print_chain(FILE *out, const struct chain_word *chain)
 {
-	fprintf(out, "    %s%s: chain %s, %s, ", chain->node ? "node " : "no node",
-		chain->node ? chain->node : "", chain->chain, chain->part);
+	fprintf(out, "    %s%s%s%s: chain %s, %s, ", chain->node ? "node " : "no node",
+		chain->node ? chain->node : "", chain->backend ? ", " : "",
+		chain->backend ? chain->backend : "", chain->chain, chain->part);
 	if (chain->clause)
 		fprintf(out, "clause %d", chain->clause);
 	else
@@ -125,9 +130,26 @@ static void print_explanation(FILE *out, const struct answer *answer,
 	print_side(out, "ingress to", answer->to, &explanation->ingress);
 }
 
+static const char *own_name(const struct backend *backend, const struct compiled *compiled,
+			    const char *name, int family, struct arena *arena)
+{
+	list_each(set, &compiled->sets)
+		if (streq(set->name, name))
+			return backend->set_name(set, family, arena);
+	return name;
+}
+
+static void rename_sets(const struct backend *backend, const struct compiled *compiled, int family,
+			struct arena *arena, struct chain_word *chain)
+{
+	list_each(name, &chain->sets)
+		*name = own_name(backend, compiled, *name, family, arena);
+	chain->backend = backend->name;
+}
+
 /* What is compiled for the nodes of both ends. */
-static void add_chains(const struct session *session, const struct connection *connection,
-		       struct explanation *explanation)
+static void add_chains(const struct session *session, const struct backend *backend,
+		       const struct connection *connection, struct explanation *explanation)
 {
 	const struct pod *pods[] = {
 		[INGRESS] = connection->to.pod, [EGRESS] = connection->from.pod
@@ -142,11 +164,31 @@ static void add_chains(const struct session *session, const struct connection *c
 		compile(&session->world, pods[direction]->node, arena, &compiled);
 		explain_chain(&session->world, &compiled, (enum direction)direction, connection,
 			      arena, explanation);
+		if (backend)
+			rename_sets(backend, &compiled, connection->from.ip.family, arena,
+				    direction == INGRESS ? &explanation->ingress.chain
+							 : &explanation->egress.chain);
 	}
 }
 
+/* The one that is asked for, or has anything in force here; NULL: none. */
+static int find_backend(const struct options *options, struct arena *arena,
+			const struct backend **backend, struct error *err)
+{
+	*backend = NULL;
+	if (options->backend)
+		return backend_find(options->backend, backend, err) < 0 ? -USAGE_ERROR : 0;
+	for (size_t i = 0; backends[i] && capability_net_admin() && !*backend; i++) {
+		struct found found = { 0 };
+
+		if (backends[i]->read(arena, &found, NULL) == 0 && found.present)
+			*backend = backends[i];
+	}
+	return 0;
+}
+
 static int make_answer(const struct session *session, const struct options *options,
-		       struct answer *answer, struct error *err)
+		       const struct backend *backend, struct answer *answer, struct error *err)
 {
 	struct arena *arena = session->call->arena;
 	struct connection connections[2];
@@ -173,7 +215,7 @@ static int make_answer(const struct session *session, const struct options *opti
 		struct explanation *explanation = list_add(arena, &answer->families);
 
 		explain(&session->world, &connections[i], arena, explanation);
-		add_chains(session, &connections[i], explanation);
+		add_chains(session, backend, &connections[i], explanation);
 		answer->allowed = answer->allowed && explanation->allowed;
 	}
 	return 0;
@@ -184,10 +226,13 @@ int verb_explain(struct invocation *call, void *options_, struct error *err)
 	const struct options *options = options_;
 	struct session session;
 	struct answer answer = { 0 };
+	const struct backend *backend = NULL;
 	int r = session_load_all(&session, call, options, err);
 
 	if (r >= 0)
-		r = make_answer(&session, options, &answer, err);
+		r = find_backend(options, call->arena, &backend, err);
+	if (r >= 0)
+		r = make_answer(&session, options, backend, &answer, err);
 	if (r < 0)
 		return r;
 	if (options->json)
