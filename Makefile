@@ -142,10 +142,11 @@ $(BUILD)/compile $(BUILD)/enforce: $(BUILD)/%: $(BUILD)/tests/bench/%.o $(OBJECT
 deps: ## install what building needs, with the system's package manager
 	@tests/deps build
 
-demo: ## set up, build, and show the main job, also across nodes; STORE=etcd: with a real cluster of it
+demo: ## set up, build, and show the main job, policies, and all across nodes; STORE=etcd: with a real cluster of it
 	@tests/deps build demo $(filter etcd,$(STORE))
 	@$(MAKE) -s $(parallel) all
 	@tests/demo
+	@tests/demo-policy
 	@STORE=$(STORE) tests/demo-cluster
 
 check: ## set up, build, and run every test

@@ -24,16 +24,27 @@ sandbox
 	need setpriv
 	mkdir -p /opt/cni/tree/tests          # the demo hides /run behind its own
 	cp "$CNIBOX" /opt/cni/tree/cnibox
-	cp "$CNIBOX_TOP"/tests/demo{,-cluster} /opt/cni/tree/tests
+	cp "$CNIBOX_TOP"/tests/demo{,-cluster,-policy} /opt/cni/tree/tests
 	as_nobody() { (cd /opt/cni/tree && CNIBOX=/opt/cni/tree/cnibox setpriv --reuid=65534 --regid=65534 --clear-groups bash "$@" 3>&-); }
 	shown=$(as_nobody tests/demo)
 	echo "$shown"
 	assert_match "it ends well" "$shown" "both pods detached +ok, nothing left"
 	assert_match "masquerade works too" "$shown" "outside, masqueraded +ok"
+	shown=$(as_nobody tests/demo-policy)
+	assert_match "policies" "$shown" "verify +nftables on n1: 0 damages"
 	shown=$(as_nobody tests/demo-cluster)
 	echo "$shown"
 	assert_match "across nodes" "$shown" "vxlan +vxlan +12 of 12 ways"
 	assert_match "the relay, or why not" "$shown" "udp +tun-relay +(12 of 12 ways|left out: this user cannot open /dev/net/tun)"
+}
+
+@test "and policies: a connection that passes, is denied, explained, and passes again" {
+	shown=$("$CNIBOX_TOP/tests/demo-policy" 3>&-)
+	echo "$shown"
+	assert_eq "what becomes of it" "$(sed -n 's/^  web -> db, TCP 5201 *//p' <<<"$shown" | paste -sd' ')" "allowed denied allowed"
+	assert_match "what would flip" "$shown" 'default/web -> default/db, TCP 5201, IPv4: would be denied'
+	assert_match "why" "$shown" 'default/deny: it has no ingress rules'
+	assert_match "all is gone" "$shown" 'cleanup +nftables: removed'
 }
 
 @test "and pods of two nodes that reach each other in each way, in under twenty seconds" {
