@@ -53,14 +53,15 @@ have_archives = $(if $(filter 5,$(words $(foreach l,c nl-3 jansson md yaml,$(cal
 static  := $(if $(STATIC),-static-pie,-pie)
 quiet   := $(if $(STATIC),$(addprefix -Wl$(comma),$(shell $(CC) -Wl,--help 2>/dev/null | grep -o -m1 -e --no-warnings)))
 # Of libnl-3 only messages and attributes are used, yet its objects pull each other in, and getaddrinfo() with them; of
-# threads only those that come to their end, not what unwinds one that is cancelled. What such objects mention and nothing
+# threads only those that come to their end, not what unwinds one that is cancelled or looks up names in it. What such objects mention and nothing
 # here gets to leads to one function instead, which ends the program (lib/base/unreached.c).
 unreached := __str2type __type2str nl_addr_get_binary_addr nl_addr_get_len nl_cache_ops_associate_safe nl_cache_ops_put \
 	     nl_cache_parse nl_data_get nl_data_get_size nl_msgtype_lookup nl_strerror_l \
 	     $(if $(STATIC),_Unwind_Backtrace _Unwind_ForcedUnwind _Unwind_GetCFA _Unwind_GetIP _Unwind_Resume \
-	     __gcc_personality_v0)
+	     __gcc_personality_v0 __res_vinit __res_iclose __res_randomid __resolv_context_freeres strncat)
 cut     := $(foreach f,$(unreached),-Wl,--wrap=$f,--defsym=__wrap_$f=unreached) \
-	   -Wl,--wrap=nl_debug,--defsym=__wrap_nl_debug=unreached_number
+	   -Wl,--wrap=nl_debug,--defsym=__wrap_nl_debug=unreached_number \
+	   $(if $(STATIC),-Wl$(comma)--wrap=strncpy$(comma)--defsym=__wrap_strncpy=small_strncpy)
 libs    := $(if $(call archive,nl-3),$(cut)) $(foreach l,nl-3 jansson md yaml,$(or $(call archive,$(l)),-l$(l))) \
 	   -lpthread $(quiet)
 

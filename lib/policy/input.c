@@ -44,11 +44,17 @@ static int is_object_file(const struct dirent *entry)
 	       (has_suffix(name, ".json") || has_suffix(name, ".yaml") || has_suffix(name, ".yml"));
 }
 
+/* Not in the order of a language, as alphasort() would have it. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
 static int list_folder(const char *path, struct arena *arena, input_files_t *files,
 		       struct error *err)
 {
 	struct dirent **entries;
-	int n = scandir(path, &entries, is_object_file, alphasort);
+	int n = scandir(path, &entries, is_object_file, by_name);
 
 	if (n < 0)
 		return fail_errno(err, errno, "%s", path);

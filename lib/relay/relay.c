@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -334,7 +335,7 @@ int relay_open(struct relay **relay, struct loop *loop, const struct relay_spec 
 	*relay = xrealloc(NULL, sizeof(**relay));
 	**relay = (struct relay){ .loop = loop, .setup = { .spec = *spec, .control = -1 } };
 	setup = &(*relay)->setup;
-	strncpy((*relay)->device, spec->device, sizeof((*relay)->device) - 1);
+	snprintf((*relay)->device, sizeof((*relay)->device), "%s", spec->device);
 	setup->spec.device = (*relay)->device;
 	if (!setup->spec.queues)
 		setup->spec.queues = default_queues();
