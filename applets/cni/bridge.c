@@ -8,6 +8,7 @@
  */
 #include "base/undo.h"
 #include "cni/attachment.h"
+#include "cni/hold.h"
 #include "cni/ipam.h"
 #include "cni/masq.h"
 #include "cni/plugin.h"
@@ -26,6 +27,7 @@ struct bridge_conf {
 	char bridge[16];
 	bool is_gateway, is_default_gateway, force_address;
 	struct masq_conf masq;
+	struct hold_conf hold;
 	int mtu;
 	bool hairpin_mode, promisc_mode;
 	int vlan;
@@ -69,6 +71,7 @@ static const struct field fields[] = {
 	{ "forceAddress", FIELD_BOOL, CONF(force_address),
 	  .help = "replace a conflicting address of the bridge instead of failing" },
 	MASQ_FIELDS(struct bridge_conf, masq),
+	HOLD_FIELD(struct bridge_conf, hold),
 	{ "mtu", FIELD_INT, CONF(mtu), .max = 65535,
 	  .help = "MTU of bridge and veth pair; 0 = the kernel's default" },
 	{ "hairpinMode", FIELD_BOOL, CONF(hairpin_mode),
@@ -103,6 +106,7 @@ static const struct field del_fields[] = { MASQ_DEL_FIELDS(struct bridge_conf, m
 static const struct bridge_conf defaults = {
 	.bridge = "cni0",
 	.preserve_default_vlan = true,
+	.hold = HOLD_DEFAULTS,
 };
 
 /* ---- validation: pure ---- */
@@ -409,7 +413,7 @@ static int bridge_add(struct cni_request *request, void *conf, struct cni_result
 	if (port_options(&add, err) || add_spoof_check(&add, err) ||
 	    (last && reserve_through_port(&add, err)) || add_container(&add, err) ||
 	    masq_add(&add.conf->masq, request, result, &add.undo, err) || add_gateway(&add, err) ||
-	    add_finish(&add, err))
+	    add_finish(&add, err) || hold_add(&add.conf->hold, request, result, err))
 		return -err->errnum;
 	if (!cni_dns_empty(&request->common.dns))
 		result->dns = request->common.dns;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/undo.h"
 #include "cni/delegate.h"
+#include "cni/hold.h"
 #include "cni/saved.h"
 #include "lease/subnet_env.h"
 #include "describe/applet.h"
@@ -18,6 +19,7 @@
 static const char own_type[] = "flannel";
 
 struct flannel_conf {
+	struct hold_conf hold;
 	const char *subnet_file, *data_dir;
 	struct json *delegate, *ipam, *runtime_config; /* objects or NULL once validated */
 };
@@ -40,11 +42,13 @@ static const struct field fields[] = {
 	    .flags = FIELD_ANY_OBJECT),
 	ROW("runtimeConfig", FIELD_JSON, runtime_config,
 	    "values of declared capabilities, handed to the delegate", .flags = FIELD_ANY_OBJECT),
+	HOLD_FIELD(struct flannel_conf, hold),
 	FIELDS_END
 };
 /* clang-format on */
 
 static const struct flannel_conf defaults = {
+	.hold = HOLD_DEFAULTS,
 	.subnet_file = "/run/flannel/subnet.env",
 	.data_dir = "/var/lib/cni/flannel",
 };
@@ -248,6 +252,14 @@ static int undo_save(void *arg, struct error *err)
 	return saved_undo(arg, err);
 }
 
+/* What the delegate has built; its failure is not more than what led here. */
+static int undo_delegate(void *arg, struct error *err)
+{
+	struct delegation *to = arg;
+
+	return delegate_call(&to->request, CNI_DEL, to->type, NULL, err);
+}
+
 static int flannel_add(struct cni_request *request, void *data, struct cni_result *result,
 		       struct error *err)
 {
@@ -268,6 +280,9 @@ static int flannel_add(struct cni_request *request, void *data, struct cni_resul
 	undo_push(&undo, undo_save, &before, "forget the delegate's configuration");
 	if (delegate_call(&to.request, CNI_ADD, to.type, result, err))
 		return wrap(err, "failed to delegate add");
+	undo_push(&undo, undo_delegate, &to, "undo what the delegate has done");
+	if (hold_add(&conf->hold, request, result, err))
+		return -err->errnum;
 	undo_clear(&undo);
 	return 0;
 }

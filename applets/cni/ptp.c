@@ -6,6 +6,7 @@
  * ADD is one way through, each effect pushes its undo. Addresses and routes of the host need none: they go with the pair.
  */
 #include "cni/attachment.h"
+#include "cni/hold.h"
 #include "cni/ipam.h"
 #include "cni/masq.h"
 #include "cni/plugin.h"
@@ -24,15 +25,19 @@ enum { IPV6_METRIC = 1024 }; /* of a route without one; IPv4: 0 */
 
 struct ptp_conf {
 	struct masq_conf masq;
+	struct hold_conf hold;
 	int mtu;
 };
 #define CONF(member) offsetof(struct ptp_conf, member)
 
 static const struct field fields[] = { MASQ_FIELDS(struct ptp_conf, masq),
+				       HOLD_FIELD(struct ptp_conf, hold),
 				       { "mtu", FIELD_INT, CONF(mtu), .max = 65535,
 					 .help = "MTU of both ends; 0 = the kernel's default" },
 				       FIELDS_END };
 static const struct field del_fields[] = { MASQ_DEL_FIELDS(struct ptp_conf, masq), FIELDS_END };
+
+static const struct ptp_conf defaults = { .hold = HOLD_DEFAULTS };
 
 static int ptp_validate(const struct cni_request *request, void *data, struct error *err)
 {
@@ -235,7 +240,7 @@ static int ptp_add(struct cni_request *request, void *conf, struct cni_result *r
 	if (attachment_open(&add.a, request, err) || reserve(&add, err) || add_pair(&add, err) ||
 	    add_container(&add, err) || add_host(&add, err) ||
 	    masq_add(&add.conf->masq, request, result, &add.undo, err) ||
-	    attachment_forwarding(result, err))
+	    attachment_forwarding(result, err) || hold_add(&add.conf->hold, request, result, err))
 		return -err->errnum;
 	if (!cni_dns_empty(&request->common.dns))
 		result->dns = request->common.dns;
@@ -354,6 +359,7 @@ static const struct cni_plugin plugin = {
 	.fields = fields,
 	.del_fields = del_fields,
 	.size = sizeof(struct ptp_conf),
+	.defaults = &defaults,
 	.load_context = "failed to load netconf",
 	.validate = ptp_validate,
 	.add = ptp_add,

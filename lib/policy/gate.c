@@ -10,6 +10,8 @@
 #include "base/frame.h"
 #include "describe/json.h"
 
+enum { AGAIN_MS = 100 }; /* until an agent that is just starting is asked again */
+
 #define QUESTION(member) offsetof(struct gate_question, member)
 
 static const struct field question_fields[] = {
@@ -100,18 +102,39 @@ static int await_answer(int fd, int64_t deadline, struct frames *frames, struct 
 	}
 }
 
-int gate_ask(const char *socket_path, const struct gate_question *question, struct error *err)
+static int ask_once(const char *socket_path, const char *text, int64_t deadline, struct error *err)
 {
-	auto_arena struct arena arena = { 0 };
-	int64_t deadline = clock_ms() + question->timeout_ms;
 	struct frames frames on_leave(frames_free) = { 0 };
 	auto_close int fd = -1;
 	int r = connect_to(socket_path, &fd, err);
 
 	if (r < 0)
 		return r;
-	r = frame_send(fd, gate_question_text(question, &arena));
+	r = frame_send(fd, text);
 	if (r < 0)
 		return fail_errno(err, -r, "ask the agent of policies");
 	return await_answer(fd, deadline, &frames, err);
+}
+
+int gate_ask(const char *socket_path, const struct gate_question *question, struct error *err)
+{
+	int64_t deadline = clock_ms() + question->timeout_ms;
+
+	for (;;) {
+		auto_arena struct arena arena = { 0 };
+		struct gate_question now = *question;
+		struct error why = { 0 };
+		int r;
+
+		now.timeout_ms = deadline - clock_ms();
+		r = ask_once(socket_path, gate_question_text(&now, &arena), deadline, &why);
+		if (r == 0)
+			return 0;
+		if (r == -EACCES || r == -ENAMETOOLONG || clock_ms() + AGAIN_MS >= deadline) {
+			if (err)
+				*err = why;
+			return r;
+		}
+		poll(NULL, 0, AGAIN_MS);
+	}
 }

@@ -25,7 +25,8 @@ int gate_question_parse(const char *text, size_t size, struct arena *arena,
 			struct gate_question *question, struct error *err) must_check;
 char *gate_answer_text(const struct gate_answer *answer, struct arena *arena);
 
-/* Ask, and wait until it is in force; the error is the agent's, or says why there is none. -ETIMEDOUT: no answer in time. */
+/* Ask, and wait until it is in force; an agent that is not there, or ends, is asked again until the time is over. The error is the
+ * agent's (-EACCES), or says why there is none. */
 int gate_ask(const char *socket, const struct gate_question *question,
 	     struct error *err) must_check;
 
