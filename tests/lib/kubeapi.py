@@ -15,6 +15,9 @@
         expire                    forget the history: whoever resumes is told 410
         deny VERB RESOURCE        403 from now on; allow: none any more
         tokens A,B                other tokens
+        put JSON                  an object of any kind, made or replaced as it is: nothing is checked
+        drop KIND NAME            the same gone; NAME is namespace/name where the kind has namespaces
+        crd on|off                whether there is ClusterNetworkPolicy; off: its objects are gone, and its watches end
         log                       the requests so far, one in each line; forget them
 """
 import base64
@@ -32,7 +35,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 # Lists of a node that a strategic merge patch merges, by the key that tells their items apart; others are replaced.
 MERGE_KEYS = {"conditions": "type", "addresses": "type", "taints": None, "podCIDRs": None}
-KINDS = {"nodes": "Node", "pods": "Pod"}
+KINDS = {"nodes": "Node", "pods": "Pod", "namespaces": "Namespace", "networkpolicies": "NetworkPolicy",
+         "clusternetworkpolicies": "ClusterNetworkPolicy"}
+GROUPS = {"networkpolicies": "networking.k8s.io/v1", "clusternetworkpolicies": "policy.networking.k8s.io/v1alpha2"}
+SPACELESS = {"nodes", "namespaces", "clusternetworkpolicies"}
 
 
 def now():
@@ -86,11 +92,13 @@ class Store:
     def __init__(self, path):
         self.lock = threading.Condition()
         self.path = path
-        self.objects = {"nodes": {}, "pods": {}}
+        self.objects = {resource: {} for resource in KINDS}
         self.revision = 100
         if path and os.path.exists(path):
             saved = json.load(open(path))
-            self.objects, self.revision = saved["objects"], saved["revision"]
+            self.objects.update(saved["objects"])
+            self.revision = saved["revision"]
+        self.crd = False
         self.events = []  # (revision, resource, type, object)
         self.oldest = self.revision
         self.snapshots = {}
@@ -116,15 +124,24 @@ class Store:
 
     def create(self, resource, obj):
         meta = obj.setdefault("metadata", {})
-        key = meta["name"] if resource == "nodes" else meta.setdefault("namespace", "default") + "/" + meta["name"]
+        key = meta["name"] if resource in SPACELESS else meta.setdefault("namespace", "default") + "/" + meta["name"]
         if key in self.objects[resource]:
             raise Failure(409, "AlreadyExists", f'{resource} "{meta["name"]}" already exists')
         meta.setdefault("uid", f"00000000-0000-0000-0000-{self.revision:012}")
         meta.setdefault("creationTimestamp", now())
-        obj.update(kind=KINDS[resource], apiVersion="v1")
+        obj.update(kind=KINDS[resource], apiVersion=GROUPS.get(resource, "v1"))
         obj.setdefault("spec", {})
         obj.setdefault("status", {})
         return self.change(resource, key, "ADDED", obj)
+
+    def put(self, obj):
+        resource = next(r for r, kind in KINDS.items() if kind == obj["kind"])
+        meta = obj["metadata"]
+        key = meta["name"] if resource in SPACELESS else meta.setdefault("namespace", "default") + "/" + meta["name"]
+        if key not in self.objects[resource]:
+            return self.create(resource, obj)
+        meta.setdefault("uid", self.objects[resource][key]["metadata"].get("uid"))
+        return self.change(resource, key, "MODIFIED", obj)
 
     def find(self, resource, key):
         if key not in self.objects[resource]:
@@ -287,15 +304,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def object_request(self, user, path, query, body):
         """/api/v1/nodes[/NAME[/status]], /api/v1[/namespaces/NS]/pods[/NAME]"""
-        namespace = None
-        if path[:2] == ["api", "v1"]:
-            path = path[2:]
+        namespace = group = None
+        if path[:2] == ["api", "v1"] or path[:1] == ["apis"] and len(path) > 3:
+            group = None if path[0] == "api" else "/".join(path[1:3])
+            path = path[2:] if path[0] == "api" else path[3:]
             if len(path) > 2 and path[0] == "namespaces":
                 namespace, path = path[1], path[2:]
         if path[0] == "events":
             self.reply(200, {"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": []})
             return
-        if path[0] not in KINDS or len(path) > 3:
+        if (path[0] not in KINDS or len(path) > 3 or group != GROUPS.get(path[0])
+                or path[0] == "clusternetworkpolicies" and not self.server.store.crd):
             raise Failure(404, "NotFound", "the server could not find the requested resource")
         resource, name, sub = path[0], (path + [None])[1], (path + [None, None])[2]
         watch = query.get("watch") in ("1", "true")
@@ -315,7 +334,7 @@ class Handler(BaseHTTPRequestHandler):
         if verb == "list":
             items, meta = store.page(resource, int(query.get("limit", 0)), query.get("continue"))
             items = [i for i in items if selected(i, query.get("fieldSelector", ""))]
-            return 200, {"kind": KINDS[resource] + "List", "apiVersion": "v1", "metadata": meta, "items": items}
+            return 200, {"kind": KINDS[resource] + "List", "apiVersion": GROUPS.get(resource, "v1"), "metadata": meta, "items": items}
         if verb == "create":
             return 201, store.create(resource, json.loads(body))
         if verb == "get":
@@ -397,6 +416,19 @@ class Control:
         changes = {w[:-1]: None for w in words if w.endswith("-") and "=" not in w}
         changes.update(w.split("=", 1) for w in words if "=" in w)
         self.store.patch("nodes", name, {"metadata": {"annotations": changes}}, False, False)
+
+    def put(self, text):
+        self.store.put(json.loads(text))
+
+    def drop(self, kind, key):
+        resource = next(r for r, name in KINDS.items() if name == kind)
+        self.store.change(resource, key, "DELETED", self.store.find(resource, key))
+
+    def crd(self, word):
+        self.store.crd = word == "on"
+        if not self.store.crd:
+            self.store.objects["clusternetworkpolicies"].clear()
+            self.cut()
 
     def get(self, name):
         return json.dumps(self.store.find("nodes", name))
