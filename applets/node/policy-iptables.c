@@ -4,13 +4,24 @@
  */
 #include "policy-iptables/verb.h"
 
+#include "policy/gate.h"
+
 #define VERB(name_, summary_, needs_) \
 	{ #name_,                     \
 	  (summary_),                 \
 	  verb_##name_##_fields,      \
 	  sizeof(struct options),     \
+	  .defaults = &verb_defaults, \
 	  .needs = (needs_),          \
 	  .run = verb_##name_ },
+
+const struct options verb_defaults = {
+	.place = LEASE_PLACE_DEFAULTS,
+	.socket = GATE_SOCKET,
+	.resync = 60000,
+	.delay = 20,
+	.silence = 30000,
+};
 
 /* clang-format off */
 static const struct verb verbs[] = { VERBS(VERB) { 0 } };

@@ -85,6 +85,8 @@ static void on_failure(struct guard *guard, const struct error *err)
 	unsigned pause = guard->pause_ms ? guard->pause_ms * 2 : PAUSE_MIN_MS;
 
 	guard->fine = false;
+	if (guard->fatal.errnum)
+		return;
 	if (guard->options->once) {
 		guard_end_with(guard, err);
 		return;

@@ -22,7 +22,8 @@ struct guard_options {
 	const char *socket; /* of the gate; beside it is the lock that keeps a second guard out */
 	unsigned delay_ms;  /* changes that come within are one */
 	unsigned resync_ms; /* the kernel is read without an event; 0 = never */
-	bool once;          /* end when all is in force */
+	bool bridge_netfilter; /* bridges are made to show their frames to rules, where pods need it */
+	bool once;             /* end when all is in force */
 	struct {
 		struct ip ip;
 		int port; /* 0 = no probes */

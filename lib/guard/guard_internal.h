@@ -42,6 +42,7 @@ struct guard {
 	int pass_timer, resync_timer, watchdog_timer;
 	int64_t pass_due_ms, looked_ms;
 	struct guard_trouble trouble; /* of passes */
+	struct guard_trouble bridges; /* that do not show their frames to rules */
 	struct guard_counts counts;
 	struct error fatal;
 };

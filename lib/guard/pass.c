@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "guard/guard_internal.h"
 #include "kernel/nft_monitor.h"
+#include "policy/bridged.h"
 #include "policy/enforce.h"
 
 /* ---- closed addresses ---- */
@@ -94,6 +95,35 @@ static int write_difference(struct guard *guard, const struct difference *differ
 	return 0;
 }
 
+/* What another back end has of ours, when the new is in force. */
+static int sweep_rivals(struct guard *guard, struct arena *arena, struct error *err)
+{
+	rivals_t rivals = { 0 };
+	int r;
+
+	if (!guard->first)
+		return 0;
+	r = enforce_rivals(guard->options->backend, arena, &rivals, err);
+	if (r == 0)
+		r = enforce_sweep(&rivals, err);
+	if (r == 0 && rivals.n)
+		log_info("taken over from %s", rivals.items[0].backend->name);
+	return r;
+}
+
+/* Policies that are in force and that packets do not pass are a trouble, not a failure: others are seen by them. */
+static void check_bridges(struct guard *guard)
+{
+	struct error why = { 0 };
+	symbol_t node = 0;
+	const struct world *world = live_world(guard->live, &node);
+
+	if (bridged_check(world, node, guard->options->bridge_netfilter, &why) < 0)
+		guard_tell_trouble(&guard->bridges, why.message);
+	else
+		guard->bridges.n = 0;
+}
+
 /* What is in force is not known: it is read, and brought to what is wanted. What was known and differs is damage. */
 static int bring_all(struct guard *guard, struct error *err)
 {
@@ -114,7 +144,9 @@ static int bring_all(struct guard *guard, struct error *err)
 			     !treatment_equal(&found.treatment, &guard->options->treatment);
 	list_each(damage, &found.damages)
 		log_info("%s: %s", damage->place, damage->what);
-	return write_difference(guard, &difference, known && guard->fine, err);
+	check_bridges(guard);
+	r = write_difference(guard, &difference, known && guard->fine, err);
+	return r < 0 ? r : sweep_rivals(guard, &arena, err);
 }
 
 static int bring(struct guard *guard, struct error *err)

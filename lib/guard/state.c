@@ -32,6 +32,8 @@ bool guard_is_ready(const struct guard *guard, struct arena *arena, const char *
 		*why = guard->trouble.text;
 	else if (!guard->fine)
 		*why = "not everything is in force yet";
+	else if (guard->bridges.n)
+		*why = guard->bridges.text;
 	else if (guard->folder && folder_trouble(guard->folder))
 		*why = folder_trouble(guard->folder);
 	else if (limit && silence_ms(guard) > limit)

@@ -41,6 +41,9 @@ enum lease_engine lease_place_engine(const struct lease_place *place);
 		.help = (help_), .metavar = (metavar_), .flags = FIELD_ONE_DASH         \
 	}
 /* clang-format off */
+#define LEASE_PLACE_API_FIELDS(base) \
+	LEASE_PLACE_ROW(base, "kubeApiUrl", FIELD_STRING, kube_api_url, "URL", "FLANNELD_KUBE_API_URL", "URL of its API server; unset: the kubeconfig's, or the pod's own"), \
+	LEASE_PLACE_ROW(base, "kubeconfigFile", FIELD_PATH, kubeconfig_file, NULL, "FLANNELD_KUBECONFIG_FILE", "how to reach the API server, and as whom")
 #define LEASE_PLACE_FIELDS(base) \
 	LEASE_PLACE_ROW(base, "store", FIELD_PATH, store, "DIR", NULL, "folder that the nodes share: `config`, and `subnets/` with the leases"), \
 	LEASE_PLACE_ROW(base, "peersFile", FIELD_PATH, peers_file, NULL, NULL, "file with the network and all its leases instead: nothing is written"), \
@@ -52,8 +55,7 @@ enum lease_engine lease_place_engine(const struct lease_place *place);
 	LEASE_PLACE_ROW(base, "etcdUsername", FIELD_STRING, etcd_username, "NAME", "FLANNELD_ETCD_USERNAME", "user of etcd"), \
 	LEASE_PLACE_ROW(base, "etcdPassword", FIELD_STRING, etcd_password, "WORD", "FLANNELD_ETCD_PASSWORD", "its password; better in the environment, where others cannot read it"), \
 	LEASE_PLACE_ROW(base, "kubeSubnetMgr", FIELD_BOOL, kube_subnet_mgr, NULL, "FLANNELD_KUBE_SUBNET_MGR", "the network of Kubernetes instead: subnets are the nodes' podCIDRs"), \
-	LEASE_PLACE_ROW(base, "kubeApiUrl", FIELD_STRING, kube_api_url, "URL", "FLANNELD_KUBE_API_URL", "URL of its API server; unset: the kubeconfig's, or the pod's own"), \
-	LEASE_PLACE_ROW(base, "kubeconfigFile", FIELD_PATH, kubeconfig_file, NULL, "FLANNELD_KUBECONFIG_FILE", "how to reach the API server, and as whom"), \
+	LEASE_PLACE_API_FIELDS(base), \
 	LEASE_PLACE_ROW(base, "kubeAnnotationPrefix", FIELD_STRING, kube_annotation_prefix, "PREFIX", "FLANNELD_KUBE_ANNOTATION_PREFIX", "of the nodes' annotations"), \
 	LEASE_PLACE_ROW(base, "netConfigPath", FIELD_PATH, net_config_path, NULL, "FLANNELD_NET_CONFIG_PATH", "file with the network's configuration, for Kubernetes"), \
 	LEASE_PLACE_ROW(base, "nodeName", FIELD_STRING, node_name, "NAME", "NODE_NAME", "name of this node in Kubernetes"), \

@@ -429,11 +429,14 @@ void live_close_addresses(struct live *live, const cidrs_t *cidrs)
 	live->stale = true;
 }
 
-const cidrs_t *live_pod_cidrs(const struct live *live)
+const cidrs_t *live_pod_cidrs(struct live *live)
 {
 	static const cidrs_t none = { 0 };
-	symbol_t number = symbol_find(&live->world.node_names, live->node_name);
+	symbol_t number;
 
+	if (live->broken)
+		make_anew(live);
+	number = symbol_find(&live->world.node_names, live->node_name);
 	return number ? &live->world.nodes.items[number - 1].pod_cidrs : &none;
 }
 
@@ -466,6 +469,12 @@ const struct difference *live_update(struct live *live)
 const struct compiled *live_compiled(const struct live *live)
 {
 	return &live->now->compiled;
+}
+
+const struct world *live_world(const struct live *live, symbol_t *node)
+{
+	*node = live->node;
+	return &live->world;
 }
 
 void live_settle(struct live *live)

@@ -38,12 +38,14 @@ bool live_tell(struct live *live, const struct live_pod *pod);
 
 /* Addresses of this node's pods to be closed, or those that the node's object names. */
 void live_close_addresses(struct live *live, const cidrs_t *cidrs);
-const cidrs_t *live_pod_cidrs(const struct live *live); /* of the node; none = unknown */
+const cidrs_t *live_pod_cidrs(struct live *live); /* of the node; none = unknown */
 
 /* Everything up to now; the difference to what was settled last, which is empty when nothing matters. Borrowed until the next
  * call of any kind. */
 const struct difference *live_update(struct live *live);
 const struct compiled *live_compiled(const struct live *live); /* after an update */
+/* After an update, for who only looks; the node's symbol. */
+const struct world *live_world(const struct live *live, symbol_t *node);
 /* That difference is in force. */
 void live_settle(struct live *live);
 

@@ -6,15 +6,31 @@
 
 #define BLOCKS_MAX 64 /* more of them, and the rest is not asked for */
 
+struct treatment job_treatment(const struct options *options)
+{
+	return (struct treatment){
+		.reject = options->reject,
+		.accept = options->accept,
+		.nflog = options->log,
+		.established = options->invalid,
+	};
+}
+
+const char *job_node_name(struct invocation *call, const struct options *options)
+{
+	struct utsname host;
+
+	return options->node       ? options->node
+	       : uname(&host) == 0 ? arena_strdup(call->arena, host.nodename)
+				   : NULL;
+}
+
 static int find_node(struct job *job, const struct options *options, struct error *err)
 {
 	struct world *world = &job->session.world;
-	struct utsname host;
 	symbol_t number;
 
-	job->node_name = options->node;
-	if (!job->node_name && uname(&host) == 0)
-		job->node_name = arena_strdup(job->session.call->arena, host.nodename);
+	job->node_name = job_node_name(job->session.call, options);
 	number = job->node_name ? symbol_find(&world->node_names, job->node_name) : 0;
 	if (!number)
 		return fail(err, ENOENT,
@@ -37,12 +53,7 @@ int job_start(struct job *job, struct invocation *call, const struct options *op
 	if (r == 0)
 		r = find_node(job, options, err);
 	job->enforcement.close = options->close;
-	job->enforcement.treatment = (struct treatment){
-		.reject = options->reject,
-		.accept = options->accept,
-		.nflog = options->log,
-		.established = options->invalid,
-	};
+	job->enforcement.treatment = job_treatment(options);
 	return r;
 }
 

@@ -13,6 +13,9 @@ struct job {
 	struct enforcement enforcement;
 };
 
+/* As the options say. */
+struct treatment job_treatment(const struct options *options);
+const char *job_node_name(struct invocation *call, const struct options *options);
 /* All objects have to be right, and the node one that they name. */
 int job_start(struct job *job, struct invocation *call, const struct options *options,
 	      struct error *err) must_check;

@@ -9,6 +9,7 @@
 #include "base/ip.h"
 #include "describe/applet.h"
 #include "describe/field.h"
+#include "lease/place.h"
 
 /* Of all verbs; a verb's rows name what it has of them. */
 struct options {
@@ -26,7 +27,16 @@ struct options {
 	uint16_t log;
 	cidrs_t close;
 	bool dry_run, cut, bridge_netfilter, repair;
+	/* watch */
+	struct lease_place place;
+	bool close_node, once;
+	const char *socket;
+	int64_t resync, delay, silence; /* ms */
+	struct ip healthz_ip;
+	int healthz_port;
 };
+
+extern const struct options verb_defaults;
 
 /* clang-format off */
 /* name, summary, needs; NAME.c has verb_NAME_fields and verb_NAME(). */
@@ -35,6 +45,7 @@ struct options {
 	VERB(matrix, "all connections of all pods: allowed or not", NEEDS_NOTHING) \
 	VERB(lint, "what is wrong with objects, or surely not meant", NEEDS_NOTHING) \
 	VERB(apply, "enforce policies on this node", NEEDS_NET_ADMIN) \
+	VERB(watch, "an agent: keep policies in force on this node", NEEDS_NET_ADMIN) \
 	VERB(verify, "is in force what the objects say?", NEEDS_NET_ADMIN) \
 	VERB(cleanup, "remove all that is in force", NEEDS_NET_ADMIN) \
 	/* end */
@@ -78,6 +89,9 @@ VERBS(VERB_DECLARE)
 	ROW("close", FIELD_LIST, close,                                                 \
 	    "this node's pods are of CIDR: drop what is no known pod; repeat for more", \
 	    .metavar = "CIDR", .element = FIELD_CIDR, .size = sizeof(struct cidr))
+#define ROW_BRIDGE_NETFILTER                                 \
+	ROW("bridgeNetfilter", FIELD_BOOL, bridge_netfilter, \
+	    "have bridges show their frames to rules, where pods need it")
 #define ROWS_TREATMENT                                                                      \
 	ROW("reject", FIELD_BOOL, reject, "answer what is denied, instead of dropping it"), \
 		ROW("accept", FIELD_BOOL, accept,                                           \

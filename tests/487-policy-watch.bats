@@ -1,0 +1,162 @@
+#!/usr/bin/env bats
+# `cnibox policy-iptables watch` with objects from a folder, by every back end that there is: what changes lands, what others damage is
+# repaired, what is in force stays without it, and is adopted by the next one.
+
+load lib/all
+load lib/enforce
+load lib/watch
+sandbox file forward
+
+setup_file() {
+	policy_node
+}
+
+teardown() {
+	watch_stop
+	rm -rf $OBJECTS
+	policy cleanup
+}
+
+@test "files that come, change and go; a refused object and a file that is none leave what is in force" {
+	for backend in $(backends); do
+		put pods pods
+		watch
+		assert "$backend: open" reaches web db 80
+		put deny 'deny db'
+		wait_for "$backend: denied" 10 blocked web db 80
+		put allow 'allow db web 80'
+		wait_for "$backend: allowed" 10 reaches web db 80
+		assert "$backend: another port" blocked web db 81
+		before=$(in_force)
+		put allow 'allow db web 0'
+		wait_for "$backend: the reason" 10 said 'refused: networkpolicy default/allow-db-web-0: spec.ingress[0].ports[0].port: 0 is not within 1..65535'
+		take allow
+		wait_for "$backend: without it" 10 blocked web db 80
+		put allow 'allow db web 80; deny db | sed "s/deny-db/odd/; s/Ingress/Sideways/"'
+		wait_for "$backend: allowed again" 10 reaches web db 80
+		wait_for "$backend: a reason with its path" 10 said 'networkpolicy default/odd: spec.policyTypes[0]: "Sideways" is not Ingress or Egress'
+		echo 'a: [' >$OBJECTS/allow.yaml
+		wait_for "$backend: it says which file" 10 said "$OBJECTS/allow.yaml: "
+		assert_match "$backend: not ready" "$(readiness)" "not ready yet: $OBJECTS/allow.yaml"
+		assert_eq "$backend: in force" "$(in_force)" "$before"
+		put allow 'allow db web 80'
+		wait_for "$backend: ready" 10 ready
+		watch_end
+		rm $OBJECTS/*
+		policy cleanup
+	done
+}
+
+@test "a pod that comes or goes on another node is set elements: nothing is compiled, no chain is written" {
+	for backend in iptables-nft nftables; do
+		put pods 'pods'
+		put policy 'deny db; allow db far 80'
+		watch --resync 0
+		compiled=$(metric compiled_total) groups=$(metric groups_written_total)
+		put far 'pod_yaml far 192.0.2.2 2001:db8::2 | sed s/n1/n2/'
+		wait_for "$backend: the outside is that pod" 10 reaches outside db 80
+		assert "$backend: not for others" blocked web db 80
+		take far
+		wait_for "$backend: and is it no more" 10 blocked outside db 80
+		assert_eq "$backend: compiled" "$(metric compiled_total)" "$compiled"
+		assert_eq "$backend: chains" "$(metric groups_written_total)" "$groups"
+		assert_eq "$backend: followed" "$(metric followed_total)" 2
+		assert_eq "$backend: elements" "$(metric elements_added_total) $(metric elements_removed_total)" "2 2"
+		watch_end
+		rm $OBJECTS/*
+		policy cleanup
+	done
+}
+
+@test "SIGTERM and SIGKILL leave everything in force; the next one adopts it, and writes only what has changed meanwhile" {
+	for backend in iptables-nft nftables; do
+		put pods pods
+		put policy 'deny db; allow db web 80'
+		watch --resync 0
+		for signal in TERM KILL; do
+			watch_end $signal
+			assert "$backend: allowed" reaches web db 80
+			assert "$backend: denied" blocked web db 81
+			before=$(counters)
+			watch --resync 0
+			assert_eq "$backend: nothing is written" "$(metric writes_total)" 0
+			assert_eq "$backend: no counter is reset" "$(counters)" "$before"
+		done
+		watch_end KILL
+		put policy 'deny db'
+		watch --resync 0
+		assert "$backend: what has changed" blocked web db 80
+		assert_eq "$backend: in one write" "$(metric writes_total)" 1
+		watch_end
+		rm $OBJECTS/*
+		policy cleanup
+	done
+}
+
+@test "damage by others is repaired: what nf_tables tells of at once, all else by looking, and on SIGHUP" {
+	for backend in $(backends); do
+		put pods pods
+		put policy 'deny db; allow db web 80'
+		watch --resync 0
+		before=$(in_force)
+		damage_chain
+		[[ $backend != iptables-legacy ]] || kill -HUP "$watch_pid"
+		wait_for "$backend: a chain is back" 10 is "$before" in_force
+		assert "$backend: denied" blocked web db 81
+		damage_element
+		kill -HUP "$watch_pid"
+		wait_for "$backend: an element is back" 10 is "$before" in_force
+		wait_for "$backend: it is told" 10 said "repaired: "
+		assert_eq "$backend: repairs" "$(metric repairs_total)" 2
+		watch_end
+		watch --resync 300ms
+		damage_element
+		wait_for "$backend: found by looking" 10 is "$before" in_force
+		watch_end
+		rm $OBJECTS/*
+		policy cleanup
+	done
+}
+
+@test "--once; a second one is refused; another back end's leftovers are taken over" {
+	backend=iptables-nft
+	put pods pods
+	put policy 'deny db'
+	run_log policy watch --node n1 --backend nftables -f $OBJECTS --once --socket /run/policy.sock
+	assert "in force" blocked web db 80
+	assert "by nftables" ours nftables
+	watch
+	assert "in force, still" blocked web db 80
+	refute "nothing of the other is left" ours nftables
+	code=0
+	message=$(policy watch --node n1 -f $OBJECTS --once --socket /run/policy.sock 2>&1) || code=$?
+	assert_eq "status" "$code" 1
+	assert_match "who has it" "$message" 'another process keeps this node.s policies: it holds /run/policy.sock.lock'
+	echo 'a: [' >$OBJECTS/pods.yaml
+	refute "--once fails where nothing can be read" policy watch --node n1 -f $OBJECTS --once --socket /run/other.sock
+	refute "standard input" policy watch --node n1 -f -
+}
+
+@test "--close-node drops addresses of the node's range that are no known pod, and says when the range is unknown" {
+	container new
+	join_pod new 10.1.0.9 fd01::9
+	for backend in iptables-nft nftables; do
+		put pods pods
+		code=0
+		message=$(policy watch --node n1 --backend "$backend" -f $OBJECTS --close-node --once --socket /run/policy.sock 2>&1) || code=$?
+		assert_eq "$backend: status" "$code" 1
+		assert_match "$backend: why" "$message" 'the node "n1" has no podCIDR that could be closed'
+		put node 'printf -- "---\n%s\n" "{apiVersion: v1, kind: Node, metadata: {name: n1}, spec: {podCIDR: 10.1.0.0/24, podCIDRs: [10.1.0.0/24, \"fd01::/64\"]}}"'
+		watch --close-node
+		assert "$backend: a known pod" reaches web db 80
+		assert "$backend: an unknown one, from" blocked new db 80
+		assert "$backend: an unknown one, to" blocked web new 80
+		assert "$backend: over IPv6" blocked web new 80 6
+		assert "$backend: the node reaches it" reaches host new 80
+		put new 'pod_yaml new 10.1.0.9 fd01::9'
+		wait_for "$backend: known by now" 10 reaches new db 80
+		watch_end
+		rm $OBJECTS/*
+		policy cleanup
+	done
+}
