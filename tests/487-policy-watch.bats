@@ -40,7 +40,7 @@ teardown() {
 		assert_match "$backend: not ready" "$(readiness)" "not ready yet: $OBJECTS/allow.yaml"
 		assert_eq "$backend: in force" "$(in_force)" "$before"
 		put allow 'allow db web 80'
-		wait_for "$backend: ready" 10 ready
+		wait_for "$backend: ready" 10 watch_ready
 		watch_end
 		rm $OBJECTS/*
 		policy cleanup

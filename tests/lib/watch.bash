@@ -23,7 +23,7 @@ watch_start() {
 watch() {
 	: >$WATCH_LOG
 	watch_start "$@"
-	wait_for "$backend: it is ready" 10 ready || { cat $WATCH_LOG; return 1; }
+	wait_for "$backend: it is ready" 10 watch_ready || { cat $WATCH_LOG; return 1; }
 }
 watch_end() {
 	kill "-${1:-TERM}" "$watch_pid"
@@ -49,7 +49,7 @@ except urllib.error.HTTPError as error:
 except OSError:
     print("nobody")' "http://127.0.0.1:$PORT/$1"; }
 readiness() { probe readyz; }
-ready()     { [[ $(readiness) == "policy-iptables is ready" ]]; }
+watch_ready()     { [[ $(readiness) == "policy-iptables is ready" ]]; }
 metric()    { probe metrics | sed -n "s/^cnibox_policy_$1 //p"; }
 metric_is() { [[ $(metric "$1") == "$2" ]]; }
 said()      { grep -qF -- "$1" $WATCH_LOG; }
