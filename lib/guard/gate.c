@@ -82,8 +82,7 @@ static void on_deadline(struct loop *loop unused, void *arg)
 	}
 	client->gate->counts.late++;
 	log_warning("gate: %s is not in force in time: %s", pod_word(client, &arena), why);
-	answer(client, arena_printf(&arena, "policies of %s are not in force: %s",
-				    pod_word(client, &arena), why));
+	answer(client, why);
 }
 
 static int set_deadline(struct client *client, int64_t timeout_ms)

@@ -403,7 +403,7 @@ bool live_tell(struct live *live, const struct live_pod *pod)
 	memcpy(object->told.items, pod->ips.items, pod->ips.n * sizeof(*object->told.items));
 	object->told.n = pod->ips.n;
 	free(object->told_uid);
-	object->told_uid = strdup(pod->uid);
+	object->told_uid = *pod->uid ? strdup(pod->uid) : object->uid ? strdup(object->uid) : NULL;
 	apply(live, object, true);
 	return true;
 }
