@@ -214,6 +214,34 @@ two_at_once() {
 	two_at_once legacy
 }
 
+# by_address VARIANT: of more than thirty groups a pod is found by its address
+by_address() {
+	local i
+
+	{ pods 40; for i in {1..40}; do rule "r$i" "p$i" "ingress: [{ports: [{port: $i}]}]"; done; } >/run/b.yaml
+	{ pods 1 | sed 's/name: p1/name: other/; s/10.0.0.1/10.0.0.99/g; s/fd00::1/fd00::99/'; cat /run/b.yaml; } >/run/a.yaml
+	assert_eq "many groups" "$(policy "iptables-$1" apply n1 /run/a.yaml reject)" written
+	clean "$1" /run/a.yaml
+	assert_match "the way to one" "$(ours "$1")" '-A CNIBOX-IN -d 10\.0\.0\.99/32 .* -g CNIBOX-IN-'
+	assert_match "over IPv6" "$(ours "$1")" '-A CNIBOX-IN -d fd00::99/128 .* -g CNIBOX-IN-'
+	assert_eq "a pod goes" "$(policy "iptables-$1" apply n1 /run/b.yaml reject)" written
+	clean "$1" /run/b.yaml
+	[[ $(ours "$1") != *10.0.0.99/32* && $(ours "$1") == *10.0.0.1/32* ]]
+	assert_eq "and comes" "$(policy "iptables-$1" apply n1 /run/a.yaml reject)" written
+	clean "$1" /run/a.yaml
+	"iptables-$1" -D CNIBOX-IN "$("iptables-$1-save" | grep -e '-A CNIBOX-IN ' | grep -n 10.0.0.99/32 | cut -d: -f1)"
+	spoilt "$1" "10.0.0.99/32"
+	policy "iptables-$1" remove
+}
+
+@test "nft: many groups" {
+	by_address nft
+}
+
+@test "legacy: many groups" {
+	by_address legacy
+}
+
 # many VARIANT: rules grow with groups on the node, not with policies
 many() {
 	local node

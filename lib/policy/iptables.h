@@ -4,7 +4,7 @@
  *
  *   FORWARD 1      -> CNIBOX-POLICY
  *   CNIBOX-POLICY  replies leave; closed addresses -> CNIBOX-CLOSED; subjects -> CNIBOX-OUT, then CNIBOX-IN
- *   CNIBOX-OUT     by the members' set, -> (goto) the group's chain; beyond 30 groups by way of CNIBOX-OUT-0 to -f
+ *   CNIBOX-OUT     by the members' set, or beyond 30 groups by their addresses, -> (goto) the group's chain
  *   CNIBOX-OUT-hash  a group: what is accepted RETURNs, which is behind the jump in CNIBOX-POLICY, so that both
  *                  directions have their say and no mark is needed; the rest goes to CNIBOX-DENY
  *   CNIBOX-OUT-hashP  its allows, where a clause of admin can pass to them
@@ -24,8 +24,7 @@
 #define IPT_CLOSED     "CNIBOX-CLOSED"
 #define IPT_HOOK       "-m comment --comment \"cnibox policies\" -j " IPT_TOP
 #define IPT_SET_PREFIX "cnibox-"
-#define IPT_TREE       "cnibox-tree-"
-#define IPT_FLAT       30 /* groups of a direction that are looked for one after the other */
+#define IPT_FLAT       30 /* groups of a direction that are looked for by their sets */
 
 extern const char *const ipt_dispatch[DIRECTIONS]; /* CNIBOX-IN, CNIBOX-OUT */
 
@@ -56,10 +55,10 @@ const struct ipt_chain *ipt_chain_of(const ipt_chains_t *chains, const char *nam
 /* All chains, for one family. */
 void ipt_render(const struct compiled *compiled, const struct ipt_form *form, bool v6,
 		struct arena *arena, ipt_chains_t *chains);
-/* The sets by which many groups are found, and nothing else. */
-void ipt_tree(const struct compiled *compiled, struct arena *arena, struct compiled *tree);
+/* Groups of this direction are so many that a pod is found by its address, and its coming or going is a rule's. */
+bool ipt_by_address(const struct compiled *compiled, enum direction direction);
 
-/* iptables_read.c: what is there. Sets: with those of the tree apart; leftovers and wrong halves are damages. */
+/* iptables_read.c: what is there. Leftovers and wrong halves of sets are damages. */
 int ipt_read_table(enum iptables_kind kind, bool v6, struct arena *arena, struct ipt_table *table,
 		   struct error *err) must_check;
 void ipt_table_of(char *text, bool v6, struct arena *arena, struct ipt_table *table);
@@ -70,7 +69,7 @@ int ipt_read(enum iptables_kind kind, struct arena *arena, struct found *found,
 enum ipset_type ipt_set_type(enum set_kind kind);
 bool ipt_is_set(const char *name);
 struct ipt_sets {
-	struct compiled compiled, tree;
+	struct compiled compiled;
 	bool orphans; /* sets that no rule asks for */
 };
 int ipt_read_sets(struct arena *arena, struct ipt_sets *sets, damages_t *damages,

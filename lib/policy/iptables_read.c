@@ -276,15 +276,26 @@ static void read_clause(struct reader *reader, struct group *group, const char *
 		*list_add(reader->arena, tier) = clause;
 }
 
+static bool has_group(const struct reader *reader, const char *name)
+{
+	list_each(group, &reader->found->compiled.groups)
+		if (streq(group->name, name))
+			return true;
+	return false;
+}
+
+/* Its members' set has the group's hash in its name, whether the jump asks for it or for an address. */
 static void read_group(struct reader *reader, enum direction direction, const struct line *jump)
 {
 	const char *names[] = { jump->target, arena_printf(reader->arena, "%sP", jump->target) };
+	const char *members = set_name_of_group(SET_MEMBERS, jump->target, reader->arena);
+	symbol_t number = symbol_find(&reader->names, members);
 	struct group *group = list_add(reader->arena, &reader->found->compiled.groups);
 
 	*group = (struct group){ .name = jump->target,
 				 .comment = jump->comment,
 				 .direction = direction,
-				 .members = set_number(reader, jump->sets[0]) };
+				 .members = number ? number - 1 : NO_SET };
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const struct ipt_chain *chain = ipt_chain_of(&reader->table->chains, names[i]);
 
@@ -295,10 +306,10 @@ static void read_group(struct reader *reader, enum direction direction, const st
 
 /* ---- around them ---- */
 
-static void read_dispatch(struct reader *reader, enum direction direction, const char *name)
+static void read_dispatch(struct reader *reader, enum direction direction)
 {
-	const struct ipt_chain *chain = ipt_chain_of(&reader->table->chains, name);
-	const size_t len = strlen(ipt_dispatch[direction]);
+	const struct ipt_chain *chain =
+		ipt_chain_of(&reader->table->chains, ipt_dispatch[direction]);
 
 	for (size_t i = 0; chain && i < chain->rules.n; i++) {
 		const struct line line = read_line(chain->rules.items[i], reader->arena);
@@ -307,12 +318,9 @@ static void read_dispatch(struct reader *reader, enum direction direction, const
 			reader->found->treatment.nflog = (uint16_t)line.nflog;
 		if (strstr(chain->rules.items[i], "--ctstate INVALID"))
 			reader->found->treatment.established = true;
-		if (strncmp(line.target, ipt_dispatch[direction], len) != 0 || line.n_sets != 1)
-			continue;
-		if (strlen(line.target) > len + 2)
+		if (has_prefix(line.target, group_words[direction]) &&
+		    !has_group(reader, line.target))
 			read_group(reader, direction, &line);
-		else if (strlen(line.target) == len + 2 && streq(name, ipt_dispatch[direction]))
-			read_dispatch(reader, direction, line.target);
 	}
 }
 
@@ -429,23 +437,6 @@ static bool has_hairpin(const struct ipt_table *table)
 	return chain && chain->rules.n && has_prefix(chain->rules.items[0], "-m bpf");
 }
 
-static void compare_tree(struct reader *reader, const struct ipt_sets *sets)
-{
-	struct compiled wanted;
-	struct difference difference;
-
-	ipt_tree(&reader->found->compiled, reader->arena, &wanted);
-	difference_of(&sets->tree, &wanted, reader->arena, &difference);
-	list_each(set, &difference.new_sets)
-		ipt_damage(reader->arena, &reader->found->damages, (*set)->name, "set is missing");
-	list_each(set, &difference.old_sets)
-		ipt_damage(reader->arena, &reader->found->damages, (*set)->name,
-			   "set is not in use");
-	list_each(change, &difference.sets)
-		ipt_damage(reader->arena, &reader->found->damages, change->to->name,
-			   "set is not what its groups are");
-}
-
 static void read_tables(struct reader *reader)
 {
 	for (size_t i = 0; i < reader->n_tables; i++) {
@@ -455,7 +446,7 @@ static void read_tables(struct reader *reader)
 			continue;
 		read_deny(reader);
 		for (int direction = 0; direction < DIRECTIONS; direction++)
-			read_dispatch(reader, (enum direction)direction, ipt_dispatch[direction]);
+			read_dispatch(reader, (enum direction)direction);
 	}
 }
 
@@ -491,6 +482,5 @@ int ipt_read(enum iptables_kind kind, struct arena *arena, struct found *found, 
 		reader.table = &tables[i];
 		compare_table(&reader, &form);
 	}
-	compare_tree(&reader, &sets);
 	return 0;
 }

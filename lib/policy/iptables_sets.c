@@ -49,13 +49,9 @@ static uint32_t open_set(struct symbols *names, struct compiled *compiled, const
 static const char *base_name(const struct ipset *set, enum set_kind *kind, struct arena *arena)
 {
 	size_t len = strlen(set->name);
-	bool tree = has_prefix(set->name, IPT_TREE);
 
-	if (len < 2 || set->name[len - 1] != (set->family == AF_INET6 ? '6' : '4'))
-		return NULL;
-	if (tree)
-		*kind = SET_MEMBERS;
-	else if (!set_kind_of(set->name, kind))
+	if (len < 2 || set->name[len - 1] != (set->family == AF_INET6 ? '6' : '4') ||
+	    !set_kind_of(set->name, kind))
 		return NULL;
 	return arena_memdup(arena, set->name, len - 1);
 }
@@ -64,7 +60,7 @@ bool ipt_is_set(const char *name)
 {
 	enum set_kind kind;
 
-	return has_prefix(name, IPT_TREE) || set_kind_of(name, &kind);
+	return set_kind_of(name, &kind);
 }
 
 static void take_set(struct compiled *compiled, struct symbols *names, const char *name,
@@ -101,14 +97,13 @@ int ipt_read_sets(struct arena *arena, struct ipt_sets *out, damages_t *damages,
 {
 	auto_arena struct arena scratch = { 0 };
 	auto_ipset struct ipset_session *session = NULL;
-	struct symbols names = { .arena = &scratch }, tree_names = { .arena = &scratch };
+	struct symbols names = { .arena = &scratch };
 	ipsets_t sets = { 0 };
 	int r = ipset_open(&session, err);
 
-	*out = (struct ipt_sets){ .compiled = { .arena = arena, .known = NO_SET },
-				  .tree = { .arena = arena, .known = NO_SET } };
+	*out = (struct ipt_sets){ .compiled = { .arena = arena, .known = NO_SET } };
 	for (int i = 0; i < DIRECTIONS; i++)
-		out->compiled.subjects[i] = out->tree.subjects[i] = NO_SET;
+		out->compiled.subjects[i] = NO_SET;
 	if (r == 0)
 		r = ipset_list(session, IPT_SET_PREFIX, true, &scratch, &sets, err);
 	if (r < 0)
@@ -116,7 +111,6 @@ int ipt_read_sets(struct arena *arena, struct ipt_sets *out, damages_t *damages,
 	list_each(set, &sets) {
 		enum set_kind kind = SET_PODS;
 		const char *name = base_name(set, &kind, &scratch);
-		bool tree = has_prefix(set->name, IPT_TREE);
 
 		if (!name)
 			continue;
@@ -124,16 +118,11 @@ int ipt_read_sets(struct arena *arena, struct ipt_sets *out, damages_t *damages,
 		if (set->type != ipt_set_type(kind))
 			ipt_damage(arena, damages, arena_strdup(arena, set->name),
 				   "set is of another type");
-		else if (tree)
-			take_set(&out->tree, &tree_names, name, kind, set);
 		else
 			take_set(&out->compiled, &names, name, kind, set);
 	}
 	for (uint32_t i = 0; i < out->compiled.sets.n; i++)
 		set_finish(&out->compiled, i);
-	for (uint32_t i = 0; i < out->tree.sets.n; i++)
-		set_finish(&out->tree, i);
 	look_for_halves(&sets, &out->compiled, arena, damages);
-	look_for_halves(&sets, &out->tree, arena, damages);
 	return 0;
 }

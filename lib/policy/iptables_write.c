@@ -3,7 +3,7 @@
  * shows, so that those which are right already keep their counters, whatever the caller remembers.
  *
  * In which order sets change: a pod that starts to be a subject is in its group before, and one that stops leaves it
- * after, since who is a subject and in no group is denied. All is done in turn with others of us.
+ * after, be it by a set or by a rule, since who is a subject and in no group is denied. All is done in turn with others of us.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,9 +27,6 @@ struct write {
 	const struct treatment *treatment;
 	struct ipset_session *session;
 	struct arena *arena;
-	/* difference as it is, then that of the tree */
-	struct compiled from_tree, to_tree;
-	struct difference tree;
 };
 
 /* ---- sets ---- */
@@ -124,23 +121,23 @@ static void queue_more(struct write *write, const struct difference *difference,
 			queue_elements(write, change->to, &change->more, ipset_queue_add);
 }
 
-static void queue_gone(struct write *write, const struct difference *difference, bool late)
-{
-	list_each(change, &difference->sets)
-		if (is_late(change->to) == late)
-			queue_elements(write, change->to, &change->gone, ipset_queue_del);
-}
-
 static int grow_sets(struct write *write, struct error *err)
 {
 	int r = create_sets(write, write->difference, err);
 
-	if (r == 0)
-		r = create_sets(write, &write->tree, err);
 	if (r < 0)
 		return r;
 	queue_more(write, write->difference, false);
-	queue_more(write, &write->tree, false);
+	return ipset_commit(write->session, err);
+}
+
+/* Who is a subject no more is free before its group may be gone; when that fails, it is a subject again. */
+static int free_subjects(struct write *write, bool again, struct error *err)
+{
+	list_each(change, &write->difference->sets)
+		if (is_late(change->to))
+			queue_elements(write, change->to, &change->gone,
+				       again ? ipset_queue_add : ipset_queue_del);
 	return ipset_commit(write->session, err);
 }
 
@@ -152,9 +149,9 @@ static int shrink_sets(struct write *write, struct error *err)
 	r = ipset_commit(write->session, err);
 	if (r < 0)
 		return r;
-	queue_gone(write, write->difference, true);
-	queue_gone(write, &write->tree, false);
-	queue_gone(write, write->difference, false);
+	list_each(change, &write->difference->sets)
+		if (!is_late(change->to))
+			queue_elements(write, change->to, &change->gone, ipset_queue_del);
 	return ipset_commit(write->session, err);
 }
 
@@ -173,7 +170,6 @@ static int destroy_sets(struct write *write, struct error *err)
 	int r;
 
 	queue_old(write, write->difference);
-	queue_old(write, &write->tree);
 	r = ipset_commit(write->session, &local);
 	if (r == -EBUSY)
 		return 0;
@@ -271,11 +267,21 @@ static int write_rules(struct write *write, struct error *err)
 	return r;
 }
 
+/* Where pods are found by their addresses, who is in a group is a matter of rules. */
+static bool concerns_jumps(const struct difference *difference)
+{
+	list_each(change, &difference->sets)
+		if (change->to->kind == SET_MEMBERS)
+			return ipt_by_address(difference->to, INGRESS) ||
+			       ipt_by_address(difference->to, EGRESS);
+	return false;
+}
+
 static bool concerns_rules(const struct difference *difference)
 {
-	return difference->damaged || difference->closed || difference->new_sets.n ||
-	       difference->old_sets.n || difference->new_groups.n || difference->old_groups.n ||
-	       difference->groups.n;
+	return difference->damaged || concerns_jumps(difference) || difference->closed ||
+	       difference->new_sets.n || difference->old_sets.n || difference->new_groups.n ||
+	       difference->old_groups.n || difference->groups.n;
 }
 
 /* ---- all of it ---- */
@@ -284,24 +290,28 @@ static int write_difference(struct write *write, struct error *err)
 {
 	int r;
 
-	difference_of(&write->from_tree, &write->to_tree, write->arena, &write->tree);
 	r = grow_sets(write, err);
-	if (r == 0 && (concerns_rules(write->difference) || concerns_rules(&write->tree)))
-		r = write_rules(write, err);
 	if (r == 0)
-		r = shrink_sets(write, err);
+		r = free_subjects(write, false, err);
+	if (r < 0)
+		return r;
+	if (concerns_rules(write->difference))
+		r = write_rules(write, err);
+	if (r < 0) {
+		(void)!free_subjects(write, true, NULL);
+		return r;
+	}
+	r = shrink_sets(write, err);
 	return r < 0 ? r : destroy_sets(write, err);
 }
 
 /* Both halves of every set are there, if only empty, when the kernel is looked at. */
 static int complete_sets(struct write *write, struct error *err)
 {
-	const struct compiled *const all[] = { write->difference->to, &write->to_tree };
 	int outcomes[2];
 
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-		list_each(set, &all[i]->sets)
-			queue_set(write, set, outcomes);
+	list_each(set, &write->difference->to->sets)
+		queue_set(write, set, outcomes);
 	return ipset_commit(write->session, err);
 }
 
@@ -324,7 +334,6 @@ static int write_all(struct write *write, struct error *err)
 	difference_of(&sets.compiled, to, write->arena, &whole);
 	whole.damaged = true;
 	write->difference = &whole;
-	write->from_tree = sets.tree;
 	r = write_difference(write, err);
 	write->difference = NULL;
 	return r;
@@ -360,8 +369,6 @@ int ipt_write(enum iptables_kind kind, const struct difference *difference,
 	if (r == 0)
 		r = ipset_open(&session, &local);
 	write.session = session;
-	ipt_tree(difference->from, &arena, &write.from_tree);
-	ipt_tree(difference->to, &arena, &write.to_tree);
 	if (r == 0)
 		r = difference->damaged ? -ERESTART : write_difference(&write, &local);
 	if (r == -ERESTART || r == -ENOENT)
