@@ -38,11 +38,13 @@ static void set_buffers(int fd)
 		set(fd, SOL_SOCKET, SO_SNDBUF, BUFFER_SIZE);
 }
 
+/* IPv6: and take what another's program sent (tunnel_program.h): RFC 6936. */
 static bool set_do_not_fragment(int fd, int family)
 {
 	return family == AF_INET6
 		       ? set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
-				 set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO)
+				 set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO) &&
+				 set(fd, IPPROTO_UDP, UDP_NO_CHECK6_RX, 1)
 		       : set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
 }
 
