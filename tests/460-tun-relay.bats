@@ -5,31 +5,14 @@
 
 load lib/all
 load lib/nodes
+load lib/relay
 sandbox
 
+# The same tests twice: this file's other name is 461-tun-relay-user.
 setup() {
-	need ping ip
-	AGENT=tun-relay
-}
-
-# Two nodes with our relay, pods that reach each other.
-two() { # [JQ]
-	nodes 2 udp "$@"
-	join_two
-}
-
-relay_pid() { pgrep -P "$(agent_pid "$1")" -x cnibox-relay; }
-process_is() { [[ $(relay_pid "$1") ]]; }
-
-# What the node's relay has counted for PEER (a subnet, or nobody).
-counted() { # NODE PEER
-	kill -USR1 "$(agent_pid "$1")"
-	wait_for "its counters" 2 grep -q "relay: nobody" "$STORE/$1.log"
-	grep "relay: $2[ :]" "$STORE/$1.log" | tail -n 1
-}
-has_counted() { # NODE PEER TEXT
-	: >"$STORE/$1.log"
-	[[ $(counted "$1" "$2") == *"$3"* ]]
+	DATAPATH=kernel
+	[[ $BATS_TEST_FILENAME != *user* ]] || DATAPATH=user
+	relay_setup
 }
 
 # A container of the node: NODE-pod at .2 of its subnet, behind a router as with a bridge.
@@ -50,31 +33,6 @@ container_of() { # NODE
 container_ip() { subnet "$1" | sed 's,\.0/.*,.2,'; }
 from_pod()     { nsenter --net="/run/netns/$1-pod" "${@:2}"; }
 
-# TCP from one pod to the other's: what it carries arrives whole.
-transfer() { # FROM TO BYTES
-	deadline 10 python3 - "$1" "$2" "$(pod_ip "$1")" "$(pod_ip "$2")" "$3" <<'END'
-import ctypes, hashlib, os, socket, sys
-source, target, source_ip, target_ip, size = sys.argv[1:]
-libc = ctypes.CDLL(None)
-def enter(name):
-    fd = os.open("/run/netns/" + name, os.O_RDONLY)
-    assert libc.setns(fd, 0x40000000) == 0
-    os.close(fd)
-enter(target)
-listener = socket.create_server((target_ip, 7777))
-data = os.urandom(int(size))
-if os.fork() == 0:
-    enter(source)
-    with socket.create_connection((target_ip, 7777), timeout=5, source_address=(source_ip, 0)) as sender:
-        sender.sendall(data)
-    os._exit(0)
-listener.settimeout(5)
-receiver = listener.accept()[0]
-got = b"".join(iter(lambda: receiver.recv(1 << 20), b""))
-assert hashlib.sha256(got).digest() == hashlib.sha256(data).digest(), (len(got), len(data))
-END
-}
-
 @test "two nodes: the kernel's state as flannel has it, a lease without type, a process without rights" {
 	two
 	assert_eq "lease" "$(jq -c 'del(.Expires)' $STORE/subnets/"$(subnet n1 | tr / -)")" '{"PublicIP":"192.0.2.1","PublicIPv6":null}'
@@ -88,7 +46,7 @@ END
 	assert_match "new ones" "$status" $'NoNewPrivs:\t1'
 	transfer n1 n2 20000000
 	transfer n2 n1 3000000
-	wait_for "they know each other" 3 has_counted n1 "$(subnet n2)" "(one of ours)"
+	wait_for "they know each other" 3 has_counted n1 "$(subnet n2)" "(one of ours"
 	kill "$(agent_pid n1)"
 	wait "$(agent_pid n1)"
 	assert_eq "processes that are left" "$(pgrep -P "$(agent_pid n1)" || true)" ""
@@ -279,14 +237,19 @@ pod_ip6() { sed -n 's,^FLANNEL_IPV6_SUBNET=\(.*\)/.*,\1,p' "/run/$1/subnet.env";
 	wait_for "it is told" 5 has "Net Unreachable" nsenter --net=/run/netns/n1 ping -c 1 -W 1 -I "$(pod_ip n1)" "$(pod_ip n2)"
 }
 
+# Who has been sent something a moment ago may still be asked what it is.
+at_rest() {
+	timeout 2 strace -f -qq -o $STORE/trace -p "$(relay_pid n1)" || :
+	! grep -qvE 'resuming|restart_syscall|detached|strace: |unfinished' $STORE/trace
+}
+
 @test "an idle relay does not wake up, and what cannot be is said in one line" {
 	need strace
 	two
 	said=$(nsenter --net=/run/netns/n1 timeout 5 "$CNIBOX" tun-relay --store $STORE --once --iface eth0 --subnet-file /run/x 2>&1) && flunk "NOT refused"
 	assert_match "once" "$said" "the udp way works only while its agent runs: no --once"
 	[[ -z ${CNIBOX_SANITIZED:-} ]] || return 0
-	timeout 2 strace -f -qq -o $STORE/trace -p "$(relay_pid n1)" || :
-	assert_eq "at rest" "$(grep -vE 'resuming|restart_syscall|detached|strace: |unfinished' $STORE/trace)" ""
+	wait_for "it comes to rest" 20 at_rest
 	kill -STOP "$(agent_pid n1)"
 	ip -n n1 link del flannel0
 	timeout 1 strace -f -qq -o $STORE/gone -p "$(relay_pid n1)" || :

@@ -40,9 +40,9 @@ of() { manifest | jq -c ".[] | select(.kind == \"$1\")"; } # KIND
 @test "the rights that the unit and the manifest leave are enough for an agent" {
 	need setpriv jq ping
 	nodes 2 vxlan
-	assert_eq "the unit's rights" "$(sed -n 's/^CapabilityBoundingSet=//p' $DEPLOY/systemd/cnibox-flanneld.service)" "CAP_NET_ADMIN CAP_NET_RAW"
+	assert_eq "the unit's rights" "$(sed -n 's/^CapabilityBoundingSet=//p' $DEPLOY/systemd/cnibox-flanneld.service)" "CAP_BPF CAP_NET_ADMIN CAP_NET_RAW"
 	for node in n1 n2; do
-		nsenter --net=/run/netns/$node setpriv --no-new-privs --bounding-set=-all,+net_admin,+net_raw --inh-caps=-all \
+		nsenter --net=/run/netns/$node setpriv --no-new-privs --bounding-set=-all,+bpf,+net_admin,+net_raw --inh-caps=-all \
 			"$CNIBOX" flanneld --store $STORE --iface eth0 --subnet-file /run/$node/subnet.env >>$STORE/$node.log 2>&1 3>&- &
 	done
 	ready n1 n2

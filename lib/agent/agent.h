@@ -45,6 +45,7 @@ struct agent_options {
 	struct agent_health health;
 	struct {
 		unsigned queues, spin_us, pace; /* as in struct relay_spec */
+		int datapath;                   /* enum relay_datapath */
 	} relay;
 };
 

@@ -10,6 +10,7 @@
 #include "firewall/overlay.h"
 #include "kernel/addr.h"
 #include "lease/place.h"
+#include "relay/shortcut.h"
 
 struct cleanup {
 	const struct agent_options *options;
@@ -159,6 +160,16 @@ static int remove_links(struct cleanup *cleanup, struct error *err)
 	return netlink_commit(cleanup->nl, err);
 }
 
+static int remove_programs(struct cleanup *cleanup, struct error *err)
+{
+	unsigned n = 0;
+	int r = shortcut_remove(cleanup->nl, &n, err);
+
+	if (n)
+		say(cleanup, "removed %u programs of the relay", n);
+	return r;
+}
+
 static int remove_rules(struct cleanup *cleanup, struct error *err)
 {
 	overlay_names_t removed = { 0 };
@@ -225,6 +236,7 @@ int agent_cleanup(const struct agent_options *options, FILE *out, struct error *
 		log_debug("cleanup: %s", store.message);
 	try(&cleanup, remove_rules);
 	try(&cleanup, remove_routes);
+	try(&cleanup, remove_programs);
 	try(&cleanup, remove_links);
 	try(&cleanup, remove_files);
 	if (cleanup.failure.errnum)

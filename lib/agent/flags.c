@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "agent/cleanup.h"
+#include "relay/relay.h"
 
 #define SNAPSHOTS "/var/lib/cnibox/remembered/"
 
@@ -12,6 +13,12 @@ enum { POSITION_LAST, POSITION_FIRST };
 const char *const agent_positions[] = {
 	[POSITION_LAST] = "last",
 	[POSITION_FIRST] = "first",
+	NULL,
+};
+const char *const agent_datapaths[] = {
+	[RELAY_AUTO] = "auto",
+	[RELAY_KERNEL] = "kernel",
+	[RELAY_USER] = "user",
 	NULL,
 };
 

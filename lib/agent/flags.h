@@ -30,7 +30,7 @@ struct agent_flags {
 	.place = LEASE_PLACE_DEFAULTS, .subnet_file = "/run/flannel/subnet.env", .resync = 60000, \
 	.store_silence = 30000, .iptables_forward_rules = true, .iptables_resync = 1000,          \
 	.cni_config_to = "/etc/cni/net.d/10-flannel.conflist"
-extern const char *const agent_positions[];
+extern const char *const agent_positions[], *const agent_datapaths[]; /* enum relay_datapath */
 extern const struct agent_flags agent_flags_defaults;
 
 #define AGENT_FLAG(key_, kind, member, help_, ...)                                             \

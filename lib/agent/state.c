@@ -1,5 +1,8 @@
 /* The agent's state in words: one line for a probe, a few for a person, Prometheus' text format. */
 #include "agent/agent_internal.h"
+
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "describe/duration.h"
@@ -116,19 +119,17 @@ void agent_tell_state(const struct agent *agent)
 
 struct text {
 	struct arena *arena;
-	const char *so_far;
+	FILE *out;
 };
 
 static void add_head(struct text *text, const char *name, const char *type, const char *help)
 {
-	text->so_far = arena_printf(text->arena, "%s# HELP cnibox_%s %s\n# TYPE cnibox_%s %s\n",
-				    text->so_far, name, help, name, type);
+	fprintf(text->out, "# HELP cnibox_%s %s\n# TYPE cnibox_%s %s\n", name, help, name, type);
 }
 
 static void add_value(struct text *text, const char *name, const char *labels, double value)
 {
-	text->so_far = arena_printf(text->arena, "%scnibox_%s%s %.15g\n", text->so_far, name,
-				    labels, value);
+	fprintf(text->out, "cnibox_%s%s %.15g\n", name, labels, value);
 }
 
 static void add_one(struct text *text, const char *name, const char *type, const char *help,
@@ -188,43 +189,56 @@ static void add_repairs(struct text *text, const struct agent *agent)
 	}
 }
 
-/* Of all peers together; each one's are told on SIGUSR1. */
+/* What is not zero, for each peer. */
 static void add_relay(struct text *text, const struct agent *agent)
 {
-	uint64_t sum[RELAY_N_COUNTERS] = { 0 }, counters[RELAY_N_COUNTERS];
+	uint64_t counters[RELAY_N_COUNTERS];
 	const struct relay_peer *peer;
+	char name[CIDR_TEXT_SIZE];
 
+	add_one(text, "relay_kernel", "gauge", "1 when the kernel carries packets by itself",
+		relay_is_in_kernel(agent->relay));
+	add_head(text, "relay_total", "counter", "what the relay has carried and dropped");
 	for (size_t i = 0; relay_counters(agent->relay, i, &peer, counters); i++)
 		for (size_t k = 0; k < RELAY_N_COUNTERS; k++)
-			sum[k] += counters[k];
-	add_head(text, "relay_total", "counter", "what the relay has carried and dropped");
-	for (size_t k = 0; k < RELAY_N_COUNTERS; k++)
-		if (relay_counter_names[k])
-			add_value(
-				text, "relay_total",
-				arena_printf(text->arena, "{what=\"%s\"}", relay_counter_names[k]),
-				(double)sum[k]);
+			if (relay_counter_names[k] && counters[k])
+				fprintf(text->out,
+					"cnibox_relay_total{peer=\"%s\",what=\"%s\"} %llu\n",
+					relay_peer_name(peer, name), relay_counter_names[k],
+					(unsigned long long)counters[k]);
+}
+
+static void add_all(struct text *text, const struct agent *agent)
+{
+	const struct agent_counts *counts = &agent->counts;
+	const char *why;
+
+	add_one(text, "ready", "gauge", "1 when everything is in place and the store is heard",
+		agent_is_ready(agent, text->arena, &why));
+	add_peers(text, agent);
+	add_store(text, agent);
+	add_repairs(text, agent);
+	add_one(text, "rules", "gauge", "1 when the masquerade and forward rules are in place",
+		agent->rules.in_place);
+	add_one(text, "passes_total", "counter", "looks at the kernel", (double)counts->passes);
+	add_one(text, "failed_passes_total", "counter", "of those, not brought to their end",
+		(double)counts->failed_passes);
+	add_one(text, "netlink_errors_total", "counter", "entries that the kernel refused",
+		(double)counts->refusals);
+	if (agent->relay)
+		add_relay(text, agent);
 }
 
 const char *agent_metrics(const struct agent *agent, struct arena *arena)
 {
-	const struct agent_counts *counts = &agent->counts;
-	struct text text = { arena, "" };
-	const char *why;
+	struct text text = { .arena = arena };
+	char *bytes auto_free = NULL;
+	size_t size = 0;
 
-	add_one(&text, "ready", "gauge", "1 when everything is in place and the store is heard",
-		agent_is_ready(agent, arena, &why));
-	add_peers(&text, agent);
-	add_store(&text, agent);
-	add_repairs(&text, agent);
-	add_one(&text, "rules", "gauge", "1 when the masquerade and forward rules are in place",
-		agent->rules.in_place);
-	add_one(&text, "passes_total", "counter", "looks at the kernel", (double)counts->passes);
-	add_one(&text, "failed_passes_total", "counter", "of those, not brought to their end",
-		(double)counts->failed_passes);
-	add_one(&text, "netlink_errors_total", "counter", "entries that the kernel refused",
-		(double)counts->refusals);
-	if (agent->relay)
-		add_relay(&text, agent);
-	return text.so_far;
+	text.out = open_memstream(&bytes, &size);
+	if (!text.out)
+		return "";
+	add_all(&text, agent);
+	fclose(text.out);
+	return arena_strdup(arena, bytes);
 }

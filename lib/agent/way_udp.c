@@ -23,6 +23,9 @@ static struct relay_spec spec_of(const struct agent *agent)
 		.ip = agent->config.v4.enabled ? agent->external.ip : (struct ip){ 0 },
 		.ip6 = agent->config.v6.enabled ? agent->external.ip6 : (struct ip){ 0 },
 		.port = (uint16_t)(port ? port : PORT),
+		.underlay = agent->external.index,
+		.datapath = options->relay.datapath,
+		.n_peers = (uint32_t)agent->leases.n,
 		.queues = options->relay.queues,
 		.spin_us = options->relay.spin_us,
 		.pace = options->relay.pace,
@@ -106,19 +109,16 @@ static int tell_peers(struct agent *agent, const struct plan *plan, struct error
 	return relay_tell(agent->relay, peers.items, peers.n, &own.ip, &own6.ip, err);
 }
 
-static const char *name_of(const struct relay_peer *peer, char name[CIDR_TEXT_SIZE])
-{
-	if (!peer)
-		return "nobody";
-	return cidr_format(peer->subnet.ip.family ? &peer->subnet : &peer->subnet6, name);
-}
-
 static void tell_counters(const struct agent *agent)
 {
 	uint64_t counters[RELAY_N_COUNTERS];
 	const struct relay_peer *peer;
 	char name[CIDR_TEXT_SIZE], line[1024];
 
+	if (agent->relay)
+		log_info("state: relay: %s", relay_is_in_kernel(agent->relay)
+						     ? "most packets are carried by the kernel"
+						     : "packets are carried by its process");
 	for (size_t i = 0; agent->relay && relay_counters(agent->relay, i, &peer, counters); i++) {
 		size_t len = 0;
 
@@ -128,9 +128,8 @@ static void tell_counters(const struct agent *agent)
 							len ? ", " : "",
 							(unsigned long long)counters[k],
 							relay_counter_names[k]);
-		log_info("state: relay: %s%s: %s", name_of(peer, name),
-			 relay_is_kin(agent->relay, i) ? " (one of ours)" : "",
-			 len ? line : "nothing");
+		log_info("state: relay: %s%s: %s", relay_peer_name(peer, name),
+			 relay_kin_text(agent->relay, i), len ? line : "nothing");
 	}
 }
 

@@ -54,6 +54,107 @@ void worker_answer(struct worker *worker, const struct packet *about, enum icmp_
 		worker->icmp_left++;
 }
 
+/* ---- kin ---- */
+
+bool state_is_kin(const struct relay_state *state)
+{
+	return state->kin_ms && worker_now_ms() - state->kin_ms < KIN_KEEP_MS;
+}
+
+/* The earlier of two wishes wins. */
+static void keep_kin_in(struct worker *worker, uint32_t delay_ms)
+{
+	uint32_t due_ms = (worker_now_ms() + delay_ms) | 1;
+
+	if (worker->plane->setup.shortcut &&
+	    (!worker->kin_due_ms || (int32_t)(worker->kin_due_ms - due_ms) > 0))
+		worker->kin_due_ms = due_ms;
+}
+
+void worker_ask_kin(struct worker *worker, const struct table_entry *peer)
+{
+	const struct plane_setup *setup = &worker->plane->setup;
+	struct relay_state *state = &setup->states[peer->slot];
+	bool v6 = peer->address.any.sa_family == AF_INET6;
+	const struct ip *own = &worker->scene->own[v6];
+	uint32_t now = worker_now_ms(), v4 = (uint32_t)peer->key[0];
+	uint8_t question[KIN_SIZE6];
+	size_t size;
+
+	if (!own->family || (state->asked_ms && now - state->asked_ms < KIN_ASK_MS))
+		return;
+	state->asked_ms = now;
+	size = kin_make(question, v6, own->bytes,
+			v6 ? (const uint8_t *)peer->key : (const uint8_t *)&v4, KIN_QUESTION);
+	sendto(setup->sockets[worker->queue][v6], question, size, MSG_DONTWAIT, &peer->address.any,
+	       peer->address_size);
+	if (state->short_ms)
+		keep_kin_in(worker, KIN_WAIT_MS);
+}
+
+void worker_hear_kin(struct worker *worker, const struct table_entry *peer, enum kin_word word)
+{
+	struct relay_state *state = &worker->plane->setup.states[peer->slot];
+	uint32_t now = worker_now_ms();
+
+	state->kin_ms = word == KIN_OTHER ? 0 : now;
+	__atomic_store_n(&state->short_ms, word == KIN_SHORTCUT ? now : 0, __ATOMIC_RELAXED);
+	if (word == KIN_SHORTCUT)
+		keep_kin_in(worker, KIN_ASK_MS);
+}
+
+/* The other agent may have ended, and its kernel goes on: silence changes nothing. */
+static bool is_silent(const struct relay_state *state, uint32_t now)
+{
+	return state->asked_ms && now - state->asked_ms >= KIN_WAIT_MS &&
+	       (int32_t)(state->asked_ms - state->kin_ms) > 0;
+}
+
+/* Packets that the kernel carries are not seen here, only counted. A peer that has none is not asked, and some time later not
+ * looked at any more: then the next packet comes here. */
+static void keep_peer(struct worker *worker, const struct table_entry *peer, uint32_t now)
+{
+	struct relay_state *state = &worker->plane->setup.states[peer->slot];
+	uint64_t sent = __atomic_load_n(&state->counters[RELAY_SENT_PACKETS], __ATOMIC_RELAXED);
+
+	if (!state->short_ms)
+		return;
+	if (sent != state->seen) {
+		state->seen = sent;
+		if (is_silent(state, now))
+			__atomic_store_n(&state->short_ms, now, __ATOMIC_RELAXED);
+		worker_ask_kin(worker, peer);
+	}
+	if (now - state->short_ms < KIN_SHORT_MS)
+		keep_kin_in(worker, KIN_ASK_MS);
+}
+
+static void keep_kin(struct worker *worker)
+{
+	uint32_t now = worker_now_ms();
+	const struct table_entry *peer;
+
+	worker->kin_due_ms = 0;
+	for (int v6 = 0; v6 < 2; v6++)
+		for (size_t i = 0; table_next(worker->scene->table, v6, &i, &peer);)
+			keep_peer(worker, peer, now);
+}
+
+/* Until then nothing need be done but for packets; -1 = for ever. */
+static int rest_ms(struct worker *worker)
+{
+	int32_t left = (int32_t)(worker->kin_due_ms - worker_now_ms());
+
+	if (!worker->kin_due_ms)
+		return -1;
+	if (left > 0)
+		return left;
+	pthread_mutex_lock(&worker->lock);
+	keep_kin(worker);
+	pthread_mutex_unlock(&worker->lock);
+	return worker->kin_due_ms ? KIN_ASK_MS : -1;
+}
+
 /* ---- what the agent tells ---- */
 
 static void scene_free(struct scene *scene)
@@ -83,6 +184,7 @@ static struct scene *scene_make(const struct plane *plane, const struct plane_me
 	*scene = (struct scene){
 		.table = table_make(peers, message->n_peers, plane->setup.spec.port),
 		.own = { message->own[0], message->own[1] },
+		.shortcut = message->shortcut,
 	};
 	return scene;
 }
@@ -172,22 +274,23 @@ static void work(struct sides *sides)
 
 static int look(struct sides *sides, int timeout_ms)
 {
-	uint64_t pause_us = sender_pause_us(sides->sender);
-	struct timespec pause = { (time_t)(pause_us / 1000000), (long)(pause_us % 1000000) * 1000 };
+	const uint64_t pause_us = sender_pause_us(sides->sender);
+	const struct timespec pause = { (time_t)(pause_us / 1000000),
+					(long)(pause_us % 1000000) * 1000 };
 
 	sides->fds[0].fd = pause_us ? -1 : sides->tun;
 	sides->fds[0].revents = 0;
-	if (pause_us && timeout_ms < 0)
+	if (pause_us && timeout_ms)
 		return ppoll(sides->fds, sides->n, &pause, NULL);
 	return poll(sides->fds, sides->n, timeout_ms);
 }
 
 /* Look for packets a while, where that is wanted, then sleep until there are some. Others may have the processor meanwhile. */
-static void wait_for_some(struct sides *sides, unsigned spin_us)
+static void wait_for_some(struct sides *sides, unsigned spin_us, int rest)
 {
 	uint64_t end;
 
-	if (look(sides, spin_us ? 0 : -1) || !spin_us)
+	if (look(sides, spin_us ? 0 : rest) || !spin_us)
 		return;
 	end = worker_now_us() + spin_us;
 	do {
@@ -195,7 +298,7 @@ static void wait_for_some(struct sides *sides, unsigned spin_us)
 		if (look(sides, 0))
 			return;
 	} while (worker_now_us() < end);
-	look(sides, -1);
+	look(sides, rest);
 }
 
 static void *worker_run(void *arg)
@@ -204,7 +307,7 @@ static void *worker_run(void *arg)
 	struct sides sides = sides_of(worker);
 
 	for (;;) {
-		wait_for_some(&sides, worker->plane->setup.spec.spin_us);
+		wait_for_some(&sides, worker->plane->setup.spec.spin_us, rest_ms(worker));
 		work(&sides);
 	}
 	return NULL;

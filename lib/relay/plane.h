@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "relay/icmp.h"
+#include "relay/kin.h"
 #include "relay/relay.h"
 
 /* Of one peer; in memory that the agent sees, too. Slot 0 is nobody's. */
@@ -14,9 +15,12 @@ struct relay_state {
 		mtu_ms; /* of IP packets to it, where the way is narrower than the device; when that was learnt */
 	uint32_t kin_ms,
 		asked_ms; /* when it last proved to be of our kind, when it was asked; 0 = never */
+	uint32_t
+		short_ms; /* when its kernel last proved to take what ours sends; 0 = it does not */
+	uint64_t seen;    /* packets that had been sent to it when it was asked */
 } __attribute__((aligned(64)));
 
-enum { RELAY_SLOTS = RELAY_PEERS_MAX + 1 };
+enum { RELAY_SLOTS = RELAY_PEERS_MAX + 1 }; /* at most */
 
 /* What the process inherits. */
 struct plane_setup {
@@ -27,18 +31,21 @@ struct plane_setup {
 	int icmp[2];
 	bool gso_udp;
 	struct relay_state *states;
+	bool shortcut; /* packets may be carried without this process */
 };
 
 /* What the agent tells, with the peers in a file. */
 struct plane_message {
 	size_t n_peers;
 	struct ip own[2];
+	bool shortcut; /* there is one */
 };
 
 /* Never changed, only replaced. */
 struct scene {
 	struct table *table;
 	struct ip own[2];
+	bool shortcut; /* the kernel takes what others' kernels send */
 };
 
 /* One thread. It holds its lock while it works on packets, and only then is the scene its. */
@@ -49,6 +56,7 @@ struct worker {
 	unsigned queue;
 	unsigned icmp_left; /* messages that may still be sent, and since when they count */
 	uint32_t icmp_since_ms;
+	uint32_t kin_due_ms; /* when to ask again; 0 = there is no need */
 };
 
 struct plane {
@@ -79,6 +87,10 @@ static inline void count(struct worker *worker, uint32_t slot, enum relay_counte
 /* ICMP about a packet to its source, not too often. */
 void worker_answer(struct worker *worker, const struct packet *about, enum icmp_error error,
 		   unsigned mtu);
+/* What a peer is: asked not more often than is needed; it has answered. */
+void worker_ask_kin(struct worker *worker, const struct table_entry *peer);
+void worker_hear_kin(struct worker *worker, const struct table_entry *peer, enum kin_word word);
+bool state_is_kin(const struct relay_state *state);
 uint32_t worker_now_ms(void);
 uint64_t worker_now_us(void);
 

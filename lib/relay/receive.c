@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "relay/kin.h"
 #include "relay/merge.h"
 #include "relay/plane.h"
 
@@ -88,6 +87,7 @@ static void count_arrival(struct receiver *receiver, struct arrival *arrival)
 	if (arrival->n) {
 		count(receiver->worker, arrival->peer->slot, RELAY_RECEIVED_PACKETS, arrival->n);
 		count(receiver->worker, arrival->peer->slot, RELAY_RECEIVED_BYTES, arrival->size);
+		count(receiver->worker, arrival->peer->slot, RELAY_RECEIVED_BY_PROCESS, arrival->n);
 	}
 	arrival->n = 0;
 	arrival->size = 0;
@@ -102,25 +102,26 @@ static void arrival_is_of(struct receiver *receiver, struct arrival *arrival,
 	memcpy(arrival->source, packet->source, packet->v6 ? 16 : 4);
 }
 
-/* A relay of ours asks, or has answered: that is not for the kernel. */
+/* A relay asks, or has answered: that is not for the kernel. */
 static bool hear_kin(struct receiver *receiver, const struct table_entry *peer,
 		     const struct packet *packet)
 {
-	struct worker *worker = receiver->worker;
-	struct relay_state *state = &worker->plane->setup.states[peer->slot];
-	const struct ip *own = &worker->scene->own[0];
+	const struct scene *scene = receiver->worker->scene;
+	const struct ip *own = &scene->own[packet->v6];
 	enum kin_word word = kin_word_of(packet);
-	uint8_t answer[KIN_SIZE];
+	uint8_t answer[KIN_SIZE6];
+	size_t size;
 
-	if (word == KIN_NONE || !own->family || memcmp(packet->address, own->bytes, 4) != 0)
+	if (word == KIN_NONE || !own->family ||
+	    memcmp(packet->address, own->bytes, packet->v6 ? 16 : 4) != 0)
 		return false;
-	if (word == KIN_ANSWER) {
-		state->kin_ms = worker_now_ms();
+	if (word != KIN_QUESTION) {
+		worker_hear_kin(receiver->worker, peer, word);
 		return true;
 	}
-	kin_make(answer, own->bytes, packet->source, KIN_ANSWER);
-	sendto(receiver->fd, answer, sizeof(answer), MSG_DONTWAIT, &peer->address.any,
-	       peer->address_size);
+	size = kin_make(answer, packet->v6, own->bytes, packet->source,
+			scene->shortcut ? KIN_SHORTCUT : KIN_ANSWER);
+	sendto(receiver->fd, answer, size, MSG_DONTWAIT, &peer->address.any, peer->address_size);
 	return true;
 }
 
@@ -140,7 +141,7 @@ static void take(struct receiver *receiver, struct arrival *arrival, uint8_t *da
 		return;
 	}
 	arrival_is_of(receiver, arrival, peer, &packet);
-	if (packet.protocol == IP_PROTOCOL_ICMP && hear_kin(receiver, peer, &packet))
+	if (hear_kin(receiver, peer, &packet))
 		return;
 	if (!packet_hop(&packet)) {
 		count(worker, peer->slot, RELAY_RECEIVE_HOPS, 1);

@@ -17,6 +17,7 @@
 #include "kernel/capability.h"
 #include "kernel/tun.h"
 #include "relay/plane.h"
+#include "relay/shortcut.h"
 
 enum { RESTART_MS = 200 };
 
@@ -28,6 +29,7 @@ const char *const relay_counter_names[RELAY_N_COUNTERS] = {
 	[RELAY_SEND_TOO_BIG] = "too big for the way",
 	[RELAY_SEND_FAILED] = "refused by the network",
 	[RELAY_SEND_MALFORMED] = "malformed, of pods",
+	[RELAY_SENT_BY_PROCESS] = "of them sent by the process",
 	[RELAY_RECEIVED_PACKETS] = "received packets",
 	[RELAY_RECEIVED_BYTES] = "received bytes",
 	[RELAY_RECEIVE_STRANGER] = "from strangers",
@@ -35,6 +37,7 @@ const char *const relay_counter_names[RELAY_N_COUNTERS] = {
 	[RELAY_RECEIVE_HOPS] = "received at the end of their TTL",
 	[RELAY_RECEIVE_MALFORMED] = "malformed, of peers",
 	[RELAY_RECEIVE_FAILED] = "refused by the device",
+	[RELAY_RECEIVED_BY_PROCESS] = "of them received by the process",
 };
 
 struct relay {
@@ -42,7 +45,11 @@ struct relay {
 	char device[16];
 	struct plane_setup setup; /* control: the agent's end; -1 = no process */
 	pid_t pid;
-	int restart; /* timer, 0 = none */
+	int restart;               /* timer, 0 = none */
+	struct shortcut *shortcut; /* NULL = there is none */
+	struct shortcut *without;  /* one that failed: only its states are used */
+	struct relay_state *own_states;
+	uint32_t n_slots;
 	struct relay_peer *peers;
 	size_t n_peers;
 	struct table *table; /* of them, to find what slot a subnet had */
@@ -156,8 +163,10 @@ static int start_process(struct relay *relay, struct error *err)
 
 static int send_message(const struct relay *relay, int file, struct error *err)
 {
-	struct plane_message told = { relay->n_peers, { relay->own[0], relay->own[1] } };
-	struct iovec piece = { &told, sizeof(told) };
+	const struct plane_message told = { relay->n_peers,
+					    { relay->own[0], relay->own[1] },
+					    relay->shortcut };
+	struct iovec piece = { (void *)&told, sizeof(told) };
 	union {
 		struct cmsghdr align;
 		char space[CMSG_SPACE(sizeof(int))];
@@ -193,6 +202,54 @@ static void relay_start(struct loop *loop unused, void *arg)
 		relay_lost(relay, err.message);
 }
 
+/* ---- the short way ---- */
+
+static void remove_shortcuts(void)
+{
+	struct netlink *nl auto_netlink = NULL;
+	struct error why = { 0 };
+	unsigned n;
+
+	if (netlink_open(&nl, NETLINK_SESSION_ROUTE, -1, &why) || shortcut_remove(nl, &n, &why))
+		log_warning("%s", why.message);
+}
+
+/* Its states are in use as long as the relay is. */
+static int do_without(struct relay *relay, const struct error *why, struct error *err)
+{
+	if (relay->setup.spec.datapath == RELAY_KERNEL)
+		return fail(err, why->errnum, "%s", why->message);
+	log_info("packets are carried by the relay's process: %s", why->message);
+	relay->without = relay->shortcut;
+	relay->shortcut = NULL;
+	remove_shortcuts();
+	return relay->pid > 0 ? tell_process(relay, err) : 0;
+}
+
+static uint32_t slots_for(uint32_t n_peers)
+{
+	uint32_t n = 256;
+
+	while (n < RELAY_SLOTS && n < 2 * n_peers + 2)
+		n *= 2;
+	return n < RELAY_SLOTS ? n : RELAY_SLOTS;
+}
+
+static int open_shortcut(struct relay *relay, struct error *err)
+{
+	struct plane_setup *setup = &relay->setup;
+	struct error why = { 0 };
+
+	relay->n_slots = slots_for(setup->spec.n_peers);
+	if (setup->spec.datapath == RELAY_USER)
+		return 0;
+	if (shortcut_open(&relay->shortcut, &setup->spec, relay->n_slots, &why))
+		return do_without(relay, &why, err);
+	setup->states = shortcut_states(relay->shortcut);
+	setup->shortcut = true;
+	return 0;
+}
+
 /* ---- slots ---- */
 
 static uint32_t slot_of_old(const struct relay *relay, const struct relay_peer *peer)
@@ -219,7 +276,7 @@ static void give_slots(struct relay *relay, struct relay_peer *peers, size_t n, 
 		if (peers[i].slot)
 			continue;
 		do
-			relay->next_slot = relay->next_slot % RELAY_PEERS_MAX + 1;
+			relay->next_slot = relay->next_slot % (relay->n_slots - 1) + 1;
 		while (taken[relay->next_slot]);
 		peers[i].slot = relay->next_slot;
 		taken[peers[i].slot] = 1;
@@ -242,17 +299,48 @@ static bool same(const struct relay *relay, const struct relay_peer *peers, size
 	return true;
 }
 
+/* The short way is to be what it should be; without it everything still gets through. */
+static int update_shortcut(struct relay *relay, const struct table *was, bool changed,
+			   struct error *err)
+{
+	struct error why = { 0 };
+	int r = 0;
+
+	if (!relay->shortcut)
+		return 0;
+	if (changed)
+		r = shortcut_tell(relay->shortcut, was, relay->table, &why);
+	if (r == 0)
+		r = shortcut_ensure(relay->shortcut, &why);
+	return r < 0 ? do_without(relay, &why, err) : 0;
+}
+
+static int tell(struct relay *relay, size_t n, struct error *err)
+{
+	struct table *was = relay->table;
+	int told = 0, r;
+
+	relay->table = table_make(relay->peers, n, relay->setup.spec.port);
+	if (relay->pid > 0)
+		told = tell_process(relay, err);
+	if (!relay->shortcut && !was)
+		remove_shortcuts();
+	r = update_shortcut(relay, was, true, told < 0 ? NULL : err);
+	table_free(was);
+	return told < 0 ? told : r;
+}
+
 int relay_tell(struct relay *relay, struct relay_peer *peers, size_t n, const struct ip *own,
 	       const struct ip *own6, struct error *err)
 {
 	uint8_t *taken auto_free = NULL;
 
 	if (relay->table && same(relay, peers, n, own, own6))
-		return 0;
-	if (n > RELAY_PEERS_MAX)
+		return update_shortcut(relay, relay->table, false, err);
+	if (n >= relay->n_slots)
 		return fail(err, E2BIG, "%zu peers are more than the relay can have", n);
-	taken = xrealloc(NULL, RELAY_SLOTS);
-	memset(taken, 0, RELAY_SLOTS);
+	taken = xrealloc(NULL, relay->n_slots);
+	memset(taken, 0, relay->n_slots);
 	give_slots(relay, peers, n, taken);
 	relay->peers = xrealloc(relay->peers, (n + 1) * sizeof(*peers));
 	if (n)
@@ -260,9 +348,7 @@ int relay_tell(struct relay *relay, struct relay_peer *peers, size_t n, const st
 	relay->n_peers = n;
 	relay->own[0] = *own;
 	relay->own[1] = *own6;
-	table_free(relay->table);
-	relay->table = table_make(relay->peers, n, relay->setup.spec.port);
-	return relay->pid > 0 ? tell_process(relay, err) : 0;
+	return tell(relay, n, err);
 }
 
 bool relay_counters(const struct relay *relay, size_t i, const struct relay_peer **peer,
@@ -278,9 +364,22 @@ bool relay_counters(const struct relay *relay, size_t i, const struct relay_peer
 	return true;
 }
 
-bool relay_is_kin(const struct relay *relay, size_t i)
+const char *relay_peer_name(const struct relay_peer *peer, char name[CIDR_TEXT_SIZE])
 {
-	return i < relay->n_peers && relay->setup.states[relay->peers[i].slot].kin_ms;
+	if (!peer)
+		return "nobody";
+	return cidr_format(peer->subnet.ip.family ? &peer->subnet : &peer->subnet6, name);
+}
+
+const char *relay_kin_text(const struct relay *relay, size_t i)
+{
+	const struct relay_state *state = &relay->setup.states[0];
+
+	if (i < relay->n_peers)
+		state = &relay->setup.states[relay->peers[i].slot];
+	if (relay->shortcut && state->short_ms)
+		return " (one of ours, kernel to kernel)";
+	return state->kin_ms ? " (one of ours)" : "";
 }
 
 /* ---- life ---- */
@@ -308,20 +407,30 @@ static int open_sockets(struct plane_setup *setup, struct error *err)
 	return 0;
 }
 
+/* Of the short way, or of our own. */
+static int make_states(struct relay *relay, struct error *err)
+{
+	struct plane_setup *setup = &relay->setup;
+
+	if (setup->states)
+		return 0;
+	relay->own_states = mmap(NULL, relay->n_slots * sizeof(*setup->states),
+				 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (relay->own_states == MAP_FAILED) {
+		relay->own_states = NULL;
+		return fail_errno(err, errno, "memory for the relay's counters");
+	}
+	setup->states = relay->own_states;
+	return 0;
+}
+
 static int open_all(struct relay *relay, struct error *err)
 {
 	struct plane_setup *setup = &relay->setup;
-	const size_t size = RELAY_SLOTS * sizeof(*setup->states);
 
-	setup->states = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (setup->states == MAP_FAILED) {
-		setup->states = NULL;
-		return fail_errno(err, errno, "memory for the relay's counters");
-	}
 	if (tun_open_queues(setup->spec.device, setup->tun, setup->spec.queues, &setup->gso_udp,
 			    err) ||
-	    open_sockets(setup, err))
+	    open_sockets(setup, err) || open_shortcut(relay, err) || make_states(relay, err))
 		return -err->errnum;
 	return start_process(relay, err);
 }
@@ -364,8 +473,10 @@ void relay_close(struct relay *relay)
 	}
 	close_fd(&relay->setup.icmp[0]);
 	close_fd(&relay->setup.icmp[1]);
-	if (relay->setup.states)
-		munmap(relay->setup.states, RELAY_SLOTS * sizeof(*relay->setup.states));
+	if (relay->own_states)
+		munmap(relay->own_states, relay->n_slots * sizeof(*relay->own_states));
+	shortcut_close(relay->shortcut);
+	shortcut_close(relay->without);
 	table_free(relay->table);
 	free(relay->peers);
 	free(relay);
@@ -381,5 +492,11 @@ bool relay_is(const struct relay *relay, const struct relay_spec *spec)
 	const struct relay_spec *is = &relay->setup.spec;
 
 	return streq(is->device, spec->device) && is->port == spec->port &&
-	       ip_equal(&is->ip, &spec->ip) && ip_equal(&is->ip6, &spec->ip6);
+	       ip_equal(&is->ip, &spec->ip) && ip_equal(&is->ip6, &spec->ip6) &&
+	       is->underlay == spec->underlay && spec->n_peers < relay->n_slots;
+}
+
+bool relay_is_in_kernel(const struct relay *relay)
+{
+	return relay->shortcut;
 }

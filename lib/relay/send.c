@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 
 #include "relay/fragment.h"
-#include "relay/kin.h"
 #include "relay/plane.h"
 #include "relay/segment.h"
 
@@ -25,8 +24,6 @@ enum {
 	GONE_US = 500000,
 	PACE_CREDIT_US =
 		1000, /* a sleep that was too long is made good; a peer's buffer has room for that */
-	KIN_ASK_MS = 5000,
-	KIN_KEEP_MS = 30000,
 	MTU_AGAIN_MS = 10000,
 };
 
@@ -102,22 +99,7 @@ static void fill_call(struct message *message, struct msghdr *call)
 /* A relay of ours says so when it is asked; IPv6 has no other. Asked as long as something is sent to it. */
 static bool is_kin(struct sender *sender, const struct table_entry *to)
 {
-	struct worker *worker = sender->worker;
-	struct relay_state *state = state_of(sender, to);
-	const struct ip *own = &worker->scene->own[0];
-	uint32_t now = worker_now_ms();
-	uint8_t question[KIN_SIZE], address[4];
-
-	if (to->address.any.sa_family == AF_INET6)
-		return true;
-	if ((!state->asked_ms || now - state->asked_ms > KIN_ASK_MS) && own->family) {
-		state->asked_ms = now;
-		memcpy(address, &to->key[0], sizeof(address));
-		kin_make(question, own->bytes, address, KIN_QUESTION);
-		sendto(worker->plane->setup.sockets[worker->queue][0], question, sizeof(question),
-		       MSG_DONTWAIT, &to->address.any, to->address_size);
-	}
-	return state->kin_ms && now - state->kin_ms < KIN_KEEP_MS;
+	return to->address.any.sa_family == AF_INET6 || state_is_kin(state_of(sender, to));
 }
 
 /* What goes to others is paid for with a pause of this queue of the device: nothing is lost there, and pods' windows adapt. */
@@ -126,6 +108,8 @@ static void pace(struct sender *sender, const struct message *message)
 	unsigned mbit = sender->worker->plane->setup.spec.pace;
 	uint64_t now;
 
+	if (mbit || sender->worker->plane->setup.shortcut)
+		worker_ask_kin(sender->worker, message->to);
 	if (!mbit || is_kin(sender, message->to))
 		return;
 	now = worker_now_us();
@@ -148,6 +132,7 @@ static void count_sent(struct sender *sender, const struct message *message)
 {
 	count(sender->worker, message->to->slot, RELAY_SENT_PACKETS, message->n);
 	count(sender->worker, message->to->slot, RELAY_SENT_BYTES, message->size);
+	count(sender->worker, message->to->slot, RELAY_SENT_BY_PROCESS, message->n);
 	pace(sender, message);
 }
 

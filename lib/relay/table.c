@@ -143,6 +143,26 @@ const struct table_entry *table_find(const struct table *table, bool v6, const u
 	return NULL;
 }
 
+const struct table_entry *table_at(const struct table *table, bool v6, const uint64_t key[2],
+				   uint8_t prefix)
+{
+	const struct table_entry *entry = probe(&table->halves[v6], key, prefix);
+
+	return entry->used ? entry : NULL;
+}
+
+bool table_next(const struct table *table, bool v6, size_t *i, const struct table_entry **entry)
+{
+	const struct half *half = &table->halves[v6];
+
+	while (*i <= half->mask) {
+		*entry = &half->entries[(*i)++];
+		if ((*entry)->used)
+			return true;
+	}
+	return false;
+}
+
 bool table_is_from(const struct table_entry *entry, const union tunnel_address *address)
 {
 	if (entry->address.any.sa_family != address->any.sa_family)

@@ -34,6 +34,11 @@ const struct table_entry *table_find(const struct table *table, bool v6, const u
 /* Is there a peer at this outer address? For what has gone wrong: any of its entries, NULL = a stranger. */
 const struct table_entry *table_find_peer(const struct table *table,
 					  const union tunnel_address *address);
+/* Exactly that subnet: an address as in the entries, masked. NULL = nobody has it. */
+const struct table_entry *table_at(const struct table *table, bool v6, const uint64_t key[2],
+				   uint8_t prefix);
+/* One after the other, *i from 0 on; false: there are no more. */
+bool table_next(const struct table *table, bool v6, size_t *i, const struct table_entry **entry);
 /* Same host; the port does not count. */
 bool table_is_from(const struct table_entry *entry, const union tunnel_address *address);
 

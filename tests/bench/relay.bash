@@ -6,21 +6,29 @@ bar() {
 	keep "$1" "$2" "$3" "$4" "$(ratio "$4" "$3")x" "$5 ${6}x" "$(verdict "b $5 $6 * a" "$3" "$4")"
 }
 
+# Two ways of ours: packets carried by the kernel, which is what there is by default, and by the process alone.
 row_relay() {
 	local -A at
 	local measure way rate cpu _
 
 	while read -r measure way rate cpu _; do
 		at[$measure $way]=$rate at[$measure $way cpu]=$cpu
-	done < <(BUILD=$build WAYS="plain vxlan onepacket ours ours-spin" "$here/relay" ${RELAY_ROUNDS:-3} 400)
-	for measure in stream1 stream4; do
-		note "relay, ${measure#stream} TCP flow(s); the plain link" Mbit/s "${at[$measure plain]}" "${at[$measure ours]}"
-		bar "... a relay of one packet per call" Mbit/s "${at[$measure onepacket]}" "${at[$measure ours]}" ">=" 7
-		bar "... kernel VXLAN" Mbit/s "${at[$measure vxlan]}" "${at[$measure ours]}" ">=" 0.65
-		bar "... CPU per gigabyte, kernel VXLAN" s "${at[$measure vxlan cpu]}" "${at[$measure ours cpu]}" "<=" 1.6
+	done < <(BUILD=$build WAYS="plain vxlan onepacket ours ours-user ours-spin" "$here/relay" ${RELAY_ROUNDS:-3} 400)
+	for way in ours ours-user; do
+		relay_rows "$way" "relay, $([ $way = ours ] && echo "in the kernel" || echo "its process")"
 	done
-	bar "relay, small packets; one packet per call" 1/s "${at[flood onepacket]}" "${at[flood ours]}" ">=" 2
-	bar "... kernel VXLAN" 1/s "${at[flood vxlan]}" "${at[flood ours]}" ">=" 1
-	bar "relay, TCP round trip; one packet per call" us "${at[trip onepacket]}" "${at[trip ours]}" "<=" 1
-	bar "... with --busy-poll, kernel VXLAN" us "${at[trip vxlan]}" "${at[trip ours-spin]}" "<=" 1
+	bar "relay, its process with --busy-poll, round trip; kernel VXLAN" us "${at[trip vxlan]}" "${at[trip ours-spin]}" "<=" 1
+}
+
+relay_rows() { # WAY NAME
+	for measure in stream1 stream4; do
+		note "$2: ${measure#stream} TCP flow(s); the plain link" Mbit/s "${at[$measure plain]}" "${at[$measure $1]}"
+		bar "... a relay of one packet per call" Mbit/s "${at[$measure onepacket]}" "${at[$measure $1]}" ">=" 7
+		bar "... kernel VXLAN" Mbit/s "${at[$measure vxlan]}" "${at[$measure $1]}" ">=" 0.65
+		bar "... CPU per gigabyte, kernel VXLAN" s "${at[$measure vxlan cpu]}" "${at[$measure $1 cpu]}" "<=" 1.6
+	done
+	bar "$2: small packets; one packet per call" 1/s "${at[flood onepacket]}" "${at[flood $1]}" ">=" 2
+	bar "... kernel VXLAN" 1/s "${at[flood vxlan]}" "${at[flood $1]}" ">=" 1
+	bar "$2: TCP round trip; one packet per call" us "${at[trip onepacket]}" "${at[trip $1]}" "<=" 1
+	bar "... kernel VXLAN" us "${at[trip vxlan]}" "${at[trip $1]}" "<=" 1
 }

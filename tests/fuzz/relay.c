@@ -51,7 +51,9 @@ static void merge(uint8_t *data, size_t size, size_t segment)
 		if (!packet_parse(data + at, left, &packet) || !packet_hop(&packet))
 			continue;
 		icmp_error_make(&packet, (enum icmp_error)(at % 3), 1300, message);
-		fuzz_check(kin_word_of(&packet) == KIN_NONE || packet.size == KIN_SIZE, "kin");
+		fuzz_check(kin_word_of(&packet) == KIN_NONE ||
+				   packet.size == (packet.v6 ? KIN_SIZE6 : KIN_SIZE),
+			   "kin");
 		in.packets++;
 		in.bytes += packet.size;
 		merge_add(&merge, &packet);

@@ -358,23 +358,69 @@ TEST(icmp_errors_and_where_there_are_none)
 
 TEST(kin_ask_and_answer_in_pings)
 {
-	const uint8_t us[] = { 10, 5, 1, 0 }, them[] = { 10, 5, 2, 0 };
-	uint8_t data[KIN_SIZE];
-	struct packet packet;
+	static const struct {
+		bool v6;
+		size_t size, header;
+		uint8_t request, reply;
+	} cases[] = { { false, KIN_SIZE, 20, 8, 0 }, { true, KIN_SIZE6, 40, 128, 129 } };
+	const uint8_t us[16] = { 10, 5, 1, 0 }, them[16] = { 10, 5, 2, 0, 9 };
 
-	kin_make(data, us, them, KIN_QUESTION);
-	check(packet_parse(data, sizeof(data), &packet));
-	check(header_is_right(data));
-	check_int(slow_sum(0, data + 20, KIN_SIZE - 20), 0xffff);
-	check_int(kin_word_of(&packet), KIN_QUESTION);
-	check(memcmp(packet.source, us, 4) == 0 && memcmp(packet.address, them, 4) == 0);
-	data[20] = 0; /* as a kernel answers */
-	check_int(kin_word_of(&packet), KIN_NONE);
-	kin_make(data, them, us, KIN_ANSWER);
-	check_int(kin_word_of(&packet), KIN_ANSWER);
-	check_int(data[20], 0);
-	packet.size--;
-	check_int(kin_word_of(&packet), KIN_NONE);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		size_t header = cases[i].header, address = cases[i].v6 ? 16 : 4;
+		uint8_t data[KIN_SIZE6];
+		struct packet packet;
+		uint64_t pseudo;
+
+		check_int(kin_make(data, cases[i].v6, us, them, KIN_QUESTION), cases[i].size);
+		check(packet_parse(data, cases[i].size, &packet));
+		check(cases[i].v6 || header_is_right(data));
+		pseudo = cases[i].v6 ? packet_pseudo(&packet, IP_PROTOCOL_ICMP6, 24) : 0;
+		check_int(checksum_fold(checksum_add(pseudo, data + header, 24)), 0xffff);
+		check_int(data[header], cases[i].request);
+		check_int(kin_word_of(&packet), KIN_QUESTION);
+		check(memcmp(packet.source, us, address) == 0);
+		check(memcmp(packet.address, them, address) == 0);
+		data[header] = cases[i].reply; /* as a kernel answers */
+		check_int(kin_word_of(&packet), KIN_OTHER);
+		kin_make(data, cases[i].v6, them, us, KIN_ANSWER);
+		check_int(kin_word_of(&packet), KIN_ANSWER);
+		check_int(data[header], cases[i].reply);
+		kin_make(data, cases[i].v6, them, us, KIN_SHORTCUT);
+		check_int(kin_word_of(&packet), KIN_SHORTCUT);
+		packet.size--;
+		check_int(kin_word_of(&packet), KIN_NONE);
+	}
+}
+
+TEST(tables_are_walked_and_compared)
+{
+	struct relay_peer peers[] = {
+		{ .subnet = { ip_make(AF_INET, (const uint8_t[]){ 10, 5, 1, 0 }), 24 },
+		  .ip = ip_make(AF_INET, (const uint8_t[]){ 192, 0, 2, 1 }),
+		  .slot = 1 },
+		{ .subnet = { ip_make(AF_INET, (const uint8_t[]){ 10, 5, 2, 0 }), 24 },
+		  .ip = ip_make(AF_INET, (const uint8_t[]){ 192, 0, 2, 2 }),
+		  .slot = 2 },
+		{ .subnet = { ip_make(AF_INET, (const uint8_t[]){ 10, 5, 2, 0 }), 25 },
+		  .ip = ip_make(AF_INET, (const uint8_t[]){ 192, 0, 2, 3 }),
+		  .slot = 3 },
+	};
+	struct table *table = table_make(peers, 3, 8285), *fewer = table_make(peers, 2, 8285);
+	const struct table_entry *entry;
+	unsigned slots = 0, n = 0;
+
+	for (size_t i = 0; table_next(table, false, &i, &entry); n++) {
+		const struct table_entry *twin = table_at(fewer, false, entry->key, entry->prefix);
+
+		slots |= 1u << entry->slot;
+		check(table_at(table, false, entry->key, entry->prefix) == entry);
+		check(entry->slot == 3 ? !twin : twin && twin->slot == entry->slot);
+	}
+	check_int(n, 3);
+	check_int(slots, 0xe);
+	check(!table_next(table, true, &(size_t){ 0 }, &entry));
+	table_free(table);
+	table_free(fewer);
 }
 
 TEST(fragments_have_all_of_it_in_order)

@@ -1,0 +1,1 @@
+460-tun-relay.bats
