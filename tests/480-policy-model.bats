@@ -273,6 +273,13 @@ lint_says() {
 	  policyTypes: [Ingress]
 	  ingress: [{from: [{podSelector: {matchLabels: {app: web}}}, {namespaceSelector: {matchLabels: {team: x}}}]}]
 	E
+	lint_says 'spec.podSelector: ap=db matches no pod of the namespace; did you mean "app"?' \
+		'spec.ingress[0].from[0]: podSelector app=dbb with namespaceSelector {} matches no pod; did you mean "db"?' \
+		'spec.ingress[0].from[1].namespaceSelector: teams=b matches no namespace; did you mean "team"?' <<-'E'
+	  podSelector: {matchLabels: {ap: db}}
+	  policyTypes: [Ingress]
+	  ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: dbb}}}, {namespaceSelector: {matchLabels: {teams: b}}}]}]
+	E
 	lint_says 'spec.ingress[0].ports[0]: no pod of spec.podSelector has a TCP port "http"' \
 		'spec.ingress[0].ports[1]: no pod of spec.podSelector has a UDP port "sql"' \
 		'spec.egress[1].ports[0]: no pod of its peers has a TCP port "http"' <<-'E'

@@ -82,11 +82,11 @@ static void lint_peer(struct lint *lint, enum direction direction, size_t number
 	if (peer->has_block || world->sets.items[peer->set].pods_in.n)
 		return;
 	if (peer->has_spaces && !any_space(world, &peer->spaces))
-		lint_warn(lint, "%s.namespaceSelector: %s matches no namespace", place,
-			  selector_text(lint, &peer->spaces));
+		lint_warn(lint, "%s.namespaceSelector: %s matches no namespace%s", place,
+			  selector_text(lint, &peer->spaces), lint_hint(lint, &peer->spaces, true));
 	else if (lint->has_pods)
-		lint_warn(lint, "%s: %s matches no pod", place,
-			  peer_text(world, peer, lint->arena));
+		lint_warn(lint, "%s: %s matches no pod%s", place,
+			  peer_text(world, peer, lint->arena), lint_hint(lint, &peer->pods, false));
 }
 
 static bool set_has_name(const struct world *world, const numbers_t *pods,
@@ -205,8 +205,9 @@ static void lint_policy(struct lint *lint, uint32_t number, const struct policy 
 
 	lint_types(lint, policy);
 	if (lint->has_pods && !world->sets.items[policy->set].pods_in.n)
-		lint_warn(lint, "spec.podSelector: %s matches no pod of the namespace",
-			  selector_text(lint, &policy->pods));
+		lint_warn(lint, "spec.podSelector: %s matches no pod of the namespace%s",
+			  selector_text(lint, &policy->pods),
+			  lint_hint(lint, &policy->pods, false));
 	for (int direction = 0; direction < DIRECTIONS; direction++) {
 		const rules_t *rules = &policy->rules[direction];
 

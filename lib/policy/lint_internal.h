@@ -21,6 +21,8 @@ struct lint_address {
 void lint_warn(struct lint *lint, const char *format, ...) printf_like(2, 3);
 const char *lint_place(struct lint *lint, enum direction direction, size_t rule);
 const char *lint_peer_place(struct lint *lint, enum direction direction, size_t rule, size_t peer);
+/* `; did you mean "app"?`, of labels that pods or namespaces have; "" = no idea. */
+const char *lint_hint(struct lint *lint, const struct selector *selector, bool spaces);
 
 /* lint_overlap.c: rules that another of the policy makes needless; exceptions that are allowed elsewhere. */
 void lint_covered(struct lint *lint, const struct policy *policy, enum direction direction);

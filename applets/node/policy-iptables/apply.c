@@ -36,7 +36,8 @@ static void print_change(struct invocation *call, const struct options *options,
 	if (options->dry_run)
 		change_print(out, change);
 	if (options->dry_run)
-		change_print_connections(out, &change->connections, "would be allowed",
+		change_print_connections(out, &change->connections,
+					 change->allowed + change->denied, "would be allowed",
 					 "would be denied");
 	fprintf(out, "%s on %s: ", change->backend, change->node);
 	if (change->changed)

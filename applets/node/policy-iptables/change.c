@@ -213,7 +213,7 @@ void change_print(FILE *out, const struct change *change)
 		fprintf(out, "- all that %s has in force\n", *name);
 }
 
-void change_print_connections(FILE *out, const connection_changes_t *connections,
+void change_print_connections(FILE *out, const connection_changes_t *connections, int64_t n,
 			      const char *allowed, const char *denied)
 {
 	for (size_t i = 0; i < connections->n && i < CONNECTIONS_SHOWN; i++) {
@@ -222,8 +222,8 @@ void change_print_connections(FILE *out, const connection_changes_t *connections
 		fprintf(out, "%s -> %s, %s %d, %s: %s\n", one->from, one->to, one->protocol,
 			one->port, one->family, one->allowed ? allowed : denied);
 	}
-	if (connections->n > CONNECTIONS_SHOWN)
-		fprintf(out, "and %zu more\n", connections->n - CONNECTIONS_SHOWN);
+	if (n > CONNECTIONS_SHOWN)
+		fprintf(out, "and %lld more\n", (long long)n - CONNECTIONS_SHOWN);
 }
 
 static size_t count(const thing_changes_t *things, char sign)

@@ -43,8 +43,8 @@ void change_connections(const struct flips *flips, struct arena *arena,
 			connection_changes_t *connections);
 /* One line each: "+ chain CNIBOX-IN-…  ingress by default/deny", "~ set …: +10.0.0.1". */
 void change_print(FILE *out, const struct change *change);
-/* "default/a -> default/b, TCP 80, IPv4: would be denied" */
-void change_print_connections(FILE *out, const connection_changes_t *connections,
+/* "default/a -> default/b, TCP 80, IPv4: would be denied"; the first of n */
+void change_print_connections(FILE *out, const connection_changes_t *connections, int64_t n,
 			      const char *allowed, const char *denied);
 /* In a line: "chains +1 ~0 -0, sets +2 ~1 -0, elements +3 -0". */
 void change_print_sum(FILE *out, const struct change *change);

@@ -136,8 +136,8 @@ static void print_verification(struct invocation *call, const struct options *op
 	}
 	list_each(damage, &verification->damages)
 		fprintf(out, "%s: %s\n", damage->place, damage->what);
-	change_print_connections(out, &verification->connections, "should be allowed, is denied",
-				 "should be denied, is allowed");
+	change_print_connections(out, &verification->connections, verification->wrong,
+				 "should be allowed, is denied", "should be denied, is allowed");
 	fprintf(out, "%s on %s: %zu damages, %lld of %lld connections wrong%s\n",
 		verification->backend, verification->node, verification->damages.n,
 		(long long)verification->wrong, (long long)verification->asked,
