@@ -18,8 +18,10 @@ Q          := $(if $(V),,@)
 
 VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
 PACKAGES   := libnl-3.0 jansson yaml-0.1
-APPLETS    := $(sort $(wildcard applets/*/*.c))
-APPLETS_C  := $(APPLETS) $(sort $(wildcard applets/*/*/*.c))
+APPLETS    ?=
+applets    := $(sort $(if $(APPLETS),$(foreach a,$(APPLETS),$(or $(wildcard applets/*/$(a).c applets/$(a)/*.c),\
+	      $(error there is no applet and no kind "$(a)"))),$(wildcard applets/*/*.c)))
+APPLETS_C  := $(applets) $(sort $(foreach f,$(applets),$(wildcard $(f:.c=)/*.c)))
 LIBS_C     := $(sort $(filter-out lib/remote/%,$(wildcard lib/*/*.c)))
 REMOTE_C   := $(sort $(wildcard lib/remote/*.c))
 FEED_C     := lib/policy/feed.c lib/policy/object_form.c lib/policy/pod.c
@@ -69,6 +71,7 @@ libs    := $(if $(call archive,nl-3),$(cut)) $(foreach l,nl-3 jansson md yaml,$(
 have_curl := $(shell $(PKG_CONFIG) --exists libcurl 2>/dev/null && echo 1)
 remote_libs = $(shell $(PKG_CONFIG) --libs libcurl) $(foreach l,jansson md yaml,$(or $(call archive,$(l)),-l$(l))) -lpthread
 
+# APPLETS="bridge host-local", or a kind: APPLETS=cni; all of them otherwise. Into a BUILD of its own.
 all: $(BUILD)/cnibox $(if $(have_curl),$(BUILD)/cnibox-store,without-store) ## the programs, build/cnibox and build/cnibox-store
 
 $(BUILD)/link.ld: $(BUILD)/flags
@@ -106,7 +109,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 # The directory is the registry: APPLET(kind, symbol, "name") for each file, sorted by name.
 $(BUILD)/applets.inc: FORCE
 	@mkdir -p $(@D)
-	@for f in $(APPLETS); do n=$${f##*/}; n=$${n%.c}; k=$${f#applets/}; k=$${k%%/*}; \
+	@for f in $(applets); do n=$${f##*/}; n=$${n%.c}; k=$${f#applets/}; k=$${k%%/*}; \
 	  echo "APPLET($$k, $$(echo $$n | tr - _), \"$$n\")"; done | LC_ALL=C sort -t'"' -k2 >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 

@@ -56,6 +56,14 @@ install_to() { # DESTDIR [--remove]
 	refute "it is built" grep -q 'link.*cnibox-store' <<<"$said"
 }
 
+@test "chosen applets alone are built, by name or by kind; one that there is not is told" {
+	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "once is enough"
+	chosen() { make -n -C "$CNIBOX_TOP" BUILD="$BATS_TEST_TMPDIR/build" APPLETS="$1" all 3>&- | grep -o ' -c applets/[^ ]*' | sed 's/.* //'; }
+	assert_eq "two" "$(chosen "bridge netns")" $'applets/cni/bridge.c\napplets/tool/netns.c'
+	assert_eq "a kind" "$(chosen cni)" "$(cd "$CNIBOX_TOP" && ls applets/cni/*.c)"
+	assert_match "a mistake" "$(make -n -C "$CNIBOX_TOP" APPLETS=bridg all 2>&1 3>&-)" 'there is no applet and no kind "bridg"'
+}
+
 @test "two builds in two folders are the same, byte for byte" {
 	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "once is enough"
 	for n in 1 2; do
