@@ -19,7 +19,7 @@ Q          := $(if $(V),,@)
 VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
 PACKAGES   := libnl-3.0 jansson yaml-0.1
 APPLETS    ?=
-applets    := $(sort $(if $(APPLETS),$(foreach a,$(APPLETS),$(or $(wildcard applets/*/$(a).c applets/$(a)/*.c),\
+applets    := $(sort $(if $(APPLETS),$(foreach a,$(APPLETS),$(or $(wildcard applets/$(a)/*.c),$(wildcard applets/*/$(a).c applets/$(a).c),\
 	      $(error there is no applet and no kind "$(a)"))),$(wildcard applets/*/*.c)))
 APPLETS_C  := $(applets) $(sort $(foreach f,$(applets),$(wildcard $(f:.c=)/*.c)))
 LIBS_C     := $(sort $(filter-out lib/remote/%,$(wildcard lib/*/*.c)))
@@ -71,7 +71,7 @@ libs    := $(if $(call archive,nl-3),$(cut)) $(foreach l,nl-3 jansson md yaml,$(
 have_curl := $(shell $(PKG_CONFIG) --exists libcurl 2>/dev/null && echo 1)
 remote_libs = $(shell $(PKG_CONFIG) --libs libcurl) $(foreach l,jansson md yaml,$(or $(call archive,$(l)),-l$(l))) -lpthread
 
-# APPLETS="bridge host-local", or a kind: APPLETS=cni; all of them otherwise. Into a BUILD of its own.
+# APPLETS="bridge host-local tool/cni", or a kind: APPLETS=cni; all of them otherwise. Into a BUILD of its own.
 all: $(BUILD)/cnibox $(if $(have_curl),$(BUILD)/cnibox-store,without-store) ## the programs, build/cnibox and build/cnibox-store
 
 $(BUILD)/link.ld: $(BUILD)/flags

@@ -59,7 +59,7 @@ install_to() { # DESTDIR [--remove]
 @test "chosen applets alone are built, by name or by kind; one that there is not is told" {
 	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "once is enough"
 	chosen() { make -n -C "$CNIBOX_TOP" BUILD="$BATS_TEST_TMPDIR/build" APPLETS="$1" all 3>&- | grep -o ' -c applets/[^ ]*' | sed 's/.* //'; }
-	assert_eq "two" "$(chosen "bridge netns")" $'applets/cni/bridge.c\napplets/tool/netns.c'
+	assert_eq "two" "$(chosen "bridge tool/cni")" $'applets/cni/bridge.c\napplets/tool/cni.c'
 	assert_eq "a kind" "$(chosen cni)" "$(cd "$CNIBOX_TOP" && ls applets/cni/*.c)"
 	assert_match "a mistake" "$(make -n -C "$CNIBOX_TOP" APPLETS=nosuch all 2>&1 3>&-)" 'there is no applet and no kind "nosuch"'
 }
