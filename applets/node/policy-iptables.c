@@ -21,6 +21,8 @@ const struct options verb_defaults = {
 	.resync = 60000,
 	.delay = 20,
 	.silence = 30000,
+	.group = 100,
+	.lines = 20,
 };
 
 /* clang-format off */
@@ -30,9 +32,13 @@ static const struct verb verbs[] = { VERBS(VERB) { 0 } };
 const struct applet applet_policy_iptables = {
 	.summary = "enforces Kubernetes NetworkPolicies, and explains them",
 	.about =
-		"Objects are Namespaces, Pods, Nodes and NetworkPolicies of the Kubernetes API, as `kubectl get -o json` and"
-		" `-o yaml` print them or as manifests. What the API server would refuse is refused here, with the path of"
-		" the field and the reason; no cluster is asked.\n"
+		"Objects are Namespaces, Pods, Nodes, NetworkPolicies and ClusterNetworkPolicies (v1alpha2) of the Kubernetes"
+		" API, as `kubectl get -o json` and `-o yaml` print them or as manifests. What the API server would refuse is"
+		" refused here, with the path of the field and the reason; no cluster is asked.\n"
+		"\n"
+		"ClusterNetworkPolicies of one tier and priority are asked in the order of their names. A rule with a peer or"
+		" protocol of a later version, or with domainNames, fails closed. So does a policy that comes to more than"
+		" 1048576 elements: it isolates its pods, and allows nothing.\n"
 		"\n"
 		"A pod always reaches itself and its node, and a node its pods. Pods on their node's network are addresses"
 		" of that node; pods that have finished take no part.\n"

@@ -34,6 +34,8 @@ struct options {
 	int64_t resync, delay, silence; /* ms */
 	struct ip healthz_ip;
 	int healthz_port;
+	/* top, and once of watch */
+	uint32_t group, lines, seconds, packets;
 };
 
 extern const struct options verb_defaults;
@@ -48,6 +50,7 @@ extern const struct options verb_defaults;
 	VERB(watch, "an agent: keep policies in force on this node", NEEDS_NET_ADMIN) \
 	VERB(verify, "is in force what the objects say?", NEEDS_NET_ADMIN) \
 	VERB(cleanup, "remove all that is in force", NEEDS_NET_ADMIN) \
+	VERB(top, "flows that policies deny, as they are denied", NEEDS_NET_ADMIN) \
 	/* end */
 /* clang-format on */
 
