@@ -58,25 +58,28 @@ void ipt_render(const struct compiled *compiled, const struct ipt_form *form, bo
 /* Groups of this direction are so many that a pod is found by its address, and its coming or going is a rule's. */
 bool ipt_by_address(const struct compiled *compiled, enum direction direction);
 
-/* iptables_read.c: what is there. Leftovers and wrong halves of sets are damages. */
+/* iptables_read.c: what is there. */
 int ipt_read_table(enum iptables_kind kind, bool v6, struct arena *arena, struct ipt_table *table,
 		   struct error *err) must_check;
 void ipt_table_of(char *text, bool v6, struct arena *arena, struct ipt_table *table);
-int ipt_read(enum iptables_kind kind, struct arena *arena, struct found *found,
-	     struct error *err) must_check;
-
-/* iptables_sets.c */
-enum ipset_type ipt_set_type(enum set_kind kind);
-bool ipt_is_set(const char *name);
+/* iptables_sets.c: wrong types and missing halves are damages. */
 struct ipt_sets {
 	struct compiled compiled;
 	bool orphans; /* sets that no rule asks for */
 };
+enum ipset_type ipt_set_type(enum set_kind kind);
+bool ipt_is_set(const char *name);
 int ipt_read_sets(struct arena *arena, struct ipt_sets *sets, damages_t *damages,
 		  struct error *err) must_check;
 void ipt_damage(struct arena *arena, damages_t *damages, const char *place, const char *what);
 
-/* iptables_write.c: struct backend's. */
+/* The table of IPv4, and that of IPv6, as what has been compiled; the rest are damages. */
+void ipt_understand(struct ipt_table *tables, size_t n_tables, const struct ipt_sets *sets,
+		    struct arena *arena, struct found *found);
+
+/* struct backend's. */
+int ipt_read(enum iptables_kind kind, struct arena *arena, struct found *found,
+	     struct error *err) must_check;
 int ipt_write(enum iptables_kind kind, const struct difference *difference,
 	      const struct treatment *treatment, struct error *err) must_check;
 int ipt_remove(enum iptables_kind kind, struct error *err) must_check;

@@ -31,7 +31,6 @@ struct reader {
 	struct ipt_table *tables;
 	size_t n_tables;
 	const struct ipt_table *table; /* that is read */
-	size_t unreadable;
 };
 
 static unsigned number_of(const char *word)
@@ -450,37 +449,44 @@ static void read_tables(struct reader *reader)
 	}
 }
 
-int ipt_read(enum iptables_kind kind, struct arena *arena, struct found *found, struct error *err)
+void ipt_understand(struct ipt_table *tables, size_t n_tables, const struct ipt_sets *sets,
+		    struct arena *arena, struct found *found)
 {
 	auto_arena struct arena scratch = { 0 };
-	struct ipt_table tables[2] = { 0 };
-	struct ipt_sets sets;
 	struct reader reader = { .arena = arena,
 				 .found = found,
 				 .names.arena = &scratch,
 				 .tables = tables,
-				 .n_tables = ipt_has_v6() ? 2 : 1 };
+				 .n_tables = n_tables };
 	struct ipt_form form;
-	int r;
 
-	*found = (struct found){ 0 };
-	for (size_t i = 0; i < reader.n_tables; i++) {
-		r = ipt_read_table(kind, i == 1, arena, &tables[i], err);
-		if (r < 0)
-			return r;
-	}
-	r = ipt_read_sets(arena, &sets, &found->damages, err);
-	if (r < 0)
-		return r;
-	found->compiled = sets.compiled;
+	found->compiled = sets->compiled;
 	list_each(set, &found->compiled.sets)
 		symbol_add(&reader.names, set->name);
-	found->present = tables[0].chains.n || tables[1].chains.n || sets.orphans;
+	found->present = sets->orphans;
+	for (size_t i = 0; i < n_tables; i++)
+		found->present = found->present || tables[i].chains.n;
 	read_tables(&reader);
 	form = (struct ipt_form){ found->treatment, has_hairpin(&tables[0]) };
-	for (size_t i = 0; i < reader.n_tables && found->present; i++) {
+	for (size_t i = 0; i < n_tables && found->present; i++) {
 		reader.table = &tables[i];
 		compare_table(&reader, &form);
 	}
-	return 0;
+}
+
+int ipt_read(enum iptables_kind kind, struct arena *arena, struct found *found, struct error *err)
+{
+	const size_t n_tables = ipt_has_v6() ? 2 : 1;
+	struct ipt_table tables[2] = { 0 };
+	struct ipt_sets sets;
+	int r = 0;
+
+	*found = (struct found){ 0 };
+	for (size_t i = 0; i < n_tables && r == 0; i++)
+		r = ipt_read_table(kind, i == 1, arena, &tables[i], err);
+	if (r == 0)
+		r = ipt_read_sets(arena, &sets, &found->damages, err);
+	if (r == 0)
+		ipt_understand(tables, n_tables, &sets, arena, found);
+	return r;
 }

@@ -9,6 +9,7 @@
 
 #include "kernel/addr.h"
 #include "kernel/conntrack.h"
+#include "kernel/ipset_internal.h"
 #include "kernel/link.h"
 #include "kernel/neigh.h"
 #include "kernel/netlink_internal.h"
@@ -141,6 +142,22 @@ static void read_flows(struct netlink *nl, struct arena *arena, struct error *er
 	netlink_discard(nl);
 }
 
+static void read_ipsets(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	struct ipset_session session = { .nl = nl, .protocol = 7 };
+	ipsets_t sets = { 0 };
+	int r = ipset_list(&session, "cnibox-", true, arena, &sets, err);
+
+	for (size_t i = 0; r >= 0 && i < sets.n; i++) {
+		list_each(element, &sets.items[i].elements)
+			fuzz_check(element->cidr.prefix <= ip_bits(&element->cidr.ip), "prefix %u",
+				   element->cidr.prefix);
+		ipset_queue_add(&session, sets.items[i].name, sets.items[i].elements.items,
+				sets.items[i].elements.n);
+	}
+	netlink_discard(nl);
+}
+
 static void read_qdiscs(struct netlink *nl, struct arena *arena, struct error *err)
 {
 	qdiscs_t qdiscs = { 0 };
@@ -179,6 +196,7 @@ static const struct {
 	{ 'R', NETLINK_NETFILTER, 2, read_rules },     { 'C', NETLINK_NETFILTER, 2, read_chains },
 	{ 'E', NETLINK_NETFILTER, 2, read_elements },  { 'F', NETLINK_NETFILTER, 2, read_flows },
 	{ 'q', NETLINK_ROUTE, 2, read_qdiscs },        { 'f', NETLINK_ROUTE, 2, read_filters },
+	{ 'S', NETLINK_NETFILTER, 2, read_ipsets },
 };
 
 static void fit_sequence(char *data, size_t size, uint32_t sequence)
