@@ -59,7 +59,7 @@ static int run(const char *program, struct process *process, struct arena *arena
 
 	if (!process_find(program, path, sizeof(path)))
 		return fail(err, ENOENT, "%s: not found", program);
-	process->path = path;
+	process->path = arena_strdup(arena, path);
 	process->timeout_ms = RUN_TIMEOUT_MS;
 	process->keep_stderr = true;
 	r = process_run(process, arena, result, err);

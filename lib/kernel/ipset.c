@@ -60,18 +60,18 @@ static int read_protocol(const struct nlmsghdr *reply, void *session_, struct er
 	return 0;
 }
 
-int ipset_open(struct ipset_session **out, struct error *err)
+int ipset_open(struct ipset_session **session, struct error *err)
 {
-	auto_ipset struct ipset_session *session = xrealloc(NULL, sizeof(*session));
+	auto_ipset struct ipset_session *new = xrealloc(NULL, sizeof(*new));
 	int r;
 
-	*session = (struct ipset_session){ .protocol = IPSET_PROTOCOL };
-	r = netlink_open(&session->nl, NETLINK_SESSION_NETFILTER, -1, err);
+	*new = (struct ipset_session){ .protocol = IPSET_PROTOCOL };
+	r = netlink_open(&new->nl, NETLINK_SESSION_NETFILTER, -1, err);
 	if (r < 0)
 		return r;
-	ipset_message(session, IPSET_CMD_PROTOCOL, NULL, "ask for the version of ipset");
-	netlink_expect(session->nl, read_protocol, session);
-	r = netlink_commit(session->nl, err);
+	ipset_message(new, IPSET_CMD_PROTOCOL, NULL, "ask for the version of ipset");
+	netlink_expect(new->nl, read_protocol, new);
+	r = netlink_commit(new->nl, err);
 	if (r == -EINVAL || r == -EPROTONOSUPPORT) {
 		if (err)
 			*err = (struct error){ 0 };
@@ -79,7 +79,7 @@ int ipset_open(struct ipset_session **out, struct error *err)
 	}
 	if (r < 0)
 		return r;
-	*out = take_ptr(session);
+	*session = take_ptr(new);
 	return 0;
 }
 

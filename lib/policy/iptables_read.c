@@ -167,8 +167,7 @@ static void read_sets(const struct reader *reader, const struct line *line, stru
 
 static bool read_ports(const char *text, struct arena *arena, port_ranges_t *ports)
 {
-	auto_free char *copy = strdup(text);
-	char *rest = copy;
+	char *rest = arena_strdup(arena, text);
 
 	for (char *word; *text && (word = strsep(&rest, ","));) {
 		char *colon = strchr(word, ':');

@@ -93,36 +93,36 @@ static void look_for_halves(const ipsets_t *sets, const struct compiled *compile
 		}
 }
 
-int ipt_read_sets(struct arena *arena, struct ipt_sets *out, damages_t *damages, struct error *err)
+int ipt_read_sets(struct arena *arena, struct ipt_sets *sets, damages_t *damages, struct error *err)
 {
 	auto_arena struct arena scratch = { 0 };
 	auto_ipset struct ipset_session *session = NULL;
 	struct symbols names = { .arena = &scratch };
-	ipsets_t sets = { 0 };
+	ipsets_t there = { 0 };
 	int r = ipset_open(&session, err);
 
-	*out = (struct ipt_sets){ .compiled = { .arena = arena, .known = NO_SET } };
+	*sets = (struct ipt_sets){ .compiled = { .arena = arena, .known = NO_SET } };
 	for (int i = 0; i < DIRECTIONS; i++)
-		out->compiled.subjects[i] = NO_SET;
+		sets->compiled.subjects[i] = NO_SET;
 	if (r == 0)
-		r = ipset_list(session, IPT_SET_PREFIX, true, &scratch, &sets, err);
+		r = ipset_list(session, IPT_SET_PREFIX, true, &scratch, &there, err);
 	if (r < 0)
 		return r;
-	list_each(set, &sets) {
+	list_each(set, &there) {
 		enum set_kind kind = SET_PODS;
 		const char *name = base_name(set, &kind, &scratch);
 
 		if (!name)
 			continue;
-		out->orphans = out->orphans || !set->references;
+		sets->orphans = sets->orphans || !set->references;
 		if (set->type != ipt_set_type(kind))
 			ipt_damage(arena, damages, arena_strdup(arena, set->name),
 				   "set is of another type");
 		else
-			take_set(&out->compiled, &names, name, kind, set);
+			take_set(&sets->compiled, &names, name, kind, set);
 	}
-	for (uint32_t i = 0; i < out->compiled.sets.n; i++)
-		set_finish(&out->compiled, i);
-	look_for_halves(&sets, &out->compiled, arena, damages);
+	for (uint32_t i = 0; i < sets->compiled.sets.n; i++)
+		set_finish(&sets->compiled, i);
+	look_for_halves(&there, &sets->compiled, arena, damages);
 	return 0;
 }
