@@ -318,6 +318,39 @@ lint_says() {
 	E
 }
 
+@test "lint: ClusterNetworkPolicies: what finds nothing, equal priorities, rules that are never reached" {
+	cluster
+	cat >>/run/cluster.yaml <<-'E'
+	---
+	apiVersion: policy.networking.k8s.io/v1alpha2
+	kind: ClusterNetworkPolicy
+	metadata: {name: second}
+	spec:
+	  tier: Admin
+	  priority: 10
+	  subject: {pods: {podSelector: {matchLabels: {app: db}}}}
+	  ingress:
+	  - {action: Accept, from: [{namespaces: {}}], protocols: [{destinationNamedPort: nobody}]}
+	  - {action: Accept, from: [{pods: {podSelector: {matchLabels: {app: x}}}}, {namespaces: {matchLabels: {team: x}}}]}
+	  - {action: Deny, from: [{pods: {podSelector: {matchLabels: {app: x}}}}]}
+	---
+	apiVersion: policy.networking.k8s.io/v1alpha2
+	kind: ClusterNetworkPolicy
+	metadata: {name: third}
+	spec: {tier: Baseline, priority: 1, subject: {pods: {podSelector: {matchLabels: {app: x}}}}}
+	E
+	assert_eq "lint" "$(policy lint -f /run/all.yaml -f /run/cluster.yaml | grep clusternetworkpolicy)" "\
+warning: clusternetworkpolicy guard: spec.ingress[0].from[0]: pods app=probe in namespaces {} matches no pod
+warning: clusternetworkpolicy second: spec.priority: is that of guard, which is asked first here, by name
+warning: clusternetworkpolicy second: spec.ingress[0].protocols: no pod has a port \"nobody\"
+warning: clusternetworkpolicy second: spec.ingress[0]: is never reached: guard spec.ingress[2] has all of it
+warning: clusternetworkpolicy second: spec.ingress[1].from[0]: pods app=x in namespaces {} matches no pod
+warning: clusternetworkpolicy second: spec.ingress[1].from[1]: namespaces team=x matches no namespace
+warning: clusternetworkpolicy second: spec.ingress[2].from[0]: pods app=x in namespaces {} matches no pod
+warning: clusternetworkpolicy second: spec.ingress[2]: is never reached: spec.ingress[1] has all of it
+warning: clusternetworkpolicy third: spec.subject: matches no pod"
+}
+
 @test "lint: two pods with one address" {
 	sed 's/phase: Failed, //' /run/all.yaml >/run/twice.yaml
 	assert_match "said" "$(policy lint -f /run/twice.yaml)" "warning: pod (shop/db|default/done): status.podIPs: 10.0.1.1 is also (shop/db|default/done)'s"

@@ -86,7 +86,7 @@ static const char *peer_why(const struct world *world, const struct policy *poli
 		return "the address is none of such a node";
 	if (!pod)
 		return "the address is no pod's";
-	if (!peer->has_spaces && pod->space != policy->space)
+	if (!peer->has_spaces && policy && pod->space != policy->space)
 		return arena_printf(
 			arena, "without namespaceSelector it means pods of namespace %s only",
 			symbol_text(&world->symbols, world->spaces.items[policy->space].name));

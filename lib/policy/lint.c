@@ -272,4 +272,13 @@ void world_lint(const struct world *world, object_report_fn *report, void *arg)
 					   policy_text(world, policy, &scratch));
 		lint_policy(&lint, i, policy);
 	}
+	list_each(number, &world->cluster_order) {
+		const struct cluster_policy *policy = &world->clusters.items[*number];
+		auto_arena struct arena scratch = { 0 };
+
+		lint.arena = &scratch;
+		lint.object = arena_printf(&scratch, "clusternetworkpolicy %s",
+					   symbol_text(&world->symbols, policy->name));
+		lint_cluster(&lint, policy);
+	}
 }

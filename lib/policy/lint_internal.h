@@ -27,5 +27,10 @@ const char *lint_hint(struct lint *lint, const struct selector *selector, bool s
 /* lint_overlap.c: rules that another of the policy makes needless; exceptions that are allowed elsewhere. */
 void lint_covered(struct lint *lint, const struct policy *policy, enum direction direction);
 void lint_excepts(struct lint *lint, const struct policy *policy, enum direction direction);
+/* All that the other rule matches is matched by this one. */
+bool lint_rule_covers(const struct rule *rule, const struct rule *other);
+
+/* lint_cluster.c */
+void lint_cluster(struct lint *lint, const struct cluster_policy *policy);
 
 #endif

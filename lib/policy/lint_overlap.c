@@ -24,9 +24,13 @@ static bool block_covers(const struct block *block, const struct block *other)
 static bool peers_cover(const struct rule *rule, const struct peer *other)
 {
 	list_each(peer, &rule->peers)
-		if (peer->has_block == other->has_block &&
-		    (peer->has_block ? block_covers(&peer->block, &other->block)
-				     : peer->set == other->set))
+		if (peer->has_nodes || other->has_nodes) {
+			if (peer->has_nodes && other->has_nodes &&
+			    peer->nodes.text == other->nodes.text)
+				return true;
+		} else if (peer->has_block == other->has_block &&
+			   (peer->has_block ? block_covers(&peer->block, &other->block)
+					    : peer->set == other->set))
 			return true;
 	return !rule->peers.n;
 }
@@ -45,8 +49,7 @@ static bool ports_cover(const struct rule *rule, const struct port_match *other)
 	return !rule->ports.n;
 }
 
-/* All that the other rule allows is allowed by this one. */
-static bool rule_covers(const struct rule *rule, const struct rule *other)
+bool lint_rule_covers(const struct rule *rule, const struct rule *other)
 {
 	if ((rule->peers.n && !other->peers.n) || (rule->ports.n && !other->ports.n))
 		return false;
@@ -68,7 +71,8 @@ void lint_covered(struct lint *lint, const struct policy *policy, enum direction
 		for (size_t j = 0; j < rules->n; j++) {
 			const struct rule *rule = &rules->items[i], *by = &rules->items[j];
 
-			if (i == j || !rule_covers(by, rule) || (j > i && rule_covers(rule, by)))
+			if (i == j || !lint_rule_covers(by, rule) ||
+			    (j > i && lint_rule_covers(rule, by)))
 				continue;
 			lint_warn(lint, "%s: adds nothing to %s", lint_place(lint, direction, i),
 				  lint_place(lint, direction, j));

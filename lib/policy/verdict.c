@@ -44,7 +44,7 @@ bool peer_matches(const struct world *world, const struct policy *policy, const 
 		return nodes_have(world, &peer->nodes, &endpoint->ip);
 	if (!pod)
 		return false;
-	if (!peer->has_spaces && pod->space != policy->space)
+	if (!peer->has_spaces && (!policy || pod->space != policy->space))
 		return false;
 	if (peer->has_spaces &&
 	    !selector_matches(&peer->spaces, &world->spaces.items[pod->space].labels))
