@@ -282,7 +282,7 @@ static void read_one(struct reader *reader, const struct json *json,
 	reader->object = kind ? kind->word : "object";
 	if (!reader_decode(reader, json, object_form_fields, &form, &scratch))
 		return;
-	if (!form.kind || !form.version) {
+	if (!kind || !form.kind || !form.version) {
 		reader_complain(reader, NULL, "%s: required", form.kind ? "apiVersion" : "kind");
 		return;
 	}
