@@ -177,3 +177,27 @@ int ifb_gc(const char *network, const owners_t *valid, struct error *err)
 		return -err->errnum;
 	return collect(&gc, &ifbs, err);
 }
+
+int ifb_orphans(struct netlink *host, struct arena *arena, links_t *orphans, struct error *err)
+{
+	struct collection gc = { .host = host, .arena = arena };
+	links_t ifbs = { 0 };
+	int r = link_list(host, "ifb", 0, arena, &ifbs, err);
+
+	if (r >= 0 && ifbs.n)
+		r = qdisc_list(host, arena, &gc.qdiscs, err);
+	if (r < 0)
+		return r;
+	list_each(ifb, &ifbs) {
+		indices_t sources = { 0 };
+
+		if (!has_prefix(ifb->name, IFB_PREFIX) || !has_limit(&gc, ifb))
+			continue;
+		r = find_sources(&gc, ifb, &sources, err);
+		if (r < 0)
+			return r;
+		if (!sources.n)
+			*list_add(arena, orphans) = *ifb;
+	}
+	return 0;
+}

@@ -23,4 +23,8 @@ bool ifb_is_of(const struct link *ifb, const struct owner *owner, struct arena *
  * which means that its container is gone. */
 int ifb_gc(const char *network, const owners_t *valid, struct error *err) must_check;
 
+/* Those that carry a limit and that nothing is led to: their container is gone, whoever made them. */
+int ifb_orphans(struct netlink *host, struct arena *arena, links_t *orphans,
+		struct error *err) must_check;
+
 #endif

@@ -74,6 +74,14 @@ static const struct json *host_local_of(const struct network *network)
 	return NULL;
 }
 
+int pool_ranges(const struct network *network, struct arena *arena, range_sets_t *sets,
+		struct error *err)
+{
+	const struct json *ipam = network->name ? host_local_of(network) : NULL;
+
+	return ipam ? decode(ipam, arena, sets, err) : 0;
+}
+
 static void add_network(const struct network *network, const holdings_t *holdings,
 			struct arena *arena, pools_t *pools)
 {

@@ -3,6 +3,7 @@
 #define CNI_POOL_H
 
 #include "cni/holding.h"
+#include "ipam/range.h"
 
 struct pool {
 	const char *network, *ranges; /* NULL: leases of a network that no configuration tells of */
@@ -15,5 +16,10 @@ typedef LIST(struct pool) pools_t;
 /* One for each range set; holdings are those of all networks. No folder of configurations: only those. */
 int pools_read(const char *conf_dir, const holdings_t *holdings, struct arena *arena,
 	       pools_t *pools, struct error *err) must_check;
+
+struct network; /* cni/netlist.h */
+/* Of a usable network, as host-local reads them; none where another plugin gives the addresses. */
+int pool_ranges(const struct network *network, struct arena *arena, range_sets_t *sets,
+		struct error *err) must_check;
 
 #endif
