@@ -174,6 +174,35 @@ mends() { # WORDS
 	fi
 }
 
+@test "a rule that cannot be judged, and a drop behind it: maybe" {
+	nft add table ip mine
+	nft add chain ip mine fw '{ type filter hook forward priority 0; policy accept; }'
+	nft add rule ip mine fw ip ttl gt 10 accept
+	nft add rule ip mine fw ip saddr "$BLUE" drop
+	is_ok blue 192.0.2.9
+	assert_match "in words" "$said" '! filter +may drop the packet: rule 2 of chain fw \(table ip mine\)'
+}
+
+@test "NetworkPolicies that are in force" {
+	for pod in blue:$BLUE red:$RED; do
+		jq -n -c --arg name "${pod%%:*}" --arg ip "${pod#*:}" '{kind: "Pod", apiVersion: "v1", spec: {nodeName: "n1"},
+			metadata: {name: $name, labels: {app: $name}}, status: {podIP: $ip}}'
+	done >/run/objects.json
+	jq -n -c '{kind: "NetworkPolicy", apiVersion: "networking.k8s.io/v1", metadata: {name: "only80"},
+		spec: {podSelector: {matchLabels: {app: "red"}}, policyTypes: ["Ingress"], ingress: [{ports: [{port: 80}]}]}}' >>/run/objects.json
+	serve red 80
+	serve red 81
+	is_ok blue "$RED" 81
+	"$CNIBOX" policy-iptables apply --node n1 -f /run/objects.json --backend nftables >/dev/null
+	is_ok blue "$RED" 80
+	assert_match "which" "$said" 'policy +allowed by policies \(nftables\), ingress: ingress by default/only80'
+	stops policy 'denied by policies \(nftables\), ingress: ingress by default/only80' blue "$RED" 81
+	refute "and so it is" test "$(fetch blue "$RED" 81)" = hello
+	is_ok host "$RED" 81
+	"$CNIBOX" policy-iptables cleanup >/dev/null
+	is_ok blue "$RED" 81
+}
+
 @test "masquerading that is missing" {
 	nft delete table inet cni_plugins_masquerade
 	stops route "outside has no route to $BLUE $BLUE left host without being masqueraded" blue 192.0.2.9

@@ -91,6 +91,16 @@ static bool fits(const struct asking *asking, const struct nft_rule_info *rule)
 
 /* ---- what it does ---- */
 
+/* A rule that was passed over may have let the packet pass before. */
+static enum outcome settle(struct filter_answer *answer)
+{
+	if (!answer->unknown)
+		return DROPPED;
+	answer->dropped = false;
+	answer->maybe = answer->where;
+	return ACCEPTED;
+}
+
 /* A rule of nf_tables has a handle; of the legacy tables, its place in the chain. */
 static enum outcome drop(struct asking *asking, const char *chain, const struct nft_rule_info *rule,
 			 size_t n)
@@ -111,7 +121,7 @@ static enum outcome drop(struct asking *asking, const char *chain, const struct 
 							"delete rule %s %s %s handle %llu", family,
 							asking->table, chain,
 							(unsigned long long)rule->handle);
-	return DROPPED;
+	return settle(answer);
 }
 
 static enum outcome follow(struct asking *asking, const char *chain, unsigned depth);
@@ -242,7 +252,7 @@ static enum outcome policy(struct asking *asking, const struct nft_base_chain *c
 			    : place_command(asking->place, arena, "nft",
 					    "chain %s %s %s '{ policy accept; }'",
 					    family_word(chain->family), chain->table, chain->name);
-	return DROPPED;
+	return settle(answer);
 }
 
 /* A translation is made once for a connection; filters are all asked. */

@@ -33,6 +33,8 @@ struct filter_answer {
 	uint16_t to_port;
 	const char *owner; /* of the port mapping, as its rule or element says; NULL = unknown */
 	unsigned unknown;  /* rules that were passed over */
+	const char *
+		maybe; /* a rule or policy that drops it, unless one of those lets it pass; NULL = none */
 };
 
 /* The parcel's mark may change. The namespace is entered (scene_enter). */

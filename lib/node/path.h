@@ -46,22 +46,12 @@ struct path {
 enum { PATH_VERSION = 1 };
 extern const struct field path_fields[];
 
-/* A word about policies, from whoever knows what is in force: text of a fact, or why it is denied. */
-struct path_policy {
-	bool denied;
-	const char *text, *why, *remedy;
-};
-
 struct path_query {
 	const char *from, *to;
 	uint8_t protocol;
 	uint16_t port;
 	const char *token;          /* instead of from and to */
 	const peer_states_t *peers; /* how other nodes are reached; NULL = nothing is known */
-	/* Asked where a packet is forwarded to or from a pod of this node; NULL = there are no policies. */
-	int (*policy)(void *arg, const struct parcel *parcel, struct path_policy *policy,
-		      struct error *err);
-	void *arg;
 };
 
 /* -ENOENT and -EINVAL with words for ends that do not exist or make no sense; what stops the packet is no error. */

@@ -4,6 +4,7 @@
 
 #include "kernel/route.h"
 #include "node/path.h"
+#include "node/policy.h"
 
 enum { WALK_ON, WALK_ENDED };
 enum { WALK_STEPS_MAX = 24 };
@@ -20,6 +21,7 @@ struct walk {
 	const char *bare; /* the namespace that it left with a pod's own address; NULL = none */
 	struct spot end;  /* where it arrived */
 	unsigned steps;
+	struct policies *policies; /* policy.h; NULL = not read yet */
 	struct error *err;
 };
 
@@ -39,6 +41,7 @@ const struct peer_state *walk_peer(const struct walk *walk, const struct ip *ip)
 /* ---- in a namespace (walk_route.c) ---- */
 int walk_send(struct walk *walk, struct place *place);
 int walk_arrive(struct walk *walk, struct place *place, const struct link *link);
+int walk_policy(struct walk *walk, const struct place *place);
 /* A hook of its filter; in, out may be NULL. */
 int walk_filter(struct walk *walk, struct place *place, enum nft_hook hook, const struct link *in,
 		const struct link *out, struct filter_answer *answer);

@@ -295,7 +295,12 @@ static int check_frame_filter(struct walk *walk, struct place *place, const stru
 		return WALK_ON;
 	walk_tell(walk, "br_netfilter",
 		  on ? "the frame is shown to iptables" : "the frame passes by iptables");
-	return on ? walk_filter(walk, place, NFT_FORWARD, bridge, bridge, &answer) : WALK_ON;
+	if (on) {
+		int r = walk_filter(walk, place, NFT_FORWARD, bridge, bridge, &answer);
+
+		return r == WALK_ON ? walk_policy(walk, place) : r;
+	}
+	return WALK_ON;
 }
 
 static int check_pair(struct walk *walk, struct place *place, const struct link *in,

@@ -145,11 +145,14 @@ int walk_filter(struct walk *walk, struct place *place, enum nft_hook hook, cons
 				 walk_text(walk, "%s the packet: %s",
 					   answer->rejected ? "rejects" : "drops", answer->where),
 				 "the packet filter of this namespace refuses it", answer->remedy);
-	if (answer->unknown)
-		walk_note(walk, PATH_NOTE, "filter",
-			  walk_text(walk, "%u rule(s) could not be judged, and were passed over",
-				    answer->unknown),
-			  "they match by something that is not read back", NULL);
+	if (answer->maybe)
+		walk_note(
+			walk, PATH_NOTE, "filter",
+			walk_text(walk, "may drop the packet: %s", answer->maybe),
+			"a rule before it matches by something that is not read back, and may let it pass",
+			NULL);
+	else if (answer->unknown)
+		walk_tell(walk, "filter", "passes; %u rules could not be judged", answer->unknown);
 	return WALK_ON;
 }
 
@@ -301,20 +304,24 @@ static int check_reverse_path(struct walk *walk, struct place *place, const stru
 			      r < 0 ? 0 : 2));
 }
 
-static int check_policy(struct walk *walk)
+/* What policy-iptables has in force on this node. */
+int walk_policy(struct walk *walk, const struct place *place)
 {
-	struct path_policy policy = { .denied = false };
+	struct policy_answer answer;
 	int r;
 
-	if (walk->back || !walk->query->policy)
+	if (walk->back || place != walk->scene->here)
 		return WALK_ON;
-	r = walk->query->policy(walk->query->arg, &walk->parcel, &policy, walk->err);
+	r = policy_ask(&walk->policies, &walk->parcel, walk->scene->arena, &answer, walk->err);
 	if (r < 0)
 		return r;
-	if (policy.denied)
-		return walk_stop(walk, "policy", policy.text, policy.why, policy.remedy);
-	if (policy.text)
-		walk_tell(walk, "policy", "%s", policy.text);
+	if (answer.denied)
+		return walk_stop(
+			walk, "policy", answer.text,
+			"none of the rules of the policies that select the pod lets it pass",
+			"cnibox policy-iptables explain FROM TO PORT");
+	if (answer.text)
+		walk_tell(walk, "policy", "%s", answer.text);
 	return WALK_ON;
 }
 
@@ -391,7 +398,7 @@ static int go_out(struct walk *walk, struct place *place, const struct link *in,
 
 		r = walk_filter(walk, place, NFT_FORWARD, in, out, &filter);
 		if (r == WALK_ON)
-			r = check_policy(walk);
+			r = walk_policy(walk, place);
 	}
 	if (r == WALK_ON)
 		r = post_routing(walk, place, in, out, used);
