@@ -226,6 +226,12 @@ static int load(struct place *place, struct arena *arena, struct error *err)
 	return r == -EPERM || r == -EPROTO ? r : 0;
 }
 
+void filter_close(struct filter *filter)
+{
+	if (filter)
+		netlink_closep(&filter->nl);
+}
+
 static bool concerns(const struct nft_base_chain *chain, const struct asking *asking)
 {
 	enum nft_family own = asking->parcel->dst.family == AF_INET ? NFT_IP : NFT_IP6;

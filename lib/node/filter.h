@@ -41,6 +41,8 @@ struct filter_answer {
 int filter_ask(struct place *place, struct parcel *parcel, const struct filter_question *question,
 	       struct arena *arena, struct filter_answer *answer, struct error *err) must_check;
 
+void filter_close(struct filter *filter); /* NULL-safe */
+
 /* Does something listen there? true when nobody can tell. */
 bool place_listens(const struct place *place, const struct parcel *parcel);
 

@@ -10,6 +10,7 @@
 #include "kernel/fib.h"
 #include "kernel/netlink.h"
 #include "kernel/sysctl.h"
+#include "node/filter.h"
 
 /* ---- loading ---- */
 
@@ -89,6 +90,7 @@ int scene_load(struct scene *scene, const char *cache_folder, struct arena *aren
 void scene_close(struct scene *scene)
 {
 	list_each(place, &scene->places) {
+		filter_close(place->filter);
 		netlink_closep(&place->nl);
 		close_fd(&place->fd);
 	}
