@@ -33,12 +33,12 @@ static void print_change(struct invocation *call, const struct options *options,
 		print_json(call, change_fields, change);
 		return;
 	}
-	if (options->dry_run)
+	if (options->dry_run) {
 		change_print(out, change);
-	if (options->dry_run)
 		change_print_connections(out, &change->connections,
 					 change->allowed + change->denied, "would be allowed",
 					 "would be denied");
+	}
 	fprintf(out, "%s on %s: ", change->backend, change->node);
 	if (change->changed)
 		change_print_sum(out, change);
