@@ -81,6 +81,20 @@ static bool has_set(const ipsets_t *sets, const char *name)
 	return false;
 }
 
+/* By rules of its own family, or the other family's set by those: one that is closed may have rules of one alone. */
+static bool is_used(const ipsets_t *sets, const struct ipset *set)
+{
+	size_t len = strlen(set->name) - 1;
+
+	if (set->references)
+		return true;
+	list_each(other, sets)
+		if (other->references && strlen(other->name) == len + 1 &&
+		    !strncmp(other->name, set->name, len))
+			return true;
+	return false;
+}
+
 static void look_for_halves(const ipsets_t *sets, const struct compiled *compiled,
 			    struct arena *arena, damages_t *damages)
 {
@@ -114,7 +128,7 @@ int ipt_read_sets(struct arena *arena, struct ipt_sets *sets, damages_t *damages
 
 		if (!name)
 			continue;
-		sets->orphans = sets->orphans || !set->references;
+		sets->orphans = sets->orphans || !is_used(&there, set);
 		if (set->type != ipt_set_type(kind))
 			ipt_damage(arena, damages, arena_strdup(arena, set->name),
 				   "set is of another type");
