@@ -123,6 +123,19 @@ teardown() {
 	done
 }
 
+@test "how packets are treated is read back: the second time nothing is written, another choice is" {
+	given 'pods; deny db'
+	for backend in $(backends); do
+		for how in --reject --accept --invalid "--log 7" "--reject --accept --invalid --log 8" "--close 10.1.0.0/24"; do
+			read -ra words <<<"$how"
+			refute "$backend $how: it is not in force yet" grep "nothing to do" <<<"$(apply "${words[@]}")"
+			assert_eq "$backend $how: the second time" "$(apply "${words[@]}")" "$backend on n1: nothing to do"
+			assert_eq "$backend $how: verify takes it as it is" "$(status verify)" 0
+		done
+		policy cleanup
+	done
+}
+
 @test "applies at once come one after the other" {
 	given 'pods'
 	deny db >/run/deny.yaml

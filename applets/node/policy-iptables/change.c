@@ -195,7 +195,9 @@ static char sign_of(const struct thing_change *thing)
 static void print_things(FILE *out, const char *kind, const thing_changes_t *things)
 {
 	list_each(thing, things) {
-		fprintf(out, "%c %s %s (%s)", sign_of(thing), kind, thing->name, thing->comment);
+		fprintf(out, "%c %s %s", sign_of(thing), kind, thing->name);
+		if (thing->comment && *thing->comment)
+			fprintf(out, " (%s)", thing->comment);
 		fprintf(out, "%s", thing->more.n || thing->gone.n ? ":" : "");
 		print_words(out, '+', &thing->more);
 		print_words(out, '-', &thing->gone);
