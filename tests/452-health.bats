@@ -10,7 +10,7 @@ sandbox
 PORT=10256
 
 setup() {
-	need ping bridge jq
+	need ping bridge jq nft
 	nodes 2 host-gw
 	AGENT=flanneld
 }
@@ -40,7 +40,9 @@ metric() { get "$1" /metrics | sed -n "s/^cnibox_$2 //p"; }
 	wait_for "the lease's life" 3 has 'cnibox_lease_left_seconds 86' get n1 /metrics
 	ip -n n1 route del "$(subnet n2)"
 	wait_for "the repair" 3 has 'cnibox_repairs_total{kind="route",action="added"} 1' get n1 /metrics
-	assert_eq "rules" "$(metric n1 rules)" 1
+	assert_eq "rules" "$(metric n1 rules) $(metric n1 rule_repairs_total)" "1 0"
+	nsenter --net=/run/netns/n1 nft flush ruleset
+	wait_for "their repair" 3 has 'cnibox_rule_repairs_total 1' get n1 /metrics
 	echo junk >$STORE/subnets/hello
 	wait_for "a bad entry" 3 has 'cnibox_bad_entries 1' get n1 /metrics
 	assert_eq "it stays ready" "$(metric n1 ready)" 1

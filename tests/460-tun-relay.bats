@@ -237,6 +237,20 @@ pod_ip6() { sed -n 's,^FLANNEL_IPV6_SUBNET=\(.*\)/.*,\1,p' "/run/$1/subnet.env";
 	wait_for "it is told" 5 has "Net Unreachable" nsenter --net=/run/netns/n1 ping -c 1 -W 1 -I "$(pod_ip n1)" "$(pod_ip n2)"
 }
 
+@test "more than one queue: a thread for each, flows in both directions over all of them" {
+	PLACE+=(--queues 4)
+	two
+	assert_eq "threads" "$(find "/proc/$(relay_pid n1)/task" -mindepth 1 -maxdepth 1 | wc -l)" 5
+	flows=()
+	for port in 7001 7002 7003 7004 7005; do
+		transfer n1 n2 1000000 "$(pod_ip n1)" "$(pod_ip n2)" $port &
+		flows+=($!)
+		transfer n2 n1 1000000 "$(pod_ip n2)" "$(pod_ip n1)" $port &
+		flows+=($!)
+	done
+	for flow in "${flows[@]}"; do wait "$flow"; done
+}
+
 # Who has been sent something a moment ago may still be asked what it is.
 at_rest() {
 	timeout 2 strace -f -qq -o $STORE/trace -p "$(relay_pid n1)" || :

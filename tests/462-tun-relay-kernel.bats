@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2086,SC2016,SC2046 # paths of our own, without blanks; programs of jq
+# shellcheck disable=SC2086,SC2016,SC2046 # paths of our own, without blanks; $ is for the shell inside
 # tun-relay's programs in the kernel: what they carry, what they leave to the relay's process, how they stay and how they go.
 
 load lib/all
@@ -234,7 +234,6 @@ END
 }
 
 @test "figures of each peer for Prometheus" {
-	need curl
 	nodes 2 udp
 	agent n1 --healthz-port 10257
 	agent n2
@@ -245,7 +244,7 @@ END
 	wait_for "n1 reaches n2" 5 reach n1 n2
 	kernel_to_kernel n1 n2
 	transfer n1 n2 3000000
-	metrics=$(on n1 curl -s http://127.0.0.1:10257/metrics)
+	metrics=$(on n1 timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/10257 && printf "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" >&3 && cat <&3')
 	assert_match "who carries" "$metrics" "cnibox_relay_kernel 1"
 	assert_match "n2's" "$metrics" "cnibox_relay_total\{peer=\"$(subnet n2)\",what=\"sent bytes\"\} 3[0-9]{6}"
 	assert_match "in the other direction" "$metrics" "cnibox_relay_total\{peer=\"$(subnet n2)\",what=\"received packets\"\} [0-9]+"

@@ -27,6 +27,7 @@ struct agent_counts {
 	uint64_t passes, failed_passes, refusals;
 	uint64_t added[RECONCILE_KINDS],
 		removed[RECONCILE_KINDS]; /* repairs: no lease had changed */
+	uint64_t rules;                   /* times that rules were repaired */
 };
 
 struct health;

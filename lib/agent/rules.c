@@ -130,8 +130,10 @@ static struct overlay wanted(const struct agent *agent)
 	return overlay;
 }
 
-static void report(struct agent_rules *rules, const struct overlay_done *done)
+static void report(struct agent *agent, const struct overlay_done *done)
 {
+	struct agent_rules *rules = &agent->rules;
+
 	if (done->shadowed)
 		log_warning("%s: FORWARD drops everything before flannel's rules can accept it;"
 			    " --iptables-forward-position=first puts them before",
@@ -139,6 +141,7 @@ static void report(struct agent_rules *rules, const struct overlay_done *done)
 	if (done->changed)
 		log_info("masquerade and forward rules: %s",
 			 rules->in_place ? "repaired" : "put in place");
+	agent->counts.rules += done->changed && rules->in_place;
 	rules->repaired |= done->changed;
 	rules->in_place = true;
 }
@@ -156,7 +159,7 @@ int agent_ensure_rules(struct agent *agent, struct error *err)
 		return -err->errnum;
 	rules->due = false;
 	if (overlay_ensure(&overlay, rules->form, !rules->in_place, &done, &why) == 0) {
-		report(rules, &done);
+		report(agent, &done);
 		if (rules->legacy_timer)
 			rules->legacy_state = overlay_legacy_state();
 		return 0;

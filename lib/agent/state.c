@@ -187,6 +187,9 @@ static void add_repairs(struct text *text, const struct agent *agent)
 			  arena_printf(text->arena, "{kind=\"%s\",action=\"removed\"}", kinds[i]),
 			  (double)agent->counts.removed[i]);
 	}
+	add_one(text, "rule_repairs_total", "counter",
+		"times that others had changed masquerade and forward rules",
+		(double)agent->counts.rules);
 }
 
 /* What is not zero, for each peer. */

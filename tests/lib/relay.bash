@@ -5,8 +5,8 @@
 #   two [JQ]                      n1 and n2 with our relay, pods that reach each other, by the kernel where that is wanted
 #   relay_pid NODE                the relay's process; process_is: it runs
 #   counted NODE PEER             what the node's relay has counted for PEER (a subnet, or nobody); has_counted ... TEXT
-#   transfer FROM TO BYTES [A B]  TCP from one pod to the other's (from address A to B): what it carries arrives whole; BYTES may be
-#                                 the path of a file: until it is there
+#   transfer FROM TO BYTES [A B [PORT]]  TCP from one pod to the other's (from address A to B): what it carries arrives whole;
+#                                 BYTES may be the path of a file: until it is there
 #   by_kernel NODE PEER           of at least 1000 packets sent, the process had few
 # shellcheck shell=bash
 
@@ -57,10 +57,10 @@ has_counted() { # NODE PEER TEXT
 	[[ $(counted "$1" "$2") == *"$3"* ]]
 }
 
-transfer() { # FROM TO BYTES [SOURCE TARGET]
-	deadline 60 python3 - "$1" "$2" "${4:-$(pod_ip "$1")}" "${5:-$(pod_ip "$2")}" "$3" <<'END'
+transfer() { # FROM TO BYTES [SOURCE TARGET [PORT]]
+	deadline 60 python3 - "$1" "$2" "${4:-$(pod_ip "$1")}" "${5:-$(pod_ip "$2")}" "$3" "${6:-7777}" <<'END'
 import ctypes, hashlib, os, socket, sys
-source, target, source_ip, target_ip, size = sys.argv[1:]
+source, target, source_ip, target_ip, size, port = sys.argv[1:]
 libc = ctypes.CDLL(None)
 def enter(name):
     fd = os.open("/run/netns/" + name, os.O_RDONLY)
@@ -77,12 +77,12 @@ def pieces():
             left -= min(left, 1 << 16)
 enter(target)
 family = socket.AF_INET6 if ":" in target_ip else socket.AF_INET
-listener = socket.create_server((target_ip, 7777), family=family)
+listener = socket.create_server((target_ip, int(port)), family=family)
 ours, theirs = os.pipe()
 if os.fork() == 0:
     enter(source)
     sent = hashlib.sha256()
-    with socket.create_connection((target_ip, 7777), timeout=30, source_address=(source_ip, 0)) as sender:
+    with socket.create_connection((target_ip, int(port)), timeout=30, source_address=(source_ip, 0)) as sender:
         for piece in pieces():
             sender.sendall(piece)
             sent.update(piece)
