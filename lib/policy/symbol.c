@@ -1,8 +1,8 @@
 /* See symbol.h. */
 #include "policy/symbol.h"
 
-#include <sys/auxv.h>
 #include <sys/random.h>
+#include <time.h>
 
 #define SLOTS_MIN 1024
 
@@ -58,17 +58,17 @@ static uint32_t hash_of(const struct symbols *symbols, const char *text)
 	return (uint32_t)(word ^ word >> 32);
 }
 
-/* A kernel that is not yet sure of its numbers is good enough: it has given the process some (AT_RANDOM). */
+/* A kernel that is not yet sure of its numbers has the time, which nobody knows to the nanosecond. */
 static void choose_secret(struct symbols *symbols)
 {
-	const void *given = (const void *)getauxval(AT_RANDOM);
+	struct timespec now;
 
 	if (getrandom(symbols->secret, sizeof(symbols->secret), GRND_NONBLOCK) ==
 	    sizeof(symbols->secret))
 		return;
-	if (given)
-		memcpy(symbols->secret, given, sizeof(symbols->secret));
-	symbols->secret[0] ^= (uintptr_t)symbols;
+	clock_gettime(CLOCK_REALTIME, &now);
+	symbols->secret[0] = (uint64_t)now.tv_nsec ^ (uintptr_t)symbols;
+	symbols->secret[1] = (uint64_t)now.tv_sec;
 }
 
 /* ---- the table ---- */
