@@ -54,16 +54,22 @@ archive = $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a 2>/dev/null))
 have_archives = $(if $(filter 5,$(words $(foreach l,c nl-3 jansson md yaml,$(call archive,$(l))))),1)
 static  := $(if $(STATIC),-static-pie,-pie)
 quiet   := $(if $(STATIC),$(addprefix -Wl$(comma),$(shell $(CC) -Wl,--help 2>/dev/null | grep -o -m1 -e --no-warnings)))
-# Of libnl-3 only messages and attributes are used, yet its objects pull each other in, and getaddrinfo() with them; of
-# threads only those that come to their end, not what unwinds one that is cancelled or looks up names in it. What such objects mention and nothing
-# here gets to leads to one function instead, which ends the program (lib/base/unreached.c).
+# What objects of libraries mention and nothing here gets to leads to one function instead, which ends the program
+# (lib/base/unreached.c): of libnl-3 only messages and attributes are used, yet its objects pull each other in, and
+# getaddrinfo() with them; threads come to their end, so that nothing unwinds one that is cancelled, and look up no names;
+# there is no language but C's (nobody calls setlocale()), no wide stream, and so no conversion of character sets.
 unreached := __str2type __type2str nl_addr_get_binary_addr nl_addr_get_len nl_cache_ops_associate_safe nl_cache_ops_put \
-	     nl_cache_parse nl_data_get nl_data_get_size nl_msgtype_lookup nl_strerror_l \
-	     $(if $(STATIC),_Unwind_Backtrace _Unwind_ForcedUnwind _Unwind_GetCFA _Unwind_GetIP _Unwind_Resume \
-	     __gcc_personality_v0 __res_vinit __res_iclose __res_randomid __resolv_context_freeres strncat)
-cut     := $(foreach f,$(unreached),-Wl,--wrap=$f,--defsym=__wrap_$f=unreached) \
-	   -Wl,--wrap=nl_debug,--defsym=__wrap_nl_debug=unreached_number \
-	   $(if $(STATIC),-Wl$(comma)--wrap=strncpy$(comma)--defsym=__wrap_strncpy=small_strncpy)
+	     nl_cache_parse nl_data_get nl_data_get_size nl_msgtype_lookup nl_strerror_l
+unreached_data := nl_debug
+ifneq ($(STATIC),)
+unreached += _Unwind_Backtrace _Unwind_ForcedUnwind _Unwind_GetCFA _Unwind_GetIP _Unwind_Resume __gcc_personality_v0 \
+	     __res_vinit __res_iclose __res_randomid __resolv_context_freeres strncat _nl_find_domain _nl_load_domain \
+	     __vfwprintf_internal __mbsrtowcs __wcsrtombs __wcsmbs_clone_conv __wcsmbs_load_conv __wcsmbs_named_conv \
+	     __gconv __gconv_open __gconv_close __gconv_create_spec __gconv_destroy_spec __gconv_release_step
+endif
+cut_to  = $(foreach f,$(1),-Wl,--wrap=$f,--defsym=__wrap_$f=$(2))
+cut     := $(call cut_to,$(unreached),unreached) $(call cut_to,$(unreached_data),unreached_data) \
+	   $(if $(STATIC),$(call cut_to,strncpy,small_strncpy))
 libs    := $(if $(call archive,nl-3),$(cut)) $(foreach l,nl-3 jansson md yaml,$(or $(call archive,$(l)),-l$(l))) \
 	   -lpthread $(quiet)
 

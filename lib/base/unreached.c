@@ -7,9 +7,9 @@
 
 void unreached(void);
 char *small_strncpy(char *to, const char *from, size_t size);
-extern int unreached_number;
+extern long unreached_data[8];
 
-int unreached_number; /* a variable of those, which is 0 there as well */
+long unreached_data[8]; /* a variable of those; 0, as libnl's level of debugging is */
 
 void unreached(void)
 {
