@@ -10,7 +10,7 @@ DEPLOY=$CNIBOX_TOP/deploy
 
 # The manifest as JSON, an array of objects.
 manifest() {
-	python3 -c 'import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))' $DEPLOY/kubernetes/cnibox-flannel.yaml
+	python3 -c 'import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))' $DEPLOY/kubernetes/cnibox-${MANIFEST:-flannel}.yaml
 }
 of() { manifest | jq -c ".[] | select(.kind == \"$1\")"; } # KIND
 
@@ -102,6 +102,32 @@ of() { manifest | jq -c ".[] | select(.kind == \"$1\")"; } # KIND
 	assert_eq "bridge is what it was" "$(</run/plugins/bridge)" '#!/bin/sh'
 	assert_eq "plugins" "$(cd /run/plugins && echo *)" "bridge flannel"
 	assert_match "flannel is ours, and needs nothing outside" "$(CNI_COMMAND=VERSION /run/plugins/flannel)" supportedVersions
+}
+
+@test "the policies' manifest: flags that there are, a role for just what is listed and watched, a socket that plugins reach" {
+	need python3 jq
+	python3 -c 'import yaml' || missing "python3-yaml"
+	MANIFEST=policy
+	daemonset=$(of DaemonSet)
+	assert_json "the selector fits" "$daemonset" '.spec.template.metadata.labels as $labels |
+		all(.spec.selector.matchLabels | to_entries[]; $labels[.key] == .value)'
+	assert_json "volumes that are mounted are there" "$daemonset" '.spec.template.spec |
+		([.containers[].volumeMounts[].name] | unique) == ([.volumes[].name] | unique)'
+	assert_json "the binding's names" "$(of ClusterRoleBinding)" '.roleRef.name == "cnibox-policy" and .subjects[0].name == "cnibox-policy"'
+	mapfile -t words < <(jq -r '.spec.template.spec.containers[0] | .command[1:][], .args[]' <<<"$daemonset")
+	assert "the agent knows its flags" "$CNIBOX" "${words[@]}" --help
+	port=$(jq '.spec.template.spec.containers[0].readinessProbe.httpGet.port' <<<"$daemonset")
+	assert_match "the probes' port" "${words[*]}" "--healthz-port=$port"
+	assert_match "where plugins look for the socket" "$("$CNIBOX" help ptp)" "/run/cnibox/policy.sock"
+	assert_json "is mounted" "$daemonset" 'any(.spec.template.spec.volumes[]; .hostPath.path == "/run/cnibox")'
+	# What is asked for: the table of kinds.
+	wanted=$(python3 -c 'import re, sys
+for version, plural in re.findall(r"\"((?:[a-z.0-9]+/)?v1[a-z0-9]*)\",\s*\"([a-z]+)\"", open(sys.argv[1]).read()):
+    group = version.rpartition("/")[0]
+    for verb in ("list", "watch"):
+        print(f"{group}/{plural} {verb}")' $CNIBOX_TOP/lib/policy/object_form.c | sort)
+	assert_match "they are found" "$wanted" "policy.networking.k8s.io/clusternetworkpolicies watch"
+	assert_eq "the role" "$(of ClusterRole | jq -r '.rules[] | .apiGroups[0] as $group | .verbs[] as $verb | .resources[] | "\($group)/\(.) \($verb)"' | sort)" "$wanted"
 }
 
 @test "the image: whole, the same each time, and its programs run in it" {

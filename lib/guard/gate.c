@@ -29,7 +29,7 @@ struct client {
 struct gate {
 	struct guard *guard;
 	int fd;
-	char *path;
+	const char *path; /* the options' */
 	struct client clients[CLIENTS_MAX];
 	struct gate_counts counts;
 };
@@ -217,19 +217,16 @@ static int bind_to(struct gate *gate, struct error *err)
 	return 0;
 }
 
-int gate_open(struct gate **gate_, struct guard *guard, struct error *err)
+int gate_open(struct gate **gate, struct guard *guard, struct error *err)
 {
-	struct gate *gate = xrealloc(NULL, sizeof(*gate));
 	int r;
 
-	*gate = (struct gate){ .guard = guard, .fd = -1, .path = strdup(guard->options->socket) };
+	*gate = xrealloc(NULL, sizeof(**gate));
+	**gate = (struct gate){ .guard = guard, .fd = -1, .path = guard->options->socket };
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		gate->clients[i] = (struct client){ .gate = gate, .fd = -1 };
-	*gate_ = gate;
-	if (!gate->path)
-		abort();
-	r = bind_to(gate, err);
-	return r < 0 ? r : loop_watch(guard->loop, gate->fd, EPOLLIN, on_connection, gate, err);
+		(*gate)->clients[i] = (struct client){ .gate = *gate, .fd = -1 };
+	r = bind_to(*gate, err);
+	return r < 0 ? r : loop_watch(guard->loop, (*gate)->fd, EPOLLIN, on_connection, *gate, err);
 }
 
 /* Who waits sees the connection end: nobody is there to say that it is in force. */
@@ -242,6 +239,5 @@ void gate_close(struct gate *gate)
 	if (gate->fd >= 0)
 		unlink(gate->path);
 	close_fd(&gate->fd);
-	free(gate->path);
 	free(gate);
 }
