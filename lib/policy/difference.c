@@ -63,9 +63,9 @@ static void difference_of_sets(const struct side *from, const struct side *to, s
 	size_t i = 0, j = 0;
 
 	while (i < from->sets.n || j < to->sets.n) {
-		const struct set *const *old = from->sets.items + i, *const *new =
-									     to->sets.items + j;
-		int order = i == from->sets.n ? 1 : j == to->sets.n ? -1 : compare_sets(old, new);
+		const struct set *const *old = i < from->sets.n ? &from->sets.items[i] : NULL;
+		const struct set *const *new = j < to->sets.n ? &to->sets.items[j] : NULL;
+		int order = !old ? 1 : !new ? -1 : compare_sets(old, new);
 		struct set_change change;
 
 		if (order < 0) {

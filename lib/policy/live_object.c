@@ -47,13 +47,13 @@ struct live_object *live_object_find(struct live_objects *objects, const struct 
 static void name_object(struct live_object *object, const struct object_kind *kind,
 			const char *space, const char *name, const char *key)
 {
-	size_t len = strlen(key), space_size = strlen(space) + 1;
-	char *text = xrealloc(NULL, len + 1 + space_size + strlen(name) + 1);
+	size_t key_size = strlen(key) + 1, space_size = strlen(space) + 1;
+	size_t name_size = strlen(name) + 1;
+	char *text = xrealloc(NULL, key_size + space_size + name_size);
 
-	strcpy(text, key);
-	object->key = text;
-	object->space = strcpy(text + len + 1, space);
-	object->name = strcpy(text + len + 1 + space_size, name);
+	object->key = memcpy(text, key, key_size);
+	object->space = memcpy(text + key_size, space, space_size);
+	object->name = memcpy(text + key_size + space_size, name, name_size);
 	object->kind = kind;
 }
 
