@@ -25,9 +25,9 @@
 
 static struct shared {
 	atomic_int next, adds, dels, killed, failed, doubled;
-	_Atomic long usual_us; /* of a call that was not killed */
+	_Atomic long usual_us;            /* of a call that was not killed */
 	_Atomic unsigned held[ADDRESSES]; /* by the last two bytes: number of the attachment + 1 */
-} *shared;
+} * shared;
 
 static const char *cnibox, *network;
 static int worker, percent;
@@ -51,15 +51,16 @@ static int call(const char *verb, const char *id, char *text, size_t size)
 	pid_t pid;
 
 	snprintf(netns, sizeof(netns), "w%d", worker);
-	snprintf(ports, sizeof(ports), "{\"portMappings\":[{\"hostPort\":%d,\"containerPort\":80,\"protocol\":\"tcp\"}]}",
+	snprintf(ports, sizeof(ports),
+		 "{\"portMappings\":[{\"hostPort\":%d,\"containerPort\":80,\"protocol\":\"tcp\"}]}",
 		 20000 + worker);
 	if (pipe2(out, O_CLOEXEC) || (pid = fork()) < 0)
 		exit(2);
 	if (pid == 0) {
 		dup2(out[1], 1);
 		dup2(out[1], 2);
-		execl(cnibox, "cnibox", "cni", verb, network, netns, "--container-id", id, "--capability-args", ports,
-		      (char *)NULL);
+		execl(cnibox, "cnibox", "cni", verb, network, netns, "--container-id", id,
+		      "--capability-args", ports, (char *)NULL);
 		_exit(127);
 	}
 	close(out[1]);
@@ -112,10 +113,11 @@ static void attach(int number)
 	address = r == 0 ? address_of(text) : -1;
 	if (r == 0 && address < 0)
 		complain("add", id, text);
-	if (address >= 0 && (before = atomic_exchange(&shared->held[address], (unsigned)number + 1))) {
+	if (address >= 0 &&
+	    (before = atomic_exchange(&shared->held[address], (unsigned)number + 1))) {
 		shared->doubled++;
-		fprintf(stderr, "10.77.%d.%d: of attachment %u and %d\n", address >> 8, address & 255, before - 1,
-			number);
+		fprintf(stderr, "10.77.%d.%d: of attachment %u and %d\n", address >> 8,
+			address & 255, before - 1, number);
 	}
 	if (r == 0 && number % 4 == 0 && call("check", id, text, sizeof(text)) > 0)
 		complain("check", id, text);
@@ -139,7 +141,8 @@ int main(int argc, char **argv)
 	count = atoi(argv[3]);
 	workers = atoi(argv[4]);
 	percent = atoi(argv[5]);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	if (shared == MAP_FAILED)
 		return 2;
 	shared->usual_us = 20000;
@@ -153,7 +156,7 @@ int main(int argc, char **argv)
 	}
 	while (wait(NULL) > 0)
 		;
-	printf("%d added, %d deleted, %d calls killed, %d failed, %d addresses doubled\n", shared->adds, shared->dels,
-	       shared->killed, shared->failed, shared->doubled);
+	printf("%d added, %d deleted, %d calls killed, %d failed, %d addresses doubled\n",
+	       shared->adds, shared->dels, shared->killed, shared->failed, shared->doubled);
 	return shared->failed || shared->doubled;
 }
