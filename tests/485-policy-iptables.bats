@@ -89,6 +89,29 @@ how_it_stays() {
 	how_it_stays legacy
 }
 
+# elements_only VARIANT: a pod on another node comes and goes without a rule
+elements_only() {
+	local i
+
+	need strace
+	some >/run/a.yaml
+	{ some; printf -- '---\napiVersion: v1\nkind: Pod\nmetadata: {name: far}\nspec: {nodeName: n2}\nstatus: {podIP: 10.1.0.1}\n'; } >/run/b.yaml
+	policy "iptables-$1" apply n1 /run/a.yaml reject
+	for i in b a; do
+		strace -f -e trace=execve -o /run/trace "$BATS_FILE_TMPDIR/policy" "iptables-$1" apply n1 "/run/$i.yaml" reject
+		refute "rules are written" grep -q restore /run/trace
+		clean "$1" "/run/$i.yaml"
+	done
+}
+
+@test "nft: a pod of another node is elements only" {
+	elements_only nft
+}
+
+@test "legacy: a pod of another node is elements only" {
+	elements_only legacy
+}
+
 # beside_others VARIANT
 beside_others() {
 	local six before
