@@ -132,11 +132,12 @@ static int watch(const struct folder *folder, const char *path)
 	const uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE |
 			      IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 	auto_arena struct arena scratch = { 0 };
-	char *folder_path = arena_strdup(&scratch, path), *slash;
+	char *folder_path = arena_strdup(&scratch, path);
 	struct stat status;
 
 	if (stat(path, &status) || !S_ISDIR(status.st_mode)) {
-		slash = strrchr(folder_path, '/');
+		char *slash = strrchr(folder_path, '/');
+
 		if (slash)
 			slash[slash == folder_path] = '\0';
 		else
