@@ -161,19 +161,30 @@ static const char *last_words(char *log)
 	return line ? line + 1 : log;
 }
 
+/* Once more, for its words: "" = it has none. */
+static void ask_why(union bpf_attr *attr, char log[LOG_SIZE])
+{
+	long again;
+
+	memset(log, 0, LOG_SIZE);
+	attr->log_level = 1;
+	attr->log_buf = (uintptr_t)log;
+	attr->log_size = LOG_SIZE;
+	again = call(BPF_PROG_LOAD, attr);
+	if (again >= 0)
+		close((int)again);
+}
+
 static int refuse(union bpf_attr *attr, const char *name, struct error *err)
 {
 	char *log auto_free = xrealloc(NULL, LOG_SIZE);
 	int errnum = errno;
+	const char *words;
 
-	*log = '\0';
-	attr->log_level = 1;
-	attr->log_buf = (uintptr_t)log;
-	attr->log_size = LOG_SIZE;
-	if (errnum != EPERM && call(BPF_PROG_LOAD, attr) < 0 && *log)
-		return fail_errno(err, errnum, "load program %s into the kernel (%s)", name,
-				  last_words(log));
-	return fail_errno(err, errnum, "load program %s into the kernel", name);
+	ask_why(attr, log);
+	words = last_words(log);
+	return fail_errno(err, errnum, "load program %s into the kernel%s%s%s", name,
+			  *words ? " (" : "", words, *words ? ")" : "");
 }
 
 int bpf_code_load(const struct bpf_code *code, const char *name, int *fd, struct error *err)
