@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2086,SC2034 # paths of our own, without blanks; what the libraries read
 # `cnibox policy-iptables watch` with objects from a folder, by every back end that there is: what changes lands, what others damage is
 # repaired, what is in force stays without it, and is adopted by the next one.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2086,SC2034 # paths of our own, without blanks; what the libraries read
 # `cnibox policy-iptables watch` with the Kubernetes API as its source: list and watch, with an API server of ours.
 
 load lib/all

@@ -22,7 +22,7 @@ teardown() {
 	watch_stop
 	cni_del "$(gated ptp)" CNI_ARGS="$WHO;K8S_POD_NAME=db" || :
 	umount /run/netns/ctr
-	rm -rf /run/netns/ctr $OBJECTS /var/lib/cni/*
+	rm -rf /run/netns/ctr "$OBJECTS" /var/lib/cni/*
 	policy cleanup
 }
 
@@ -56,7 +56,7 @@ up() { # what ADD has made answers
 		wait_for "$type: another pod of that name has no address" 10 metric_is local_pods 2
 		cni_del "$(gated $type)" "CNI_ARGS=$WHO;K8S_POD_NAME=db"
 		watch_end
-		rm $OBJECTS/*
+		rm "$OBJECTS"/*
 		policy cleanup
 	done
 }
