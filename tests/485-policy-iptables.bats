@@ -321,3 +321,7 @@ throughout() {
 @test "iptables-legacy: no connection is lost or gets through while rules change" {
 	throughout iptables-legacy
 }
+
+@test "nftables: no connection is lost or gets through while rules change" {
+	throughout nftables
+}

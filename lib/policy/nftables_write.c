@@ -1,7 +1,9 @@
 /*
- * A difference as one transaction of nf_tables: sets and rules change together, and what is not different stays as it is,
- * its counters too. Where the kernel says that it is not what it was when it was read, or it was damaged, the table is
- * made anew, in one transaction as well.
+ * A difference as transactions of nf_tables; what is not different stays as it is, its counters too. Elements alone are one.
+ * When rules change they are three: a packet that is on its way during a commit goes on by the old rules, but looks at
+ * sets and maps as they are after it, so first what is new is added, then rules and maps change, then what is old goes.
+ * Where the kernel says that it is not what it was when it was read, or it was damaged, the table is made anew, in one
+ * transaction.
  */
 #include "policy/nftables.h"
 
@@ -58,16 +60,53 @@ static void add_set(struct writer *writer, const struct set *set)
 	}
 }
 
-/* What goes first: a prefix may make place for one within it. */
-static void change_set(struct writer *writer, const struct set_change *change)
+static bool is_host(const struct element *element)
+{
+	return element->cidr.prefix == ip_bits(&element->cidr.ip);
+}
+
+/* Among ranges none may overlap: it has to wait for one that goes. */
+static bool has_to_wait(const struct element *element, const elements_t *gone)
+{
+	if (is_host(element))
+		return false;
+	list_each(other, gone)
+		if (!is_host(other) && other->protocol == element->protocol &&
+		    other->port == element->port && cidr_overlaps(&other->cidr, &element->cidr))
+			return true;
+	return false;
+}
+
+static void split(const struct writer *writer, const struct set_change *change, elements_t *now,
+		  elements_t *later)
+{
+	list_each(element, &change->more)
+		*list_add(writer->arena, has_to_wait(element, &change->gone) ? later : now) =
+			*element;
+}
+
+static void grow_set(struct writer *writer, const struct set_change *change)
 {
 	struct netpol_part parts[NETPOL_PARTS];
 	unsigned n = netpol_parts(change->to, writer->arena, parts);
+	elements_t now = { 0 }, later = { 0 };
 
+	split(writer, change, &now, &later);
+	for (unsigned i = 0; i < n; i++)
+		fill_part(writer, &parts[i], &now, false);
+}
+
+static void shrink_set(struct writer *writer, const struct set_change *change)
+{
+	struct netpol_part parts[NETPOL_PARTS];
+	unsigned n = netpol_parts(change->to, writer->arena, parts);
+	elements_t now = { 0 }, later = { 0 };
+
+	split(writer, change, &now, &later);
 	for (unsigned i = 0; i < n; i++)
 		fill_part(writer, &parts[i], &change->gone, true);
 	for (unsigned i = 0; i < n; i++)
-		fill_part(writer, &parts[i], &change->more, false);
+		fill_part(writer, &parts[i], &later, false);
 }
 
 static void del_set(struct writer *writer, const struct set *set)
@@ -86,7 +125,7 @@ static void add_ports(struct writer *writer, const struct netpol_ports *ports)
 		.nl = writer->nl, .family = NFT_INET, .table = NETPOL_TABLE, .set = &set
 	};
 
-	create_set(writer, &set);
+	nft_queue_set(writer->nl, NFT_INET, NETPOL_TABLE, &set); /* its name says what is in it */
 	list_each(range, ports->ranges) {
 		struct nft_element element = { .verdict = 0 };
 
@@ -179,7 +218,7 @@ static void fill_own(struct writer *writer, const elements_t *elements, bool gon
 	}
 }
 
-static void change_own(struct writer *writer)
+static void change_own(struct writer *writer, bool grow)
 {
 	elements_t from, to, more = { 0 }, gone = { 0 };
 	size_t i = 0, j = 0;
@@ -198,8 +237,7 @@ static void change_own(struct writer *writer)
 		i += order <= 0;
 		j += order >= 0;
 	}
-	fill_own(writer, &gone, true);
-	fill_own(writer, &more, false);
+	fill_own(writer, grow ? &more : &gone, !grow);
 }
 
 /* ---- chains ---- */
@@ -253,13 +291,20 @@ static void plan_fresh_group(struct netpol_plan *plan, const struct group *group
 	netpol_plan_group(plan, group);
 }
 
+static void add_groups(struct writer *writer)
+{
+	struct netpol_plan plan = new_plan(writer, writer->difference->to);
+
+	list_each(group, &writer->difference->new_groups)
+		plan_fresh_group(&plan, *group);
+	queue_plan(writer, &plan);
+}
+
 static void change_groups(struct writer *writer)
 {
 	const struct difference *difference = writer->difference;
 	struct netpol_plan plan = new_plan(writer, difference->to);
 
-	list_each(group, &difference->new_groups)
-		plan_fresh_group(&plan, *group);
 	list_each(change, &difference->groups)
 		netpol_plan_group(&plan, change->to);
 	if (difference->closed)
@@ -293,24 +338,62 @@ static void del_ports(struct writer *writer)
 			nft_queue_del_set(writer->nl, NFT_INET, NETPOL_TABLE, ports->name);
 }
 
-/* ---- the transaction ---- */
+/* ---- the transactions ---- */
 
-static void queue_difference(struct writer *writer)
+static void queue_growth(struct writer *writer)
 {
-	const struct difference *difference = writer->difference;
-
-	list_each(set, &difference->new_sets)
+	list_each(set, &writer->difference->new_sets)
 		add_set(writer, *set);
-	list_each(change, &difference->sets)
-		change_set(writer, change);
+	list_each(change, &writer->difference->sets)
+		grow_set(writer, change);
+	change_own(writer, true);
+	add_groups(writer);
+}
+
+static void queue_change(struct writer *writer)
+{
 	change_groups(writer);
 	change_maps(writer);
-	change_own(writer);
-	list_each(group, &difference->old_groups)
+}
+
+static void queue_end(struct writer *writer)
+{
+	list_each(change, &writer->difference->sets)
+		shrink_set(writer, change);
+	change_own(writer, false);
+	list_each(group, &writer->difference->old_groups)
 		del_group(writer, *group);
-	list_each(set, &difference->old_sets)
+	list_each(set, &writer->difference->old_sets)
 		del_set(writer, *set);
 	del_ports(writer);
+}
+
+static bool changes_rules(const struct difference *difference)
+{
+	list_each(change, &difference->sets)
+		if (change->to->kind == SET_MEMBERS)
+			return true;
+	return difference->closed || difference->groups.n || difference->new_groups.n ||
+	       difference->old_groups.n;
+}
+
+static int write_difference(struct writer *writer, struct error *err)
+{
+	bool apart = changes_rules(writer->difference);
+	int r = 0;
+
+	queue_growth(writer);
+	if (apart)
+		r = netlink_commit(writer->nl, err);
+	if (r < 0)
+		return r;
+	queue_change(writer);
+	if (apart)
+		r = netlink_commit(writer->nl, err);
+	if (r < 0)
+		return r;
+	queue_end(writer);
+	return netlink_commit(writer->nl, err);
 }
 
 /* A table that is there is gone with the same commit. */
@@ -386,8 +469,7 @@ int netpol_write(const struct difference *difference, const struct treatment *tr
 		return r;
 	writer.nl = nl;
 	if (!difference->damaged && difference->from->sets.n) {
-		queue_difference(&writer);
-		r = netlink_commit(nl, err);
+		r = write_difference(&writer, err);
 		if (!is_other_now(r))
 			return r;
 	}
