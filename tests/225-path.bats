@@ -255,7 +255,6 @@ mends() { # WORDS
 }
 
 @test "macvlan pods: with each other, and not with their node" {
-	need_link macvlan
 	container left right
 	for i in left right; do
 		ip link add link up0 name m0 netns $i type macvlan mode bridge
