@@ -6,7 +6,6 @@
 #include "agent/agent_internal.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 
@@ -312,34 +311,19 @@ static void on_resync(struct loop *loop, void *arg)
 	ask_soon(agent);
 }
 
-static void on_end(struct loop *loop, void *arg unused)
-{
-	notify_send("STOPPING=1");
-	loop_stop(loop, 0);
-}
-
 /* Look at everything again: the kernel, and the store. */
-static void on_hangup(struct loop *loop unused, void *arg)
+static void look_again(struct loop *loop unused, void *arg)
 {
 	struct agent *agent = arg;
 
-	log_info("looking at everything again");
 	agent->rules.due = true;
 	lease_store_ping(agent->store);
 	agent_ask_for_pass(agent, 0);
 }
 
-static void on_question(struct loop *loop unused, void *arg)
+static void tell_state(struct loop *loop unused, void *arg)
 {
 	agent_tell_state(arg);
-}
-
-static void on_watchdog(struct loop *loop, void *arg)
-{
-	struct agent *agent = arg;
-
-	notify_send("WATCHDOG=1");
-	agent->watchdog_timer = loop_after(loop, notify_watchdog_ms(), on_watchdog, agent, NULL);
 }
 
 /* ---- life ---- */
@@ -380,49 +364,23 @@ static void agent_end(struct agent *agent)
 	close_fd(&agent->claim);
 }
 
-static int hear_signals(struct agent *agent, struct error *err)
-{
-	static const struct {
-		int signum;
-		loop_fn *fn;
-	} signals[] = {
-		{ SIGTERM, on_end },
-		{ SIGINT, on_end },
-		{ SIGHUP, on_hangup },
-		{ SIGUSR1, on_question },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		if (loop_signal(agent->loop, signals[i].signum, signals[i].fn, agent, err))
-			return -err->errnum;
-	return 0;
-}
-
 static int listen_to_all(struct agent *agent, struct error *err)
 {
 	const struct lease_store_client client = {
 		agent, on_node, on_network, on_leases, on_own, on_trouble, on_pong,
 	};
 
-	if (loop_open(&agent->loop, err) || hear_signals(agent, err) ||
+	agent->calls = (struct daemon_calls){ agent, look_again, tell_state };
+	if (loop_open(&agent->loop, err) || daemon_hear(agent->loop, &agent->calls, err) ||
 	    netlink_open(&agent->nl, NETLINK_SESSION_ROUTE, -1, err) ||
 	    monitor_open(&agent->monitor, err) ||
 	    loop_watch(agent->loop, netlink_fd(agent->monitor), EPOLLIN, on_events, agent, err))
 		return -err->errnum;
 	if (agent->options->resync_ms)
 		on_resync(agent->loop, agent);
-	if (notify_watchdog_ms())
-		on_watchdog(agent->loop, agent);
 	if (lease_store_open(&agent->store, agent->loop, &agent->options->store, &client, err))
 		return -err->errnum;
 	return health_open(&agent->health, agent, err);
-}
-
-/* What an agent does is told, unless somebody has said how much: it has no other way to show it. */
-static void raise_log_level(void)
-{
-	if (!getenv("CNIBOX_LOG") && log_level < LOG_INFO)
-		log_level = LOG_INFO;
 }
 
 int agent_run(const struct agent_options *options, struct error *err)
@@ -430,7 +388,7 @@ int agent_run(const struct agent_options *options, struct error *err)
 	struct agent agent on_leave(agent_end) = { .options = options, .claim = -1, .left_ms = -1 };
 	int r;
 
-	raise_log_level();
+	daemon_raise_log_level();
 	r = agent_claim(&agent, err);
 	if (r == 0)
 		r = listen_to_all(&agent, err);

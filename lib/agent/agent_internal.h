@@ -5,6 +5,7 @@
 #include "agent/agent.h"
 #include "agent/reconcile.h"
 #include "agent/way.h"
+#include "base/daemon.h"
 #include "firewall/firewall.h"
 #include "kernel/link.h"
 #include "relay/relay.h"
@@ -86,7 +87,8 @@ struct agent {
 	int64_t contact_ms; /* when the store was heard last; 0 = never */
 	int64_t left_ms;    /* of the lease's life, then; -1 = it has no end */
 	struct health *health;
-	int pass_timer, resync_timer, watchdog_timer;
+	int pass_timer, resync_timer;
+	struct daemon_calls calls;
 	int tidy_timer;
 	int64_t pass_due_ms, passed_ms; /* the next one, the last one */
 	struct error fatal;

@@ -2,7 +2,6 @@
 #include "guard/guard.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 
@@ -170,19 +169,12 @@ static void on_resync(struct loop *loop, void *arg)
 	guard_look(guard, 0);
 }
 
-/* ---- signals ---- */
+/* ---- what it is asked ---- */
 
-static void on_end(struct loop *loop, void *arg unused)
-{
-	notify_send("STOPPING=1");
-	loop_stop(loop, 0);
-}
-
-static void on_hangup(struct loop *loop unused, void *arg)
+static void look_again(struct loop *loop unused, void *arg)
 {
 	struct guard *guard = arg;
 
-	log_info("looking at everything again");
 	if (guard->folder)
 		folder_read_again(guard->folder);
 	if (guard->cluster)
@@ -190,35 +182,9 @@ static void on_hangup(struct loop *loop unused, void *arg)
 	guard_look(guard, 0);
 }
 
-static void on_question(struct loop *loop unused, void *arg)
+static void tell_state(struct loop *loop unused, void *arg)
 {
 	guard_tell_state(arg);
-}
-
-static void on_watchdog(struct loop *loop, void *arg)
-{
-	struct guard *guard = arg;
-
-	notify_send("WATCHDOG=1");
-	guard->watchdog_timer = loop_after(loop, notify_watchdog_ms(), on_watchdog, guard, NULL);
-}
-
-static int hear_signals(struct guard *guard, struct error *err)
-{
-	static const struct {
-		int signum;
-		loop_fn *fn;
-	} signals[] = {
-		{ SIGTERM, on_end },
-		{ SIGINT, on_end },
-		{ SIGHUP, on_hangup },
-		{ SIGUSR1, on_question },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		if (loop_signal(guard->loop, signals[i].signum, signals[i].fn, guard, err))
-			return -err->errnum;
-	return 0;
 }
 
 /* ---- life ---- */
@@ -279,15 +245,14 @@ static int start(struct guard *guard, struct error *err)
 	const struct live_options options = { guard->options->node, on_report, guard };
 
 	live_open(&guard->live, &options);
-	if (loop_open(&guard->loop, err) || hear_signals(guard, err) ||
+	guard->calls = (struct daemon_calls){ guard, look_again, tell_state };
+	if (loop_open(&guard->loop, err) || daemon_hear(guard->loop, &guard->calls, err) ||
 	    listen_to_others(guard, err) || gate_open(&guard->gate, guard, err) ||
 	    open_sources(guard, err) || probes_open(&guard->probes, guard, err))
 		return -err->errnum;
 	if (guard->options->resync_ms)
 		guard->resync_timer =
 			loop_after(guard->loop, guard->options->resync_ms, on_resync, guard, NULL);
-	if (notify_watchdog_ms())
-		on_watchdog(guard->loop, guard);
 	guard_ask(guard, 0);
 	return 0;
 }
@@ -304,20 +269,13 @@ static void guard_end(struct guard *guard)
 	close_fd(&guard->claim);
 }
 
-/* What a guard does is told, unless somebody has said how much. */
-static void raise_log_level(void)
-{
-	if (!getenv("CNIBOX_LOG") && log_level < LOG_INFO)
-		log_level = LOG_INFO;
-}
-
 int guard_run(const struct guard_options *options, struct error *err)
 {
 	struct guard guard on_leave(
 		guard_end) = { .options = options, .claim = -1, .look = true, .first = true };
 	int r;
 
-	raise_log_level();
+	daemon_raise_log_level();
 	r = claim(&guard, err);
 	if (r == 0)
 		r = start(&guard, err);

@@ -2,7 +2,7 @@
 #ifndef GUARD_GUARD_INTERNAL_H
 #define GUARD_GUARD_INTERNAL_H
 
-#include "base/loop.h"
+#include "base/daemon.h"
 #include "guard/guard.h"
 #include "kernel/netlink.h"
 #include "policy/live.h"
@@ -39,7 +39,8 @@ struct guard {
 	bool synced; /* all sources have told what they have */
 	bool fine, told_ready;
 	unsigned pause_ms; /* after a failure */
-	int pass_timer, resync_timer, watchdog_timer;
+	int pass_timer, resync_timer;
+	struct daemon_calls calls;
 	int64_t pass_due_ms, looked_ms;
 	struct guard_trouble trouble; /* of passes */
 	struct guard_trouble bridges; /* that do not show their frames to rules */
