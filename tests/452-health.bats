@@ -193,3 +193,19 @@ manager() { # SOCKET; in n1, since an abstract name is of its network namespace
 	wait_for "it looks again" 3 grep -q "looking at everything again" $STORE/n1.log
 	assert "and lives" kill -0 "$(agent_pid n1)"
 }
+
+# shown PID FIELD: of /proc/PID/status
+shown() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
+
+@test "an agent keeps four capabilities, gains none, and calls for other things are refused" {
+	local pid
+
+	agent n1
+	ready n1
+	pid=$(agent_pid n1)
+	# CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, of those that this test has
+	assert_eq "effective" "$((0x$(shown "$pid" CapEff) & ~(1 << 2 | 1 << 12 | 1 << 13 | 1 << 39)))" 0
+	assert_eq "to be had" "$((0x$(shown "$pid" CapPrm) & ~(1 << 2 | 1 << 12 | 1 << 13 | 1 << 39)))" 0
+	assert_eq "CAP_NET_ADMIN" "$((0x$(shown "$pid" CapEff) >> 12 & 1))" 1
+	assert_eq "new privileges, filter of calls" "$(shown "$pid" NoNewPrivs) $(shown "$pid" Seccomp)" "1 2"
+}

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "kernel/confine.h"
 #include "kernel/monitor.h"
 
 enum { SOON_MS = 3, PACE_MS = 20, RETRY_MS = 1000, AGAIN_MS = 300000, CLAIM_MS = 1000 };
@@ -383,6 +384,15 @@ static int listen_to_all(struct agent *agent, struct error *err)
 	return health_open(&agent->health, agent, err);
 }
 
+/* Links, routes, rules and packets; keys and stores that are other users' files; the kernel's part of a relay. */
+static int agent_confine(struct error *err)
+{
+	static const enum capability keep[] = { CAPABILITY_DAC_READ_SEARCH, CAPABILITY_NET_ADMIN,
+						CAPABILITY_NET_RAW, CAPABILITY_BPF };
+
+	return confine(keep, ARRAY_SIZE(keep), true, err);
+}
+
 int agent_run(const struct agent_options *options, struct error *err)
 {
 	struct agent agent on_leave(agent_end) = { .options = options, .claim = -1, .left_ms = -1 };
@@ -390,6 +400,8 @@ int agent_run(const struct agent_options *options, struct error *err)
 
 	daemon_raise_log_level();
 	r = agent_claim(&agent, err);
+	if (r == 0)
+		r = agent_confine(err);
 	if (r == 0)
 		r = listen_to_all(&agent, err);
 	if (r < 0)

@@ -11,6 +11,7 @@
 #include "base/notify.h"
 #include "base/text.h"
 #include "guard/guard_internal.h"
+#include "kernel/confine.h"
 #include "kernel/nft_monitor.h"
 
 enum {
@@ -269,6 +270,15 @@ static void guard_end(struct guard *guard)
 	close_fd(&guard->claim);
 }
 
+/* Rules and sets, and objects and keys that are other users' files. */
+static int guard_confine(struct error *err)
+{
+	static const enum capability keep[] = { CAPABILITY_DAC_READ_SEARCH, CAPABILITY_NET_ADMIN,
+						CAPABILITY_NET_RAW };
+
+	return confine(keep, ARRAY_SIZE(keep), false, err);
+}
+
 int guard_run(const struct guard_options *options, struct error *err)
 {
 	struct guard guard on_leave(
@@ -277,6 +287,8 @@ int guard_run(const struct guard_options *options, struct error *err)
 
 	daemon_raise_log_level();
 	r = claim(&guard, err);
+	if (r == 0)
+		r = guard_confine(err);
 	if (r == 0)
 		r = start(&guard, err);
 	if (r < 0)
