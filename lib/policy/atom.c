@@ -62,7 +62,7 @@ static const char *blocks_text(const struct block *const *blocks, size_t n, stru
 	FILE *out = open_memstream(&text, &size);
 
 	if (!out)
-		abort();
+		out_of_memory();
 	for (size_t i = 0; i < n; i++) {
 		fprintf(out, "%s%s", i ? ", " : "blocks ", cidr_format(&blocks[i]->cidr, cidr));
 		list_each(except, &blocks[i]->except)
@@ -200,7 +200,7 @@ const char *atoms_hash(const struct world *world, const struct compiled *compile
 	FILE *out = open_memstream(&text, &size);
 
 	if (!out)
-		abort();
+		out_of_memory();
 	list_each(atom, atoms)
 		*list_add(&scratch, &texts) = atom_text(world, compiled, atom, &scratch);
 	if (texts.n)

@@ -93,7 +93,7 @@ static const char *union_text(const struct compiled *compiled, const uint32_t *s
 	FILE *out = open_memstream(&text, &size);
 
 	if (!out)
-		abort();
+		out_of_memory();
 	for (size_t i = 0; i < n; i++)
 		fprintf(out, "%s%s", i ? " + " : "", compiled->sets.items[sets[i]].name);
 	fclose(out);
@@ -323,6 +323,7 @@ void clauses_add(struct build *build, const struct clauses_request *request, cla
 			     .first = clauses->n,
 			     .pairs = NO_SET };
 	atoms_t atoms = request->atoms;
+	struct clause *clause;
 	size_t end;
 
 	drop_needless(&atoms);
@@ -335,7 +336,8 @@ void clauses_add(struct build *build, const struct clauses_request *request, cla
 	if (work.pairs != NO_SET) {
 		if (work.fresh)
 			set_finish(build->compiled, work.pairs);
-		clause_add(&work)->pairs = work.pairs;
+		clause = clause_add(&work);
+		clause->pairs = work.pairs;
 	}
 	for (size_t i = work.first; i < clauses->n; i++)
 		join_ranges(&clauses->items[i].ports);

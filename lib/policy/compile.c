@@ -138,7 +138,7 @@ static const char *group_text(const struct world *world, const struct group *gro
 	FILE *out = open_memstream(&text, &size);
 
 	if (!out)
-		abort();
+		out_of_memory();
 	list_each(number, &group->policies)
 		*list_add(&scratch, &words) =
 			policy_text(world, &world->policies.items[*number], &scratch);
@@ -207,41 +207,43 @@ static void build_direction(struct build *build, enum direction direction)
 
 /* ---- what is left of the sets ---- */
 
-typedef void visit_fn(uint32_t *set, void *arg);
+/* First it is marked which sets are used, then they get their new numbers. */
+struct visit {
+	bool *used;
+	const uint32_t *numbers; /* NULL: mark */
+};
 
-static void visit_clauses(clauses_t *clauses, visit_fn *visit, void *arg)
+static void visit_set(uint32_t *set, const struct visit *visit)
+{
+	if (*set == NO_SET)
+		return;
+	if (visit->numbers)
+		*set = visit->numbers[*set];
+	else
+		visit->used[*set] = true;
+}
+
+static void visit_clauses(clauses_t *clauses, const struct visit *visit)
 {
 	list_each(clause, clauses) {
-		visit(&clause->peers, arg);
-		visit(&clause->pairs, arg);
-		visit(&clause->named, arg);
+		visit_set(&clause->peers, visit);
+		visit_set(&clause->pairs, visit);
+		visit_set(&clause->named, visit);
 	}
 }
 
 /* Every place that names a set. */
-static void visit_sets(struct compiled *compiled, visit_fn *visit, void *arg)
+static void visit_sets(struct compiled *compiled, const struct visit *visit)
 {
 	for (int direction = 0; direction < DIRECTIONS; direction++)
-		visit(&compiled->subjects[direction], arg);
-	visit(&compiled->known, arg);
+		visit_set(&compiled->subjects[direction], visit);
+	visit_set(&compiled->known, visit);
 	list_each(group, &compiled->groups) {
-		visit(&group->members, arg);
-		visit_clauses(&group->admin, visit, arg);
-		visit_clauses(&group->allows, visit, arg);
-		visit_clauses(&group->baseline, visit, arg);
+		visit_set(&group->members, visit);
+		visit_clauses(&group->admin, visit);
+		visit_clauses(&group->allows, visit);
+		visit_clauses(&group->baseline, visit);
 	}
-}
-
-static void mark_used(uint32_t *set, void *used)
-{
-	if (*set != NO_SET)
-		((bool *)used)[*set] = true;
-}
-
-static void renumber(uint32_t *set, void *numbers)
-{
-	if (*set != NO_SET)
-		*set = ((const uint32_t *)numbers)[*set];
 }
 
 /* Sets that only lent their elements to others go. */
@@ -252,7 +254,7 @@ static void drop_unused(struct compiled *compiled)
 	uint32_t n = 0;
 
 	memset(used, 0, compiled->sets.n);
-	visit_sets(compiled, mark_used, used);
+	visit_sets(compiled, &(struct visit){ .used = used });
 	for (uint32_t i = 0; i < compiled->sets.n; i++)
 		numbers[i] = used[i] ? n++ : NO_SET;
 	recipes_keep(compiled->recipes, compiled, numbers);
@@ -260,7 +262,7 @@ static void drop_unused(struct compiled *compiled)
 		if (used[i])
 			compiled->sets.items[numbers[i]] = compiled->sets.items[i];
 	compiled->sets.n = n;
-	visit_sets(compiled, renumber, numbers);
+	visit_sets(compiled, &(struct visit){ .numbers = numbers });
 }
 
 void compile(const struct world *world, symbol_t node, struct arena *arena,

@@ -128,7 +128,7 @@ static const char *ports_why(const struct world *world, const struct rule *rule,
 	FILE *out = open_memstream(&text, &size);
 
 	if (!out)
-		abort();
+		out_of_memory();
 	fprintf(out, "the port is not ");
 	list_each(port, &rule->ports)
 		fprintf(out, "%s%s%s", port == rule->ports.items ? "" : ", nor ",

@@ -86,7 +86,7 @@ static const char *values_text(const struct requirement *requirement, const char
 	FILE *out = open_memstream(&text, &size);
 
 	if (!out)
-		abort();
+		out_of_memory();
 	fprintf(out, "%s %s (", key, requirement->op == SELECTOR_IN ? "in" : "notin");
 	list_each(pair, &requirement->pairs)
 		fprintf(out, "%s%s", pair == requirement->pairs.items ? "" : ",",

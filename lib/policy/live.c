@@ -77,7 +77,7 @@ void live_open(struct live **live_, const struct live_options *options)
 	*live = (struct live){ .options = *options, .stale = true };
 	live->node_name = strdup(options->node);
 	if (!live->node_name)
-		abort();
+		out_of_memory();
 	live_objects_init(&live->objects);
 	world_begin(live);
 	*live_ = live;
@@ -264,7 +264,7 @@ static void take(struct live *live, struct live_object *object, const struct jso
 	object->text = strdup(text);
 	object->uid = uid_of(trimmed);
 	if (!object->text)
-		abort();
+		out_of_memory();
 	check_told(object, trimmed);
 	apply(live, object, true);
 }
