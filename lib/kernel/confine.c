@@ -73,7 +73,7 @@ static const uint32_t refused[] = {
 static int refuse(bool bpf, struct error *err)
 {
 	struct sock_filter lines[ARRAY_SIZE(refused) + 8];
-	struct sock_fprog program = { .filter = lines };
+	struct sock_fprog program;
 	unsigned short n = 0;
 
 	lines[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
@@ -82,18 +82,17 @@ static int refuse(bool bpf, struct error *err)
 	lines[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
 	lines[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 						  offsetof(struct seccomp_data, nr));
-	if (MACHINE == AUDIT_ARCH_X86_64) {
-		lines[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
-		lines[n++] =
-			(struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
-	}
+#ifdef __x86_64__
+	lines[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
+	lines[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+#endif
 	for (size_t i = bpf; i < ARRAY_SIZE(refused); i++)
 		lines[n++] =
 			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, refused[i],
 						     (unsigned char)(ARRAY_SIZE(refused) - i), 0);
 	lines[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	lines[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
-	program.len = n;
+	program = (struct sock_fprog){ n, lines };
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) && errno != EINVAL)
 		return fail_errno(err, errno, "refuse system calls");
 	return 0;
