@@ -221,6 +221,18 @@ man: $(BUILD)/cnibox ## the manual pages, printed by the binary
 	@$(BUILD)/cnibox list --plain | while read -r kind name; do \
 	  $(BUILD)/cnibox help --man $$name >$(BUILD)/man/cnibox-$$name.8 || exit 1; done
 
+# libnl and glibc are under the LGPL: whoever gets a static binary may link it again with a libnl or libc of their own.
+relinkable: $(BUILD)/cnibox ## what to give away with a static binary: its objects, and how they are linked
+	@rm -rf $(BUILD)/cnibox-relinkable && mkdir -p $(BUILD)/cnibox-relinkable
+	@cp LICENSE $(BUILD)/link.ld $(BUILD)/cnibox-relinkable
+	@cd $(BUILD) && cp --parents $(patsubst $(BUILD)/%,%,$(BUILD)/main.o $(OBJECTS)) cnibox-relinkable
+	@{ echo '#!/bin/sh'; echo 'cd "$$(dirname "$$0")" || exit'; \
+	  echo '$(CC) $(patsubst $(BUILD)/%,%,$(BUILD)/main.o $(OBJECTS)) $(static) $(subst $(BUILD)/link.ld,link.ld,$(link)) $(LDFLAGS) $(libs) -o cnibox'; \
+	  } >$(BUILD)/cnibox-relinkable/link
+	@tar -C $(BUILD) -czf $(BUILD)/cnibox-relinkable.tar.gz cnibox-relinkable
+	@rm -r $(BUILD)/cnibox-relinkable
+	@echo $(BUILD)/cnibox-relinkable.tar.gz
+
 reproducible: ## build twice in two folders and compare
 	@$(MAKE) -s BUILD=build-a all && $(MAKE) -s BUILD=build-b all && cmp build-a/cnibox build-b/cnibox && echo same
 
@@ -231,5 +243,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
 
 FORCE:
-.PHONY: all deps demo check tests fuzz fuzzers coverage soak lint bench install uninstall man reproducible clean help without-store FORCE
+.PHONY: all relinkable deps demo check tests fuzz fuzzers coverage soak lint bench install uninstall man reproducible clean help without-store FORCE
 .DELETE_ON_ERROR:

@@ -64,12 +64,18 @@ install_to() { # DESTDIR [--remove]
 	assert_match "a mistake" "$(make -n -C "$CNIBOX_TOP" APPLETS=nosuch all 2>&1 3>&-)" 'there is no applet and no kind "nosuch"'
 }
 
-@test "two builds in two folders are the same, byte for byte" {
+@test "two builds in two folders are the same, byte for byte, and so is what is linked again from what goes with it" {
+	local again=$BATS_TEST_TMPDIR/cnibox-relinkable
 	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "once is enough"
 	for n in 1 2; do
 		run_log make -s -C "$CNIBOX_TOP" -j2 BUILD="$BATS_TEST_TMPDIR/build-$n" all >/dev/null 3>&-
 	done
 	assert "the same" cmp "$BATS_TEST_TMPDIR"/build-[12]/cnibox
+	run_log make -s -C "$CNIBOX_TOP" BUILD="$BATS_TEST_TMPDIR/build-1" relinkable 3>&-
+	tar -xzf "$BATS_TEST_TMPDIR/build-1/cnibox-relinkable.tar.gz" -C "$BATS_TEST_TMPDIR"
+	run_log sh "$again/link"
+	assert "linked again" cmp "$again/cnibox" "$BATS_TEST_TMPDIR/build-1/cnibox"
+	assert "with its licence" test -s "$again/LICENSE"
 }
 
 @test "install puts binary, links, man pages and completion; uninstall takes all of it back" {
@@ -79,7 +85,7 @@ install_to() { # DESTDIR [--remove]
 		"$("$CNIBOX" list --plain | sed -n 's/^cni //p' | sort | xargs)"
 	assert_eq "to the binary" "$(readlink "$dest/opt/cni/bin/.cnibox/now/bridge")" /usr/local/bin/cnibox
 	[[ -n ${CNIBOX_SANITIZED:-} ]] || assert "the binary is as small as README says" \
-		test "$(stat -c %s "$dest/usr/local/bin/cnibox")" -lt 3000000
+		test "$(stat -c %s "$dest/usr/local/bin/cnibox")" -le 1677721 # 1.6 MiB
 	assert "it runs" "$dest/usr/local/bin/cnibox" --version
 	assert "the program for stores is beside it" test -x "$dest/usr/local/bin/cnibox-store"
 	assert_match "a man page" "$(<"$dest/usr/share/man/man8/cnibox-bridge.8")" isDefaultGateway
