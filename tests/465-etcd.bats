@@ -154,3 +154,23 @@ peers_of() { ip -n "$1" route show proto 118; }
 	all() { [[ $(peers_of n1 | wc -l) == 9 ]]; } # two have no type: they are reserved
 	wait_for "routes to all others" 5 all
 }
+
+@test "the tools: show, reserve, watch and release, by the same words as in files" {
+	local watch status=0
+
+	start 1 host-gw
+	lease watch >/run/watch 3>&- &
+	watch=$!
+	wait_for "what is there" 10 has "added    $(subnet n1)  192.0.2.1  host-gw" cat /run/watch
+	assert_json "show" "$(lease show 192.0.2.1 --json)" '[.[] | .subnet]' "[\"$(subnet n1)\"]"
+	lease reserve 10.5.99.0/24 192.0.2.7
+	assert_eq "the value" "$(etcd get --print-value-only "$ETCD_PREFIX/subnets/10.5.99.0-24")" '{"PublicIP":"192.0.2.7","PublicIPv6":null}'
+	assert_eq "no etcd lease: it does not end" "$(etcd_lease "$ETCD_PREFIX/subnets/10.5.99.0-24")" 0
+	wait_for "an addition" 10 has "added    10.5.99.0/24  192.0.2.7" cat /run/watch
+	lease reserve 10.5.99.0/24 192.0.2.8 2>/run/err || status=$?
+	assert_eq "another's" "$status $(</run/err)" "1 lease reserve: 10.5.99.0/24 belongs to 192.0.2.7"
+	lease release 10.5.99.0/24
+	wait_for "a removal" 10 has "removed  10.5.99.0/24  192.0.2.7" cat /run/watch
+	assert_eq "it is gone" "$(etcd get "$ETCD_PREFIX/subnets/10.5.99.0-24")" ""
+	kill "$watch"
+}
