@@ -161,3 +161,50 @@ teardown() {
 		policy cleanup
 	done
 }
+
+# Files that the daemon opens while COMMAND runs and until `rules` says so.
+opened() { # TEXT COMMAND ...
+	local tracer
+
+	: >/run/opened
+	strace -f -qq -e trace=openat -o /run/opened -p "$watch_pid" 3>&- &
+	tracer=$!
+	wait_for "strace is there" 10 grep -q "TracerPid:[[:space:]]*$tracer" "/proc/$watch_pid/status"
+	"${@:2}"
+	wait_for "$1" 10 has_rule "$1"
+	kill "$tracer"
+	wait "$tracer" || :
+	sed -n "s,.*$OBJECTS/\([a-z0-9-]*\)\.yaml.*,\1,p" /run/opened | sort -u | xargs
+}
+has_rule() { rules | grep -qF -- "$1"; }
+
+@test "of many files those are read that have changed, or all when something was refused; an object may move between files" {
+	need strace
+	backend=nftables
+	put pods 'pods'
+	for i in {1..20}; do
+		put "other-$i" "pod_yaml other-$i 192.0.3.$i 2001:db8:1::$i | sed s/n1/n2/"
+	done
+	put policy 'deny db; allow db far 80'
+	watch
+	put policy 'deny db; allow db web 80' # those that were read in the tick they were written in are read once more
+	wait_for "web" 10 reaches web db 80
+	sleep_past_tick
+	assert_eq "one" "$(opened 'dport 81' put policy 'deny db; policy_yaml r db "ingress: [{ports: [{port: 81}]}]"')" "policy"
+	put broken 'policy_yaml bad db "ingress: 5"'
+	wait_for "it is refused" 10 said "refused"
+	sleep_past_tick
+	assert_eq "all" "$(opened 'dport 82' put policy 'deny db; policy_yaml r db "ingress: [{ports: [{port: 82}]}]"' | wc -w)" 23
+	take broken
+	put moved 'policy_yaml r db "ingress: [{ports: [{port: 82}]}]"'
+	put policy 'deny db'
+	put moved 'policy_yaml r db "ingress: [{ports: [{port: 83}]}]"'
+	wait_for "moved" 10 has_rule 'dport 83'
+}
+
+# Longer than a change could hide behind the clock's tick (lib/guard/folder.c).
+sleep_past_tick() {
+	local until=$((${EPOCHREALTIME/./} + 150000))
+
+	wait_for "a tick" 2 eval '(( ${EPOCHREALTIME/./} > '$until' ))'
+}

@@ -1,13 +1,14 @@
 /*
- * Objects in files and folders. inotify tells that something has changed; then all files are read, since an object may have moved
- * from one to another, and only what is another by now goes on from there. A file that cannot be read, or is no JSON or YAML, leaves
- * what it had.
+ * Objects in files and folders. inotify tells that something has changed; then the files that are others by now are read, all of
+ * them before what they no longer have goes, since an object may have moved from one to another. A file that cannot be read, or is
+ * no JSON or YAML, leaves what it had.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -17,13 +18,23 @@
 
 enum { READ_MS = 10, /* who writes several files is let finish */ AGAIN_MS = 1000 };
 
+/* A file as it was when it was read. A change within the tick of the clock in which it was read does not show. */
+#define TICK_MS 100
+
+struct seen {
+	const char *path;
+	struct stat status; /* st_ino 0: it has to be read */
+};
+typedef LIST(struct seen) seen_files_t;
+typedef LIST(struct seen *) seen_list_t;
+
 struct folder {
 	struct guard *guard;
 	int events;
 	int timer;
-	bool synced;
-	struct arena arena;  /* of files */
-	input_files_t files; /* as they were read last */
+	bool synced, whole; /* whole: read all, whether it has changed or not */
+	struct arena arena; /* of files */
+	seen_files_t files;
 	struct guard_trouble trouble;
 };
 
@@ -67,57 +78,115 @@ static int list_files(const struct folder *folder, struct arena *arena, input_fi
 	return 0;
 }
 
-static bool among(const input_files_t *files, const char *path)
+static const struct seen *among(const seen_files_t *files, const char *path)
 {
 	list_each(file, files)
-		if (streq(*file, path))
-			return true;
-	return false;
+		if (streq(file->path, path))
+			return file;
+	return NULL;
 }
 
-/* Those that are gone have nothing. */
-static void forget_files(struct folder *folder, const input_files_t *now)
+static bool same_time(const struct timespec *a, const struct timespec *b)
 {
-	list_each(file, &folder->files)
-		if (!among(now, *file))
-			live_end(folder->guard->live, *file);
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-static int read_files(struct folder *folder, const input_files_t *files, struct error *err)
+static bool is_unchanged(const struct folder *folder, const struct seen *now)
+{
+	const struct seen *before = among(&folder->files, now->path);
+
+	return before && before->status.st_ino && now->status.st_ino &&
+	       before->status.st_dev == now->status.st_dev &&
+	       before->status.st_ino == now->status.st_ino &&
+	       before->status.st_size == now->status.st_size &&
+	       same_time(&before->status.st_mtim, &now->status.st_mtim) &&
+	       same_time(&before->status.st_ctim, &now->status.st_ctim);
+}
+
+static void look_at(struct seen *file)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (stat(file->path, &file->status) || !S_ISREG(file->status.st_mode) ||
+	    (now.tv_sec - file->status.st_ctim.tv_sec) * 1000 +
+			    (now.tv_nsec - file->status.st_ctim.tv_nsec) / 1000000 <
+		    TICK_MS)
+		file->status.st_ino = 0;
+}
+
+/* What another file was refused for may be right by now: then all are read. */
+static bool anything_refused(const struct folder *folder)
+{
+	struct live_counts counts;
+
+	live_count(folder->guard->live, &counts);
+	return counts.refused > 0;
+}
+
+/* Of all files, those to be read; gone: those that there were. */
+static void choose(const struct folder *folder, seen_files_t *all, struct arena *arena,
+		   seen_list_t *changed, seen_list_t *gone)
+{
+	bool whole = folder->whole || anything_refused(folder);
+
+	list_each(file, all) {
+		look_at(file);
+		if (whole || !is_unchanged(folder, file))
+			*list_add(arena, changed) = file;
+	}
+	list_each(file, &folder->files)
+		if (!among(all, file->path))
+			*list_add(arena, gone) = file;
+}
+
+/* First all begin, so that an object may go from one to another. */
+static int read_files(const struct folder *folder, const seen_list_t *changed,
+		      const seen_list_t *gone, struct error *err)
 {
 	struct live *live = folder->guard->live;
 	int result = 0;
 
-	list_each(file, &folder->files)
-		live_begin(live, *file);
-	list_each(file, files)
-		live_begin(live, *file);
-	list_each(file, files) {
+	list_each(file, gone)
+		live_begin(live, (*file)->path);
+	list_each(file, changed)
+		live_begin(live, (*file)->path);
+	list_each(file, changed) {
 		struct error why = { 0 };
-		int r = read_file(folder->guard, *file, &why);
+		int r = read_file(folder->guard, (*file)->path, &why);
 
 		if (r == 0)
-			live_end(live, *file);
+			live_end(live, (*file)->path);
+		else
+			(*file)->status.st_ino = 0;
 		if (r < 0 && result == 0) {
 			result = r;
 			*err = why;
 		}
 	}
-	forget_files(folder, files);
+	list_each(file, gone)
+		live_end(live, (*file)->path);
 	return result;
 }
 
 static int read_all(struct folder *folder, struct error *err)
 {
+	auto_arena struct arena scratch = { 0 };
 	struct arena arena = { 0 };
-	input_files_t files = { 0 };
-	int r = list_files(folder, &arena, &files, err);
+	input_files_t paths = { 0 };
+	seen_files_t files = { 0 };
+	seen_list_t changed = { 0 }, gone = { 0 };
+	int r = list_files(folder, &arena, &paths, err);
 
 	if (r < 0) {
 		arena_free(&arena);
 		return r;
 	}
-	r = read_files(folder, &files, err);
+	list_each(path, &paths)
+		list_add(&arena, &files)->path = *path;
+	choose(folder, &files, &scratch, &changed, &gone);
+	folder->whole = false;
+	r = read_files(folder, &changed, &gone, err);
 	arena_free(&folder->arena);
 	folder->arena = arena;
 	folder->files = files;
@@ -212,6 +281,7 @@ void folder_close(struct folder *folder)
 
 void folder_read_again(struct folder *folder)
 {
+	folder->whole = true;
 	read_soon(folder, 0);
 }
 
