@@ -16,6 +16,13 @@ static const char *set_name(const struct set *set, int family, struct arena *are
 	return netpol_map(direction, family).name;
 }
 
+static int remove_named(struct netlink *nl, const char *table, struct error *err)
+{
+	nft_queue_del_table(nl, NFT_INET, table);
+	netlink_tolerate(nl, ENOENT);
+	return netlink_commit(nl, err);
+}
+
 static int remove_table(struct error *err)
 {
 	auto_netlink struct netlink *nl = NULL;
@@ -28,9 +35,8 @@ static int remove_table(struct error *err)
 	}
 	if (r < 0)
 		return r;
-	nft_queue_del_table(nl, NFT_INET, NETPOL_TABLE);
-	netlink_tolerate(nl, ENOENT);
-	return netlink_commit(nl, err);
+	r = remove_named(nl, NETPOL_TABLE, err);
+	return r < 0 ? r : remove_named(nl, NETPOL_GUARD, err);
 }
 
 const struct backend backend_nftables = {

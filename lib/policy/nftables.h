@@ -23,6 +23,7 @@
 #include "policy/backend.h"
 
 #define NETPOL_TABLE "cnibox-policy"
+#define NETPOL_GUARD "cnibox-policy-next" /* the same, while the table is replaced */
 #define NETPOL_PARTS 4
 
 /* A set of the kernel that holds some elements of a compiled one. */

@@ -289,10 +289,11 @@ static int read_table(struct netpol_reader *reader, struct error *err)
 }
 
 /* The generation tells whether anybody changed anything between the dumps. */
-static int look(struct netlink *nl, bool *there, uint32_t *generation, struct error *err)
+static int look(struct netlink *nl, bool there[2], uint32_t *generation, struct error *err)
 {
 	nft_queue_get_generation(nl, generation);
-	nft_queue_find_table(nl, NFT_INET, NETPOL_TABLE, there);
+	nft_queue_find_table(nl, NFT_INET, NETPOL_TABLE, &there[0]);
+	nft_queue_find_table(nl, NFT_INET, NETPOL_GUARD, &there[1]);
 	return netlink_commit(nl, err);
 }
 
@@ -317,18 +318,19 @@ int netpol_read_from(struct netlink *nl, struct arena *arena, struct found *foun
 {
 	struct netpol_reader reader;
 	uint32_t before = 0, after = 0;
-	int r = look(nl, &found->present, &before, err);
+	bool there[2] = { false, false };
+	int r = look(nl, there, &before, err);
 
 	for (unsigned i = 0; i < READ_TRIES && r == 0; i++) {
-		bool there = found->present;
-
 		start(&reader, nl, arena, found);
-		found->present = there;
-		if (!there)
+		found->present = there[0];
+		if (there[1])
+			netpol_damage(&reader, NETPOL_GUARD, "is left over");
+		if (!there[0])
 			return 0;
 		r = read_table(&reader, err);
 		if (r == 0)
-			r = look(nl, &found->present, &after, err);
+			r = look(nl, there, &after, err);
 		if (before == after)
 			break;
 		before = after;

@@ -3,7 +3,8 @@
  * When rules change they are three: a packet that is on its way during a commit goes on by the old rules, but looks at
  * sets and maps as they are after it, so first what is new is added, then rules and maps change, then what is old goes.
  * Where the kernel says that it is not what it was when it was read, or it was damaged, the table is made anew, in one
- * transaction.
+ * transaction; while it is replaced, one that is complete already stands guard beside it: a packet that has passed the new base chain
+ * before the commit and comes to the old one after it finds neither with rules.
  */
 #include "policy/nftables.h"
 
@@ -19,6 +20,7 @@ struct writer {
 	const struct difference *difference;
 	const struct treatment *treatment;
 	struct arena *arena;
+	const char *table;
 	bool anew; /* the table is new: nothing needs to be emptied */
 };
 
@@ -29,7 +31,7 @@ static void fill_part(struct writer *writer, const struct netpol_part *part,
 {
 	struct nft_fill fill = { .nl = writer->nl,
 				 .family = NFT_INET,
-				 .table = NETPOL_TABLE,
+				 .table = writer->table,
 				 .set = &part->set,
 				 .gone = gone };
 
@@ -44,9 +46,9 @@ static void fill_part(struct writer *writer, const struct netpol_part *part,
 
 static void create_set(struct writer *writer, const struct nft_set *set)
 {
-	nft_queue_set(writer->nl, NFT_INET, NETPOL_TABLE, set);
+	nft_queue_set(writer->nl, NFT_INET, writer->table, set);
 	if (!writer->anew)
-		nft_queue_flush_set(writer->nl, NFT_INET, NETPOL_TABLE, set->name);
+		nft_queue_flush_set(writer->nl, NFT_INET, writer->table, set->name);
 }
 
 static void add_set(struct writer *writer, const struct set *set)
@@ -115,17 +117,17 @@ static void del_set(struct writer *writer, const struct set *set)
 	unsigned n = netpol_parts(set, writer->arena, parts);
 
 	for (unsigned i = 0; i < n; i++)
-		nft_queue_del_set(writer->nl, NFT_INET, NETPOL_TABLE, parts[i].set.name);
+		nft_queue_del_set(writer->nl, NFT_INET, writer->table, parts[i].set.name);
 }
 
 static void add_ports(struct writer *writer, const struct netpol_ports *ports)
 {
 	struct nft_set set = netpol_ports_set(ports->name);
 	struct nft_fill fill = {
-		.nl = writer->nl, .family = NFT_INET, .table = NETPOL_TABLE, .set = &set
+		.nl = writer->nl, .family = NFT_INET, .table = writer->table, .set = &set
 	};
 
-	nft_queue_set(writer->nl, NFT_INET, NETPOL_TABLE, &set); /* its name says what is in it */
+	nft_queue_set(writer->nl, NFT_INET, writer->table, &set); /* its name says what is in it */
 	list_each(range, ports->ranges) {
 		struct nft_element element = { .verdict = 0 };
 
@@ -146,7 +148,7 @@ static void fill_map(struct writer *writer, enum direction direction, const stru
 		struct nft_set map = netpol_map(direction, netpol_families[i]);
 		struct nft_fill fill = { .nl = writer->nl,
 					 .family = NFT_INET,
-					 .table = NETPOL_TABLE,
+					 .table = writer->table,
 					 .set = &map,
 					 .gone = !group };
 
@@ -201,7 +203,7 @@ static void fill_own(struct writer *writer, const elements_t *elements, bool gon
 		struct nft_set own = netpol_own(netpol_families[i]);
 		struct nft_fill fill = { .nl = writer->nl,
 					 .family = NFT_INET,
-					 .table = NETPOL_TABLE,
+					 .table = writer->table,
 					 .set = &own,
 					 .gone = gone };
 
@@ -252,7 +254,7 @@ static struct netpol_plan new_plan(const struct writer *writer, const struct com
 static void queue_plan(struct writer *writer, const struct netpol_plan *plan)
 {
 	list_each(counter, &plan->counters)
-		nft_queue_counter(writer->nl, NFT_INET, NETPOL_TABLE, *counter);
+		nft_queue_counter(writer->nl, NFT_INET, writer->table, *counter);
 	list_each(ports, &plan->ports)
 		add_ports(writer, ports);
 	list_each(chain, &plan->chains) {
@@ -262,18 +264,18 @@ static void queue_plan(struct writer *writer, const struct netpol_plan *plan)
 					 .hook = NFT_FORWARD,
 					 .accept_policy = chain->base };
 
-		nft_queue_chain(writer->nl, NFT_INET, NETPOL_TABLE, &out);
+		nft_queue_chain(writer->nl, NFT_INET, writer->table, &out);
 		if (!writer->anew)
-			nft_queue_flush_chain(writer->nl, NFT_INET, NETPOL_TABLE, chain->name);
+			nft_queue_flush_chain(writer->nl, NFT_INET, writer->table, chain->name);
 	}
 	list_each(line, &plan->lines)
-		nft_queue_line(writer->nl, NFT_INET, NETPOL_TABLE, line);
+		nft_queue_line(writer->nl, NFT_INET, writer->table, line);
 }
 
 static void del_chain(struct writer *writer, const char *name)
 {
-	nft_queue_flush_chain(writer->nl, NFT_INET, NETPOL_TABLE, name);
-	nft_queue_del_chain(writer->nl, NFT_INET, NETPOL_TABLE, name);
+	nft_queue_flush_chain(writer->nl, NFT_INET, writer->table, name);
+	nft_queue_del_chain(writer->nl, NFT_INET, writer->table, name);
 }
 
 static void del_group(struct writer *writer, const struct group *group)
@@ -282,7 +284,7 @@ static void del_group(struct writer *writer, const struct group *group)
 	if (group->admin.n)
 		del_chain(writer, netpol_chain_of(group, NETPOL_NEXT, writer->arena));
 	del_chain(writer, netpol_chain_of(group, NETPOL_DENY, writer->arena));
-	nft_queue_del_counter(writer->nl, NFT_INET, NETPOL_TABLE, group->name);
+	nft_queue_del_counter(writer->nl, NFT_INET, writer->table, group->name);
 }
 
 static void plan_fresh_group(struct netpol_plan *plan, const struct group *group)
@@ -335,7 +337,7 @@ static void del_ports(struct writer *writer)
 		symbol_add(&kept, ports->name);
 	list_each(ports, &old.ports)
 		if (!symbol_find(&kept, ports->name))
-			nft_queue_del_set(writer->nl, NFT_INET, NETPOL_TABLE, ports->name);
+			nft_queue_del_set(writer->nl, NFT_INET, writer->table, ports->name);
 }
 
 /* ---- the transactions ---- */
@@ -405,9 +407,9 @@ static void queue_anew(struct writer *writer)
 	elements_t subjects;
 
 	writer->anew = true;
-	nft_queue_table(writer->nl, NFT_INET, NETPOL_TABLE, comment);
-	nft_queue_del_table(writer->nl, NFT_INET, NETPOL_TABLE);
-	nft_queue_table(writer->nl, NFT_INET, NETPOL_TABLE, comment);
+	nft_queue_table(writer->nl, NFT_INET, writer->table, comment);
+	nft_queue_del_table(writer->nl, NFT_INET, writer->table);
+	nft_queue_table(writer->nl, NFT_INET, writer->table, comment);
 	for (size_t i = 0; i < ARRAY_SIZE(netpol_families); i++) {
 		struct nft_set own = netpol_own(netpol_families[i]);
 
@@ -439,10 +441,11 @@ static bool is_other_now(int r)
 	       r == -EAGAIN || r == -EINTR;
 }
 
-static int write_anew(struct writer *writer, struct error *err)
+static int write_table(struct writer *writer, const char *table, struct error *err)
 {
 	int r = -EAGAIN;
 
+	writer->table = table;
 	for (unsigned i = 0; i < TRIES && is_other_now(r); i++) {
 		if (err)
 			*err = (struct error){ 0 };
@@ -452,6 +455,27 @@ static int write_anew(struct writer *writer, struct error *err)
 	return r;
 }
 
+static int remove_guard(struct writer *writer, struct error *err)
+{
+	nft_queue_del_table(writer->nl, NFT_INET, NETPOL_GUARD);
+	netlink_tolerate(writer->nl, ENOENT);
+	return netlink_commit(writer->nl, err);
+}
+
+static int write_anew(struct writer *writer, struct error *err)
+{
+	const struct compiled *from = writer->difference->from;
+	bool guarded = from->sets.n || from->groups.n;
+	struct error why = { 0 };
+	int r = guarded ? write_table(writer, NETPOL_GUARD, err) : 0, removed;
+
+	if (r < 0)
+		return r;
+	r = write_table(writer, NETPOL_TABLE, err);
+	removed = remove_guard(writer, r < 0 ? &why : err);
+	return r < 0 ? r : removed;
+}
+
 int netpol_write(const struct difference *difference, const struct treatment *treatment,
 		 struct error *err)
 {
@@ -459,7 +483,8 @@ int netpol_write(const struct difference *difference, const struct treatment *tr
 	auto_netlink struct netlink *nl = NULL;
 	struct writer writer = { .difference = difference,
 				 .treatment = treatment,
-				 .arena = &arena };
+				 .arena = &arena,
+				 .table = NETPOL_TABLE };
 	int r;
 
 	if (difference_is_empty(difference))
