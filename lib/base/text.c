@@ -196,6 +196,15 @@ char *text_between(struct arena *arena, const char *text, const char *before, co
 	return end > start ? arena_printf(arena, "%.*s", (int)(end - start), start) : NULL;
 }
 
+FILE *text_stream(char **text, size_t *size)
+{
+	FILE *out = open_memstream(text, size);
+
+	if (!out)
+		out_of_memory();
+	return out;
+}
+
 bool has_prefix(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;

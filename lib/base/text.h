@@ -2,6 +2,8 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
+#include <stdio.h>
+
 #include "base/arena.h"
 
 /* The first len lower-case hex digits of SHA-512 over the concatenated NULL-terminated list of parts.
@@ -23,6 +25,9 @@ void text_mask(char *text);
 
 /* What stands behind `before` in text, up to `after` or the end; NULL when `before` is not there, or nothing is between. */
 char *text_between(struct arena *arena, const char *text, const char *before, const char *after);
+
+/* open_memstream(3) that cannot fail. */
+FILE *text_stream(char **text, size_t *size);
 
 bool has_prefix(const char *text, const char *prefix);
 bool has_suffix(const char *text, const char *suffix);

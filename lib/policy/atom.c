@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/text.h"
 #include "policy/prefix.h"
 #include "policy/recipe.h"
 #include "policy/set.h"
@@ -59,10 +60,8 @@ static const char *blocks_text(const struct block *const *blocks, size_t n, stru
 	auto_free char *text = NULL;
 	char cidr[CIDR_TEXT_SIZE];
 	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = text_stream(&text, &size);
 
-	if (!out)
-		out_of_memory();
 	for (size_t i = 0; i < n; i++) {
 		fprintf(out, "%s%s", i ? ", " : "blocks ", cidr_format(&blocks[i]->cidr, cidr));
 		list_each(except, &blocks[i]->except)
@@ -197,10 +196,8 @@ const char *atoms_hash(const struct world *world, const struct compiled *compile
 	auto_free char *text = NULL;
 	LIST(const char *) texts = { 0 };
 	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = text_stream(&text, &size);
 
-	if (!out)
-		out_of_memory();
 	list_each(atom, atoms)
 		*list_add(&scratch, &texts) = atom_text(world, compiled, atom, &scratch);
 	if (texts.n)

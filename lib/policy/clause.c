@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/text.h"
 #include "policy/recipe.h"
 #include "policy/set.h"
 
@@ -90,10 +91,8 @@ static const char *union_text(const struct compiled *compiled, const uint32_t *s
 {
 	auto_free char *text = NULL;
 	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = text_stream(&text, &size);
 
-	if (!out)
-		out_of_memory();
 	for (size_t i = 0; i < n; i++)
 		fprintf(out, "%s%s", i ? " + " : "", compiled->sets.items[sets[i]].name);
 	fclose(out);

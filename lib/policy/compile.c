@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "base/text.h"
 #include "policy/clause.h"
 #include "policy/recipe.h"
 #include "policy/set.h"
@@ -135,10 +136,8 @@ static const char *group_text(const struct world *world, const struct group *gro
 	auto_free char *text = NULL;
 	LIST(const char *) words = { 0 };
 	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = text_stream(&text, &size);
 
-	if (!out)
-		out_of_memory();
 	list_each(number, &group->policies)
 		*list_add(&scratch, &words) =
 			policy_text(world, &world->policies.items[*number], &scratch);

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/text.h"
+
 /* ---- what stands in a policy ---- */
 
 const char *port_text(const struct world *world, const struct port_match *match,
@@ -125,10 +127,8 @@ static const char *ports_why(const struct world *world, const struct rule *rule,
 {
 	auto_free char *text = NULL;
 	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = text_stream(&text, &size);
 
-	if (!out)
-		out_of_memory();
 	fprintf(out, "the port is not ");
 	list_each(port, &rule->ports)
 		fprintf(out, "%s%s%s", port == rule->ports.items ? "" : ", nor ",

@@ -2,6 +2,8 @@
 #include "policy/label.h"
 
 #include <stdio.h>
+
+#include "base/text.h"
 #include <stdlib.h>
 
 struct label label_make(struct symbols *symbols, const char *key, const char *value)
@@ -83,10 +85,8 @@ static const char *values_text(const struct requirement *requirement, const char
 {
 	auto_free char *text = NULL;
 	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = text_stream(&text, &size);
 
-	if (!out)
-		out_of_memory();
 	fprintf(out, "%s %s (", key, requirement->op == SELECTOR_IN ? "in" : "notin");
 	list_each(pair, &requirement->pairs)
 		fprintf(out, "%s%s", pair == requirement->pairs.items ? "" : ",",
