@@ -41,8 +41,10 @@ static const uint32_t refused[] = {
 	SYS_swapoff,
 	SYS_acct,
 	SYS_open_by_handle_at,
-	/* other processes */
+/* other processes; the leak checker of a sanitized build looks at this one */
+#ifndef __SANITIZE_ADDRESS__
 	SYS_ptrace,
+#endif
 	SYS_process_vm_readv,
 	SYS_process_vm_writev,
 	SYS_kcmp,
@@ -69,30 +71,35 @@ static const uint32_t refused[] = {
 	SYS_io_uring_register,
 };
 
-/* Jumps count lines behind their own; each of ours is either to the next, or to the refusal at the end. */
+#define REFUSE BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+static const struct sock_filter begin[] = {
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MACHINE, 1, 0),
+	REFUSE,
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+#ifdef __x86_64__
+	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1),
+	REFUSE,
+#endif
+};
+static const struct sock_filter end[] = {
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	REFUSE,
+};
+
+/* Jumps count lines behind their own; each of a call is either to the next, or to the refusal at the end. */
 static int refuse(bool bpf, struct error *err)
 {
-	struct sock_filter lines[ARRAY_SIZE(refused) + 8];
-	struct sock_fprog program;
-	unsigned short n = 0;
+	struct sock_filter lines[ARRAY_SIZE(begin) + ARRAY_SIZE(refused) + ARRAY_SIZE(end)];
+	struct sock_fprog program = { ARRAY_SIZE(begin), lines };
 
-	lines[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-						  offsetof(struct seccomp_data, arch));
-	lines[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MACHINE, 1, 0);
-	lines[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
-	lines[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-						  offsetof(struct seccomp_data, nr));
-#ifdef __x86_64__
-	lines[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
-	lines[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
-#endif
+	memcpy(lines, begin, sizeof(begin));
 	for (size_t i = bpf; i < ARRAY_SIZE(refused); i++)
-		lines[n++] =
+		lines[program.len++] =
 			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, refused[i],
 						     (unsigned char)(ARRAY_SIZE(refused) - i), 0);
-	lines[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	lines[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
-	program = (struct sock_fprog){ n, lines };
+	memcpy(&lines[program.len], end, sizeof(end));
+	program.len += ARRAY_SIZE(end);
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) && errno != EINVAL)
 		return fail_errno(err, errno, "refuse system calls");
 	return 0;

@@ -64,10 +64,10 @@ static void stop(struct loop *loop, void *arg)
 	loop_stop(loop, 1);
 }
 
-/* Let the loop run until the condition holds, at most three seconds. */
+/* Let the loop run until the condition holds, at most fifteen seconds. */
 #define until(condition)                                                                   \
 	do {                                                                               \
-		for (int i_ = 0; i_ < 600 && !(condition); i_++) {                         \
+		for (int i_ = 0; i_ < 3000 && !(condition); i_++) {                         \
 			check(loop_after(told.loop, 5, stop, NULL, &err) > 0);             \
 			check_int(loop_run(told.loop, &err), 1);                           \
 		}                                                                          \
