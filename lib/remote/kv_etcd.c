@@ -30,6 +30,7 @@ struct kv_etcd {
 	const char *prefix, *config, *first, *end; /* "/coreos.com/network/", its keys and range */
 	struct etcd_cache cache;
 	bool synced;
+	bool again;    /* something has come that nobody waited for */
 	uint64_t seen; /* the watch resumes here */
 	int64_t read_ms, check_ms;
 	int64_t own_lease; /* that this process attached last */
@@ -115,7 +116,7 @@ static int sync_with_etcd(struct kv_etcd *self, struct error *err)
 	if (r < 0)
 		return r;
 	self->cache.revision = self->seen++;
-	self->synced = true;
+	self->synced = self->again = true;
 	self->read_ms = clock_ms();
 	self->check_ms = clock_ms() + CHECK_MS + random() % CHECK_MS;
 	return 0;
@@ -357,8 +358,10 @@ static int milliseconds(int64_t until)
 /* What comes together is one change. */
 static void drain(struct kv_etcd *self)
 {
-	while (self->watch.stream && next_event(self, -1, 0, NULL) % 2 == 1)
-		;
+	int r;
+
+	while (self->watch.stream && (r = next_event(self, -1, 0, NULL)) % 2 == 1)
+		self->again |= r == 1;
 }
 
 static int wait_for_change(struct kv_etcd *self, int fd, int64_t deadline, struct error *err)
@@ -371,6 +374,8 @@ static int wait_for_change(struct kv_etcd *self, int fd, int64_t deadline, struc
 			r = next_event(self, fd, milliseconds(until), err);
 		if (r == 1)
 			drain(self);
+		if (r == 1)
+			self->again = false;
 		if (r == 1 || r == 2)
 			return r;
 		if (r < 0 && (r == -ERANGE || !self->watch.opened_ms || !may_resume(self)))
@@ -393,8 +398,11 @@ static int kv_etcd_wait(struct kv *kv, int fd, int timeout_ms, struct error *err
 	struct error why = { 0 };
 	int r;
 
-	if (!self->synced)
+	/* What came with a call in between counts, too. */
+	if (!self->synced || self->again) {
+		self->again = false;
 		return 1;
+	}
 	r = wait_for_change(self, fd, deadline, &why);
 	if (r >= 0)
 		return r;
