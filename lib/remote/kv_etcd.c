@@ -372,10 +372,10 @@ static int wait_for_change(struct kv_etcd *self, int fd, int64_t deadline, struc
 
 		if (r == 0)
 			r = next_event(self, fd, milliseconds(until), err);
-		if (r == 1)
+		if (r == 1) {
 			drain(self);
-		if (r == 1)
 			self->again = false;
+		}
 		if (r == 1 || r == 2)
 			return r;
 		if (r < 0 && (r == -ERANGE || !self->watch.opened_ms || !may_resume(self)))
