@@ -67,7 +67,7 @@ static void stop(struct loop *loop, void *arg)
 /* Let the loop run until the condition holds, at most fifteen seconds. */
 #define until(condition)                                                                   \
 	do {                                                                               \
-		for (int i_ = 0; i_ < 3000 && !(condition); i_++) {                         \
+		for (int i_ = 0; i_ < 3000 && !(condition); i_++) {                        \
 			check(loop_after(told.loop, 5, stop, NULL, &err) > 0);             \
 			check_int(loop_run(told.loop, &err), 1);                           \
 		}                                                                          \
