@@ -257,3 +257,20 @@ teardown() {
 		assert_match "$backend: verify" "$(verify || :)" 'br_netfilter: pod default/x is on bridge br0'
 	done
 }
+
+@test "apply --log: top tells who was denied, by which policy" {
+	local top
+
+	for backend in $(backends); do
+		given 'pods; deny db'
+		apply --log 7
+		policy top --group 7 --packets 1 --json -f /run/objects.yaml >/run/top 3>&- &
+		top=$!
+		wait_for "$backend: top listens" 10 grep -q '^ *7 ' /proc/net/netfilter/nfnetlink_log
+		assert "$backend: denied" blocked web db 80
+		wait "$top"
+		assert_json "$backend: who" "$(head -n 1 /run/top)" '[.fromPod, .toPod, .protocol, .port, .direction, .policies]' \
+			'["default/web","default/db","TCP",80,"ingress",["default/deny-db"]]'
+		policy cleanup
+	done
+}
