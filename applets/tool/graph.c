@@ -4,6 +4,7 @@
  * Graphviz, or as JSON.
  */
 #include "base/log.h"
+#include "base/text.h"
 #include "describe/applet.h"
 #include "describe/json.h"
 #include "describe/table.h"
@@ -13,8 +14,6 @@
 struct options {
 	bool dot, json;
 };
-
-typedef LIST(const char *) words_t;
 
 struct node {
 	const char *id; /* "namespace/interface" */

@@ -20,8 +20,6 @@
 
 enum { STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127 }; /* as shells have them */
 
-typedef LIST(const char *) words_t;
-
 struct interface {
 	const char *name, *kind;
 	int index, mtu;

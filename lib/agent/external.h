@@ -5,10 +5,9 @@
 #ifndef AGENT_EXTERNAL_H
 #define AGENT_EXTERNAL_H
 
+#include "base/text.h"
 #include "kernel/netlink.h"
 #include "base/ip.h"
-
-typedef LIST(const char *) words_t;
 
 struct external_choice {
 	words_t names;    /* --iface: a name or an address; the first that fits */

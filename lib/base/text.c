@@ -5,6 +5,7 @@
 #include <sha512.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define WORD_MAX 63 /* longer words have no near one */
 
@@ -203,6 +204,23 @@ FILE *text_stream(char **text, size_t *size)
 	if (!out)
 		out_of_memory();
 	return out;
+}
+
+static int compare_words(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void words_sort(words_t *words)
+{
+	if (words->n)
+		qsort(words->items, words->n, sizeof(*words->items), compare_words);
+}
+
+bool words_have(const words_t *words, const char *word)
+{
+	return words->n &&
+	       bsearch(&word, words->items, words->n, sizeof(*words->items), compare_words);
 }
 
 bool has_prefix(const char *text, const char *prefix)

@@ -29,6 +29,11 @@ char *text_between(struct arena *arena, const char *text, const char *before, co
 /* open_memstream(3) that cannot fail. */
 FILE *text_stream(char **text, size_t *size);
 
+/* Words to be looked up: sort them once, and then ask. */
+typedef LIST(const char *) words_t;
+void words_sort(words_t *words);
+bool words_have(const words_t *words, const char *word);
+
 bool has_prefix(const char *text, const char *prefix);
 bool has_suffix(const char *text, const char *suffix);
 

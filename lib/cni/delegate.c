@@ -5,6 +5,7 @@
  */
 #include "cni/delegate.h"
 
+#include "base/text.h"
 #include "base/log.h"
 #include "base/process.h"
 
@@ -15,8 +16,6 @@
 #include <time.h>
 
 #define BUSY_RETRIES 5 /* a plugin being replaced: as often as the reference, a second apart */
-
-typedef LIST(const char *) words_t;
 
 /* What a plugin prints when it fails (CNI specification, section "Error"). */
 struct foreign_error {

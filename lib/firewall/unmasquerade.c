@@ -12,33 +12,14 @@
 #include "firewall/names.h"
 #include "firewall/sweep.h"
 
-typedef LIST(const char *) names_t;
-
 /* What to remove. DEL: chain and prefix of one attachment; GC: a network's, less what valid attachments keep. */
 struct removal {
 	bool gc;
 	char chain[CHAIN_NAME_SIZE];
 	const char *nft_prefix;           /* of comments: H1-H2, for GC H1- */
 	const char *xt_prefix;            /* GC: name: "tnet" id: " */
-	names_t keep_hashes, keep_chains; /* GC, sorted */
+	words_t keep_hashes, keep_chains; /* GC, sorted */
 };
-
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static bool has_name(const names_t *names, const char *name)
-{
-	return names->n &&
-	       bsearch(&name, names->items, names->n, sizeof(*names->items), compare_names);
-}
-
-static void sort_names(names_t *names)
-{
-	if (names->n)
-		qsort(names->items, names->n, sizeof(*names->items), compare_names);
-}
 
 /* A rule of masq_checks. */
 static bool comment_doomed(const struct removal *removal, const char *comment)
@@ -49,7 +30,7 @@ static bool comment_doomed(const struct removal *removal, const char *comment)
 		return false;
 	memcpy(hash, comment, strnlen(comment, OWNER_HASH_SIZE - 1));
 	hash[strnlen(comment, OWNER_HASH_SIZE - 1)] = '\0';
-	return !has_name(&removal->keep_hashes, hash);
+	return !words_have(&removal->keep_hashes, hash);
 }
 
 /* A chain of the iptables form, judged by its name and by a rule in it or to it. */
@@ -58,7 +39,7 @@ static bool chain_doomed(const struct removal *removal, const char *chain, const
 	if (!removal->gc)
 		return streq(chain, removal->chain);
 	return masquerade_chain_like(chain) && has_prefix(comment, removal->xt_prefix) &&
-	       !has_name(&removal->keep_chains, chain);
+	       !words_have(&removal->keep_chains, chain);
 }
 
 static enum sweep_verdict judge(const struct sweep_place *place, const struct nft_rule_info *rule,
@@ -75,7 +56,7 @@ static bool judge_orphan(const char *chain, const struct nft_rule_info *first, v
 	const struct removal *removal = arg;
 
 	return first ? chain_doomed(removal, chain, first->comment)
-		     : masquerade_chain_like(chain) && !has_name(&removal->keep_chains, chain);
+		     : masquerade_chain_like(chain) && !words_have(&removal->keep_chains, chain);
 }
 
 /* An attachment without its chain has no jump to it. */
@@ -126,8 +107,8 @@ static void keep_valid(struct arena *arena, const char *network, const owners_t 
 		*list_add(arena, &removal->keep_hashes) = arena_strdup(arena, hash);
 		*list_add(arena, &removal->keep_chains) = arena_strdup(arena, chain);
 	}
-	sort_names(&removal->keep_hashes);
-	sort_names(&removal->keep_chains);
+	words_sort(&removal->keep_hashes);
+	words_sort(&removal->keep_chains);
 }
 
 int masquerade_gc(const char *network, const owners_t *valid, struct error *err)

@@ -5,11 +5,10 @@
 #ifndef POLICY_EXPLAIN_H
 #define POLICY_EXPLAIN_H
 
+#include "base/text.h"
 #include "describe/field.h"
 #include "policy/decide.h"
 #include "policy/verdict.h"
-
-typedef LIST(const char *) words_t;
 
 struct rule_word {
 	const char *rule; /* "ingress[0]" */

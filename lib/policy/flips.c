@@ -1,6 +1,7 @@
 /* See flips.h. */
 #include "policy/flips.h"
 
+#include "base/text.h"
 #include "policy/set.h"
 
 struct walk {
@@ -26,34 +27,15 @@ static void keep(struct walk *walk, const struct cell *cell, size_t i, bool allo
 
 /* ---- what a difference can have touched ---- */
 
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-typedef LIST(const char *) names_t;
-
-static bool has_name(const names_t *names, const char *name)
-{
-	return names->n &&
-	       bsearch(&name, names->items, names->n, sizeof(*names->items), compare_names);
-}
-
-static void sort_names(names_t *names)
-{
-	if (names->n)
-		qsort(names->items, names->n, sizeof(*names->items), compare_names);
-}
-
 static bool uses_changed(const struct compiled *compiled, const clauses_t *clauses,
-			 const names_t *changed)
+			 const words_t *changed)
 {
 	list_each(clause, clauses) {
 		const uint32_t sets[] = { clause->peers, clause->pairs, clause->named };
 
 		for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
 			if (sets[i] != NO_SET &&
-			    has_name(changed, compiled->sets.items[sets[i]].name))
+			    words_have(changed, compiled->sets.items[sets[i]].name))
 				return true;
 	}
 	return false;
@@ -62,7 +44,7 @@ static bool uses_changed(const struct compiled *compiled, const clauses_t *claus
 static void mark_groups(struct walk *walk, const struct difference *difference)
 {
 	auto_arena struct arena scratch = { 0 };
-	names_t sets = { 0 }, groups = { 0 };
+	words_t sets = { 0 }, groups = { 0 };
 
 	list_each(change, &difference->sets)
 		*list_add(&scratch, &sets) = change->to->name;
@@ -70,12 +52,12 @@ static void mark_groups(struct walk *walk, const struct difference *difference)
 		*list_add(&scratch, &sets) = (*set)->name;
 	list_each(change, &difference->groups)
 		*list_add(&scratch, &groups) = change->to->name;
-	sort_names(&sets);
-	sort_names(&groups);
+	words_sort(&sets);
+	words_sort(&groups);
 	for (size_t i = 0; i < walk->to->groups.n; i++) {
 		const struct group *group = &walk->to->groups.items[i];
 
-		walk->groups[i] = has_name(&groups, group->name) ||
+		walk->groups[i] = words_have(&groups, group->name) ||
 				  uses_changed(walk->to, &group->admin, &sets) ||
 				  uses_changed(walk->to, &group->allows, &sets) ||
 				  uses_changed(walk->to, &group->baseline, &sets);

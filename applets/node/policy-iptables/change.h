@@ -2,13 +2,12 @@
 #ifndef POLICY_IPTABLES_CHANGE_H
 #define POLICY_IPTABLES_CHANGE_H
 
+#include "base/text.h"
 #include "job.h"
 
 #define CONNECTIONS_SHOWN 50     /* to people */
 #define CONNECTIONS_MAX   100000 /* to programs */
 #define STATUS_DIFFERS    3      /* exit status: not the same */
-
-typedef LIST(const char *) words_t;
 
 struct thing_change {
 	const char *name, *change; /* "new", "changed", "gone" */
