@@ -211,6 +211,25 @@ END
 	kernel_to_kernel n1 n2
 }
 
+# The way is remembered from tick to tick: a thousand packets a second, and not one look-up for most of them.
+@test "amid traffic, a peer with another MAC is found again, and a route that becomes narrow is respected" {
+	two
+	for node in n1 n2; do on $node sysctl -q net.ipv4.neigh.eth0.delay_first_probe_time=1 net.ipv4.neigh.eth0.retrans_time_ms=100; done
+	ip -n n2 neigh replace 192.0.2.1 lladdr "$(ip -n n1 -j link show eth0 | jq -r ".[].address")" dev eth0 nud permanent # n2 does not ask
+	on n1 ping -q -i 0.001 -w 60 -I "$(pod_ip n1)" "$(pod_ip n2)" >$STORE/pings 3>&- &
+	pings=$!
+	ip -n n2 link set eth0 address 02:00:00:00:02:02
+	wait_for "its new MAC" 30 neighbour_is n1 192.0.2.2 02:00:00:00:02:02
+	wait_for "packets arrive" 5 reach n1 n2
+	ip -n n1 route add 192.0.2.2 dev eth0 mtu lock 1300
+	said=$(on n1 ping -c 1 -W 5 -M "do" -s 1400 -I "$(pod_ip n1)" "$(pod_ip n2)" 2>&1) || :
+	assert_match "too large" "$said" "(mtu = |message too long, mtu=)1272"
+	kill -INT "$pings"
+	wait "$pings" || :
+	assert_match "pings" "$(<$STORE/pings)" "[1-9][0-9]+ received"
+}
+neighbour_is() { [[ $(ip -n "$1" neigh show "$2" dev eth0) == *"lladdr $3"* ]]; } # NODE ADDRESS MAC
+
 @test "peers that are not ours are not overrun by the kernel, their packets go through the process" {
 	nodes 2 udp
 	agent n1

@@ -65,6 +65,7 @@ struct bpf_line {
 #define IF_NE(dst, imm, label)  JUMP(BPF_JMP32 | BPF_JNE | BPF_K, dst, 0, imm, label)
 #define IF_GT(dst, imm, label)  JUMP(BPF_JMP32 | BPF_JGT | BPF_K, dst, 0, imm, label)
 #define IF_LE(dst, imm, label)  JUMP(BPF_JMP32 | BPF_JLE | BPF_K, dst, 0, imm, label)
+#define IF_ABOVE(dst, src, label) JUMP(BPF_JMP32 | BPF_JGT | BPF_X, dst, src, 0, label)
 #define IF_OTHER(dst, src, label) JUMP(BPF_JMP32 | BPF_JNE | BPF_X, dst, src, 0, label)
 /* clang-format on */
 

@@ -17,19 +17,20 @@ enum { DO_NOT_FRAGMENT = 0x4000, FRAGMENT_MASK = 0x3fff };
 
 /* Places in the frame. */
 enum {
-	KEY = -112,  /* of peers */
-	SLOT = -116, /* key of states */
-	FIB = -184,  /* struct bpf_fib_lookup */
-	HOP = -208,  /* struct bpf_redir_neigh */
-	TUPLE = -248,
-	SCRATCH = -256,
-	PACKETS = -264,
-	BYTES = -272,
+	KEY = -128,  /* of peers */
+	SLOT = -132, /* key of states */
+	SCRATCH = -136,
+	PACKETS = -144,
+	BYTES = -152,
+	FIB = -216, /* struct bpf_fib_lookup */
+	HOP = -240, /* struct bpf_redir_neigh */
+	TUPLE = -280,
 };
 
-enum { PASS = 1, DROP, LARGE, IS_UDP, SIZED, ASK, SURE, FOUND };
+enum { PASS = 1, DROP, LARGE, IS_UDP, SIZED, LOOK, ASK, SURE, FOUND, KNOWN, FRESH };
 
-/* Kept: R6 the packet, R7 its size from the inner header on, R8 one segment's, R9 the state. */
+/* Kept: R6 the packet, R7 its size from the inner header on, R8 one segment's (out: with the outer headers, later whether the way
+ * was looked up), R9 the state. */
 struct build {
 	const struct tunnel_program *spec;
 	struct bpf_code *code;
@@ -182,11 +183,11 @@ static void emit_ends(const struct build *b)
 /* R0: the folded sum of the outer header of IPv4. */
 static void emit_sum(const struct build *b)
 {
-	EMIT(b, SET(R1, 0), SET(R2, 0), MOVE(R3, FRAME), ADD(R3, b->outer), SET(R4, b->header),
-	     SET(R5, 0), CALL(csum_diff));
-	for (int i = 0; i < 2; i++)
-		EMIT(b, MOVE(R1, R0), SHIFT_RIGHT(R1, 16), AND(R1, 0xffff), AND(R0, 0xffff),
-		     ADD_OF(R0, R1));
+	EMIT(b, LOAD32(R0, FRAME, b->outer));
+	for (int i = 4; i < b->header; i += 4)
+		EMIT(b, LOAD32(R1, FRAME, b->outer + i), ADD_OF(R0, R1));
+	for (int i = 0; i < 3; i++)
+		EMIT(b, MOVE(R1, R0), SHIFT_RIGHT(R1, 16), AND(R0, 0xffff), ADD_OF(R0, R1));
 }
 
 /* Is a process there that reads the socket, where a datagram of the peer at that place of the outer header would come to? Then
@@ -215,18 +216,27 @@ static void emit_proof(const struct build *b)
 	emit_reader(b, b->to);
 }
 
+#define IN_FIB(member) (FIB + (int)offsetof(struct bpf_fib_lookup, member))
+#define IN_WAY(member) (b->spec->way + (int)offsetof(struct tunnel_way, member))
+
+/* Is the way known, and this packet not too large for it? */
+static void emit_known_way(const struct build *b)
+{
+	EMIT(b, ADD(R8, b->header + UDP_SIZE), IF_GT(R8, 65535, PASS), CALL(jiffies64),
+	     LOAD32(R1, R9, IN_WAY(tick)), IF_OTHER(R1, R0, LOOK), LOAD32(R1, R9, IN_WAY(mtu)),
+	     IF_ABOVE(R8, R1, LOOK), SET(R8, 0), GOTO(KNOWN), LABEL(LOOK));
+}
+
 /* The way to the peer as the node's tables have it, narrow places known, out of the underlay. */
 static void emit_way(const struct build *b)
 {
 	const struct tunnel_program *spec = b->spec;
 
-#define IN_FIB(member) (FIB + (int)offsetof(struct bpf_fib_lookup, member))
 	for (int i = 0; i < (int)sizeof(struct bpf_fib_lookup); i += 8)
 		EMIT(b, PUT64(FRAME, FIB + i, 0));
 	emit_own(b, IN_FIB(ipv4_src));
 	emit_copy(b, IN_FIB(ipv4_dst), b->outer + b->to);
-	EMIT(b, ADD(R8, b->header + UDP_SIZE), IF_GT(R8, 65535, PASS),
-	     STORE16(FRAME, IN_FIB(tot_len), R8), PUT8(FRAME, IN_FIB(family), spec->own.family),
+	EMIT(b, STORE16(FRAME, IN_FIB(tot_len), R8), PUT8(FRAME, IN_FIB(family), spec->own.family),
 	     PUT8(FRAME, IN_FIB(l4_protocol), UDP), PUT16(FRAME, IN_FIB(sport), wire16(spec->port)),
 	     PUT16(FRAME, IN_FIB(dport), wire16(spec->port)),
 	     PUT32(FRAME, IN_FIB(ifindex), spec->device), MOVE(R1, R6), MOVE(R2, FRAME),
@@ -237,13 +247,26 @@ static void emit_way(const struct build *b)
 	     LOAD8(R1, FRAME, IN_FIB(family)), STORE32(FRAME, HOP, R1));
 	for (int i = 0; i < 16; i += 4)
 		EMIT(b, LOAD32(R1, FRAME, IN_FIB(ipv6_dst) + i), STORE32(FRAME, HOP + 4 + i, R1));
-#undef IN_FIB
+}
+
+/* A way whose end answers is good for this tick. */
+static void emit_keep_way(const struct build *b)
+{
+	EMIT(b, SET(R8, 1), LOAD32(R1, FRAME, SCRATCH), IF_NE(R1, BPF_FIB_LKUP_RET_SUCCESS, KNOWN));
+	for (int i = 0; i < 12; i += 4)
+		EMIT(b, LOAD32(R1, FRAME, IN_FIB(smac) + i), STORE32(R9, IN_WAY(from) + i, R1));
+	EMIT(b, LOAD16(R1, FRAME, IN_FIB(mtu_result)), STORE32(R9, IN_WAY(mtu), R1),
+	     CALL(jiffies64), STORE32(R9, IN_WAY(tick), R0), LABEL(KNOWN));
 }
 
 static void emit_outer(const struct build *b)
 {
-	const int udp = b->udp, outer = b->outer;
+	const int udp = b->udp, outer = b->outer, ethernet = outer - ETH_HLEN;
 
+	for (int i = 0; i < 6; i += 2)
+		EMIT(b, LOAD16(R1, R9, IN_WAY(to) + i), STORE16(FRAME, ethernet + i, R1),
+		     LOAD16(R1, R9, IN_WAY(from) + i), STORE16(FRAME, ethernet + 6 + i, R1));
+	EMIT(b, PUT16(FRAME, ethernet + 12, wire16(b->v6 ? ETH_P_IPV6 : ETH_P_IP)));
 	EMIT(b, MOVE(R1, R7), ADD(R1, UDP_SIZE), SWAP16(R1), STORE16(FRAME, udp + 4, R1));
 	if (b->v6) {
 		EMIT(b, PUT32(FRAME, outer, htonl(0x60000000)),
@@ -277,9 +300,11 @@ static void emit_egress(const struct build *b)
 		     STORE32(FRAME, b->outer + b->to + i, R1));
 	emit_find_state(b);
 	emit_sizes(b, b->header);
+	emit_known_way(b);
 	emit_way(b);
 	EMIT(b, LOAD32(R1, FRAME, SCRATCH), IF_NE(R1, BPF_FIB_LKUP_RET_SUCCESS, ASK));
 	emit_proof(b);
+	emit_keep_way(b);
 	emit_outer(b);
 	emit_hop(b);
 	emit_resize(b, b->header + UDP_SIZE,
@@ -287,10 +312,11 @@ static void emit_egress(const struct build *b)
 			    (b->v6 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV4));
 	EMIT(b, MOVE(R1, R6), SET(R2, ETH_HLEN), SET(R3, 0), CALL(skb_change_head),
 	     IF_NE(R0, 0, DROP));
-	emit_write(b, ETH_HLEN, b->outer, all);
+	emit_write(b, 0, b->outer - ETH_HLEN, ETH_HLEN + all);
 	emit_count(b, b->spec->sent);
-	EMIT(b, SET(R1, b->spec->underlay), MOVE(R2, FRAME), ADD(R2, HOP),
-	     SET(R3, sizeof(struct bpf_redir_neigh)), SET(R4, 0), CALL(redirect_neigh));
+	EMIT(b, SET(R1, b->spec->underlay), IF_NE(R8, 0, FRESH), SET(R2, 0), CALL(redirect), EXIT,
+	     LABEL(FRESH), MOVE(R2, FRAME), ADD(R2, HOP), SET(R3, sizeof(struct bpf_redir_neigh)),
+	     SET(R4, 0), CALL(redirect_neigh));
 	emit_ends(b);
 }
 
@@ -299,7 +325,7 @@ static void emit_egress(const struct build *b)
 /* A datagram for the tunnel, at first sight. */
 static void emit_is_for_us(const struct build *b)
 {
-	emit_read(b, ETH_HLEN, b->outer, b->header + UDP_SIZE);
+	emit_read(b, ETH_HLEN, b->outer, 2 * b->header + UDP_SIZE);
 	EMIT(b, LOAD8(R1, FRAME, b->outer + b->protocol), IF_NE(R1, UDP, PASS),
 	     LOAD16(R1, FRAME, b->udp + 2), IF_NE(R1, wire16(b->spec->port), PASS),
 	     LOAD32(R1, R6, offsetof(struct __sk_buff, pkt_type)), IF_NE(R1, 0, PASS),
@@ -331,9 +357,9 @@ static void emit_check_outer(const struct build *b)
 static void emit_ingress(const struct build *b)
 {
 	const int shift = ETH_HLEN + b->header + UDP_SIZE;
+	const int hop = b->ttl; /* with the checksum, in IPv4 */
 
 	emit_is_for_us(b);
-	emit_read(b, shift, b->inner, b->header);
 	emit_inner(b);
 	emit_check_outer(b);
 	emit_find_peer(b, b->source);
@@ -346,7 +372,7 @@ static void emit_ingress(const struct build *b)
 	emit_sizes(b, shift + b->header);
 	emit_hop(b);
 	emit_resize(b, -b->header - UDP_SIZE, 0);
-	emit_write(b, ETH_HLEN, b->inner, b->header);
+	emit_write(b, ETH_HLEN + hop, b->inner + hop, b->v6 ? 1 : 4);
 	emit_count(b, b->spec->received);
 	EMIT(b, SET(R1, b->spec->device), SET(R2, BPF_F_INGRESS), CALL(redirect));
 	emit_ends(b);

@@ -21,6 +21,14 @@ struct tunnel_peer {
 };
 enum { TUNNEL_PEER_KEY4 = 4 + 4, TUNNEL_PEER_KEY6 = 4 + 16 };
 
+/* In a peer's state: the way to it as the kernel last told, good for one tick of its clock (1 to 10 ms). Between two ticks
+ * neither routes nor neighbours are looked up; with each, the kernel sees that the neighbour is in use. */
+struct tunnel_way {
+	uint8_t from[6], to[6]; /* Ethernet */
+	uint32_t tick;
+	uint32_t mtu; /* 0 = no way is known */
+};
+
 /* One family. */
 struct tunnel_program {
 	int device, underlay; /* indices; the underlay is an Ethernet */
@@ -30,6 +38,7 @@ struct tunnel_program {
 	/* Offsets in a state: counters of packets and behind it of bytes (uint64_t each), and when the peer last proved
 	 * to have these programs, too (uint32_t, ms of CLOCK_MONOTONIC, 0 = never). */
 	uint16_t sent, received, taken;
+	uint16_t way;     /* offset of its struct tunnel_way */
 	uint32_t keep_ms; /* for so long that proof counts */
 };
 

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "kernel/tunnel_program.h"
 #include "relay/icmp.h"
 #include "relay/kin.h"
 #include "relay/relay.h"
@@ -17,7 +18,8 @@ struct relay_state {
 		asked_ms; /* when it last proved to be of our kind, when it was asked; 0 = never */
 	uint32_t
 		short_ms; /* when its kernel last proved to take what ours sends; 0 = it does not */
-	uint64_t seen;    /* packets that had been sent to it when it was asked */
+	struct tunnel_way way; /* the programs' */
+	uint64_t seen;         /* packets that had been sent to it when it was asked */
 } __attribute__((aligned(64)));
 
 enum { RELAY_SLOTS = RELAY_PEERS_MAX + 1 }; /* at most */

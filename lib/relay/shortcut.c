@@ -74,6 +74,7 @@ static int load(struct shortcut *shortcut, const struct relay_spec *spec, int v6
 		.sent = offsetof(struct relay_state, counters[RELAY_SENT_PACKETS]),
 		.received = offsetof(struct relay_state, counters[RELAY_RECEIVED_PACKETS]),
 		.taken = offsetof(struct relay_state, short_ms),
+		.way = offsetof(struct relay_state, way),
 		.keep_ms = KIN_SHORT_MS,
 	};
 
