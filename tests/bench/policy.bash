@@ -134,3 +134,39 @@ row_policy_apply() {
 			"$(sum "${got[2 new_sets]}" "${got[2 old_sets]}" "${got[2 new_groups]}" "${got[2 old_groups]}" "${got[2 groups_changed]}")" 0
 	done < <(policy_backends)
 }
+
+# ---- in the kernel: from an event to traffic ---------------------------------------------------------------------
+
+# The daemon, 1000 pods, 1000 policies, in a folder: a policy, and a pod elsewhere, that come as files and go.
+row_policy_landing() {
+	local backend what coming going folder nodes=() pid
+	mkdir "$work/landing"
+	python3 "$here/policies.py" objects 1000 500 >"$work/all.json"
+	# The pod that comes and goes is the one that sends, as if it were elsewhere.
+	jq -c '.items |= map(select(.status.podIP != "10.1.0.67"))' "$work/all.json" >"$work/without.json"
+	jq -c '.items[] | select(.status.podIP == "10.1.0.67") | .spec.nodeName = "there"' "$work/all.json" >"$work/landing/pod.json"
+	jq -n -c '{"matchLabels": {"app": "app5"}} as $to | {"matchLabels": {"app": "app6"}} as $from | [{"protocol": "UDP", "port": 7001}] as $ports |
+		{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "landing", "namespace": "ns5"}, "spec": {
+			"podSelector": {"matchExpressions": [{"key": "app", "operator": "In", "values": ["app5", "app6"]}]},
+			"ingress": [{"from": [{"podSelector": $from}], "ports": $ports}],
+			"egress": [{"to": [{"podSelector": $to}], "ports": $ports}], "policyTypes": ["Ingress", "Egress"]}}' >"$work/landing/policy.json"
+	while read -r backend; do
+		policy_node "landing-$backend"
+		folder=$work/landing/$backend
+		mkdir "$folder"
+		cp "$work/all.json" "$folder"
+		nsenter --net="/run/netns/policy-landing-$backend-node" -- ip link set lo up
+		nsenter --net="/run/netns/policy-landing-$backend-node" -- "$ours/cnibox" policy-iptables watch --node here --backend "$backend" \
+			--file "$folder" --socket "$work/landing/socket" --healthz-port 0 --resync 0 2>"$work/landing/log" &
+		pid=$!
+		for what in policy pod; do
+			[ $what != pod ] || { cp "$work/without.json" "$folder/.new" && mv "$folder/.new" "$folder/all.json"; }
+			coming='' going=''
+			read -r coming going < <("$here/landing.py" "${nodes[-2]}" "${nodes[-1]}" $([ $what = pod ] && echo 7000 || echo 7001) \
+				"$work/landing/$what.json" "$folder/$what.json" "$((n > 5 ? 7 : 3))") || :
+			below "1000 pods, $backend: a $what comes, until it passes" ms "" "${coming:-10000}" 100
+			below "... goes, until it is stopped" ms "" "${going:-10000}" 100
+		done
+		kill $pid && wait $pid || :
+	done < <(policy_backends)
+}
