@@ -140,6 +140,7 @@ row_policy_apply() {
 # The daemon, 1000 pods, 1000 policies, in a folder: a policy, and a pod elsewhere, that come as files and go.
 row_policy_landing() {
 	local backend what coming going folder nodes=() pid
+	local -A ports=([policy]=7001 [pod]=7000)
 	mkdir "$work/landing"
 	python3 "$here/policies.py" objects 1000 500 >"$work/all.json"
 	# The pod that comes and goes is the one that sends, as if it were elsewhere.
@@ -162,7 +163,7 @@ row_policy_landing() {
 		for what in policy pod; do
 			[ $what != pod ] || { cp "$work/without.json" "$folder/.new" && mv "$folder/.new" "$folder/all.json"; }
 			coming='' going=''
-			read -r coming going < <("$here/landing.py" "${nodes[-2]}" "${nodes[-1]}" $([ $what = pod ] && echo 7000 || echo 7001) \
+			read -r coming going < <("$here/landing.py" "${nodes[-2]}" "${nodes[-1]}" "${ports[$what]}" \
 				"$work/landing/$what.json" "$folder/$what.json" "$((n > 5 ? 7 : 3))") || :
 			below "1000 pods, $backend: a $what comes, until it passes" ms "" "${coming:-10000}" 100
 			below "... goes, until it is stopped" ms "" "${going:-10000}" 100
