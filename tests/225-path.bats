@@ -5,67 +5,11 @@
 
 load lib/all
 load lib/nodes
+load lib/path
 sandbox forward
 
-# Pods blue, red and green on cni0 (green's port 80 is the node's 8080), and outside behind up0.
 setup() {
-	[[ $BATS_TEST_DESCRIPTION != *nodes* ]] || return 0
-	mkdir -p /etc/cni/net.d
-	cat >/etc/cni/net.d/10-mynet.conflist <<-'END'
-	{"cniVersion": "1.0.0", "name": "mynet", "plugins": [
-	 {"type":"bridge","bridge":"cni0","isGateway":true,"ipMasq":true,"ipMasqBackend":"nftables",
-	  "ipam":{"type":"host-local","ranges":[[{"subnet":"10.1.0.0/24"}]],"routes":[{"dst":"0.0.0.0/0"}]}},
-	 {"type":"portmap","backend":"nftables","capabilities":{"portMappings":true}}]}
-	END
-	container blue red green outside
-	ip link add up0 type veth peer name eth0 netns outside
-	ip addr add 192.0.2.1/24 dev up0
-	ip link set up0 up
-	ip -n outside addr add 192.0.2.9/24 dev eth0
-	ip -n outside link set eth0 up
-	for name in blue red; do
-		"$CNIBOX" cni add mynet "$name" >/dev/null
-	done
-	"$CNIBOX" cni add mynet green \
-		--capability-args '{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"}]}' >/dev/null
-}
-
-BLUE=10.1.0.2 RED=10.1.0.3 GREEN=10.1.0.4
-
-port_of() { # POD: its end on the host
-	ip -j link show master cni0 | jq -r --arg i "$(ip -n "$1" -j link show eth0 | jq '.[0].link_index')" '.[] | select(.ifindex == ($i | tonumber)).ifname'
-}
-
-mac_of() { ip -n "$1" -j link show eth0 | jq -r '.[0].address'; }
-
-cnibox() { "$CNIBOX" "$@"; } # as a remedy has it
-path() { cnibox path --store /run/store "$@"; }
-
-is_ok() { # WORDS
-	status=0
-	said=$(path "$@") || status=$?
-	assert_match "path $*" "$status $said" "^0 .*ok: "
-}
-
-# The one thing that stops it, and a remedy that is run and mends it.
-stops() { # WHAT PATTERN WORDS
-	local what=$1 pattern=$2
-
-	shift 2
-	status=0
-	said=$(path --json "$@") || status=$?
-	assert_eq "path $*: the status" "$status" 1
-	stop=$(jq -c '[.hops[].facts[] | select(.level == "stop")]' <<<"$said")
-	assert_json "one thing" "$stop" 'length' 1
-	assert_json "what" "$stop" '.[0].what' "$what"
-	assert_match "in words" "$(jq -r '.[0] | .text, .why' <<<"$stop" | paste -sd' ')" "$pattern"
-	remedy=$(jq -r '.[0].remedy' <<<"$stop")
-	assert_json "no more than that" "$said" '.arrives' false
-}
-
-mends() { # WORDS
-	eval "$remedy" >/dev/null
-	is_ok "$@"
+	[[ $BATS_TEST_DESCRIPTION == *nodes* ]] || path_node
 }
 
 @test "a path that is well says so, and a packet passes it" {
@@ -102,7 +46,7 @@ mends() { # WORDS
 @test "a link that is down: the pod's, its end on the host, the other pod's" {
 	ip -n blue link set eth0 down
 	stops link 'eth0 is down' blue "$RED"
-	ip -n blue link set eth0 up
+	mends blue "$RED"
 	ip -n blue route add default via 10.1.0.1
 	ip link set "$(port_of blue)" down
 	stops link "$(port_of blue) of host, the other end of eth0, is down" blue "$RED"
@@ -121,6 +65,12 @@ mends() { # WORDS
 	mends blue 192.0.2.9
 	ip route add unreachable 192.0.2.9/32
 	stops route 'a unreachable route has 192\.0\.2\.9|an unreachable route has' blue 192.0.2.9
+	mends blue 192.0.2.9
+	for type in prohibit blackhole; do
+		ip route add $type 192.0.2.8/30
+		stops route "a $type route has 192\.0\.2\.9" blue 192.0.2.9
+		mends blue 192.0.2.9
+	done
 }
 
 @test "a stale forwarding entry of the bridge, and a stale neighbour" {
@@ -136,6 +86,9 @@ mends() { # WORDS
 	sysctl -qw net.ipv4.ip_forward=0
 	stops forwarding 'host does not forward IPv4 packets that come in by cni0' blue 192.0.2.9
 	is_ok blue "$RED"
+	mends blue 192.0.2.9
+	sysctl -qw net.ipv4.conf.cni0.forwarding=0
+	stops forwarding 'host does not forward IPv4 packets that come in by cni0' blue 192.0.2.9
 	mends blue 192.0.2.9
 }
 
@@ -197,6 +150,7 @@ mends() { # WORDS
 	is_ok blue "$RED" 80
 	assert_match "which" "$said" 'policy +allowed by policies \(nftables\), ingress: ingress by default/only80'
 	stops policy 'denied by policies \(nftables\), ingress: ingress by default/only80' blue "$RED" 81
+	assert_match "who tells why" "$(eval "$remedy -f /run/objects.json" || :)" 'only80'
 	refute "and so it is" test "$(fetch blue "$RED" 81)" = hello
 	is_ok host "$RED" 81
 	"$CNIBOX" policy-iptables cleanup >/dev/null
@@ -234,6 +188,13 @@ mends() { # WORDS
 	stops socket 'nothing in red listens on UDP port 53' blue "$RED" 53/udp
 	serve green 80
 	is_ok outside 192.0.2.1 8080
+	stops 'port map' 'TCP port 8081 of this node is not mapped' outside 192.0.2.1 8081
+	serve red 80
+	cnibox cni del mynet red >/dev/null # the remedy, with its words filled in
+	remedy=${remedy/NETWORK/mynet} remedy=${remedy/NAME/red}
+	remedy=${remedy/\[...\]/[{\"hostPort\":8081,\"containerPort\":80,\"protocol\":\"tcp\"\}]}
+	remedy=${remedy#*: }
+	mends outside 192.0.2.1 8081
 }
 
 @test "ports of the bridge: isolated, blocked, hairpin" {
@@ -281,10 +242,6 @@ mends() { # WORDS
 	done
 	assert_match "the nearest name" "$(path bleu red 2>&1 || :)" 'no namespace "bleu"; did you mean "blue"'
 	assert_json "nothing was changed" "$(path blue red --json)" '[.hops[].facts[] | select(.what == "neighbour")][0].level' fact
-}
-
-on() { # NODE WORDS
-	nsenter --net="/run/netns/$1" "$CNIBOX" path --store "$STORE" --json "${@:2}"
 }
 
 @test "two nodes with VXLAN: to the tunnel here, and on from the token there" {

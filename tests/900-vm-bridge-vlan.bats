@@ -54,7 +54,7 @@ bridge_of() {
 	for kernel in "${KERNELS[@]}"; do
 		assert_eq "$kernel: records that failed" \
 			"$(awk '/^@begin / { name = $2 } /^@end [^0]/ { print name }' "$BATS_FILE_TMPDIR/$kernel" | sort | paste -sd' ')" \
-			"access/back access/moved-check access/other failed/fresh/add failed/shared/add failed/vlan/add trunk/less-check trunk/reaches-not"
+			"access/back access/moved-check access/other access/path-other failed/fresh/add failed/shared/add failed/vlan/add trunk/less-check trunk/reaches-not"
 		assert_match "it is that kernel" "$(said node/kernel)" "^${kernel//./\\.}\.[0-9]"
 	done
 }
@@ -66,6 +66,16 @@ bridge_of() {
 		fails access/other
 		fails access/back
 		succeeds access/moved
+	done
+}
+
+@test "vlan: path names the VLAN that a port is not in, and what mends it does" {
+	for kernel in "${KERNELS[@]}"; do
+		succeeds access/path-same
+		assert_match "$kernel: a port's VLAN" "$(said access/path-same)" 'bridge port +veth[0-9a-f]+ of acc0: forwarding, VLAN 100'
+		fails access/path-other
+		assert_match "$kernel: what stops it" "$(said access/path-other)" 'X VLAN +veth[0-9a-f]+ is not in VLAN 100'
+		succeeds access/path-moved
 	done
 }
 

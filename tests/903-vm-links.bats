@@ -129,6 +129,9 @@ of_addresses() {
 		succeeds peers/reach
 		succeeds peers/reach6
 		succeeds peers/other
+		succeeds peers/path
+		assert_match "$kernel: path goes by the master" "$(said peers/path)" 'parent +lan0 of host.*10\.1\.0\.3 is an address of p2'
+		succeeds peers/path6
 		assert_eq "$kernel: nothing is tentative" "$(said peers/tentative | grep -v fe80 | grep -c inet6 || true)" 0
 	done
 }

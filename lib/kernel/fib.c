@@ -56,13 +56,15 @@ int fib_ask(struct netlink *nl, const struct fib_question *question, struct aren
 	    struct fib_answer *answer, struct error *err)
 {
 	struct reading used = { arena, &answer->used }, entry = { arena, &answer->entry };
+	/* IPv6 always tells the table, and refuses to be asked for it. */
+	unsigned flags = question->dst.family == ROUTE_IPV4 ? RTM_F_LOOKUP_TABLE : 0;
 	int r;
 
 	*answer = (struct fib_answer){ 0 };
-	r = ask(nl, question, RTM_F_LOOKUP_TABLE, &used, err);
+	r = ask(nl, question, flags, &used, err);
 	if (r < 0)
 		return r;
-	return ask(nl, question, RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE, &entry, err);
+	return ask(nl, question, RTM_F_FIB_MATCH | flags, &entry, err);
 }
 
 static bool fits(const struct cidr *cidr, const struct ip *ip)

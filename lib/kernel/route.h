@@ -10,7 +10,9 @@
 #define ROUTE_TABLE_LOCAL   255
 #define ROUTE_IPV4          2 /* families */
 #define ROUTE_IPV6          10
-#define ROUTE_BLACKHOLE     6 /* a type */
+#define ROUTE_BLACKHOLE     6 /* types */
+#define ROUTE_UNREACHABLE   7
+#define ROUTE_PROHIBIT      8
 #define ROUTE_SCOPE_GLOBAL  0
 #define ROUTE_SCOPE_LINK    253
 #define ROUTE_SCOPE_HOST    254

@@ -14,6 +14,8 @@
 #include "base/error.h"
 #include "base/ip.h"
 
+#define TUNNEL_PROGRAM_PREFIX "cnibox_relay" /* of their names at the hooks (hook.h) */
+
 /* In the map of peers, by subnet. */
 struct tunnel_peer {
 	uint32_t slot; /* in the table of states */

@@ -144,6 +144,12 @@ static int go_on(struct walk *walk)
 	walk->path->protocol = protocol_word(token.parcel.protocol);
 	walk->path->port = token.parcel.port;
 	link = find_entrance(here, &token);
+	if (link && token.way == TOKEN_RELAY) {
+		walk_hop(walk, here, link->name);
+		r = walk_relay_works(walk, here, link);
+	}
+	if (r != WALK_ON)
+		return r;
 	if (link && place_addr(here, &token.to))
 		return walk_arrive(walk, here, link);
 	walk_hop(walk, here, NULL);

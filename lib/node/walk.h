@@ -59,6 +59,7 @@ struct mac walk_known_mac(const struct place *place, const struct link *link,
 int walk_far_vxlan(struct walk *walk, struct place *place, const struct link *link,
 		   const struct ip *next, const struct mac *mac);
 int walk_far_relay(struct walk *walk, struct place *place, const struct link *link);
+int walk_relay_works(struct walk *walk, const struct place *place, const struct link *link);
 int walk_far_wire(struct walk *walk, struct place *place, const struct link *link,
 		  const struct ip *next);
 int walk_far_parent(struct walk *walk, struct place *place, const struct link *link,

@@ -4,7 +4,10 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "describe/json.h"
 #include "kernel/fib.h"
+#include "kernel/hook.h"
+#include "kernel/tunnel_program.h"
 
 enum { VXLAN_PORT = 8472, VXLAN_ROOM_V4 = 50, VXLAN_ROOM_V6 = 70 };
 
@@ -155,16 +158,34 @@ int walk_far_vxlan(struct walk *walk, struct place *place, const struct link *li
 
 /* ---- the relay of the udp way ---- */
 
+/* Its programs in the kernel stay when its process ends, and go on. */
+int walk_relay_works(struct walk *walk, const struct place *place, const struct link *link)
+{
+	bool process = link->operstate != LINK_OPER_DOWN;
+	hook_programs_t programs = { 0 };
+	int r = hook_list(place->nl, link->index, TUNNEL_PROGRAM_PREFIX, walk->scene->arena,
+			  &programs, NULL);
+
+	if (r < 0)
+		programs.n = 0;
+	if (!process && !programs.n)
+		return walk_stop(walk, "relay", walk_text(walk, "nobody reads from %s", link->name),
+				 "the relay that carries packets to other nodes is not running",
+				 "start the node's agent again (cnibox tun-relay)");
+	walk_tell(walk, "relay", "%s%s", programs.n ? "programs in the kernel" : "a process",
+		  process ? "" : "; its process does not run");
+	return WALK_ON;
+}
+
 int walk_far_relay(struct walk *walk, struct place *place, const struct link *link)
 {
 	const struct peer_state *peer = walk_peer(walk, &walk->parcel.dst);
 	const struct ip *node;
 	char subnet[CIDR_TEXT_SIZE];
+	int r = walk_relay_works(walk, place, link);
 
-	if (link->operstate == LINK_OPER_DOWN)
-		return walk_stop(walk, "relay", walk_text(walk, "nobody reads from %s", link->name),
-				 "the relay that carries packets to other nodes is not running",
-				 "start the node's agent again (cnibox tun-relay)");
+	if (r != WALK_ON)
+		return r;
 	if (!peer)
 		return walk_far_wire(walk, place, link, &walk->parcel.dst);
 	node = peer->lease->public_ip.family ? &peer->lease->public_ip : &peer->lease->public_ip6;
@@ -178,10 +199,16 @@ int walk_far_relay(struct walk *walk, struct place *place, const struct link *li
 
 static bool wants_masquerade(const struct walk *walk)
 {
-	const struct place *origin = walk->origin;
+	const struct cached *cached = walk->origin ? walk->origin->attachment : NULL;
+	auto_json struct json *list =
+		cached && cached->config ? json_parse(cached->config, cached->config_size, NULL)
+					 : NULL;
+	const struct json *plugins = json_member(list, "plugins");
 
-	return origin && origin->attachment && origin->attachment->config &&
-	       strstr(origin->attachment->config, "\"ipMasq\":true");
+	for (size_t i = 0; i < json_length(plugins); i++)
+		if (json_true(json_member(json_item(plugins, i), "ipMasq")))
+			return true;
+	return false;
 }
 
 /* The outside does not know the way to a pod. */

@@ -280,7 +280,8 @@ static int check_vlan(struct walk *walk, struct place *place, const struct link 
 	return walk_stop(walk, "VLAN", walk_text(walk, "%s is not in VLAN %d", port->name, vlan),
 			 "the bridge filters VLANs, and the frame is of that one",
 			 place_command(place, walk->scene->arena, "bridge",
-				       "vlan add dev %s vid %d pvid untagged", port->name, vlan));
+				       "vlan add dev %s vid %d%s", port->name, vlan,
+				       streq(port->kind, "bridge") ? " self" : " pvid untagged"));
 }
 
 /* Frames between ports are shown to iptables when br_netfilter says so. */
@@ -385,7 +386,8 @@ static int cross_bridge(struct walk *walk, struct place *place, const struct lin
 			walk, "VLAN", walk_text(walk, "%s has no VLAN of its own", first->name),
 			"the bridge filters VLANs, and a frame without tag belongs to none",
 			place_command(place, walk->scene->arena, "bridge",
-				      "vlan add dev %s vid 1 pvid untagged", first->name));
+				      "vlan add dev %s vid 1 pvid untagged%s", first->name,
+				      in ? "" : " self"));
 	if (r != WALK_ON)
 		return r;
 	if (in)

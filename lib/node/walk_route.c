@@ -47,10 +47,14 @@ static const struct addr *guess_gateway(struct walk *walk, struct place *place, 
 	return NULL;
 }
 
-static const struct link *down_link(const struct place *place)
+/* IPv6 addresses go when a link goes down: in a pod any link that is down could be the one that had them. */
+static const struct link *down_link(const struct walk *walk, const struct place *place)
 {
+	bool any = walk->parcel.dst.family == AF_INET6 && place != walk->scene->here;
+
 	list_each(link, &place->links)
-		if (!(link->flags & LINK_UP) && place_first_addr(place, link->index, AF_INET))
+		if (!(link->flags & (LINK_UP | LINK_LOOPBACK)) &&
+		    (any || place_first_addr(place, link->index, AF_INET)))
 			return link;
 	return NULL;
 }
@@ -59,7 +63,7 @@ static int stop_without_route(struct walk *walk, struct place *place)
 {
 	const struct ip *dst = &walk->parcel.dst;
 	const char *to = walk_ip(walk, dst);
-	const struct link *down = down_link(place);
+	const struct link *down = down_link(walk, place);
 	const struct addr *gateway;
 	const struct peer_state *peer = walk_peer(walk, dst);
 	char subnet[CIDR_TEXT_SIZE];
@@ -91,17 +95,39 @@ static int stop_without_route(struct walk *walk, struct place *place)
 					to));
 }
 
+/* The route itself, if it can be found: of its type, the most specific one. */
+static const char *refusal_remedy(struct walk *walk, struct place *place, const char *kind,
+				  int type)
+{
+	const struct ip *dst = &walk->parcel.dst;
+	const struct route *found = NULL;
+	char text[CIDR_TEXT_SIZE];
+	routes_t routes = { 0 };
+
+	if (route_list(place->nl, dst->family, 0, 0, walk->scene->arena, &routes, NULL) < 0)
+		return NULL;
+	list_each(route, &routes)
+		if (route->type == type && cidr_contains(&route->dst, dst) &&
+		    (!found || route->dst.prefix > found->dst.prefix))
+			found = route;
+	return found ? place_command(place, walk->scene->arena, "ip", "route del %s %s table %u",
+				     kind, cidr_format(&found->dst, text), found->table)
+		     : NULL;
+}
+
 static int stop_by_error(struct walk *walk, struct place *place, int errnum)
 {
 	const char *to = walk_ip(walk, &walk->parcel.dst);
 	const char *kind = errnum == EACCES   ? "prohibit"
 			   : errnum == EINVAL ? "blackhole"
 					      : "unreachable";
+	int type = errnum == EACCES   ? ROUTE_PROHIBIT
+		   : errnum == EINVAL ? ROUTE_BLACKHOLE
+				      : ROUTE_UNREACHABLE;
 
 	return walk_stop(walk, "route", walk_text(walk, "a %s route has %s", kind, to),
 			 "somebody made a route that refuses such packets",
-			 place_command(place, walk->scene->arena, "ip",
-				       "route show table all type %s; ip route del ...", kind));
+			 refusal_remedy(walk, place, kind, type));
 }
 
 /* ---- routing ---- */
@@ -263,6 +289,10 @@ static int check_forwarding(struct walk *walk, struct place *place, const struct
 	bool v4 = walk->parcel.dst.family == AF_INET;
 	int on = v4 ? place_sysctl(place, 1, "net/ipv4/conf/%s/forwarding", in->name)
 		    : place_sysctl(place, 1, "net/ipv6/conf/all/forwarding");
+	bool all = v4 && place_sysctl(place, 1, "net/ipv4/ip_forward"); /* but not this link */
+	const char *sysctl = !v4   ? "ipv6.conf.all.forwarding"
+			     : all ? walk_text(walk, "ipv4.conf.%s.forwarding", in->name)
+				   : "ipv4.ip_forward";
 
 	if (on)
 		return WALK_ON;
@@ -271,9 +301,7 @@ static int check_forwarding(struct walk *walk, struct place *place, const struct
 				   place->name, v4 ? 4 : 6, in->name),
 			 walk_text(walk, "%s is not one of its addresses, and the sysctl is 0",
 				   walk_ip(walk, &walk->parcel.dst)),
-			 place_command(place, walk->scene->arena, "sysctl",
-				       v4 ? "-w net.ipv4.ip_forward=1"
-					  : "-w net.ipv6.conf.all.forwarding=1"));
+			 place_command(place, walk->scene->arena, "sysctl", "-w net.%s=1", sysctl));
 }
 
 /* IPv4: is the way back to the source by the link that it came in by (1), or any (2)? */
@@ -319,7 +347,9 @@ int walk_policy(struct walk *walk, const struct place *place)
 		return walk_stop(
 			walk, "policy", answer.text,
 			"none of the rules of the policies that select the pod lets it pass",
-			"cnibox policy-iptables explain FROM TO PORT");
+			walk_text(walk, "cnibox policy-iptables explain %s %s %u",
+				  walk_ip(walk, &walk->parcel.src),
+				  walk_ip(walk, &walk->parcel.dst), walk->parcel.port));
 	if (answer.text)
 		walk_tell(walk, "policy", "%s", answer.text);
 	return WALK_ON;

@@ -15,7 +15,7 @@
 #include "kernel/tunnel_program.h"
 #include "relay/plane.h"
 
-#define PREFIX "cnibox_relay"
+#define PREFIX TUNNEL_PROGRAM_PREFIX
 
 enum { OUT, IN, DIRECTIONS };
 
