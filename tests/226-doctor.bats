@@ -3,6 +3,7 @@
 # shellcheck disable=SC2030,SC2031 # each test is on its own
 
 load lib/all
+load lib/doctor
 sandbox forward
 
 setup() {
@@ -16,39 +17,6 @@ setup() {
 	container blue red
 	for name in blue red; do
 		"$CNIBOX" cni add mynet "$name" >/dev/null
-	done
-}
-
-doctor() { "$CNIBOX" doctor "$@"; }
-cnibox() { "$CNIBOX" "$@"; }
-
-is_well() {
-	status=0
-	said=$(doctor "$@") || status=$?
-	assert_eq "doctor $*" "$status $said" "0 nothing is wrong"
-}
-
-# Just one thing is found; $remedy is what is said against it.
-finds() { # CHECK PATTERN
-	status=0
-	said=$(doctor --json) || status=$?
-	assert_eq "the status" "$status" 1
-	assert_json "one thing" "$said" '.problems | length' 1
-	assert_json "of the check" "$said" '.problems[0].check' "$1"
-	assert_match "in words" "$(jq -r '.problems[0] | .text, .why' <<<"$said" | paste -sd' ')" "$2"
-	assert_json "nothing was done" "$said" '.problems[0].state' found
-	remedy=$(jq -r '.problems[0].remedy' <<<"$said")
-	safe=$(jq -r '.problems[0].safe' <<<"$said")
-}
-
-fixes() {
-	assert_eq "it is safe" "$safe" true
-	status=0
-	said=$(doctor --fix) || status=$?
-	assert_match "--fix" "$status $said" '^0 ok .*: mended.*all of it is mended'
-	is_well
-	for name in blue red; do
-		[[ ! -e /run/netns/$name ]] || "$CNIBOX" cni check mynet "$name"
 	done
 }
 
@@ -89,37 +57,6 @@ fixes() {
 	assert "so that it stays" test -e /var/lib/cni/networks/mynet/10.1.0.99
 	eval "$remedy" >/dev/null
 	is_well
-}
-
-# Somebody else's attachment, of which only rules are left.
-leave_rules() { # BACKEND
-	jq -c --arg backend "$1" '.plugins[0].ipMasqBackend = $backend | .plugins[1].backend = $backend | .name = "other" | .plugins[0].bridge = "br9" | .plugins[0].ipam.ranges[0][0].subnet = "10.9.0.0/24"' \
-		/etc/cni/net.d/10-mynet.conflist >/etc/cni/net.d/20-other.conflist
-	container green
-	"$CNIBOX" cni add other green --capability-args '{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"}]}' >/dev/null
-	rm /var/lib/cni/results/other-* /var/lib/cni/networks/other/10.*
-	ip netns del green
-	rm /etc/cni/net.d/20-other.conflist
-}
-
-@test "rules of an attachment that is gone, nftables form" {
-	leave_rules nftables
-	status=0
-	said=$(doctor --json) || status=$?
-	assert_json "both" "$said" '[.problems[] | .check, .safe]' '["masquerade",true,"port map",true]'
-	assert_match "in words" "$(jq -r '.problems[0].text' <<<"$said")" 'a rule for 10\.9\.0\.2 of container .* in network other'
-	assert_match "--fix" "$(doctor --fix)" 'all of it is mended'
-	is_well
-	refute "no rule" grep -q '10\.9\.0\.2' <(nft list ruleset)
-	"$CNIBOX" cni check mynet blue
-}
-
-@test "rules of an attachment that is gone, iptables form" {
-	need iptables
-	leave_rules iptables
-	finds masquerade 'a rule for 10\.9\.0\.2 of container .* in network other'
-	fixes
-	refute "no rule" grep -q '10\.9\.0\.2' <(iptables -t nat -S POSTROUTING)
 }
 
 @test "a veth pair that leads nowhere, and one to a container without address" {

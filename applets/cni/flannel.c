@@ -50,7 +50,7 @@ static const struct field fields[] = {
 static const struct flannel_conf defaults = {
 	.hold = HOLD_DEFAULTS,
 	.subnet_file = "/run/flannel/subnet.env",
-	.data_dir = "/var/lib/cni/flannel",
+	.data_dir = SAVED_FOLDER,
 };
 
 /* ---- validation: pure ---- */

@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define DATA_DIR  "/run/cni/tuning"
 #define ALLOWLIST "/etc/cni/tuning/allowlist.conf"
 
 enum { VALUE_SIZE = 4096 };
@@ -92,7 +91,7 @@ static const struct field fields[] = {
 
 static const struct field del_fields[] = { { "dataDir", FIELD_PATH, CONF(data_dir) }, FIELDS_END };
 
-static const struct tuning_conf defaults = { .data_dir = DATA_DIR };
+static const struct tuning_conf defaults = { .data_dir = BACKUP_FOLDER };
 
 /* ---- validation ---- */
 
@@ -157,7 +156,7 @@ static int tuning_validate(const struct cni_request *request, void *data, struct
 	struct tuning_conf *conf = data;
 
 	if (!*conf->data_dir)
-		conf->data_dir = DATA_DIR;
+		conf->data_dir = BACKUP_FOLDER;
 	if (request->command == CNI_DEL || request->command == CNI_GC)
 		return 0;
 	if (json_repeats(request->config_text, request->config_size, "sysctl"))

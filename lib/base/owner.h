@@ -8,6 +8,7 @@ struct owner {
 	const char *network;
 	const char *container; /* CNI_CONTAINERID */
 	const char *ifname;    /* CNI_IFNAME */
+	const char *hash;      /* of who is known by a cut comment; NULL = it follows from these */
 };
 
 /* The attachments a runtime calls valid in GC; their network member is not set. */

@@ -9,6 +9,8 @@
 #include "base/owner.h"
 #include "describe/json.h"
 
+#define BACKUP_FOLDER "/run/cni/tuning"
+
 struct backup {
 	struct mac mac; /* members that are not set were not changed */
 	bool has_promisc, promisc;

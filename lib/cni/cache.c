@@ -149,19 +149,28 @@ static int compare_files(const void *a, const void *b)
 	return strcmp(((const struct cached *)a)->file, ((const struct cached *)b)->file);
 }
 
+int cache_read_file(const char *file, struct arena *arena, struct cached *cached, struct error *err)
+{
+	int r;
+
+	*cached = (struct cached){ 0 };
+	r = read_file(file, arena, cached, err);
+	if (r >= 0 && (!cached->network || !cached->container || !cached->ifname))
+		r = damaged(err, file, "does not say whose it is");
+	if (r < 0)
+		cached_release(cached);
+	return r;
+}
+
 /* A file that went between reading the folder and now is none. */
 static int list_file(const char *file, bool strict, struct arena *arena, cached_list_t *list,
 		     struct error *err)
 {
-	struct cached cached = { 0 };
-	int r = read_file(file, arena, &cached, strict ? err : NULL);
+	struct cached cached;
+	int r = cache_read_file(file, arena, &cached, strict ? err : NULL);
 
-	if (r >= 0 && (!cached.network || !cached.container || !cached.ifname))
-		r = damaged(strict ? err : NULL, file, "does not say whose it is");
 	if (r >= 0)
 		*list_add(arena, list) = cached;
-	else
-		cached_release(&cached);
 	return strict && r == -EBADMSG ? r : 0;
 }
 

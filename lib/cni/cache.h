@@ -24,6 +24,9 @@ int cache_write(const char *folder, const struct cached *cached, struct error *e
  * Strings go to the arena. A bare result, as libcni wrote long ago, is read too. */
 int cache_read(const char *folder, const struct owner *owner, struct arena *arena,
 	       struct cached *cached, struct error *err) must_check;
+/* As cache_list() reads one: -EBADMSG too when it does not say whose it is. */
+int cache_read_file(const char *file, struct arena *arena, struct cached *cached,
+		    struct error *err) must_check;
 void cache_remove(const char *folder, const struct owner *owner); /* not there is fine */
 /* All of them, sorted by file name. No folder: none. Damaged files are left out or, with strict,
  * -EBADMSG: for who would take what is not in the list for gone. */

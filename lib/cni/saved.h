@@ -10,6 +10,8 @@
 #include "base/owner.h"
 #include "describe/json.h"
 
+#define SAVED_FOLDER "/var/lib/cni/flannel"
+
 struct saved {
 	const char *path, *container;
 	const char *ifname;         /* NULL: nobody noted it (the reference, no attributes here) */

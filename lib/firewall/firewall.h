@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/ip.h"
 #include "base/owner.h"
+#include "base/text.h"
 
 enum firewall_backend { FIREWALL_IPTABLES, FIREWALL_NFTABLES };
 
@@ -38,6 +39,9 @@ int spoof_check_add(const struct owner *owner, const char *veth, const struct ma
 int spoof_check_del(const struct owner *owner, struct error *err) must_check;
 /* The rules do not tell their network, so those go whose port is gone and whose attachment is not valid. */
 int spoof_check_gc(const owners_t *valid, struct error *err) must_check;
+/* The ports of those that spoof_check_gc() would remove. */
+int spoof_check_stale(const owners_t *valid, struct arena *arena, words_t *ports,
+		      struct error *err) must_check;
 int spoof_check_check(const struct owner *owner, struct error *err) must_check;
 
 #endif

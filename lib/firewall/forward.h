@@ -39,6 +39,14 @@ int forward_del(const struct forward *forward, struct error *err) must_check;
 int forward_check(const struct forward *forward, struct error *err) must_check;
 /* Remove what belongs to the network and to no valid attachment. */
 int forward_gc(const char *network, const owners_t *valid, struct error *err) must_check;
+/* Who is admitted, wherever that is found: elements of our table, what is written down, rules of iptables that nobody
+ * wrote down (owner's members NULL), once for each address. */
+struct forward_admitted {
+	struct ip ip;
+	struct owner owner;
+};
+typedef LIST(struct forward_admitted) forward_admitted_t;
+int forward_list(struct arena *arena, forward_admitted_t *admitted, struct error *err) must_check;
 /* Can the back end be used? -errno with the reason. */
 int forward_status(const struct forward *forward, struct error *err) must_check;
 

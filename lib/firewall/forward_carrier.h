@@ -51,6 +51,9 @@ int forward_remove(struct forward_removal *removal, struct error *err) must_chec
 /* The elements that are to go, in the arena; and their deletion. */
 int forward_nftables_find(struct netlink *nl, struct arena *arena, struct forward_removal *removal,
 			  struct error *err) must_check;
+/* All elements that tell whose they are. */
+int forward_nftables_list(struct netlink *nl, struct arena *arena, forward_admitted_t *admitted,
+			  struct error *err) must_check;
 void forward_nftables_queue_removal(struct netlink *nl, const struct forward_removal *removal);
 
 #endif

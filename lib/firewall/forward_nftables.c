@@ -342,3 +342,25 @@ void forward_nftables_queue_removal(struct netlink *nl, const struct forward_rem
 		nft_queue_del_element(nl, NFT_INET, TABLE, element->set, &element->key,
 				      "remove an address");
 }
+
+int forward_nftables_list(struct netlink *nl, struct arena *arena, forward_admitted_t *admitted,
+			  struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < 2 && r == 0; i++) {
+		nft_elements_t elements = { 0 };
+
+		r = nft_elements(nl, NFT_INET, TABLE, all_sets[i]->name, arena, &elements, err);
+		list_each(element, &elements) {
+			size_t at = 0;
+			struct forward_admitted one = {
+				.ip = nft_value_get_ip(&element->key, i ? AF_INET6 : AF_INET, &at)
+			};
+
+			if (comment_owner(element->comment, arena, &one.owner))
+				*list_add(arena, admitted) = one;
+		}
+	}
+	return r;
+}

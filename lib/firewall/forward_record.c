@@ -47,9 +47,9 @@ static bool asked_for(const struct question *question, const char *hash)
 					     sizeof(*question->keep.items), compare_names);
 }
 
-static const char *read_zone(const char *file, struct arena *arena)
+static struct content read_content(const char *file, struct arena *arena)
 {
-	struct content content = { 0 };
+	struct content content = { .zone = "" };
 	auto_json struct json *json = NULL;
 	char *text;
 	size_t size;
@@ -57,8 +57,8 @@ static const char *read_zone(const char *file, struct arena *arena)
 	if (file_read(file, FILE_MAX, arena, &text, &size, NULL) == 0)
 		json = json_parse(text, size, NULL);
 	if (!json || json_decode(json, fields, &content, arena, NULL) < 0 || !content.zone)
-		return "";
-	return content.zone;
+		return (struct content){ .zone = "" };
+	return content;
 }
 
 /* What is in the folder and no record is left alone, but for what file_replace() left when it was killed: a name with a
@@ -77,8 +77,12 @@ static void read_entry(const char *name, const struct question *question, struct
 	record.mine = asked_for(question, hash);
 	if (start == name && !ip_parse(start + HASH_LEN + 1, &record.address))
 		return;
-	if (record.mine && record.address.family)
-		record.zone = read_zone(record.file, arena);
+	if (record.mine && record.address.family) {
+		const struct content content = read_content(record.file, arena);
+
+		record.zone = content.zone;
+		record.owner = (struct owner){ content.network, content.container, content.ifname };
+	}
 	*list_add(arena, records) = record;
 }
 
@@ -116,7 +120,7 @@ int record_write(const struct owner *owner, const struct ip *address, const char
 	file = arena_printf(&arena, FOLDER "/%s-%s", hash, ip_format(address, ip));
 	there = access(file, F_OK) == 0;
 	if (there && !*zone)
-		content.zone = read_zone(file, &arena);
+		content.zone = read_content(file, &arena).zone;
 	if (!there)
 		r = dir_make(FOLDER, 0700, err);
 	if (r < 0)
@@ -130,9 +134,10 @@ int record_write(const struct owner *owner, const struct ip *address, const char
 int record_list(const struct owner *owner, struct arena *arena, records_t *records,
 		struct error *err)
 {
-	struct question question = { .len = HASH_LEN };
+	struct question question = { .len = owner ? HASH_LEN : 0 };
 
-	owner_hash(owner, question.hash);
+	if (owner)
+		owner_hash(owner, question.hash);
 	return list_records(&question, arena, records, err);
 }
 

@@ -12,16 +12,17 @@
 
 struct record {
 	const char *file;
-	struct ip address; /* not set: only the rest of a record that was never finished */
-	bool mine;         /* of those that were asked for */
-	const char *zone;  /* firewalld's, of mine; "" = none */
+	struct ip address;  /* not set: only the rest of a record that was never finished */
+	bool mine;          /* of those that were asked for */
+	const char *zone;   /* firewalld's, of mine; "" = none */
+	struct owner owner; /* of mine; members NULL = it does not say */
 };
 typedef LIST(struct record) records_t;
 
 /* zone "" = the address is in iptables. 1: there was no such record, 0: there was one; or -errno. */
 int record_write(const struct owner *owner, const struct ip *address, const char *zone,
 		 struct error *err) must_check;
-/* All there are; mine are the owner's. */
+/* All there are; mine are the owner's, NULL = all. */
 int record_list(const struct owner *owner, struct arena *arena, records_t *records,
 		struct error *err) must_check;
 /* All there are; mine are those of the network that no valid attachment has. */

@@ -55,6 +55,10 @@ const char *masquerade_xt_comment(struct arena *arena, const struct owner *owner
 
 void owner_hash(const struct owner *owner, char hash[OWNER_HASH_SIZE])
 {
+	if (owner->hash) {
+		snprintf(hash, OWNER_HASH_SIZE, "%s", owner->hash);
+		return;
+	}
 	sha512_hex(hash, NETWORK_HASH_LEN, owner->network, NULL);
 	hash[NETWORK_HASH_LEN] = '-';
 	sha512_hex(hash + NETWORK_HASH_LEN + 1, OWNER_HASH_SIZE - NETWORK_HASH_LEN - 2,
@@ -76,6 +80,30 @@ const char *masquerade_nft_comment(struct arena *arena, const struct owner *owne
 	if (to - comment > NFT_COMMENT_LEN)
 		comment[NFT_COMMENT_LEN] = '\0';
 	return comment;
+}
+
+/* The text behind a key up to the end character, which may be the text's. */
+static const char *value_of(const char *text, const char *key, const char *end, struct arena *arena)
+{
+	const char *at = strstr(text, key);
+
+	if (!at)
+		return NULL;
+	at += strlen(key);
+	return arena_printf(arena, "%.*s", (int)strcspn(at, end), at);
+}
+
+bool comment_owner(const char *comment, struct arena *arena, struct owner *owner)
+{
+	bool nft = strstr(comment, ", net: ") != NULL;
+
+	*owner = (struct owner){
+		.network = value_of(comment, nft ? ", net: " : "name: \"", nft ? "," : "\"", arena),
+		.container = value_of(comment, nft ? ", id: " : "id: \"", nft ? "," : "\"", arena),
+		.ifname = nft ? value_of(comment, ", if: ", ",", arena) : "eth0",
+		.hash = nft ? arena_printf(arena, "%.*s", OWNER_HASH_SIZE - 1, comment) : NULL,
+	};
+	return owner->network && owner->container && owner->ifname;
 }
 
 static void port_chain(const struct owner *owner, const char *prefix, char name[CHAIN_NAME_SIZE])

@@ -25,6 +25,9 @@ void owner_hash(const struct owner *owner, char hash[OWNER_HASH_SIZE]);
 /* `H1-H2, net: tnet, if: eth0, id: ctr1`; elements of portmap have it, too. */
 const char *masquerade_nft_comment(struct arena *arena, const struct owner *owner);
 
+/* Whose a comment of either form is, as far as it goes: false = it says nothing of that kind. Texts in the arena. */
+bool comment_owner(const char *comment, struct arena *arena, struct owner *owner);
+
 /* portmap: `CNI-DN-` and 21 digits of network and container, its predecessor with SN, and what its rules say. */
 #define PORTMAP_CHAIN_PREFIX "CNI-DN-"
 void portmap_chain_name(const struct owner *owner, char name[CHAIN_NAME_SIZE]);

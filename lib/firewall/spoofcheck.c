@@ -200,6 +200,24 @@ int spoof_check_gc(const owners_t *valid, struct error *err)
 	return r < 0 ? wrap(err, "collect macspoofchk rules") : 0;
 }
 
+int spoof_check_stale(const owners_t *valid, struct arena *arena, words_t *ports, struct error *err)
+{
+	auto_netlink struct netlink *nl = NULL;
+	nft_rules_t jumps = { 0 };
+	int r = nft_open(&nl, err);
+
+	if (r == 0)
+		r = nft_rules(nl, NFT_BRIDGE, TABLE, PREROUTING, arena, &jumps, err);
+	for (size_t i = 0; i < jumps.n && r == 0; i++) {
+		bool stale = false;
+
+		r = is_stale(arena, valid, &jumps.items[i], &stale, err);
+		if (stale)
+			*list_add(arena, ports) = jumps.items[i].in.name;
+	}
+	return r == -EOPNOTSUPP ? 0 : r;
+}
+
 static bool has_rule(const nft_rules_t *rules, const struct names *names, int verdict,
 		     const char *target)
 {

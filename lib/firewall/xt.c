@@ -395,18 +395,6 @@ static int run_programs(struct netlink *nl, struct attempt *attempt, struct erro
 	return r;
 }
 
-int xt_rules(const struct xt_view *view, const char *chain, struct arena *arena, nft_rules_t *rules,
-	     struct error *err)
-{
-	rules->n = 0;
-	if (view->nl)
-		return nft_rules(view->nl, nftables_family(view->family), view->table, chain, arena,
-				 rules, err);
-	if (view->legacy)
-		legacy_rules(view->legacy, chain, arena, rules);
-	return 0;
-}
-
 void xt_delete(struct arena *arena, struct xt_change *change, const char *chain, uint64_t handle)
 {
 	*list_add(arena, &change->deletions) = (struct xt_deletion){ chain, handle };

@@ -6,18 +6,7 @@
 #ifndef FIREWALL_XT_H
 #define FIREWALL_XT_H
 
-#include "firewall/nftables.h"
-
-/* Where rules are looked for: the tables of iptables-nft, or a legacy one. */
-struct legacy_table;
-struct xt_view {
-	enum rule_family family;
-	const char *table;
-	struct netlink *nl;                /* NULL = legacy, or no table at all */
-	const struct legacy_table *legacy; /* NULL = none */
-};
-int xt_rules(const struct xt_view *view, const char *chain, struct arena *arena, nft_rules_t *rules,
-	     struct error *err) must_check;
+#include "firewall/xt_view.h"
 
 /* What is about to be done for one of the sets, less what is there already. */
 struct xt_deletion {

@@ -4,6 +4,8 @@
 #include "node/health_internal.h"
 #include "node/paint.h"
 
+#include "firewall/names.h"
+
 enum { COLUMN = 12 };
 
 /* clang-format off */
@@ -35,7 +37,12 @@ static const struct {
 	{ "lease",      health_check_leases },
 	{ "veth",       health_check_veths },
 	{ "ifb",        health_check_ifbs },
+	{ "device",     health_check_loans },
 	{ "rules",      health_check_rules },
+	{ "firewall",   health_check_firewall },
+	{ "spoof check", health_check_spoof_checks },
+	{ "file",       health_check_files },
+	{ "lease",      health_check_dhcp },
 	{ "address",    health_check_addresses },
 	{ "sysctl",     health_check_sysctls },
 	{ "network",    health_check_networks },
@@ -54,14 +61,20 @@ struct ailment *health_add(struct health *health, const char *check, const char 
 	return ailment;
 }
 
-bool health_remembers(const struct health *health, const char *network, const char *container,
-		      const char *ifname)
+/* Comments may be cut, but their beginning is the hash of the whole. */
+bool health_remembers(const struct health *health, const struct owner *owner)
 {
-	list_each(cached, &health->scene.attachments)
-		if (cached->network && cached->container && streq(cached->network, network) &&
-		    streq(cached->container, container) &&
-		    (!ifname || (cached->ifname && streq(cached->ifname, ifname))))
+	list_each(cached, &health->scene.attachments) {
+		char hash[OWNER_HASH_SIZE];
+
+		if (!owner->hash && streq(cached->network, owner->network) &&
+		    streq(cached->container, owner->container))
 			return true;
+		owner_hash(&(struct owner){ cached->network, cached->container, cached->ifname },
+			   hash);
+		if (owner->hash && streq(hash, owner->hash))
+			return true;
+	}
 	return false;
 }
 

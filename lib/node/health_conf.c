@@ -97,11 +97,56 @@ static void check_pair(struct health *health, const struct network *a, const str
 					check_ranges(health, a, b, one, other);
 }
 
+static bool is_bridge_of_any(const struct health *health, const char *name)
+{
+	list_each(network, &health->networks.all) {
+		const char *bridge = network->unusable ? NULL : bridge_of(network);
+
+		if (bridge && streq(bridge, name))
+			return true;
+	}
+	return false;
+}
+
+/* A pod of such an address cannot be told from a neighbour of the node. */
+static void check_own_address(struct health *health, const struct network *network,
+			      const struct range *range, const struct addr *addr)
+{
+	const struct link *link = place_link(health->scene.here, addr->index);
+	char text[CIDR_TEXT_SIZE], text2[CIDR_TEXT_SIZE];
+
+	if (!link || !cidr_contains(&range->subnet, &addr->cidr.ip) || streq(link->kind, "veth") ||
+	    addr->cidr.prefix == ip_bits(&addr->cidr.ip) || is_bridge_of_any(health, link->name))
+		return;
+	health_add(health, "conflict",
+		   health_text(health, "network %s gives out addresses of this node's %s",
+			       network->name, link->name),
+		   health_text(health, "%s (%s) is within %s", cidr_format(&addr->cidr, text),
+			       link->name, cidr_format(&range->subnet, text2)),
+		   health_text(health, "change the subnet in %s", network->file));
+}
+
+/* Where pods have a bridge of their own: those of macvlan and the like share the network of their master. */
+static void check_own(struct health *health, const struct network *network)
+{
+	range_sets_t sets = { 0 };
+
+	if (network->unusable || !network->name || !bridge_of(network) ||
+	    pool_ranges(network, health->arena, &sets, NULL) < 0)
+		return;
+	list_each(set, &sets)
+		list_each(range, set)
+			list_each(addr, &health->scene.here->addrs)
+				check_own_address(health, network, range, addr);
+}
+
 int health_check_conflicts(struct health *health, struct error *err)
 {
 	const struct network *all = health->networks.all.items;
 
 	(void)err;
+	list_each(network, &health->networks.all)
+		check_own(health, network);
 	for (size_t i = 0; i < health->networks.all.n; i++)
 		for (size_t j = i + 1; j < health->networks.all.n; j++)
 			if (!all[i].unusable && !all[j].unusable && all[i].name && all[j].name)

@@ -7,13 +7,12 @@
 #include "base/text.h"
 #include "cni/chain.h"
 #include "cni/ifb.h"
+#include "cni/loan.h"
 #include "kernel/netlink.h"
-
-enum { YOUNG_MS = 60000 }; /* an ADD may still be at work */
 
 /* ---- attachments ---- */
 
-static bool namespace_is_gone(const char *path)
+bool health_namespace_is_gone(const char *path)
 {
 	auto_close int fd = -1;
 	struct error err = { 0 };
@@ -48,7 +47,7 @@ int health_check_attachments(struct health *health, struct error *err)
 		struct ailment *ailment;
 
 		if (!cached->netns || !cached->network || !cached->container || !cached->ifname ||
-		    !namespace_is_gone(cached->netns))
+		    !health_namespace_is_gone(cached->netns))
 			continue;
 		ailment = health_add(
 			health, "attachment",
@@ -73,7 +72,7 @@ int health_check_attachments(struct health *health, struct error *err)
 /* Nobody remembers whose it is, so that nobody can prove that it is gone. */
 int health_check_leases(struct health *health, struct error *err)
 {
-	int64_t newest = clock_wall_ms() - YOUNG_MS;
+	int64_t newest = clock_wall_ms() - HEALTH_YOUNG_MS;
 	int r = holdings_read(health->query->data_dir, NULL, health->query->cache_dir, false,
 			      health->arena, &health->holdings, err);
 
@@ -90,6 +89,34 @@ int health_check_leases(struct health *health, struct error *err)
 				"no namespace has the address, and no runtime remembers the attachment",
 				health_text(health, "cnibox ipam release %s",
 					    health_ip(health, &holding->ip)));
+	return 0;
+}
+
+/* ---- devices ---- */
+
+static int give_name_back(struct health *health, const struct ailment *ailment, struct error *err)
+{
+	return loan_rename(health->scene.here->nl, ailment->arg, err);
+}
+
+/* The kernel returned it when its namespace died, under a name of its own making. */
+int health_check_loans(struct health *health, struct error *err)
+{
+	(void)err;
+	list_each(link, &health->scene.here->links) {
+		struct ailment *ailment;
+
+		if (link->flags & LINK_UP || !loan_returned(link, ""))
+			continue;
+		ailment = health_add(health, "device",
+				     health_text(health, "%s is %s, which a container had",
+						 link->name, link->alias),
+				     "the container's namespace is gone, and nobody called DEL",
+				     health_text(health, "ip link set %s name %s alias ''",
+						 link->name, link->alias));
+		ailment->arg = link;
+		ailment->mend = give_name_back;
+	}
 	return 0;
 }
 

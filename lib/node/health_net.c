@@ -5,6 +5,7 @@
 
 #include "kernel/fib.h"
 #include "kernel/sysctl.h"
+#include "node/policy.h"
 
 /* ---- addresses ---- */
 
@@ -60,18 +61,19 @@ int health_check_addresses(struct health *health, struct error *err)
 
 /* ---- sysctls ---- */
 
-static int forward_v4(struct health *health, const struct ailment *ailment, struct error *err)
+static int turn_on(struct health *health, const struct ailment *ailment, struct error *err)
 {
 	(void)health;
-	(void)ailment;
-	return sysctl_ensure("net/ipv4/ip_forward", "1", err);
+	return sysctl_ensure(ailment->arg, "1", err);
 }
 
-static int forward_v6(struct health *health, const struct ailment *ailment, struct error *err)
+/* Those of this check have what is set as arg. */
+static bool is_told(const struct health *health, const char *path)
 {
-	(void)health;
-	(void)ailment;
-	return sysctl_ensure("net/ipv6/conf/all/forwarding", "1", err);
+	list_each(ailment, &health->report->ailments)
+		if (streq(ailment->check, "sysctl") && ailment->arg && streq(ailment->arg, path))
+			return true;
+	return false;
 }
 
 /* The link of this node that a pod's packets come in by, when the node is the pod's gateway. */
@@ -123,44 +125,76 @@ static bool is_attached(const struct health *health)
 	return false;
 }
 
-static void check_forwarding(struct health *health, int family, const struct place *pod)
+/* Of the node, or of the link that the pod's packets come in by. */
+static void check_forwarding(struct health *health, bool v4, const struct place *pod,
+			     const struct link *in)
 {
-	bool v4 = family == AF_INET;
-	const char *name = v4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
+	const char *path = v4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
+	bool on = place_sysctl(health->scene.here, 1, "%s", path);
 	struct ailment *ailment;
+	char *name;
 
+	if (on && v4)
+		path = health_text(health, "net/ipv4/conf/%s/forwarding", in->name);
+	if (place_sysctl(health->scene.here, 1, "%s", path) || is_told(health, path))
+		return;
+	name = arena_strdup(health->arena, path);
+	for (char *c = name; (c = strchr(c, '/'));)
+		*c = '.';
 	ailment = health_add(health, "sysctl", health_text(health, "%s is 0", name),
 			     health_text(health,
 					 "this node is the gateway of %s, and passes nothing on",
 					 pod->name),
 			     health_text(health, "sysctl -w %s=1", name));
+	ailment->arg = path;
 	if (is_attached(health)) /* by a plugin, which set it */
-		ailment->mend = v4 ? forward_v4 : forward_v6;
+		ailment->mend = turn_on;
+}
+
+/* What pods of one bridge send each other is seen by policies only where the bridge shows it to iptables. */
+static void check_bridge(struct health *health, bool v4, const struct place *pod,
+			 const struct link *in, const char *policies)
+{
+	const char *path =
+		v4 ? "net/bridge/bridge-nf-call-iptables" : "net/bridge/bridge-nf-call-ip6tables";
+	const char *name =
+		v4 ? "net.bridge.bridge-nf-call-iptables" : "net.bridge.bridge-nf-call-ip6tables";
+	int on = place_sysctl(health->scene.here, -1, "%s", path);
+
+	if (!policies || !streq(in->kind, "bridge") || on > 0 || is_told(health, path))
+		return;
+	health_add(
+		health, "sysctl",
+		on < 0 ? "the module br_netfilter is not loaded"
+		       : health_text(health, "%s is 0", name),
+		health_text(
+			health,
+			"policies (%s) do not see what %s and others on bridge %s send each other",
+			policies, pod->name, in->name),
+		on < 0 ? "modprobe br_netfilter" : health_text(health, "sysctl -w %s=1", name))
+		->arg = path;
 }
 
 int health_check_sysctls(struct health *health, struct error *err)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
-	struct place *here = health->scene.here;
+	const char *policies = policy_in_force(health->arena);
 
 	(void)err;
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		bool on = i == 0 ? place_sysctl(here, 1, "net/ipv4/ip_forward")
-				 : place_sysctl(here, 1, "net/ipv6/conf/all/forwarding");
-
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
 		list_each(pod, &health->scene.places) {
 			const struct addr *addr = NULL;
 			const struct link *in =
-				pod == here ? NULL : gateway_link(health, pod, families[i], &addr);
+				pod == health->scene.here
+					? NULL
+					: gateway_link(health, pod, families[i], &addr);
 
 			if (!in || !addr)
 				continue;
-			if (!on)
-				check_forwarding(health, families[i], pod);
-			on = true; /* told once */
+			check_forwarding(health, i == 0, pod, in);
+			check_bridge(health, i == 0, pod, in, policies);
 			if (i == 0)
 				check_reverse_path(health, pod, addr, in);
 		}
-	}
 	return 0;
 }

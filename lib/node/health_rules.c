@@ -1,4 +1,4 @@
-/* Rules of attachments that are gone: masquerading and mapped ports, in both forms of the plugins. */
+/* Rules of attachments that are gone: masquerading and mapped ports, in both forms of the plugins, legacy tables too. */
 #include "node/health_internal.h"
 
 #include <errno.h>
@@ -8,30 +8,7 @@
 #include "firewall/names.h"
 #include "firewall/portmap_maps.h"
 #include "firewall/portmap_rules.h"
-#include "kernel/nft_dump.h"
 #include "kernel/nft_set.h"
-
-/* The text behind a key up to the end character, which may be the text's. */
-static const char *value_of(const char *text, const char *key, const char *end, struct arena *arena)
-{
-	const char *at = strstr(text, key);
-
-	if (!at)
-		return NULL;
-	at += strlen(key);
-	return arena_printf(arena, "%.*s", (int)strcspn(at, end), at);
-}
-
-/* `..., net: N, if: I, id: C` of the nftables form; `name: "N" id: "C"` of the other. */
-static bool read_owner(const char *comment, struct arena *arena, struct owner *owner)
-{
-	bool nft = strstr(comment, ", net: ") != NULL;
-
-	owner->network = value_of(comment, nft ? ", net: " : "name: \"", nft ? "," : "\"", arena);
-	owner->container = value_of(comment, nft ? ", id: " : "id: \"", nft ? "," : "\"", arena);
-	owner->ifname = nft ? value_of(comment, ", if: ", ",", arena) : "eth0";
-	return owner->network && owner->container && owner->ifname;
-}
 
 static int remove_masquerade(struct health *health, const struct ailment *ailment,
 			     struct error *err)
@@ -63,16 +40,14 @@ static bool is_known(const struct health *health, const char *check, const struc
 	return false;
 }
 
-static void judge(struct health *health, const char *check, const char *comment,
-		  const struct ip *ip, const char *what,
-		  int (*mend)(struct health *, const struct ailment *, struct error *))
+void health_judge(struct health *health, const char *check, const char *what, const struct ip *ip,
+		  const struct owner *owner, health_mend_fn *mend)
 {
-	struct owner *owner = arena_alloc(health->arena, sizeof(*owner));
 	struct ailment *ailment;
+	struct owner *copy;
 
-	if (!ip->family || health_needs(health, ip) || !read_owner(comment, health->arena, owner) ||
-	    is_known(health, check, owner) ||
-	    health_remembers(health, owner->network, owner->container, NULL))
+	if (!ip->family || health_needs(health, ip) || is_known(health, check, owner) ||
+	    health_remembers(health, owner))
 		return;
 	ailment = health_add(
 		health, check,
@@ -80,25 +55,76 @@ static void judge(struct health *health, const char *check, const char *comment,
 			    health_ip(health, ip), owner->container, owner->network),
 		"no namespace and no lease has the address, and no runtime remembers the container",
 		"cnibox doctor --fix");
-	ailment->arg = owner;
+	copy = arena_alloc(health->arena, sizeof(*copy));
+	*copy = *owner;
+	ailment->arg = copy;
 	ailment->mend = mend;
 }
 
-static int check_chain(struct health *health, struct netlink *nl, enum nft_family family,
-		       const char *table, const char *chain, struct error *err)
+static void judge(struct health *health, const char *check, const char *what, const char *comment,
+		  const struct ip *ip, health_mend_fn *mend)
+{
+	struct owner owner;
+
+	if (comment_owner(comment, health->arena, &owner))
+		health_judge(health, check, what, ip, &owner, mend);
+}
+
+static void judge_masquerade(struct health *health, const struct nft_rule_info *rule)
+{
+	if (rule->source.cidr.prefix == ip_bits(&rule->source.cidr.ip))
+		judge(health, "masquerade", "a rule for", rule->comment, &rule->source.cidr.ip,
+		      remove_masquerade);
+}
+
+static void judge_port(struct health *health, const char *comment, const struct ip *to)
+{
+	judge(health, "port map", "a port that leads to", comment, to, remove_ports);
+}
+
+/* ---- iptables form ---- */
+
+/* What a container's chain sends where. */
+static int check_port_chain(struct health *health, const struct xt_view *view,
+			    const struct nft_rule_info *entry, struct error *err)
 {
 	nft_rules_t rules = { 0 };
-	int r = nft_rules(nl, family, table, chain, health->arena, &rules, err);
+	int r = xt_rules(view, entry->target, health->arena, &rules, err);
 
-	list_each(rule, &rules) {
-		bool ours =
-			family == NFT_INET ? rule->masquerade : masquerade_chain_like(rule->target);
+	list_each(rule, &rules)
+		judge_port(health, entry->comment, &rule->to);
+	return r;
+}
 
-		if (ours && rule->source.cidr.prefix == ip_bits(&rule->source.cidr.ip))
-			judge(health, "masquerade", rule->comment, &rule->source.cidr.ip,
-			      "a rule for", remove_masquerade);
-	}
-	return r < 0 ? r : 0;
+static int check_nat(const struct xt_view *view, void *arg, struct error *err)
+{
+	struct health *health = arg;
+	nft_rules_t rules = { 0 };
+	int r = xt_rules(view, XT_POSTROUTING, health->arena, &rules, err);
+
+	list_each(rule, &rules)
+		if (masquerade_chain_like(rule->target))
+			judge_masquerade(health, rule);
+	rules = (nft_rules_t){ 0 };
+	if (r >= 0)
+		r = xt_rules(view, PORT_XT_DNAT, health->arena, &rules, err);
+	list_each(rule, &rules)
+		if (r >= 0 && has_prefix(rule->target, PORTMAP_CHAIN_PREFIX))
+			r = check_port_chain(health, view, rule, err);
+	return r;
+}
+
+/* ---- nftables form ---- */
+
+static int check_masquerade(struct health *health, struct netlink *nl, struct error *err)
+{
+	nft_rules_t rules = { 0 };
+	int r = nft_rules(nl, NFT_INET, MASQ_TABLE, MASQ_CHECKS, health->arena, &rules, err);
+
+	list_each(rule, &rules)
+		if (rule->masquerade)
+			judge_masquerade(health, rule);
+	return r;
 }
 
 static void check_ports(struct health *health, struct netlink *nl, size_t family)
@@ -120,8 +146,7 @@ static void check_ports(struct health *health, struct netlink *nl, size_t family
 			struct port_use use;
 
 			if (port_use_read(&maps, sets[i], element, &use) && use.comment)
-				judge(health, "port map", use.comment, &use.to,
-				      "a port that leads to", remove_ports);
+				judge_port(health, use.comment, &use.to);
 		}
 	}
 }
@@ -131,16 +156,11 @@ int health_check_rules(struct health *health, struct error *err)
 	auto_netlink struct netlink *nl = NULL;
 	int r = nft_open(&nl, err);
 
-	if (r == -EOPNOTSUPP || r == -EPROTONOSUPPORT) /* this kernel has no nf_tables */
-		return 0;
 	if (r >= 0)
-		r = check_chain(health, nl, NFT_INET, MASQ_TABLE, MASQ_CHECKS, err);
-	if (r >= 0)
-		r = check_chain(health, nl, NFT_IP, XT_TABLE, XT_POSTROUTING, err);
-	if (r >= 0)
-		r = check_chain(health, nl, NFT_IP6, XT_TABLE, XT_POSTROUTING, err);
-	if (r >= 0)
-		for (size_t family = 0; family < PORTMAP_FAMILIES; family++)
-			check_ports(health, nl, family);
-	return r;
+		r = check_masquerade(health, nl, err);
+	for (size_t family = 0; r >= 0 && family < PORTMAP_FAMILIES; family++)
+		check_ports(health, nl, family);
+	if (r < 0 && r != -EOPNOTSUPP) /* this kernel has no nf_tables */
+		return r;
+	return xt_each_view(nl, XT_TABLE, check_nat, health, err);
 }

@@ -24,6 +24,13 @@ static struct policies *read_policies(struct arena *arena)
 	return policies;
 }
 
+const char *policy_in_force(struct arena *arena)
+{
+	const struct backend *backend = read_policies(arena)->backend;
+
+	return backend ? backend->name : NULL;
+}
+
 static enum protocol protocol_of(uint8_t protocol)
 {
 	switch (protocol) {

@@ -10,6 +10,8 @@ struct policy_answer {
 	const char *text; /* NULL: no policy selects an end */
 };
 
+/* The back end that holds policies in the namespace that we are in; NULL = none does. */
+const char *policy_in_force(struct arena *arena);
 /* *policies: NULL the first time; read then, from the namespace that we are in. */
 int policy_ask(struct policies **policies, const struct parcel *parcel, struct arena *arena,
 	       struct policy_answer *answer, struct error *err) must_check;
