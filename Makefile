@@ -57,7 +57,10 @@ quiet   := $(if $(STATIC),$(addprefix -Wl$(comma),$(shell $(CC) -Wl,--help 2>/de
 # What objects of libraries mention and nothing here gets to leads to one function instead, which ends the program
 # (lib/base/unreached.c): of libnl-3 only messages and attributes are used, yet its objects pull each other in, and
 # getaddrinfo() with them; threads come to their end, so that nothing unwinds one that is cancelled, and look up no names;
-# there is no language but C's (nobody calls setlocale()), no wide stream, and so no conversion of character sets.
+# there is no language but C's (nobody calls setlocale()), no wide stream, and so no conversion of character sets, and none
+# is loaded; nothing prints a number as %a, nor asks for the names of all links. `unneeded` is called and need not be: the
+# places where shared libraries would lie. `small` has a function of ours, which libc has five or six times over, one for
+# each generation of processors, or with catalogs of messages behind it.
 unreached := __str2type __type2str nl_addr_get_binary_addr nl_addr_get_len nl_cache_ops_associate_safe nl_cache_ops_put \
 	     nl_cache_parse nl_data_get nl_data_get_size nl_msgtype_lookup nl_strerror_l
 unreached_data := nl_debug
@@ -65,11 +68,20 @@ ifneq ($(STATIC),)
 unreached += _Unwind_Backtrace _Unwind_ForcedUnwind _Unwind_GetCFA _Unwind_GetIP _Unwind_Resume __gcc_personality_v0 \
 	     __res_vinit __res_iclose __res_randomid __resolv_context_freeres strncat _nl_find_domain _nl_load_domain \
 	     __vfwprintf_internal __mbsrtowcs __wcsrtombs __wcsmbs_clone_conv __wcsmbs_load_conv __wcsmbs_named_conv \
-	     __gconv __gconv_open __gconv_close __gconv_create_spec __gconv_destroy_spec __gconv_release_step
+	     __gconv __gconv_open __gconv_close __gconv_create_spec __gconv_destroy_spec __gconv_release_step \
+	     _IO_wsetb _IO_wdo_write _IO_free_wbackup_area _IO_wpadn __woverflow __wcrtomb __wctrans __towctrans __wmemset \
+	     _dl_runtime_profile_avx512 _dl_runtime_profile_avx _dl_runtime_profile_sse _dl_runtime_resolve_fxsave \
+	     _dl_runtime_resolve_xsave _dl_runtime_resolve_xsavec __printf_fphex \
+	     __netlink_open __netlink_request __netlink_close __netlink_free_handle
+unreached_data += __gconv_lock __wcsmbs_gconv_fcts_c _IO_wfile_jumps _IO_wfile_jumps_mmap _IO_wfile_jumps_maybe_mmap
+unneeded  := _dl_init_paths _dl_get_origin
+small     := strncpy strcpy stpcpy strncmp strcasecmp strncasecmp strstr strcasestr \
+	     __stpcpy:stpcpy __strncasecmp_l:strncasecmp __dcgettext:dcgettext
 endif
 cut_to  = $(foreach f,$(1),-Wl,--wrap=$f,--defsym=__wrap_$f=$(2))
 cut     := $(call cut_to,$(unreached),unreached) $(call cut_to,$(unreached_data),unreached_data) \
-	   $(if $(STATIC),$(call cut_to,strncpy,small_strncpy))
+	   $(call cut_to,$(unneeded),unneeded) \
+	   $(foreach p,$(small),$(call cut_to,$(firstword $(subst :, ,$p)),small_$(lastword $(subst :, ,$p))))
 libs    := $(if $(call archive,nl-3),$(cut)) $(foreach l,nl-3 jansson md yaml,$(or $(call archive,$(l)),-l$(l))) \
 	   -lpthread $(quiet)
 
