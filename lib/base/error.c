@@ -50,12 +50,11 @@ int fail(struct error *err, int errnum, const char *format, ...)
 
 int fail_errno(struct error *err, int errnum, const char *format, ...)
 {
-	char text[256];
 	va_list args;
 	int r;
 
 	va_start(args, format);
-	r = fill(err, 0, errnum, strerror_r(abs(errnum), text, sizeof(text)), format, args);
+	r = fill(err, 0, errnum, strerror(abs(errnum)), format, args);
 	va_end(args);
 	return r;
 }

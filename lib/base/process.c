@@ -26,7 +26,14 @@
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 #define SBIN_PATH    "/usr/local/sbin:/usr/sbin:/sbin"
 
+#if defined(__GLIBC_PREREQ)
+#if __GLIBC_PREREQ(2, 34)
+#define CLOSEFROM
+#endif
+#endif
+
 enum { CHILD_INPUT, CHILD_OUTPUT, CHILD_ERRORS };
+enum { CLOSE_AT_EXEC = 4 }; /* a flag of close_range(2), in Linux 5.11 and later */
 
 struct sink {
 	int fd; /* our end, -1 = not collected */
@@ -234,8 +241,10 @@ static void actions_set(posix_spawn_file_actions_t *actions, int in, int out, in
 	posix_spawn_file_actions_adddup2(actions, out, CHILD_OUTPUT);
 	if (errors >= 0)
 		posix_spawn_file_actions_adddup2(actions, errors, CHILD_ERRORS);
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+#ifdef CLOSEFROM
 	posix_spawn_file_actions_addclosefrom_np(actions, CHILD_ERRORS + 1);
+#else
+	syscall(SYS_close_range, CHILD_ERRORS + 1, ~0U, CLOSE_AT_EXEC);
 #endif
 }
 

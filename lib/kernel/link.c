@@ -5,6 +5,8 @@
 #include "kernel/link.h"
 
 #include <errno.h>
+#include <netinet/in.h> /* before the kernel's, which give way to it */
+
 #include <linux/if.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>

@@ -1,6 +1,8 @@
 /* Bridge ports: their options, and the VLANs that they carry. */
 #include "kernel/link.h"
 
+#include <netinet/in.h> /* before the kernel's, which give way to it */
+
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
