@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "describe/json.h"
@@ -114,8 +115,12 @@ void store_remove(const char *folder, const struct owner *owner)
 /* What a later step relies on; the file may have been made by anybody who is root, or by another version of us. */
 static bool makes_sense(const struct dhcp_record *record)
 {
+	const struct dhcp_lease *lease = &record->lease;
+
 	return record->index > 0 && record->mac.set && record->options.client_id &&
-	       dhcp_usable(&record->lease.address.ip) && record->lease.seconds > 0;
+	       dhcp_usable(&lease->address.ip) && lease->begin_ms >= 0 &&
+	       lease->begin_ms <= clock_boot_ms() && lease->t1 <= lease->t2 &&
+	       lease->t2 <= lease->seconds && lease->seconds > 0;
 }
 
 /* 1: a record; 0: of another boot, or gone; -EBADMSG. */
