@@ -46,11 +46,3 @@ int inventory_read(struct arena *arena, inventory_t *inventory, struct error *er
 	}
 	return 0;
 }
-
-const char *inventory_link_name(const struct inventory_item *item, int index)
-{
-	list_each(link, &item->links)
-		if (link->index == index)
-			return link->name;
-	return "?";
-}

@@ -16,7 +16,5 @@ typedef LIST(struct inventory_item) inventory_t;
 
 /* A namespace that is gone by now, or that is another user's, is there without links. */
 int inventory_read(struct arena *arena, inventory_t *inventory, struct error *err) must_check;
-/* The name of the interface with that index, in the arena; "?" when it is gone. */
-const char *inventory_link_name(const struct inventory_item *item, int index);
 
 #endif

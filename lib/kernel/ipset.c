@@ -122,25 +122,6 @@ void ipset_queue_destroy(struct ipset_session *session, const char *name)
 	netlink_tolerate(session->nl, ENOENT);
 }
 
-void ipset_queue_flush(struct ipset_session *session, const char *name)
-{
-	ipset_message(session, IPSET_CMD_FLUSH, name, "empty set");
-}
-
-void ipset_queue_rename(struct ipset_session *session, const char *from, const char *to)
-{
-	struct nl_msg *msg = ipset_message(session, IPSET_CMD_RENAME, from, "rename set");
-
-	nla_put_string(msg, IPSET_ATTR_SETNAME2, to);
-}
-
-void ipset_queue_swap(struct ipset_session *session, const char *one, const char *other)
-{
-	struct nl_msg *msg = ipset_message(session, IPSET_CMD_SWAP, one, "swap set");
-
-	nla_put_string(msg, IPSET_ATTR_SETNAME2, other);
-}
-
 static void put_element(struct nl_msg *msg, const struct ipset_element *element, uint32_t line)
 {
 	const struct ip *ip = &element->cidr.ip;
@@ -197,7 +178,6 @@ static const struct {
 	{ IPSET_ERR_FIND_TYPE, EOPNOTSUPP, "the kernel has no such type of set" },
 	{ IPSET_ERR_MAX_SETS, ENOSPC, "there are too many sets" },
 	{ IPSET_ERR_BUSY, EBUSY, "set is in use" },
-	{ IPSET_ERR_EXIST_SETNAME2, EEXIST, "there is a set of the new name" },
 	{ IPSET_ERR_TYPE_MISMATCH, EEXIST, "sets are of different types" },
 	{ IPSET_ERR_INVALID_CIDR, EINVAL, "prefix length is wrong for this type of set" },
 	{ IPSET_ERR_INVALID_FAMILY, EAFNOSUPPORT, "set is of the other address family" },

@@ -43,9 +43,6 @@ void ipset_closep(struct ipset_session **session);
 /* Queue; ipset_commit() sends. *outcome (if given): the errno, which is no failure of the commit then. */
 void ipset_queue_create(struct ipset_session *session, const struct ipset *set, int *outcome);
 void ipset_queue_destroy(struct ipset_session *session, const char *name); /* gone already: fine */
-void ipset_queue_flush(struct ipset_session *session, const char *name);
-void ipset_queue_rename(struct ipset_session *session, const char *from, const char *to);
-void ipset_queue_swap(struct ipset_session *session, const char *one, const char *other);
 void ipset_queue_add(struct ipset_session *session, const char *set,
 		     const struct ipset_element *elements, size_t n);
 void ipset_queue_del(struct ipset_session *session, const char *set,

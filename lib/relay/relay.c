@@ -482,11 +482,6 @@ void relay_close(struct relay *relay)
 	free(relay);
 }
 
-int relay_pid(const struct relay *relay)
-{
-	return relay->pid;
-}
-
 bool relay_is(const struct relay *relay, const struct relay_spec *spec)
 {
 	const struct relay_spec *is = &relay->setup.spec;

@@ -55,7 +55,6 @@ struct relay;
 int relay_open(struct relay **relay, struct loop *loop, const struct relay_spec *spec,
 	       struct error *err) must_check;
 void relay_close(struct relay *relay);    /* ends the process; the device stays */
-int relay_pid(const struct relay *relay); /* 0 = it is not running right now */
 bool relay_is(const struct relay *relay, const struct relay_spec *spec);
 bool relay_is_in_kernel(const struct relay *relay);
 
