@@ -1,7 +1,7 @@
 /*
  * What a Kubernetes API server, and a kubeconfig, may hold. Input: a line that says what follows. "kubeconfig", and its text;
- * "status NUMBER", and a reply's body; anything else, and the lines of a watch: whatever they are, leases come out that are whole
- * or are passed over, and what we would write of one comes back as it was.
+ * "status NUMBER", and a reply's body; "page", and a page of a list; anything else, and the lines of a watch: whatever they are, leases
+ * come out that are whole or are passed over, and what we would write of one comes back as it was.
  */
 #include "fuzz.h"
 
@@ -74,21 +74,43 @@ static void round_trip(const struct kv_entry *entry, struct arena *arena)
 		   node.value ? node.value : "nothing");
 }
 
+static void look(const struct kube_mirror *mirror, struct arena *arena)
+{
+	kv_entries_t entries = { 0 };
+
+	kube_nodes_entries(&mirror->nodes, "", true, false, arena, &entries);
+	kube_nodes_entries(&mirror->nodes, "", false, false, arena, &entries);
+	list_each(entry, &entries)
+		round_trip(entry, arena);
+}
+
 static void watch(char *text, struct arena *arena)
 {
 	struct kube_mirror mirror = { .prefix = PREFIX, .name = "n1" };
-	kv_entries_t entries = { 0 };
 
 	for (int i = 0; *text && i < 64; i++) {
 		const char *line = fuzz_line(&text);
 
 		(void)kube_mirror_event(&mirror, line, strlen(line));
 	}
-	kube_nodes_entries(&mirror.nodes, "", true, false, arena, &entries);
-	kube_nodes_entries(&mirror.nodes, "", false, false, arena, &entries);
 	fuzz_check(mirror.nodes.n <= 64, "%zu nodes", mirror.nodes.n);
-	list_each(entry, &entries)
-		round_trip(entry, arena);
+	look(&mirror, arena);
+	kube_mirror_free(&mirror);
+}
+
+static void page(const char *text, size_t size, struct arena *arena)
+{
+	struct kube_mirror mirror = { .prefix = PREFIX, .name = "n1" };
+	auto_json struct json *json = json_parse(text, size, NULL);
+	const char *next = NULL;
+	struct error err = { 0 };
+
+	if (kube_mirror_page(&mirror, json, arena, &next, &err) < 0)
+		fuzz_check(*err.message, "no word about what is wrong");
+	else
+		fuzz_check(*mirror.revision, "where does a watch go on?");
+	kube_mirror_patched(&mirror, json_item(json_member(json, "items"), 0));
+	look(&mirror, arena);
 	kube_mirror_free(&mirror);
 }
 
@@ -102,6 +124,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		kubeconfig(text, (size_t)(end - text), &arena);
 	else if (strncmp(what, "status ", 7) == 0)
 		status(atol(what + 7), text, (size_t)(end - text));
+	else if (strcmp(what, "page") == 0)
+		page(text, (size_t)(end - text), &arena);
 	else
 		watch(text, &arena);
 	return 0;

@@ -1,6 +1,6 @@
 /*
- * Replies of the kernel: acks, errors, dumps, through the session and through the readers of links, addresses, routes,
- * neighbours and rules. The kernel is trusted, but a reader that runs off the end of a message is a bug all the same.
+ * Replies and events of the kernel: acks, errors, dumps, through the session and through the readers of links, addresses, routes,
+ * neighbours, rules and the rest. The kernel is trusted, but a reader that runs off the end of a message is a bug all the same.
  *
  * Input: one letter that picks the reader, one that tells whether sequence numbers are made to fit ('+'), and the
  * datagram. Behind it comes the end of a dump, then the socket is closed.
@@ -9,11 +9,16 @@
 
 #include "kernel/addr.h"
 #include "kernel/conntrack.h"
+#include "kernel/fdb.h"
+#include "kernel/fib.h"
+#include "kernel/hook.h"
 #include "kernel/ipset_internal.h"
 #include "kernel/link.h"
+#include "kernel/monitor.h"
 #include "kernel/neigh.h"
 #include "kernel/netlink_internal.h"
 #include "kernel/nft_dump.h"
+#include "kernel/nft_monitor.h"
 #include "kernel/nft_set.h"
 #include "kernel/qdisc.h"
 #include "kernel/route.h"
@@ -175,6 +180,66 @@ static void read_filters(struct netlink *nl, unused struct arena *arena, struct 
 	(void)!qdisc_redirects(nl, 7, 9, &redirects, err);
 }
 
+static void read_fdb(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	fdbs_t fdbs = { 0 };
+	int r = fdb_list(nl, arena, &fdbs, err);
+
+	for (size_t i = 0; r >= 0 && i < fdbs.n; i++)
+		fuzz_check(fdbs.items[i].mac.set, "an entry without an address");
+}
+
+static void read_way(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	struct fib_question question = { .mark = 0 };
+	struct fib_answer answer;
+
+	if (ip_parse("192.0.2.1", &question.dst) && fib_ask(nl, &question, arena, &answer, err) < 0)
+		fuzz_check(*err->message, "no word about what is wrong");
+}
+
+static void read_hooks(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	hook_programs_t programs = { 0 };
+	int r = hook_list(nl, 7, "", arena, &programs, err);
+
+	for (size_t i = 0; r >= 0 && i < programs.n; i++)
+		fuzz_check(memchr(programs.items[i].name, 0, sizeof(programs.items[i].name)),
+			   "name without end");
+}
+
+static void read_base_chains(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	nft_base_chains_t chains = { 0 };
+	int r = nft_base_chains(nl, arena, &chains, err);
+
+	for (size_t i = 0; r >= 0 && i < chains.n; i++)
+		fuzz_check(chains.items[i].table && chains.items[i].name && chains.items[i].type,
+			   "half a chain");
+}
+
+static void hear_event(unused void *arg, const struct monitor_event *event)
+{
+	fuzz_check(event->kind <= MONITOR_NEIGH, "of kind %u", event->kind);
+}
+
+static void read_events(struct netlink *nl, unused struct arena *arena, struct error *err)
+{
+	if (monitor_read(nl, hear_event, NULL, err) < 0)
+		fuzz_check(*err->message, "no word about what is wrong");
+}
+
+static void hear_nft(unused void *arg, const struct nft_event *event)
+{
+	fuzz_check(strlen(event->table) + strlen(event->chain) < 32768, "names without end");
+}
+
+static void read_nft_events(struct netlink *nl, unused struct arena *arena, struct error *err)
+{
+	if (nft_monitor_read(nl, hear_nft, NULL, err) < 0)
+		fuzz_check(*err->message, "no word about what is wrong");
+}
+
 static void read_ack(struct netlink *nl, unused struct arena *arena, struct error *err)
 {
 	link_queue_del(nl, "eth0");
@@ -189,14 +254,27 @@ static const struct {
 	uint32_t sequence; /* dumps count once more */
 	void (*read)(struct netlink *nl, struct arena *arena, struct error *err);
 } readers[] = {
-	{ 'A', NETLINK_ROUTE, 1, read_ack },           { 'l', NETLINK_ROUTE, 1, read_link },
-	{ 'L', NETLINK_ROUTE, 2, read_links },         { 'a', NETLINK_ROUTE, 2, read_addrs },
-	{ 'r', NETLINK_ROUTE, 2, read_routes },        { 'n', NETLINK_ROUTE, 2, read_neighs },
-	{ 'p', NETLINK_ROUTE, 2, read_routing_rules }, { 'v', NETLINK_ROUTE, 2, read_vlans },
-	{ 'R', NETLINK_NETFILTER, 2, read_rules },     { 'C', NETLINK_NETFILTER, 2, read_chains },
-	{ 'E', NETLINK_NETFILTER, 2, read_elements },  { 'F', NETLINK_NETFILTER, 2, read_flows },
-	{ 'q', NETLINK_ROUTE, 2, read_qdiscs },        { 'f', NETLINK_ROUTE, 2, read_filters },
+	{ 'A', NETLINK_ROUTE, 1, read_ack },
+	{ 'l', NETLINK_ROUTE, 1, read_link },
+	{ 'L', NETLINK_ROUTE, 2, read_links },
+	{ 'a', NETLINK_ROUTE, 2, read_addrs },
+	{ 'r', NETLINK_ROUTE, 2, read_routes },
+	{ 'n', NETLINK_ROUTE, 2, read_neighs },
+	{ 'p', NETLINK_ROUTE, 2, read_routing_rules },
+	{ 'v', NETLINK_ROUTE, 2, read_vlans },
+	{ 'R', NETLINK_NETFILTER, 2, read_rules },
+	{ 'C', NETLINK_NETFILTER, 2, read_chains },
+	{ 'E', NETLINK_NETFILTER, 2, read_elements },
+	{ 'F', NETLINK_NETFILTER, 2, read_flows },
+	{ 'q', NETLINK_ROUTE, 2, read_qdiscs },
+	{ 'f', NETLINK_ROUTE, 2, read_filters },
 	{ 'S', NETLINK_NETFILTER, 2, read_ipsets },
+	{ 'b', NETLINK_ROUTE, 2, read_fdb },
+	{ 'w', NETLINK_ROUTE, 1, read_way },
+	{ 'h', NETLINK_ROUTE, 2, read_hooks },
+	{ 'm', NETLINK_ROUTE, 0, read_events },
+	{ 'M', NETLINK_NETFILTER, 0, read_nft_events },
+	{ 'B', NETLINK_NETFILTER, 2, read_base_chains },
 };
 
 static void fit_sequence(char *data, size_t size, uint32_t sequence)

@@ -1,6 +1,6 @@
 /*
- * Words that people and runtimes write: addresses, CIDRs, MACs, names, versions, base64, lines of iptables-save, and one
- * word for every type of field. What is accepted is written in canonical form, which must read back as the same.
+ * Words that people and runtimes write: addresses, CIDRs, MACs, names, versions, base64, lines of iptables-save, groups of
+ * processes, and one word for every type of field. What is accepted is written in canonical form, which must read back as the same.
  */
 #include "fuzz.h"
 
@@ -10,6 +10,7 @@
 #include "cni/request.h"
 #include "firewall/saved.h"
 #include "describe/json.h"
+#include "kernel/netns_internal.h"
 #include "kernel/sysfs.h"
 
 static void addresses(const char *text)
@@ -69,6 +70,15 @@ static void hardware(const char *text)
 		fuzz_check(*text && *text != '.' && !strchr(text, '/'), "%s", text);
 	if (sysfs_path_check(text, NULL) == 0)
 		fuzz_check(has_prefix(text, "/sys/devices/") && !strstr(text, "/../"), "%s", text);
+}
+
+/* Of /proc/PID/cgroup: names of groups are anybody's. */
+static void container(const char *text, struct arena *arena)
+{
+	char id[NETNS_CONTAINER_ID_MAX + 1];
+
+	netns_cgroup_id(arena_strdup(arena, text), id);
+	fuzz_check(strspn(id, "0123456789abcdef") == strlen(id), "%s is no id", id);
 }
 
 static void encoded(const char *text, struct arena *arena)
@@ -145,6 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	addresses(text);
 	hardware_address(text);
 	hardware(text);
+	container(text, &arena);
 	encoded(text, &arena);
 	fields(text, &arena);
 	saved_line(text, &arena);
