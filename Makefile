@@ -122,7 +122,7 @@ $(BUILD)/http: $(BUILD)/tests/lib/http.o $(REMOTE)
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "cc      $<"
-	$(Q)$(CC) $(flags) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(flags) $(CFLAGS) $(NAMED) -MMD -MP -c $< -o $@
 
 # The directory is the registry: APPLET(kind, symbol, "name") for each file, sorted by name.
 $(BUILD)/applets.inc: FORCE
@@ -198,11 +198,14 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJECTS) $(BUILD)/remote.a
 	@echo "link    $@"
 	$(Q)$(CC) $(flags) -fsanitize=fuzzer $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) $(libs) -o $@
 
-# %8m: up to eight processes at a time add to one file each, in place.
+# %c: counted in the file itself, so that what was killed, or never came back from fork(), counts too; %8m: into eight of them.
+# Static functions are told apart by the name of their file, which is to have its folder.
+counted := -O1 -Wno-format-nonliteral -fcoverage-mapping -mllvm -runtime-counter-relocation \
+	   -fprofile-instr-generate=$(CURDIR)/build-coverage/raw/%c%8m.profraw
 coverage: ## how many of the lines of lib/ the tests reach
 	@tests/deps build check fuzz
-	@$(MAKE) -s $(parallel) CC=$(FUZZ_CC) WERROR= SANITIZE= STATIC= BUILD=build-coverage \
-	  CFLAGS='-O1 -Wno-format-nonliteral -fprofile-instr-generate=$(CURDIR)/build-coverage/raw/%8m.profraw -fcoverage-mapping' all tests
+	@$(MAKE) -s $(parallel) CC=$(FUZZ_CC) WERROR= SANITIZE= STATIC= BUILD=build-coverage CFLAGS='$(counted)' \
+	  NAMED='-Xclang -main-file-name -Xclang $$<' all tests
 	@tests/coverage
 
 soak: ## 20 000 attachments by 32 at once, with calls killed half way

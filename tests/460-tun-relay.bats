@@ -80,7 +80,7 @@ from_pod()     { nsenter --net="/run/netns/$1-pod" "${@:2}"; }
 	ready n1
 	subnet=$(subnet n1)
 	other=10.5.$(($(cut -d. -f3 <<<"$subnet") % 250 + 3)).0
-	nsenter --net=/run/netns/n2 "$CNIBOX_TOP/build/onepacket" flannel0 192.0.2.2 8285 "$subnet=192.0.2.1" 3>&- &
+	nsenter --net=/run/netns/n2 "${CNIBOX%/*}/onepacket" flannel0 192.0.2.2 8285 "$subnet=192.0.2.1" 3>&- &
 	wait_for "its device" 2 ip -n n2 link show flannel0
 	ip -n n2 addr add "$other/32" dev flannel0
 	ip -n n2 link set flannel0 mtu 1472 up

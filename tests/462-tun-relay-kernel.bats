@@ -235,7 +235,7 @@ neighbour_is() { [[ $(ip -n "$1" neigh show "$2" dev eth0) == *"lladdr $3"* ]]; 
 	agent n1
 	ready n1
 	other=10.5.$(($(subnet n1 | cut -d. -f3) % 250 + 3)).0
-	on n2 "$CNIBOX_TOP/build/onepacket" flannel0 192.0.2.2 8285 "$(subnet n1)=192.0.2.1" 3>&- &
+	on n2 "${CNIBOX%/*}/onepacket" flannel0 192.0.2.2 8285 "$(subnet n1)=192.0.2.1" 3>&- &
 	wait_for "its device" 2 ip -n n2 link show flannel0
 	ip -n n2 addr add "$other/32" dev flannel0
 	ip -n n2 link set flannel0 mtu 1472 up

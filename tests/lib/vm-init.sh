@@ -22,10 +22,12 @@ note() {
 }
 
 stty -F /dev/ttyS1 raw
+stty -F /dev/ttyS2 raw 2>/dev/null
 (
 	PATH=/bin:/sbin:/usr/bin:/usr/sbin
 	. /tools.sh
 	(. /script)
 	echo "@status $?"
+	[ -z "${vm_profile:-}" ] || tar -C "$vm_profile" -cz . >/dev/ttyS2
 ) >/dev/ttyS1 2>&1 </dev/null
 poweroff -f

@@ -7,7 +7,8 @@
 #     FILE is a program, which gets the same path there and brings the libraries that it names, or PROGRAM:PATH; one
 #     that is given by its name alone is what the script gets under that name, in place of busybox's.
 #     VM_QEMU is an array of more words for qemu, such as devices: none of them may reach outside. VM_APPEND is more for
-#     the kernel's command line.
+#     the kernel's command line. VM_PROFILE is the folder in which an instrumented program counts (tests/coverage): there, and
+#     brought back here.
 #   vm_said OUTPUT NAME     what the command printed that the script recorded with `note NAME COMMAND` (vm-init.sh)
 #   vm_status OUTPUT NAME   its status
 #
@@ -120,6 +121,9 @@ vm_image() {
 	for file; do
 		vm_file "$dir/files" "$file" || return
 	done
+	if [[ ${VM_PROFILE:-} ]]; then
+		mkdir -p "$dir/files/$VM_PROFILE" && echo "vm_profile=$VM_PROFILE" >>"$dir/files/tools.sh" || return
+	fi
 	cp "$script" "$dir/files/script" && cp "$CNIBOX_TOP/tests/lib/vm-init.sh" "$dir/files/init" || return
 	chmod 755 "$dir/files/init"
 	{ cat "$VM_CACHE/$kernel/modules.cpio"; vm_archive "$dir/files"; } >"$dir/initrd"
@@ -131,7 +135,8 @@ vm_boot() {
 		qemu-system-x86_64 -accel tcg -cpu max -smp "${VM_CPUS:-1}" -m 512 -nodefaults -no-user-config -display none \
 		-no-reboot -kernel "$VM_CACHE/$1/vmlinuz" -initrd "$2/initrd" \
 		-append "console=ttyS0 quiet panic=-1 random.trust_cpu=on ${VM_APPEND:-}" \
-		-serial "file:$2/console" -serial "file:$2/output" "${VM_QEMU[@]}" </dev/null
+		-serial "file:$2/console" -serial "file:$2/output" ${VM_PROFILE:+-serial "file:$2/profile"} \
+		"${VM_QEMU[@]}" </dev/null
 }
 
 vm_run() {
@@ -154,6 +159,7 @@ vm_run() {
 		tail -n 30 "$dir/console" >&2
 		code=125
 	fi
+	[[ -z ${VM_PROFILE:-} ]] || tar -xzf "$dir/profile" -C "$VM_PROFILE" --transform "s,.*/,vm-$BASHPID-," >&2
 	rm -rf "$dir"
 	return "$code"
 }
