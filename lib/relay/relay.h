@@ -54,7 +54,7 @@ extern const char *const relay_counter_names[RELAY_N_COUNTERS]; /* NULL = there 
 struct relay;
 int relay_open(struct relay **relay, struct loop *loop, const struct relay_spec *spec,
 	       struct error *err) must_check;
-void relay_close(struct relay *relay);    /* ends the process; the device stays */
+void relay_close(struct relay *relay); /* ends the process; the device stays */
 bool relay_is(const struct relay *relay, const struct relay_spec *spec);
 bool relay_is_in_kernel(const struct relay *relay);
 
