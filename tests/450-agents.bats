@@ -133,7 +133,7 @@ setup() {
 	nodes 2 vxlan
 	ip -n n1 link add flannel.1 address 02:00:00:00:00:01 mtu 1450 type vxlan id 1 dstport 8472 nolearning local 192.0.2.1 dev eth0
 	ip -n n1 link set flannel.1 up
-	ip -n n1 route add 10.5.99.0/24 via 10.5.99.0 dev flannel.1 onlink
+	ip -n n1 route add 10.5.199.0/24 via 10.5.199.0 dev flannel.1 onlink
 	index=$(ip -n n1 -j link show flannel.1 | jq '.[0].ifindex')
 	agent n1
 	agent n2
@@ -143,7 +143,7 @@ setup() {
 	wait_for "traffic" 5 reach n1 n2
 	assert_json "the device is the same, with its MAC" "$(ip -n n1 -j link show flannel.1)" \
 		".[0] | .ifindex == $index and .address == \"02:00:00:00:00:01\""
-	assert_eq "the stale route" "$(ip -n n1 route show 10.5.99.0/24)" ""
+	assert_eq "the stale route" "$(ip -n n1 route show 10.5.199.0/24)" ""
 }
 
 @test "the interface's MTU changes: device and subnet.env follow (D14); dual stack says the least (D13)" {

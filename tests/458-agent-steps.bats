@@ -38,7 +38,7 @@ prepare() {
 blank() {
 	ip -n n1 link del flannel.1
 	ip -n n1 route flush proto 118
-	ip -n n1 route add 10.5.99.0/24 via 192.0.2.99 dev eth0 proto 118
+	ip -n n1 route add 10.5.199.0/24 via 192.0.2.99 dev eth0 proto 118
 }
 
 @test "killed at each exchange of the first pass: the next start repairs all of it" {

@@ -163,14 +163,14 @@ peers_of() { ip -n "$1" route show proto 118; }
 	watch=$!
 	wait_for "what is there" 10 has "added    $(subnet n1)  192.0.2.1  host-gw" cat /run/watch
 	assert_json "show" "$(lease show 192.0.2.1 --json)" '[.[] | .subnet]' "[\"$(subnet n1)\"]"
-	lease reserve 10.5.99.0/24 192.0.2.7
-	assert_eq "the value" "$(etcd get --print-value-only "$ETCD_PREFIX/subnets/10.5.99.0-24")" '{"PublicIP":"192.0.2.7","PublicIPv6":null}'
-	assert_eq "no etcd lease: it does not end" "$(etcd_lease "$ETCD_PREFIX/subnets/10.5.99.0-24")" 0
-	wait_for "an addition" 10 has "added    10.5.99.0/24  192.0.2.7" cat /run/watch
-	lease reserve 10.5.99.0/24 192.0.2.8 2>/run/err || status=$?
-	assert_eq "another's" "$status $(</run/err)" "1 lease reserve: 10.5.99.0/24 belongs to 192.0.2.7"
-	lease release 10.5.99.0/24
-	wait_for "a removal" 10 has "removed  10.5.99.0/24  192.0.2.7" cat /run/watch
-	assert_eq "it is gone" "$(etcd get "$ETCD_PREFIX/subnets/10.5.99.0-24")" ""
+	lease reserve 10.5.199.0/24 192.0.2.7
+	assert_eq "the value" "$(etcd get --print-value-only "$ETCD_PREFIX/subnets/10.5.199.0-24")" '{"PublicIP":"192.0.2.7","PublicIPv6":null}'
+	assert_eq "no etcd lease: it does not end" "$(etcd_lease "$ETCD_PREFIX/subnets/10.5.199.0-24")" 0
+	wait_for "an addition" 10 has "added    10.5.199.0/24  192.0.2.7" cat /run/watch
+	lease reserve 10.5.199.0/24 192.0.2.8 2>/run/err || status=$?
+	assert_eq "another's" "$status $(</run/err)" "1 lease reserve: 10.5.199.0/24 belongs to 192.0.2.7"
+	lease release 10.5.199.0/24
+	wait_for "a removal" 10 has "removed  10.5.199.0/24  192.0.2.7" cat /run/watch
+	assert_eq "it is gone" "$(etcd get "$ETCD_PREFIX/subnets/10.5.199.0-24")" ""
 	kill "$watch"
 }
