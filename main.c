@@ -21,6 +21,10 @@
 #define VERSION "unknown"
 #endif
 
+#define JSON_OUTPUT "1" /* version of what --json prints: schema/1 describes it */
+
+#define PATIENCE_S 5 /* of who asks for completion; a store may not answer */
+
 enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
 #define KIND_cni  APPLET_CNI
@@ -82,6 +86,16 @@ static int report(const char *name, const struct error *err, int status)
 	fflush(stdout); /* what was printed came before */
 	fprintf(stderr, "%s: %s\n", name, error_line(err, line, sizeof(line)));
 	return status;
+}
+
+/* The words were wrong, and their table says how: where the right ones are told. */
+static int report_words(const char *name, const struct error *err)
+{
+	bool told = strstr(err->message, "did you mean");
+
+	fprintf(stderr, told ? "%s: %s\n" : "%s: %s (see `cnibox help %s`)\n", name, err->message,
+		name);
+	return STATUS_USAGE;
 }
 
 /* The words were wrong: one line that says so. */
@@ -184,22 +198,36 @@ static int finish_output(int status)
 	return status;
 }
 
+/* https://no-color.org: a variable that is there and not empty. */
+static bool colour_wanted(int fd)
+{
+	const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+	return isatty(fd) && !(no && *no) && !(terminal && streq(terminal, "dumb"));
+}
+
+static struct invocation invocation(const char *name, struct arena *arena)
+{
+	return (struct invocation){
+		.name = name,
+		.version = VERSION,
+		.out = stdout,
+		.arena = arena,
+		.colour = colour_wanted(STDOUT_FILENO),
+		.steps = colour_wanted(STDERR_FILENO),
+		.find_plugin = find_plugin,
+		.applets = applets,
+		.n_applets = ARRAY_SIZE(applets),
+	};
+}
+
 static int run_verb(const struct applet_entry *entry, const struct verb *verb, int argc,
 		    char **argv)
 {
 	struct arena arena on_leave(arena_free) = { 0 };
 	struct error err = { 0 };
 	char name[64];
-	struct invocation call = {
-		.name = name,
-		.version = VERSION,
-		.out = stdout,
-		.arena = &arena,
-		.terminal = isatty(STDOUT_FILENO),
-		.find_plugin = find_plugin,
-		.applets = applets,
-		.n_applets = ARRAY_SIZE(applets),
-	};
+	struct invocation call = invocation(name, &arena);
 	void *options = arena_alloc(&arena, verb->size ? verb->size : 1);
 	int r;
 
@@ -210,10 +238,11 @@ static int run_verb(const struct applet_entry *entry, const struct verb *verb, i
 		memcpy(options, verb->defaults, verb->size);
 	r = options_parse(verb->fields, argc, argv, options, &arena, &err);
 	if (r < 0)
-		return report(name, &err, STATUS_USAGE);
+		return report_words(name, &err);
 	r = check_needs(verb->needs, &err);
 	if (r == 0)
 		r = verb->run(&call, options, &err);
+	call_step(&call, NULL);
 	if (r < 0)
 		return report(name, &err, r == -USAGE_ERROR ? STATUS_USAGE : STATUS_FAILED);
 	if (r > 0 && err.message[0]) /* a status of the verb's own, with its reason */
@@ -326,6 +355,16 @@ static int command_help(int argc, char **argv)
 	return finish_output(STATUS_DONE);
 }
 
+static int command_complete(int argc, char **argv)
+{
+	struct arena arena on_leave(arena_free) = { 0 };
+	struct invocation call = invocation("complete", &arena);
+
+	alarm(PATIENCE_S);
+	help_complete(&call, argv, argc);
+	return finish_output(STATUS_DONE);
+}
+
 static int run_word(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "--help";
@@ -335,7 +374,8 @@ static int run_word(int argc, char **argv)
 			 streq(word, "-h")))
 		return usage_error("cnibox", "unexpected word \"%s\"", argv[2]);
 	if (streq(word, "--version") || streq(word, "-V")) {
-		printf("cnibox %s\nCNI specification %s and older\n", VERSION, CNI_VERSION_NEWEST);
+		printf("cnibox %s\nCNI specification %s and older\nJSON output " JSON_OUTPUT "\n",
+		       VERSION, CNI_VERSION_NEWEST);
 		return finish_output(STATUS_DONE);
 	}
 	if (streq(word, "--help") || streq(word, "-h")) {
@@ -346,10 +386,8 @@ static int run_word(int argc, char **argv)
 		return command_list(argc - 2, argv + 2);
 	if (streq(word, "help"))
 		return command_help(argc - 2, argv + 2);
-	if (streq(word, "complete")) {
-		help_complete(stdout, applets, ARRAY_SIZE(applets), argv + 2, argc - 2);
-		return finish_output(STATUS_DONE);
-	}
+	if (streq(word, "complete"))
+		return command_complete(argc - 2, argv + 2);
 	entry = applet_find(word);
 	if (entry)
 		return run_applet(entry, argc - 2, argv + 2);

@@ -1,12 +1,15 @@
 # Completion of cnibox for fish: asks the binary, so a new applet needs nothing here.
 function __cnibox_complete
 	set -l words (commandline -opc)
-	for line in ($words[1] complete $words[2..-1] (commandline -ct) 2>/dev/null)
+	set -l word (commandline -ct)
+	set -l lead (string match -r -- '^-[^=]*=' $word; or echo -n)
+	set -l part (string replace -r -- '^-[^=]*=' '' $word)
+	for line in ($words[1] complete $words[2..-1] "$word" 2>/dev/null)
 		switch $line
 			case @file
-				__fish_complete_path (commandline -ct)
+				for path in (__fish_complete_path "$part"); echo "$lead$path"; end
 			case @dir
-				__fish_complete_directories (commandline -ct)
+				for path in (__fish_complete_directories "$part"); echo "$lead$path"; end
 			case '*'
 				echo $line
 		end

@@ -3,11 +3,12 @@
 local line
 local -a candidates
 
-for line in "${(@f)$("${words[1]}" complete "${(@)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)}"; do
+for line in "${(@f)$("${(Q)words[1]}" complete "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)}"; do
 	case $line in
-	@file) _files ;;
-	@dir)  _files -/ ;;
-	?*)    candidates+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}") ;;
+	@file) compset -P '-*='; _files ;;
+	@dir)  compset -P '-*='; _files -/ ;;
+	*$'\t'*) candidates+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}") ;;
+	?*)    candidates+=("${line//:/\\:}") ;;
 	esac
 done
 (( $#candidates )) && _describe cnibox candidates

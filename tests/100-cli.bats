@@ -1,46 +1,15 @@
 #!/usr/bin/env bats
-# Every applet, as a person at a terminal meets it: help, usage errors, man page, completion, documentation. The list comes
+# Every applet, as a person at a terminal meets it: help, usage errors, man page, documentation. The list comes
 # from the binary, so a new applet is covered the moment it exists.
 
 # shellcheck disable=SC2317 # functions are handed to each_applet and each_call
 load lib/all
+load lib/applets
 sandbox
 
 setup() {
-	PATH=$(dirname "$CNIBOX"):$PATH
-	mapfile -t applets < <("$CNIBOX" list --plain)
-	[[ ${#applets[@]} -gt 2 ]] || flunk "cnibox list --plain names applets"
+	find_applets
 }
-
-# each_applet FUNCTION: call it with kind and name of every applet
-each_applet() {
-	local kind name
-
-	for kind in "${applets[@]}"; do
-		name=${kind#* }
-		"$1" "${kind% *}" "$name" || flunk "applet: $name" || return
-	done
-}
-
-# each_call FUNCTION: with the words that lead to every verb, or to the applet without verbs; CNI plugins have none
-each_call() {
-	local kind name verb
-
-	for kind in "${applets[@]}"; do
-		name=${kind#* }
-		[[ ${kind% *} != cni ]] || continue
-		if has_verbs "$name"; then
-			while read -r verb; do
-				"$1" "$name" "$verb" || flunk "verb: $name $verb" || return
-			done < <(verbs "$name")
-		else
-			"$1" "$name" || flunk "applet: $name" || return
-		fi
-	done
-}
-
-has_verbs() { [[ $("$CNIBOX" help "$1") == "usage: cnibox $1 VERB"* ]]; }
-verbs()     { "$CNIBOX" complete "$1" "" | cut -f1; }
 
 # call WORD ...: status, output and stderr of cnibox
 call() {
@@ -171,10 +140,23 @@ usage_error() {     # DESCRIPTION REGEX WORD ...
 	usage_error "control characters" '^cnibox: unknown applet "a\?b\?\[31m" \(see `cnibox list`\)$' $'a\nb\e[31m'
 }
 
+@test "every option, misspelt, is suggested" {
+	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "once is enough"
+	suggested() {
+		local option said
+
+		for option in $(options_of "$@"); do
+			said=$("$CNIBOX" "$@" "$option${option: -1}" 2>&1 </dev/null; echo $?)
+			assert_eq "$option" "$said" "$*: unknown option \"$option${option: -1}\"; did you mean \"$option\"?"$'\n2' || return
+		done
+	}
+	each_call suggested
+}
+
 @test "a word that is like nothing gets no suggestion" {
 	usage_error "applet" '^cnibox: unknown applet "qwertyuiop" \(see `cnibox list`\)$' qwertyuiop
 	usage_error "verb" '^netns: unknown verb "qwertyuiop" \(see `cnibox help netns`\)$' netns qwertyuiop
-	usage_error "option" '^netns list: unknown option "--qwertyuiop"$' netns list --qwertyuiop
+	usage_error "option" '^netns list: unknown option "--qwertyuiop" \(see `cnibox help netns list`\)$' netns list --qwertyuiop
 	usage_error "nothing to do" 'say what to do: list ' netns
 }
 
@@ -230,6 +212,13 @@ usage_error() {     # DESCRIPTION REGEX WORD ...
 	each_applet clean
 }
 
+@test "the man page of every applet has all its verbs and options" {
+	documented() {
+		assert_eq "options that it has not" "$(options_of "$@" | grep -vx -- --help | grep -vxFf <(options_in_page "$1"))" ""
+	}
+	each_call documented
+}
+
 @test "a man page is the same at any time when the date is given" {
 	assert_eq "two runs" "$(SOURCE_DATE_EPOCH=0 "$CNIBOX" help --man bridge | sha256sum)" \
 		"$(SOURCE_DATE_EPOCH=0 "$CNIBOX" help --man bridge | sha256sum)"
@@ -239,54 +228,4 @@ usage_error() {     # DESCRIPTION REGEX WORD ...
 @test "README lists every applet and no other" {
 	assert_eq "names in the table" "$(grep -oP '^\| `\K[a-z0-9-]+(?=` \|)' "$CNIBOX_TOP/README.md" | sort)" \
 		"$("$CNIBOX" list --plain | cut -d' ' -f2 | sort)"
-}
-
-# ---- completion ----
-
-@test "the first word completes to every applet" {
-	assert_eq "applets" "$("$CNIBOX" complete "" | cut -f1 | sort)" \
-		"$({ "$CNIBOX" list --plain | cut -d' ' -f2; echo list; echo help; } | sort)"
-	complete_itself() { assert_eq "its own name" "$("$CNIBOX" complete "$2" | cut -f1 | grep -Fx "$2")" "$2"; }
-	each_applet complete_itself
-}
-
-@test "every option in the help is completed, and nothing else" {
-	completed() {
-		assert_eq "options" "$("$CNIBOX" complete "$@" -- | cut -f1 | sort)" \
-			"$("$CNIBOX" help "$@" | sed -n '/^options:/,/^$/p' | grep -v deprecated: |
-			   grep -oP '^  (-., |    )--\K[^ ]+' | sed 's/\[no-\]/no-/; s/^/--/' | sort)"
-	}
-	each_call completed
-}
-
-@test "values complete by their type" {
-	ip netns add blue
-	ip netns add red
-	assert_eq "namespaces" "$("$CNIBOX" complete netns exec "" | sort)" $'blue\nred'
-	assert_eq "namespaces, in part" "$("$CNIBOX" complete netns del b)" blue
-	assert_eq "a command of one's own asks for files" "$("$CNIBOX" complete netns exec blue "")" "@file"
-	assert_eq "options of the command are not ours" "$("$CNIBOX" complete netns exec blue -- ls --)" "@file"
-}
-
-@test "bash completes through its script" {
-	source "$CNIBOX_TOP/completion/cnibox.bash"
-	COMP_WORDS=(cnibox netns li) COMP_CWORD=2
-	_cnibox "$CNIBOX" li netns
-	assert_eq "candidates" "${COMPREPLY[*]}" list
-	COMP_WORDS=(cnibox netns list --js) COMP_CWORD=3
-	_cnibox "$CNIBOX" --js list
-	assert_eq "candidates" "${COMPREPLY[*]}" --json
-}
-
-@test "zsh completes through its script" {
-	need zsh
-	assert_eq "candidates" "$(zsh -fc '_describe() { print -rl -- $candidates; }
-		words=($CNIBOX netns li) CURRENT=3 PREFIX=li; source '"$CNIBOX_TOP"'/completion/cnibox.zsh')" \
-		"list:$("$CNIBOX" complete netns li | cut -f2)"
-}
-
-@test "fish completes through its script" {
-	need fish
-	export HOME=$BATS_TEST_TMPDIR XDG_CONFIG_HOME=$BATS_TEST_TMPDIR XDG_DATA_HOME=$BATS_TEST_TMPDIR
-	assert_eq "candidates" "$(fish -Nc "source $CNIBOX_TOP/completion/cnibox.fish; complete -C 'cnibox netns li'" | cut -f1)" list
 }

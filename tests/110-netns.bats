@@ -154,8 +154,8 @@ container_group() {
 	fails 1 '^netns del: no namespace "blu"; did you mean "blue"\?$' del blu
 	fails 1 '^netns del: no namespace "qqq" \(see `cnibox netns list`\)$' del qqq
 	fails 1 '"\.\./blue" is not a name' del ../blue
-	fails 2 '^netns add: missing argument NAME$' add
-	fails 2 '^netns del: missing argument NAME$' del
+	fails 2 '^netns add: missing argument NAME [(]see `cnibox help netns add`[)]$' add
+	fails 2 '^netns del: missing argument NAME [(]' del
 	assert_eq "blue is there" "$(ls /run/netns)" blue
 }
 
@@ -222,8 +222,8 @@ container_group() {
 	fails 1 '^netns exec: no namespace "/run/netns/nix" ' exec /run/netns/nix -- true
 	fails 1 '^netns exec: "/etc/passwd" is not a network namespace$' exec /etc/passwd -- true
 	fails 1 '^netns exec: "/proc/self/ns/uts" is not a network namespace$' exec /proc/self/ns/uts -- true
-	fails 2 '^netns exec: missing argument TARGET$' exec
-	fails 2 '^netns exec: missing argument COMMAND$' exec blue
+	fails 2 '^netns exec: missing argument TARGET [(]' exec
+	fails 2 '^netns exec: missing argument COMMAND [(]' exec blue
 }
 
 @test "a name that is a number is the name, not the process" {

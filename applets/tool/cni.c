@@ -37,18 +37,19 @@ static const struct options defaults = {
 
 #define ROW_NETWORK \
 	ROW("network", FIELD_STRING, network, "name of the network", \
-	    .flags = FIELD_POSITIONAL | FIELD_REQUIRED)
+	    .flags = FIELD_POSITIONAL | FIELD_REQUIRED, .noun = NOUN_NETWORK)
 #define ROW_NETNS(flags_) \
-	ROW("netns", FIELD_STRING, netns, "namespace: name, path, pid or container id", \
+	ROW("netns", FIELD_NETNS, netns, "namespace: name, path, pid or container id", \
 	    .flags = FIELD_POSITIONAL | (flags_))
 #define ROWS_WHERE \
 	ROW("confDir",  FIELD_PATH,   conf_dir,  "folder of network lists", .env = "NETCONFPATH"), \
-	ROW("path",     FIELD_STRING, path,      "folders of plugins, ':' between", .env = "CNI_PATH"), \
+	ROW("path",     FIELD_PATH,   path,      "folders of plugins", .metavar = "DIR[:DIR]", .env = "CNI_PATH"), \
 	ROW("cacheDir", FIELD_PATH,   cache_dir, "folder where attachments are remembered")
 #define ROWS_ATTACHMENT \
-	ROW("ifname", FIELD_STRING, ifname, "interface in the namespace", .env = "CNI_IFNAME"), \
+	ROW("ifname", FIELD_STRING, ifname, "interface in the namespace", .env = "CNI_IFNAME", \
+	    .noun = NOUN_ATTACHED), \
 	ROW("containerId", FIELD_STRING, container_id, \
-	    "container id (default: made from the namespace's path)"), \
+	    "container id (default: made from the namespace's path)", .noun = NOUN_CONTAINER), \
 	ROW("args", FIELD_STRING, args, "CNI_ARGS: K=V;K=V", .env = "CNI_ARGS"), \
 	ROW("capabilityArgs", FIELD_STRING, capability_args, \
 	    "JSON object with a value for each capability", .env = "CAP_ARGS")
@@ -75,7 +76,8 @@ static const struct field status_fields[] = {
 	ROW_NETWORK, ROWS_WHERE, ROW_VERBOSE, ROW_JSON, FIELDS_END
 };
 static const struct field restore_fields[] = {
-	ROW("network", FIELD_STRING, network, "name of the network (default: all)", .flags = FIELD_POSITIONAL),
+	ROW("network", FIELD_STRING, network, "name of the network (default: all)", .flags = FIELD_POSITIONAL,
+	    .noun = NOUN_NETWORK),
 	ROWS_WHERE, ROW_VERBOSE, ROW_JSON, FIELDS_END
 };
 static const struct field list_fields[] = { ROWS_WHERE, ROW_JSON, FIELDS_END };
@@ -453,6 +455,12 @@ static const struct verb verbs[] = {
 	VERB("list",   "networks with their problems, attachments",  list_fields,   NOTHING,    run_list),
 	{ 0 }
 };
+static const struct lister lists[] = {
+	{ NOUN_NETWORK,   "list", "networks.name" },
+	{ NOUN_CONTAINER, "list", "attachments.container" },
+	{ NOUN_ATTACHED,  "list", "attachments.ifname" },
+	{ 0 }
+};
 /* clang-format on */
 
 const struct applet applet_cni = {
@@ -473,4 +481,5 @@ const struct applet applet_cni = {
 		   "cnibox cni list\n"
 		   "cnibox cni del mynet blue",
 	.verbs = verbs,
+	.lists = lists,
 };

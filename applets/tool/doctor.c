@@ -27,7 +27,7 @@ static const struct options defaults = {
 static const struct field fields[] = {
 	ROW("fix",      FIELD_BOOL,   fix,       "mend what is safe to mend: marked in the list"),
 	ROW("confDir",  FIELD_PATH,   conf_dir,  "folder of network lists", .env = "NETCONFPATH"),
-	ROW("path",     FIELD_STRING, path,      "folders of plugins, with ':' between", .env = "CNI_PATH", .metavar = "PATH"),
+	ROW("path",     FIELD_PATH,   path,      "folders of plugins", .env = "CNI_PATH", .metavar = "DIR[:DIR]"),
 	ROW("cacheDir", FIELD_PATH,   cache_dir, "folder where attachments are remembered"),
 	ROW("dataDir",  FIELD_PATH,   data_dir,  "folder of host-local's leases"),
 	ROW("json",     FIELD_BOOL,   json,      "JSON instead of text", .letter = 'j'),
@@ -55,8 +55,7 @@ static int doctor_run(struct invocation *call, void *options_, struct error *err
 
 		fprintf(call->out, "%s\n", json_text(json, JSON_STYLE_INDENT, call->arena));
 	} else {
-		health_print(call->out, &report, options->fix,
-			     call->terminal && !getenv("NO_COLOR"));
+		health_print(call->out, &report, options->fix, call->colour);
 	}
 	return health_left(&report) > 0;
 }

@@ -26,7 +26,7 @@ static const struct field fields[] = {
 	{ "copy", FIELD_BOOL, OPTION(copy),
 	  .help = "put a copy of the program into the folder, for one that is mounted elsewhere" },
 	{ "only", FIELD_LIST, OPTION(only), .element = FIELD_STRING, .size = sizeof(char *),
-	  .help = "just this plugin; may be repeated" },
+	  .noun = NOUN_PLUGIN, .help = "just this plugin; may be repeated" },
 	{ "remove", FIELD_BOOL, OPTION(remove), .help = "give the folder back as it was" },
 	{ "dryRun", FIELD_BOOL, OPTION(dry_run), .letter = 'n',
 	  .help = "only say what would be done" },

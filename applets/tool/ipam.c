@@ -33,7 +33,7 @@ static const struct options defaults = {
 	ROW("dataDir",  FIELD_PATH, data_dir,  "folder of leases, one below for each network"), \
 	ROW("cacheDir", FIELD_PATH, cache_dir, "folder where runtimes remember attachments")
 #define ROW_CONF    ROW("confDir", FIELD_PATH, conf_dir, "folder of network lists", .env = "NETCONFPATH")
-#define ROW_NETWORK ROW("network", FIELD_STRING, network, "this network only")
+#define ROW_NETWORK ROW("network", FIELD_STRING, network, "this network only", .noun = NOUN_NETWORK)
 #define ROW_JSON    ROW("json", FIELD_BOOL, json, "JSON instead of text", .letter = 'j')
 #define ROW_DRY     ROW("dryRun", FIELD_BOOL, dry_run, "say what would be given back, and leave it", .letter = 'n')
 
@@ -41,7 +41,7 @@ static const struct field list_fields[] = { ROWS_WHERE, ROW_NETWORK, ROW_JSON, F
 static const struct field show_fields[] = { ROWS_WHERE, ROW_CONF, ROW_JSON, FIELDS_END };
 static const struct field release_fields[] = {
 	ROW("lease", FIELD_LIST, words, "an address, or a container id", .flags = FIELD_POSITIONAL | FIELD_REQUIRED,
-	    .element = FIELD_STRING, .size = sizeof(char *)),
+	    .element = FIELD_STRING, .size = sizeof(char *), .noun = NOUN_ADDRESS),
 	ROW("force", FIELD_BOOL, force, "also an address that a namespace has"),
 	ROW_DRY, ROWS_WHERE, ROW_NETWORK, ROW_JSON, FIELDS_END
 };
@@ -242,6 +242,13 @@ static const struct verb verbs[] = {
 	{ 0 },
 };
 
+static const struct lister lists[] = {
+	{ NOUN_NETWORK, "show", "network" },
+	{ NOUN_ADDRESS, "list", "address" },
+	{ NOUN_ADDRESS, "list", "container" },
+	{ 0 },
+};
+
 const struct applet applet_ipam = {
 	.summary = "the addresses that host-local has given out",
 	.about =
@@ -256,4 +263,5 @@ const struct applet applet_ipam = {
 		   "cnibox ipam gc --dry-run           # what would be given back\n"
 		   "cnibox ipam release 10.1.0.7",
 	.verbs = verbs,
+	.lists = lists,
 };

@@ -32,20 +32,21 @@ static const struct options defaults = { .place = LEASE_PLACE_DEFAULTS };
 static const struct field list_fields[] = { ROW_STORE, ROW_JSON, FIELDS_END };
 static const struct field show_fields[] = {
 	ROW("what", FIELD_STRING, what, "subnet, an address in it, or the address of its node",
-	    .flags = FIELD_POSITIONAL | FIELD_REQUIRED),
+	    .flags = FIELD_POSITIONAL | FIELD_REQUIRED, .noun = NOUN_SUBNET),
 	ROW_STORE, ROW_JSON, FIELDS_END
 };
 static const struct field reserve_fields[] = {
 	ROW("subnet", FIELD_CIDR, subnet, "subnet of the network",
 	    .flags = FIELD_POSITIONAL | FIELD_REQUIRED),
 	ROW("node", FIELD_IP, node, "address of the node that is to have it",
-	    .flags = FIELD_POSITIONAL | FIELD_REQUIRED),
+	    .flags = FIELD_POSITIONAL | FIELD_REQUIRED, .noun = NOUN_NODE),
 	ROW_STORE, FIELDS_END
 };
-static const struct field release_fields[] = { ROW("subnet", FIELD_CIDR, subnet,
-						   "subnet whose lease or reservation is to go",
-						   .flags = FIELD_POSITIONAL | FIELD_REQUIRED),
-					       ROW_STORE, FIELDS_END };
+static const struct field release_fields[] = {
+	ROW("subnet", FIELD_CIDR, subnet, "subnet whose lease or reservation is to go",
+	    .flags = FIELD_POSITIONAL | FIELD_REQUIRED, .noun = NOUN_SUBNET),
+	ROW_STORE, FIELDS_END
+};
 
 /* A lease as a person sees it. */
 struct row {
@@ -376,6 +377,13 @@ static const struct verb verbs[] = {
 	{ 0 },
 };
 
+static const struct lister lists[] = {
+	{ NOUN_SUBNET, "list", "subnet" },
+	{ NOUN_SUBNET, "list", "subnet6" },
+	{ NOUN_NODE, "list", "node" },
+	{ 0 },
+};
+
 const struct applet applet_lease = {
 	.summary = "the subnets that nodes have leased, and reservations",
 	.about =
@@ -386,4 +394,5 @@ const struct applet applet_lease = {
 		   "cnibox lease show 10.5.7.12        # which node is that pod on?\n"
 		   "cnibox lease reserve 10.5.7.0/24 192.0.2.7",
 	.verbs = verbs,
+	.lists = lists,
 };

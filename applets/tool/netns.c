@@ -114,7 +114,8 @@ static const struct field line_fields[] = {
 		       .help = "print JSON, with everything there is to know" }
 static const struct field list_fields[] = { JSON_ROW, FIELDS_END };
 static const struct field add_fields[] = {
-	{ .key = "name", .type = FIELD_LIST, NAMES, REQUIRED, .element = FIELD_STRING, .help = "a new name" },
+	{ .key = "name", .type = FIELD_LIST, NAMES, REQUIRED, .element = FIELD_STRING, .noun = NOUN_NEW,
+	  .help = "a new name" },
 	FIELDS_END,
 };
 static const struct field del_fields[] = {
@@ -457,6 +458,12 @@ static const struct verb verbs[] = {
 	  .fields = identify_fields, .size = sizeof(struct show_options), .run = netns_identify_run },
 	{ 0 },
 };
+static const struct lister lists[] = {
+	{ NOUN_NETNS,     "list",     "name" },
+	{ NOUN_NETNS,     "list",     "container" },
+	{ NOUN_INTERFACE, "identify", "interfaces.name" },
+	{ 0 },
+};
 /* clang-format on */
 
 const struct applet applet_netns = {
@@ -472,4 +479,5 @@ const struct applet applet_netns = {
 		   "cnibox netns identify 1234\n"
 		   "cnibox netns list --json | jq '.[] | select(.container)'",
 	.verbs = verbs,
+	.lists = lists,
 };

@@ -25,7 +25,7 @@ static const struct options defaults = { .cache_dir = "/var/lib/cni",
 static const struct field fields[] = {
 	{ "from", FIELD_NETNS, OPTION(from), FIELD_POSITIONAL,
 	  .help = "pod: a namespace's name, path, pid, container id or address; host: this node" },
-	{ "to", FIELD_STRING, OPTION(to), FIELD_POSITIONAL,
+	{ "to", FIELD_NETNS, OPTION(to), FIELD_POSITIONAL,
 	  .help = "an address, or a pod as above" },
 	{ "port", FIELD_STRING, OPTION(port), FIELD_POSITIONAL, .metavar = "PORT[/PROTO]",
 	  .help = "destination port, of tcp (unset), udp or sctp; unset: a ping" },
@@ -113,7 +113,7 @@ static int path_run(struct invocation *call, void *options_, struct error *err)
 
 		fprintf(call->out, "%s\n", json_text(json, JSON_STYLE_INDENT, call->arena));
 	} else {
-		path_print(call->out, &path, call->terminal && !getenv("NO_COLOR"));
+		path_print(call->out, &path, call->colour);
 	}
 	return has_large(&path);
 }

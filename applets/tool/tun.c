@@ -17,7 +17,7 @@ struct add_options {
 
 static const struct field add_fields[] = {
 	{ "name", FIELD_IFNAME, ADD(name), .flags = FIELD_REQUIRED | FIELD_POSITIONAL,
-	  .help = "name of the device; it must be free" },
+	  .noun = NOUN_NEW, .help = "name of the device; it must be free" },
 	{ "owner", FIELD_UINT32, ADD(owner), .metavar = "UID",
 	  .seen = FIELD_SEEN(struct add_options, has_owner), .help = "the user who may open it" },
 	{ "group", FIELD_UINT32, ADD(group), .metavar = "GID",
@@ -62,7 +62,7 @@ static int tun_del_run(struct invocation *call unused, void *options_, struct er
 	if (netlink_open(&nl, NETLINK_SESSION_ROUTE, -1, err))
 		return -err->errnum;
 	if (link_get(nl, options->name, &link, err))
-		return wrap(err, "%s", options->name);
+		return fail(err, ENODEV, "there is no interface %s", options->name);
 	if (!streq(link.kind, "tun"))
 		return fail(err, EINVAL, "%s is not a tun or tap device", options->name);
 	link_queue_del_index(nl, link.index, "delete the device");

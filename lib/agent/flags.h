@@ -42,7 +42,7 @@ extern const struct agent_flags agent_flags_defaults;
 #define AGENT_FLAGS \
 	LEASE_PLACE_FIELDS(offsetof(struct agent_flags, place)), \
 	AGENT_FLAG("iface", FIELD_LIST, iface, "interface to the other nodes, by name or address; may be repeated", \
-		   .element = FIELD_STRING, .size = sizeof(char *), .env = "FLANNELD_IFACE"), \
+		   .noun = NOUN_INTERFACE, .element = FIELD_STRING, .size = sizeof(char *), .env = "FLANNELD_IFACE"), \
 	AGENT_FLAG("ifaceRegex", FIELD_LIST, iface_regex, "the same by a pattern for its address or name; may be repeated", \
 		   .element = FIELD_STRING, .size = sizeof(char *), .env = "FLANNELD_IFACE_REGEX"), \
 	AGENT_FLAG("ifaceCanReach", FIELD_IP, iface_can_reach, "the interface by which this address is reached", \

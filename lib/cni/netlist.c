@@ -326,8 +326,8 @@ int networks_find(const struct networks *networks, const char *name, const struc
 			return fail(err, ENOENT,
 				    "no network \"%s\" in %s, where %s cannot be used: %s", name,
 				    networks->folder, one->file, one->problems.items[0]);
-	return fail(err, ENOENT, "no network \"%s\" in %s (%zu there)", name, networks->folder,
-		    names.n);
+	return fail(err, ENOENT, "no network \"%s\" in %s (%zu there: `cnibox cni list`)", name,
+		    networks->folder, names.n);
 }
 
 int networks_add_text(struct networks *networks, const char *text, size_t size,

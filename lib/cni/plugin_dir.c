@@ -70,7 +70,9 @@ static int link_put(const struct folder *folder, int dir, const char *name, cons
 static int open_folder(int dir, const char *name, int *fd, struct error *err)
 {
 	*fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	return *fd < 0 ? fail_errno(err, errno, "open folder %s", name) : 0;
+	return *fd < 0 ? fail_errno(err, errno, "open folder %s%s", name,
+				    dir == AT_FDCWD ? " (--dir names another)" : "")
+		       : 0;
 }
 
 static int make_folder(int dir, const char *name, int *fd, struct error *err)

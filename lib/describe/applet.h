@@ -29,12 +29,16 @@ struct invocation {
 	const char *version; /* of this binary */
 	FILE *out;
 	struct arena *arena; /* lives as long as the call */
-	bool terminal;       /* out is a terminal: colour and progress are allowed */
+	bool colour;         /* out is a terminal, and nobody minds */
+	bool steps;          /* stderr is one */
 	/* Finds a CNI plugin of this binary by name, NULL = none: what delegation in process needs. */
 	const struct cni_plugin *(*find_plugin)(const char *name);
 	const struct applet_entry *applets; /* all of this binary, sorted by name */
 	size_t n_applets;
 };
+
+/* On a terminal, what goes on from now, for what may last over a second; NULL: it is over, before anything is said. */
+void call_step(const struct invocation *call, const char *what);
 
 /* Exit statuses: 0 done, 1 failed, 2 usage. A verb returns 0, a negative errno (status 1, err is printed),
  * or a positive exit status of its own (exec; err, when filled, is printed too). -USAGE_ERROR asks for status 2. */
@@ -51,6 +55,12 @@ struct verb {
 	int (*run)(struct invocation *call, void *options, struct error *err);
 };
 
+/* A verb whose JSON tells what is there: completion offers it. It must change nothing. */
+struct lister {
+	enum noun noun;
+	const char *verb, *member; /* "networks.name": of each element where there are lists */
+};
+
 struct applet {
 	const char *summary;
 	const char *about;        /* paragraphs separated by empty lines; NULL = none */
@@ -58,6 +68,7 @@ struct applet {
 	const struct verb *verbs; /* sub-commands, of a plugin, too: array ending in { 0 } */
 	const struct verb *run;   /* tool or agent without: its name and summary are ignored */
 	const struct cni_plugin *plugin; /* kind cni */
+	const struct lister *lists;      /* array ending in { 0 }; NULL = nothing */
 };
 
 struct applet_entry {

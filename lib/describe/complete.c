@@ -1,86 +1,204 @@
 /*
  * Completion: the shells' scripts (completion/) hand over the words and show what this prints, so
  * that they never know an applet. A candidate is a line, its description behind a tab; "@file" and
- * "@dir" ask the shell for paths.
+ * "@dir" ask the shell for paths. What is on the node now, verbs that list it tell: their JSON is
+ * read here.
  */
-#include <dirent.h>
+#include <ctype.h>
 #include <stdio.h>
 
 #include "base/text.h"
 #include "describe/help.h"
 #include "describe/help_text.h"
+#include "describe/json.h"
+#include "describe/options.h"
 #include "describe/scan.h"
 
-/* iproute2's; lib/kernel, which knows it too, lies above this layer */
-#define NETNS_DIR "/run/netns"
-#define WORDS_MAX 256
-
 struct completer {
-	FILE *out;
+	const struct invocation *call;
+	const struct applet *applet; /* of the words; NULL = none */
+	const struct verb *verb;     /* its words are `words` */
+	char *const *words;
+	int n_words;       /* before the incomplete one */
 	const char *typed; /* the incomplete word, or the part behind "--name=" */
 	const char *lead;  /* "--name=", which candidates repeat; "" otherwise */
-	bool split;        /* the shell takes "--name=" for a word of its own: nothing to repeat */
-	struct arena *arena;
 };
 
 static void candidate(const struct completer *completer, const char *word, const char *description)
 {
+	FILE *out = completer->call->out;
+
 	if (!has_prefix(word, completer->typed))
 		return;
-	fprintf(completer->out, "%s%s", completer->lead, word);
+	fprintf(out, "%s%s", completer->lead, word);
 	if (description && *description)
-		fprintf(completer->out, "\t%s", description);
-	fputc('\n', completer->out);
+		fprintf(out, "\t%s", description);
+	fputc('\n', out);
 }
 
-static void directory_entries(const struct completer *completer, const char *dir)
-{
-	DIR *stream = opendir(dir);
-	struct dirent *entry;
+/* ---- what is there now ---- */
 
-	while (stream && (entry = readdir(stream)))
-		if (entry->d_name[0] != '.')
-			candidate(completer, entry->d_name, NULL);
-	if (stream)
-		closedir(stream);
+/* Shells put a word into the line as it is, and others may have chosen it: nothing that a shell would read. */
+static bool is_plain(const char *word)
+{
+	for (const char *p = word; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("._:/+@%,-", *p))
+			return false;
+	return *word && *word != '-';
 }
 
-static bool is_directory_row(const struct field *field)
+/* The strings under a member ("networks.name"), of every element where there are lists. */
+static void collect(const struct json *json, const char *member, words_t *words,
+		    struct arena *arena)
 {
-	return field->metavar &&
-	       (streq(field->metavar, "DIR") || streq(field->metavar, "DIRECTORY"));
+	size_t len = strcspn(member, ".");
+	const char *word = json_string(json);
+
+	for (size_t i = 0; json_is_array(json) && i < json_length(json); i++)
+		collect(json_item(json, i), member, words, arena);
+	if (json_is_object(json))
+		collect(json_member(json, arena_printf(arena, "%.*s", (int)len, member)),
+			member + len + (member[len] == '.'), words, arena);
+	else if (!*member && word && is_plain(word))
+		*list_add(arena, words) = arena_strdup(arena, word);
+}
+
+/* Options as they stand on the command line so far, where both verbs have them in common. */
+static void *listing_options(const struct completer *completer, const struct verb *verb)
+{
+	static const char *const json[] = { "--json" };
+	struct arena *arena = completer->call->arena;
+	void *options = arena_alloc(arena, verb->size);
+	struct error err = { 0 };
+	int r;
+
+	if (verb->defaults)
+		memcpy(options, verb->defaults, verb->size);
+	r = options_parse(verb->fields, 1, (char *const *)json, options, arena, &err);
+	if (r >= 0 && verb->defaults && completer->verb->defaults == verb->defaults)
+		r = options_parse(completer->verb->fields, completer->n_words, completer->words,
+				  options, arena, &err);
+	(void)r; /* what stands there is incomplete, as it has to be */
+	return options;
+}
+
+static void listed(const struct completer *completer, const struct verb *verb, const char *member,
+		   words_t *words)
+{
+	struct invocation call = *completer->call;
+	void *options = listing_options(completer, verb);
+	struct error err = { 0 };
+	struct json *json auto_json = NULL;
+	char *text = NULL;
+	size_t size;
+
+	call.out = text_stream(&text, &size);
+	(void)verb->run(&call, options, &err);
+	fclose(call.out);
+	json = json_parse(text, size, &err);
+	collect(json, member, words, call.arena);
+	free(text);
+}
+
+static const struct verb *verb_of(const struct applet *applet, const char *name)
+{
+	for (const struct verb *verb = applet->verbs; verb && verb->name; verb++)
+		if (streq(verb->name, name))
+			return verb;
+	return NULL;
+}
+
+static bool ask(const struct completer *completer, const struct applet *applet, enum noun noun,
+		words_t *words)
+{
+	bool asked = false;
+
+	for (const struct lister *lister = applet->lists; lister && lister->noun; lister++) {
+		const struct verb *verb = verb_of(applet, lister->verb);
+
+		if (lister->noun != noun || !verb)
+			continue;
+		listed(completer, verb, lister->member, words);
+		asked = true;
+	}
+	return asked;
+}
+
+/* By the applet that the words are for, or else by the first that lists such things. */
+static void present(const struct completer *completer, enum noun noun)
+{
+	const struct invocation *call = completer->call;
+	words_t words = { 0 };
+	bool asked = ask(completer, completer->applet, noun, &words);
+	const char *last = "";
+
+	for (size_t i = 0; i < call->n_applets && !asked; i++)
+		asked = ask(completer, call->applets[i].applet, noun, &words);
+	words_sort(&words);
+	list_each(word, &words) {
+		if (!streq(*word, last))
+			candidate(completer, *word, NULL);
+		last = *word;
+	}
+}
+
+/* ---- values ---- */
+
+/* "main|local|N": what is written in small letters is to be typed as it stands. */
+static void choices(const struct completer *completer, const char *metavar)
+{
+	char *words = arena_strdup(completer->call->arena, metavar), *word;
+
+	while (strchr(metavar, '|') && (word = strsep(&words, "|")))
+		if (*word >= 'a')
+			candidate(completer, word, NULL);
+}
+
+static void enum_names(const struct completer *completer, const char *const *names)
+{
+	for (; *names; names++)
+		if (**names)
+			candidate(completer, *names, NULL);
+}
+
+static void plugins(const struct completer *completer)
+{
+	const struct invocation *call = completer->call;
+
+	for (size_t i = 0; i < call->n_applets; i++)
+		if (call->applets[i].kind == APPLET_CNI)
+			candidate(completer, call->applets[i].name,
+				  call->applets[i].applet->summary);
 }
 
 static void values(const struct completer *completer, const struct field *field)
 {
 	struct field value = field->type == FIELD_LIST ? field_element(field) : *field;
+	const char *metavar = field_metavar(field, completer->call->arena);
 
-	switch (value.type) {
-	case FIELD_BOOL:
-		candidate(completer, "true", NULL);
-		candidate(completer, "false", NULL);
-		break;
-	case FIELD_ENUM:
-		for (int i = 0; value.names[i]; i++)
-			if (*value.names[i])
-				candidate(completer, value.names[i], NULL);
-		break;
-	case FIELD_IFNAME: directory_entries(completer, "/sys/class/net"); break;
-	case FIELD_NETNS: directory_entries(completer, NETNS_DIR); break;
-	case FIELD_PATH:
-		fputs(is_directory_row(field) ? "@dir\n" : "@file\n", completer->out);
-		break;
-	default: /* a command line of its own: a program, or its arguments */
-		if (field->flags & FIELD_RAW_REST)
-			fputs("@file\n", completer->out);
-		break;
-	}
+	if (field->noun == NOUN_PLUGIN)
+		plugins(completer);
+	else if (field->noun)
+		present(completer, field->noun);
+	else if (value.type == FIELD_IFNAME)
+		present(completer, NOUN_INTERFACE);
+	else if (value.type == FIELD_NETNS)
+		present(completer, NOUN_NETNS);
+	else if (value.type == FIELD_PATH ||
+		 (field->flags & FIELD_RAW_REST)) /* a program, or its arguments */
+		fputs(has_prefix(metavar, "DIR") ? "@dir\n" : "@file\n", completer->call->out);
+	else if (value.type == FIELD_ENUM)
+		enum_names(completer, value.names);
+	else
+		choices(completer, metavar);
 }
 
 /* ---- options ---- */
 
-static void option_candidates(const struct completer *completer, const struct verb *verb)
+static void option_candidates(const struct completer *completer)
 {
+	const struct verb *verb = completer->verb;
+
 	for (const struct field *field = verb->fields; field && field->type; field++) {
 		bool on = field->type == FIELD_BOOL && verb->defaults &&
 			  !field_empty(field, verb->defaults);
@@ -89,61 +207,47 @@ static void option_candidates(const struct completer *completer, const struct ve
 		if (!field_is_option(field) || (field->flags & (FIELD_HIDDEN | FIELD_DEPRECATED)))
 			continue;
 		option_spell(field->key, name);
-		candidate(completer, arena_printf(completer->arena, on ? "--no-%s" : "--%s", name),
+		candidate(completer,
+			  arena_printf(completer->call->arena, on ? "--no-%s" : "--%s", name),
 			  field->help);
 	}
 	candidate(completer, "--help", "show the help text");
 }
 
-static const struct field *find_option(const struct field *fields, const char *word, size_t len)
-{
-	char name[OPTION_NAME_SIZE];
-
-	for (const struct field *field = fields; field && field->type; field++) {
-		if (!field_is_option(field))
-			continue;
-		option_spell(field->key, name);
-		if (strlen(name) == len && !strncmp(name, word, len))
-			return field;
-	}
-	return NULL;
-}
-
 /* "--name=part": the candidates repeat what stands before the part. */
-static void attached_value(struct completer completer, const struct verb *verb)
+static void attached_value(struct completer completer)
 {
-	const char *equals = strchr(completer.typed, '=');
-	const struct field *field = find_option(verb->fields, completer.typed + 2,
-						(size_t)(equals - completer.typed - 2));
+	struct scan scan = { .fields = completer.verb->fields,
+			     .argc = 1,
+			     .argv = (char *const *)&completer.typed };
 
-	if (!completer.split)
-		completer.lead = arena_printf(completer.arena, "%.*s",
-					      (int)(equals + 1 - completer.typed), completer.typed);
-	completer.typed = equals + 1;
-	if (field)
-		values(&completer, field);
+	if (scan_next(&scan) != SCAN_OPTION)
+		return;
+	completer.lead = arena_printf(completer.call->arena, "%.*s",
+				      (int)(scan.value - completer.typed), completer.typed);
+	completer.typed = scan.value;
+	values(&completer, scan.field);
 }
 
-static void option_words(const struct completer *completer, const struct verb *verb,
-			 char *const *words, size_t n)
+static void option_words(const struct completer *completer)
 {
-	struct scan scan = { .fields = verb->fields, .argc = (int)n - 1, .argv = words };
+	struct scan scan = { .fields = completer->verb->fields,
+			     .argc = completer->n_words,
+			     .argv = completer->words };
 	const struct field *argument;
 	enum scan_kind kind, last = SCAN_END;
 
 	while ((kind = scan_next(&scan)) != SCAN_END)
 		last = kind;
-	if (last == SCAN_NO_VALUE && scan.i >= scan.argc && scan.field) {
-		values(completer, scan.field);
-		return;
-	}
 	argument = scan_argument(&scan);
-	if (!scan.plain && has_prefix(completer->typed, "--") && strchr(completer->typed, '='))
-		attached_value(*completer, verb);
+	if (last == SCAN_NO_VALUE && scan.i >= scan.argc && scan.field)
+		values(completer, scan.field);
+	else if (!scan.plain && completer->typed[0] == '-' && strchr(completer->typed, '='))
+		attached_value(*completer);
 	else if (argument && (scan.plain || completer->typed[0] != '-'))
 		values(completer, argument);
 	else if (!scan.plain)
-		option_candidates(completer, verb);
+		option_candidates(completer);
 }
 
 /* ---- words in front ---- */
@@ -154,17 +258,17 @@ static void verb_candidates(const struct completer *completer, const struct appl
 		candidate(completer, verb->name, verb->summary);
 }
 
-static void applet_candidates(const struct completer *completer, const struct applet_entry *entries,
-			      size_t n)
+static void applet_candidates(const struct completer *completer)
 {
-	for (size_t i = 0; i < n; i++)
-		candidate(completer, entries[i].name, entries[i].applet->summary);
+	const struct invocation *call = completer->call;
+
+	for (size_t i = 0; i < call->n_applets; i++)
+		candidate(completer, call->applets[i].name, call->applets[i].applet->summary);
 }
 
-static void first_word(const struct completer *completer, const struct applet_entry *entries,
-		       size_t n)
+static void first_word(const struct completer *completer)
 {
-	applet_candidates(completer, entries, n);
+	applet_candidates(completer);
 	candidate(completer, "list", "the applets of this binary");
 	candidate(completer, "help", "what an applet does and takes");
 	if (completer->typed[0] == '-') {
@@ -173,103 +277,61 @@ static void first_word(const struct completer *completer, const struct applet_en
 	}
 }
 
-static const struct applet_entry *find_applet(const struct applet_entry *entries, size_t n,
-					      const char *name)
+static const struct applet *find_applet(const struct invocation *call, const char *name)
 {
-	for (size_t i = 0; i < n; i++)
-		if (streq(entries[i].name, name))
-			return &entries[i];
+	for (size_t i = 0; i < call->n_applets; i++)
+		if (streq(call->applets[i].name, name))
+			return call->applets[i].applet;
 	return NULL;
 }
 
-static void applet_words(const struct completer *completer, const struct applet *applet,
-			 char *const *words, size_t n)
+/* What stands behind the applet's name: n words, and the incomplete one. */
+static void applet_words(struct completer *completer, char *const *words, int n)
 {
 	static const struct verb none = { .name = NULL };
+	const struct applet *applet = completer->applet;
 
-	if (applet->run) {
-		option_words(completer, applet->run, words, n);
-		return;
+	completer->words = words;
+	completer->n_words = n;
+	completer->verb = applet->run;
+	if (!applet->run && applet->verbs && n > 0) {
+		completer->words++;
+		completer->n_words--;
+		completer->verb = verb_of(applet, words[0]);
+	} else if (!applet->run) {
+		completer->verb = &none;
 	}
-	if (!applet->verbs) {
-		option_words(completer, &none, words, n);
-		return;
-	}
-	if (n == 1 && completer->typed[0] == '-')
-		option_candidates(completer, &none);
-	else if (n == 1)
+	if (completer->verb == &none && applet->verbs && completer->typed[0] != '-')
 		verb_candidates(completer, applet);
-	for (const struct verb *verb = applet->verbs; n > 1 && verb->name; verb++)
-		if (streq(verb->name, words[0]))
-			option_words(completer, verb, words + 1, n - 1);
+	else if (completer->verb)
+		option_words(completer);
 }
 
-static void help_words(const struct completer *completer, const struct applet_entry *entries,
-		       size_t n_entries, char *const *words, size_t n)
+static void help_words(const struct completer *completer, char *const *words, int n)
 {
-	const struct applet_entry *entry;
-	bool option = n > 1 && words[0][0] == '-';
+	const struct applet *applet = n ? find_applet(completer->call, words[0]) : NULL;
 
-	if (n == 1 && completer->typed[0] == '-') {
+	if (n == 0 && completer->typed[0] == '-') {
 		candidate(completer, "--man", "print the manual page");
 		candidate(completer, "--schema", "print the JSON Schema");
-	} else if (n == 1u + option) {
-		applet_candidates(completer, entries, n_entries);
-	} else if (n == 2) {
-		entry = find_applet(entries, n_entries, words[0]);
-		if (entry)
-			verb_candidates(completer, entry->applet);
+	} else if (n == (n && words[0][0] == '-')) {
+		applet_candidates(completer);
+	} else if (n == 1 && applet) {
+		verb_candidates(completer, applet);
 	}
 }
 
-/*
- * Bash breaks words at "=", so that "--name=part" arrives as three words: put together again, with
- * the part alone as what is typed. True when the incomplete word was such a part.
- */
-static bool join_equals(char **words, size_t *n, struct arena *arena)
+void help_complete(const struct invocation *call, char *const *words, int n)
 {
-	bool last = false;
-	size_t to = 0;
+	struct completer completer = { .call = call, .typed = n ? words[n - 1] : "", .lead = "" };
 
-	for (size_t i = 0; i < *n; i++) {
-		bool value = to > 0 && streq(words[i], "=") && has_prefix(words[to - 1], "--");
-
-		last = value;
-		if (value) {
-			const char *part = i + 1 < *n ? words[++i] : "";
-
-			words[to - 1] = arena_printf(arena, "%s=%s", words[to - 1], part);
-		} else {
-			words[to++] = words[i];
-		}
-	}
-	*n = to;
-	return last;
-}
-
-void help_complete(FILE *out, const struct applet_entry *entries, size_t n_entries,
-		   char *const *words, size_t n)
-{
-	auto_arena struct arena arena = { 0 };
-	struct completer completer = { .out = out, .typed = "", .lead = "", .arena = &arena };
-	const struct applet_entry *entry;
-	char *copy[WORDS_MAX];
-
-	if (n > WORDS_MAX)
-		return;
-	for (size_t i = 0; i < n; i++)
-		copy[i] = words[i];
-	if (!n)
-		copy[n++] = arena_strdup(&arena, "");
-	completer.split = join_equals(copy, &n, &arena);
-	completer.typed = copy[n - 1];
-	entry = find_applet(entries, n_entries, copy[0]);
-	if (n == 1)
-		first_word(&completer, entries, n_entries);
-	else if (streq(copy[0], "help"))
-		help_words(&completer, entries, n_entries, copy + 1, n - 1);
-	else if (streq(copy[0], "list"))
+	completer.applet = n > 1 ? find_applet(call, words[0]) : NULL;
+	if (n <= 1)
+		first_word(&completer);
+	else if (streq(words[0], "help"))
+		help_words(&completer, words + 1, n - 2);
+	else if (streq(words[0], "list"))
 		candidate(&completer, "--plain", "kind and name, for programs");
-	else if (entry)
-		applet_words(&completer, entry->applet, copy + 1, n - 1);
+	else if (completer.applet)
+		applet_words(&completer, words + 1, n - 2);
 }

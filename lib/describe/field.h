@@ -49,6 +49,21 @@ enum field_flags {
 	FIELD_ONE_DASH = 1 << 7, /* option: -name is --name, as Go's programs have it */
 };
 
+/* What the words of a row name: completion asks the applet that lists such things (applet.h). */
+enum noun {
+	NOUN_NONE, /* by the row's type */
+	NOUN_NEW,  /* nothing that is there already */
+	NOUN_NETNS,
+	NOUN_INTERFACE,
+	NOUN_NETWORK,
+	NOUN_CONTAINER,
+	NOUN_ATTACHED, /* interface of an attachment */
+	NOUN_ADDRESS,  /* of a pod: an address or container that has a lease of it */
+	NOUN_SUBNET,   /* of a node */
+	NOUN_NODE,
+	NOUN_PLUGIN,
+};
+
 /* Kept small, since a binary has more than a thousand of them. */
 struct field {
 	const char *key;
@@ -59,9 +74,11 @@ struct field {
 	uint16_t seen;               /* 1 + offset of a bool set when the key was given; 0 = none */
 	enum field_type element : 8; /* FIELD_LIST */
 	char letter;                 /* short option, 0 = none */
-	const char *help;            /* lower case, no final period */
-	const char *metavar;         /* word for the value in help; NULL = by type */
-	const char *env;             /* option: environment variable that gives the default */
+	enum noun noun : 8;
+	const char *help; /* lower case, no final period */
+	const char *
+		metavar; /* word for the value in help; "auto|N": auto is to be typed; NULL = by type */
+	const char *env; /* option: environment variable that gives the default */
 	int64_t min,
 		max; /* integers and durations (ms); both 0 = the type's own range, and max below
 			   * min = no upper bound but the type's */

@@ -25,7 +25,6 @@ void help_man(FILE *out, const struct applet_entry *entry, const struct plugin_t
 void help_schema(FILE *out, const struct applet_entry *entry, const struct plugin_text *plugin);
 /* Completion: words[0..n) is the command line behind "cnibox", the last one incomplete (may be ""). Prints one
  * candidate a line, a tab and its description behind; a line "@file" or "@dir" asks the shell for paths. */
-void help_complete(FILE *out, const struct applet_entry *entries, size_t n_entries,
-		   char *const *words, size_t n);
+void help_complete(const struct invocation *call, char *const *words, int n);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 
+#include "base/text.h"
 #include "describe/scan.h"
 
 static const char *upper_name(const char *key, struct arena *arena)
@@ -22,7 +23,7 @@ const char *field_metavar(const struct field *field, struct arena *arena)
 	if (field->flags & FIELD_POSITIONAL)
 		return upper_name(field->key, arena);
 	switch (field->type == FIELD_LIST ? field->element : field->type) {
-	case FIELD_PATH: return "FILE";
+	case FIELD_PATH: return has_suffix(field->key, "ir") ? "DIR" : "FILE"; /* confDir, dir */
 	case FIELD_NETNS: return "NETNS";
 	case FIELD_BOOL: return "yes|no";
 	case FIELD_INT:

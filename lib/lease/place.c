@@ -158,6 +158,9 @@ int lease_place_open(struct kv **kv, const struct lease_place *place, struct err
 	if (!is_here(place))
 		return start_program(kv, place, err);
 	if (!place->peers_file && access(place->store, F_OK))
-		return fail_errno(err, errno, "store %s", place->store);
+		return fail_errno(err, errno,
+				  "store %s (an agent makes it; --store, --etcd-endpoints and "
+				  "--kube-subnet-mgr name others)",
+				  place->store);
 	return open_here(kv, place, err);
 }

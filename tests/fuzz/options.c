@@ -18,6 +18,28 @@ static const struct verb *find_verb(const struct applet *applet, const char *nam
 	return NULL;
 }
 
+/* Without what is there: verbs that list it would be run, with options that lead anywhere. */
+static void complete(char *const *words, int n, struct arena *arena)
+{
+	static struct applet applets[ARRAY_SIZE(fuzz_applets)];
+	static struct applet_entry entries[ARRAY_SIZE(fuzz_applets)];
+	static FILE *nowhere;
+	struct invocation call = { .arena = arena,
+				   .applets = entries,
+				   .n_applets = ARRAY_SIZE(entries) };
+
+	for (size_t i = 0; i < ARRAY_SIZE(fuzz_applets) && !nowhere; i++) {
+		applets[i] = *fuzz_applets[i].applet;
+		applets[i].lists = NULL;
+		entries[i] = fuzz_applets[i];
+		entries[i].applet = &applets[i];
+	}
+	if (!nowhere)
+		nowhere = fopen("/dev/null", "we");
+	call.out = nowhere;
+	help_complete(&call, words, n);
+}
+
 static void parse(const struct verb *verb, int n, char **words, struct arena *arena)
 {
 	void *options = arena_alloc(arena, verb->size + 1);
@@ -33,18 +55,15 @@ static void parse(const struct verb *verb, int n, char **words, struct arena *ar
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static FILE *nowhere;
 	auto_arena struct arena arena = { 0 };
 	char *text = arena_memdup(&arena, data, size), *words[WORDS_MAX + 1] = { 0 };
 	const struct applet_entry *entry;
 	const struct verb *verb;
 	int n = 0;
 
-	if (!nowhere)
-		nowhere = fopen("/dev/null", "we");
 	while (*text && n < WORDS_MAX)
 		words[n++] = fuzz_line(&text);
-	help_complete(nowhere, fuzz_applets, ARRAY_SIZE(fuzz_applets), words, (size_t)n);
+	complete(words, n, &arena);
 	entry = n ? fuzz_applet(words[0]) : NULL;
 	if (!entry)
 		return 0;

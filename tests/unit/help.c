@@ -32,19 +32,41 @@ static const struct field add_fields[] = {
 };
 /* clang-format on */
 
+static const struct field list_fields[] = {
+	{ .key = "json", .type = FIELD_BOOL, AT(json), .help = "print JSON" },
+	{ .key = "mtu", .type = FIELD_INT, AT(mtu), .help = "largest packet, in bytes" },
+	FIELDS_END,
+};
+
+/* What is there, as completion hears it: a name twice, one that a shell would read, and what was said in front. */
+static int run_list(struct invocation *call, void *options, struct error *err unused)
+{
+	const struct add *add = options;
+
+	if (add->json)
+		fprintf(call->out,
+			"{\"links\":[{\"name\":\"lo\"},{\"name\":\"eth0\"},{\"name\":\"lo\"},{\"mtu\":1},"
+			"{\"name\":\"a;b\"},{\"name\":\"-\"},{\"name\":\"eth%d\"}]}",
+			add->mtu);
+	return 1;
+}
+
 static const struct add add_defaults = { .forward = true, .mtu = 1500 };
 /* clang-format off */
 static const struct verb verbs[] = {
 	{ .name = "add", .summary = "make one", .fields = add_fields, .size = sizeof(struct add), .defaults = &add_defaults },
-	{ .name = "list", .summary = "show all" },
+	{ .name = "list", .summary = "show all", .fields = list_fields, .size = sizeof(struct add),
+	  .defaults = &add_defaults, .run = run_list },
 	{ 0 },
 };
 /* clang-format on */
+static const struct lister lists[] = { { NOUN_INTERFACE, "list", "links.name" }, { 0 } };
 static const struct applet tool = {
 	.summary = "thing of many verbs",
 	.about = "First paragraph\nof two.\n\nSecond one.",
 	.example = "cnibox thing add x\n\n.dot 'q'",
 	.verbs = verbs,
+	.lists = lists,
 };
 static const struct applet single = { .summary = "one thing", .run = &verbs[0] };
 static const struct applet bridge = { .summary = "containers on a bridge" };
@@ -113,7 +135,7 @@ TEST(help_of_a_tool_with_verbs)
 	check_str(text,
 		  "usage: cnibox thing VERB [WORD...]\n\nthing of many verbs\n\n"
 		  "First paragraph of two.\n\nSecond one.\n\n"
-		  "verbs:\n  add [OPTION...] NAME  make one\n  list                  show all\n\n"
+		  "verbs:\n  add [OPTION...] NAME  make one\n  list [OPTION...]      show all\n\n"
 		  "`cnibox help thing VERB` tells the options of one.\n\n"
 		  "examples:\n  cnibox thing add x\n\n  .dot 'q'\n");
 }
@@ -220,7 +242,12 @@ TEST(man_page)
 /* The candidates for these words, a line each. */
 static void completes(const char *want, size_t n, char *const *words)
 {
-	capture(out, text, help_complete(out, entries, ARRAY_SIZE(entries), words, n));
+	auto_arena struct arena arena = { 0 };
+	struct invocation call = { .arena = &arena,
+				   .applets = entries,
+				   .n_applets = ARRAY_SIZE(entries) };
+
+	capture(out, text, call.out = out; help_complete(&call, words, (int)n));
 	check_str(text, want);
 }
 #define check_complete(want, ...)                                           \
@@ -266,14 +293,16 @@ TEST(completion_of_values)
 	check_complete("bridge\nprivate\n", "one", "--mode", "");
 	check_complete("private\n", "one", "--mode", "p");
 	check_complete("--mode=private\n", "one", "--mode=p");
-	check_complete("private\n", "one", "--mode", "=", "p");
-	check_complete("bridge\nprivate\n", "one", "--mode", "=");
-	check_complete("true\nfalse\n", "one", "--json", "=", "");
+	check_complete("--json=yes\n--json=no\n", "one", "--json=");
+	check_complete("", "one", "--nothing=");
 	check_complete("@file\n", "one", "--log-file", "x");
 	check_complete("@file\n", "one", "-jl", "");
 	check_complete("@dir\n", "one", "--data-dir", "");
 	check_complete("lo\n", "one", "--if-name", "lo");
 	check_complete("--if-name=lo\n", "one", "--if-name=lo");
+	check_complete("eth0\neth1500\nlo\n", "one", "--if-name", "");
+	check_complete("eth0\neth70\nlo\n", "thing", "add", "--mtu", "70", "--if-name", "");
+	check_complete("eth0\neth1500\nlo\n", "thing", "add", "--mtu", "x", "--if-name", "");
 	check_complete("", "one", "--mtu", "");
 }
 

@@ -29,6 +29,7 @@ static void print_change(struct invocation *call, const struct options *options,
 {
 	FILE *out = call->out;
 
+	call_step(call, NULL);
 	if (options->json) {
 		print_json(call, change_fields, change);
 		return;
@@ -64,6 +65,7 @@ static int find_flips(const struct job *job, const struct options *options, cons
 
 	if (r < 0)
 		return r;
+	call_step(job->session.call, "asking which connections would flip");
 	if (!enforcement->found.present && rivals->n)
 		difference_of(&rivals->items[0].found.compiled, &enforcement->wanted, arena,
 			      &difference);
@@ -93,6 +95,7 @@ static int carry_out(struct job *job, const struct options *options, const rival
 	size_t n_cut = 0;
 	int r = bridged_check(&job->session.world, job->node, options->bridge_netfilter, err);
 
+	call_step(job->session.call, "writing");
 	if (r == 0)
 		r = enforce(&job->enforcement, err);
 	if (r == 0)
@@ -117,6 +120,7 @@ int verb_apply(struct invocation *call, void *options_, struct error *err)
 
 	if (r == 0)
 		r = enforce_lock(&lock, err);
+	call_step(call, "compiling, and reading what is in force");
 	if (r == 0)
 		r = enforce_plan(&job.enforcement, &job.session.world, job.node, call->arena, err);
 	if (r == 0)

@@ -91,6 +91,7 @@ int verb_matrix(struct invocation *call, void *options_, struct error *err)
 	list_each(end, &matrix.ends)
 		if ((int)strlen(end->text) > table.width)
 			table.width = (int)strlen(end->text);
+	call_step(call, NULL);
 	if (options->json)
 		fprintf(call->out, "[");
 	matrix_run(&matrix, print_cell, &table);

@@ -37,10 +37,12 @@ int session_load(struct session *session, struct invocation *call, const struct 
 	world_init(&session->world, call->arena);
 	if (!options->files.n)
 		return fail(err, USAGE_ERROR, "name the objects: --file FILE, or --file -");
+	call_step(call, "reading the objects");
 	list_each(file, &options->files)
 		if (input_read(*file, &reader, err) < 0)
 			return -err->errnum;
 	world_index(&session->world);
+	call_step(call, NULL);
 	limit_report(&session->world, session_report, session);
 	return (int)reader.n_refused;
 }

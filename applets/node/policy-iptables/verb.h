@@ -85,9 +85,10 @@ VERBS(VERB_DECLARE)
 #define ROW_NODE                                                                             \
 	ROW("node", FIELD_STRING, node, "this node's name in Kubernetes; unset: the host's", \
 	    .env = "NODE_NAME")
-#define ROW_BACKEND                           \
-	ROW("backend", FIELD_STRING, backend, \
-	    "iptables-nft, iptables-legacy, nftables, or auto: what kubelet uses")
+#define ROW_BACKEND                                                      \
+	ROW("backend", FIELD_STRING, backend, "auto: what kubelet uses", \
+	    .metavar = BACKEND_WORDS "|auto")
+#define BACKEND_WORDS "iptables-nft|iptables-legacy|nftables"
 #define ROW_CLOSE                                                                       \
 	ROW("close", FIELD_LIST, close,                                                 \
 	    "this node's pods are of CIDR: drop what is no known pod; repeat for more", \

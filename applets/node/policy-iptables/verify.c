@@ -110,6 +110,7 @@ static int look(struct job *job, const struct options *options, const rivals_t *
 	struct matrix matrix;
 	int r = job_matrix(job, options, true, &matrix, err);
 
+	call_step(job->session.call, "reading what is in force, and asking it");
 	if (r == 0)
 		r = enforce_plan(enforcement, &job->session.world, job->node, arena, err);
 	if (r < 0)
@@ -130,6 +131,7 @@ static void print_verification(struct invocation *call, const struct options *op
 {
 	FILE *out = call->out;
 
+	call_step(call, NULL);
 	if (options->json) {
 		print_json(call, verification_fields, verification);
 		return;
