@@ -14,7 +14,8 @@ const struct field verb_explain_fields[] = {
 	ROW_WORD("port", port, "PORT, or PORT/PROTOCOL: tcp, udp or sctp"),
 	ROW_FILE,
 	ROW("backend", FIELD_STRING, backend,
-	    "name sets as this back end does; unset: the one that has anything in force here"),
+	    "name sets as this back end does; unset: the one that has anything in force here",
+	    .metavar = BACKEND_WORDS),
 	ROW_JSON,
 	FIELDS_END,
 };
@@ -157,6 +158,8 @@ static void add_chains(const struct session *session, const struct backend *back
 	struct arena *arena = session->call->arena;
 
 	for (int direction = 0; direction < DIRECTIONS; direction++) {
+		struct side_word *side =
+			direction == INGRESS ? &explanation->ingress : &explanation->egress;
 		struct compiled compiled;
 
 		if (!pods[direction] || !connection->from.ip.family || explanation->reason)
@@ -164,10 +167,9 @@ static void add_chains(const struct session *session, const struct backend *back
 		compile(&session->world, pods[direction]->node, arena, &compiled);
 		explain_chain(&session->world, &compiled, (enum direction)direction, connection,
 			      arena, explanation);
-		if (backend)
+		if (backend && side->chained)
 			rename_sets(backend, &compiled, connection->from.ip.family, arena,
-				    direction == INGRESS ? &explanation->ingress.chain
-							 : &explanation->egress.chain);
+				    &side->chain);
 	}
 }
 
