@@ -90,6 +90,7 @@ install_to() { # DESTDIR [--remove]
 	assert "the program for stores is beside it" test -x "$dest/usr/local/bin/cnibox-store"
 	assert_match "a man page" "$(<"$dest/usr/share/man/man8/cnibox-bridge.8")" isDefaultGateway
 	assert "completion" test -s "$dest/usr/share/bash-completion/completions/cnibox"
+	assert "schemas" test -s "$dest/usr/share/cnibox/schema/1/netns-list.json"
 	install_to "$dest" --remove
 	assert_eq "no file is left" "$(find "$dest" ! -type d)" ""
 }

@@ -3,6 +3,7 @@
 
 load lib/all
 load lib/dhcp
+load lib/schema
 sandbox
 
 setup() {
@@ -153,6 +154,7 @@ setup() {
 		wait "$pid" || flunk "an ADD failed" "$(cat /run/add*)"
 	done
 	assert_json "32 addresses" "$("$CNIBOX" dhcp leases --json)" '[.[].address] | unique | length' 32
+	"$CNIBOX" dhcp leases --json | described dhcp-leases >/dev/null
 	assert_eq "threads" "$(awk '/^Threads/ { print $2 }' /proc/"$DAEMON"/status)" 1
 	rss=$(awk '/^RssAnon/ { print $2 }' /proc/"$DAEMON"/status)
 	echo "private memory: $rss KiB"
