@@ -157,6 +157,9 @@ setup() {
 	ip -n n1 link set eth0 mtu 1400
 	wait_for "subnet.env" 2 grep -q FLANNEL_MTU=1330 /run/n1/subnet.env
 	assert_json "device" "$(ip -n n1 -j link show flannel.1)" '.[0].mtu' 1350
+	ip -n n1 link set eth0 mtu 1500
+	wait_for "subnet.env, when it grows again" 2 grep -q FLANNEL_MTU=1430 /run/n1/subnet.env
+	assert_eq "devices" "$(ip -n n1 -j link show type vxlan | jq -c 'map([.ifname, .mtu]) | sort')" '[["flannel-v6.1",1430],["flannel.1",1450]]'
 }
 
 @test "behind NAT the device uses the interface's address, the lease has the public one (D15)" {

@@ -10,8 +10,7 @@ static void queue_attributes(struct netlink *nl, const struct device_spec *spec,
 {
 	struct link_change change = { .mtu = spec->mtu, .mac = spec->mac, .up = true };
 
-	/* The kernel lowers an MTU that does not fit below (IPv6 takes 20 bytes more). */
-	if (spec->mtu && (spec->exact_mtu ? link->mtu != spec->mtu : link->mtu > spec->mtu))
+	if (spec->mtu && link->mtu != spec->mtu)
 		change.what |= LINK_SET_MTU;
 	if (spec->mac.set && !mac_equal(&spec->mac, &link->mac))
 		change.what |= LINK_SET_MAC;

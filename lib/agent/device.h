@@ -7,7 +7,6 @@
 struct device_spec {
 	const char *name;
 	int mtu;
-	bool exact_mtu;      /* else the kernel may have lowered it */
 	struct mac mac;      /* not set = as it is */
 	struct cidr address; /* its only one inside of network; family 0 = not known yet */
 	struct cidr network;

@@ -68,7 +68,6 @@ static int settle(struct agent *agent, bool v6, struct link *link, struct error 
 	const struct device_spec spec = {
 		.name = DEVICE,
 		.mtu = agent_mtu(agent, agent->config.v6.enabled),
-		.exact_mtu = true,
 		.address = agent_device_address(agent, v6),
 		.network = family->network,
 	};

@@ -5,6 +5,15 @@
 #include "agent/agent_internal.h"
 #include "agent/vtep.h"
 
+/* The kernel refuses one that does not fit the interface below, whatever the network's configuration says. */
+static int mtu_of(const struct agent *agent, bool v6)
+{
+	int fits = agent->external.mtu - (v6 ? way_vxlan.overhead6 : way_vxlan.overhead),
+	    wanted = agent_mtu(agent, v6);
+
+	return wanted < fits ? wanted : fits;
+}
+
 static int ensure_vtep(struct agent *agent, bool v6, struct error *err)
 {
 	const struct network_backend *backend = &agent->config.backend;
@@ -19,7 +28,7 @@ static int ensure_vtep(struct agent *agent, bool v6, struct error *err)
 			   .local = v6 ? agent->external.ip6 : agent->external.ip,
 			   .learning = backend->learning,
 			   .gbp = backend->gbp },
-		.mtu = agent_mtu(agent, v6),
+		.mtu = mtu_of(agent, v6),
 		.mac = *mac,
 		.address = agent_device_address(agent, v6),
 		.network = v6 ? agent->config.v6.network : agent->config.v4.network,
