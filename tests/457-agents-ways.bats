@@ -107,11 +107,12 @@ lease_of() { # ADDRESS: names of the leases that have it
 	local n link
 	two vxlan
 	link=$(ip -n n1 route show 192.0.2.0/24)
+	echo '{"PublicIP":"192.0.2.9","BackendType":"host-gw"}' >$STORE/subnets/192.0.2.0-24
+	wait_for "it is told of that one" 2 grep -q "192.0.2.9, which has 192.0.2.0-24: its subnet overlaps a network" $STORE/n1.log
 	echo '{"PublicIP":"192.0.2.7","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:07"}}' >$STORE/subnets/10.5.201.0-24
 	echo '{"PublicIP":"192.0.2.8","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:07"}}' >$STORE/subnets/10.5.202.0-24
-	echo '{"PublicIP":"192.0.2.9","BackendType":"host-gw"}' >$STORE/subnets/192.0.2.0-24
 	wait_for "both have a neighbour" 2 has "10.5.202.0 lladdr 02:00:00:00:00:07" state
-	wait_for "it is told of the other one" 2 grep -q "192.0.2.9, which has 192.0.2.0-24: its subnet overlaps a network" $STORE/n1.log
+	assert_match "one of them is told" "$(nsenter --net=/run/netns/n1 "$CNIBOX" route-dump --peers "${PLACE[@]}" || :)" '10\.5\.20[12]\.0/24 .*another node.s VXLAN end'
 	nsenter --net=/run/netns/n1 ping -q -i 0.2 -c 3 -W 1 127.0.0.1 >/dev/null
 	n=$(wc -l <$STORE/n1.log)
 	nsenter --net=/run/netns/n1 ping -q -i 0.5 -c 3 -W 1 127.0.0.1 >/dev/null

@@ -9,7 +9,7 @@ load lib/etcd
 sandbox
 
 setup() {
-	need etcd etcdctl
+	need etcd etcdctl bridge
 	[[ -x ${CNIBOX%/*}/cnibox-store ]] || missing "cnibox-store (libcurl's development files)"
 }
 
@@ -116,6 +116,12 @@ peers_of() { ip -n "$1" route show proto 118; }
 	refute "of VXLAN is left" has "02:00:00:00:00:07" ip -n n1 neigh show dev flannel.1
 	etcd del "$ETCD_PREFIX/subnets/10.5.204.0-24"
 	wait_for "gone" 2 lacks 10.5.204 peers_of n1
+	# A node of flannel's whose address has changed: another lease, the same MAC, and the one of before for a day (D11).
+	put_lease 10.5.207.0-24 '{"PublicIP":"192.0.2.7","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:07"}}'
+	put_lease 10.5.206.0-24 '{"PublicIP":"192.0.2.8","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:07"}}'
+	wait_for "the newer one counts" 2 has "02:00:00:00:00:07 dst 192.0.2.8" nsenter --net=/run/netns/n1 bridge fdb show dev flannel.1
+	put_lease 10.5.207.0-24 '{"PublicIP":"192.0.2.7","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:08"}}'
+	wait_for "two again" 2 has "02:00:00:00:00:08 dst 192.0.2.7" nsenter --net=/run/netns/n1 bridge fdb show dev flannel.1
 }
 
 @test "compaction while a node is cut off: what has changed meanwhile is applied (D4)" {

@@ -5,10 +5,17 @@
 
 enum { BLACKHOLE_METRIC = 65535 };
 
+/* An entry that a lease asks for. */
+struct claim {
+	struct neigh neigh;
+	uint64_t revision; /* of the lease */
+};
+
 struct planning {
 	const struct plan_node *node;
 	struct arena *arena;
 	struct plan *plan;
+	LIST(struct claim) claims;
 };
 
 /* One family of one peer. */
@@ -17,6 +24,7 @@ struct leg {
 	struct ip public_ip;
 	struct subnet_vtep vtep;
 	int device; /* our VXLAN device of that family */
+	uint64_t revision;
 };
 
 static bool is_near(const struct plan_node *node, const struct ip *ip)
@@ -43,21 +51,24 @@ static void add_route(struct planning *planning, const struct leg *leg, const st
 static void add_neigh(struct planning *planning, const struct leg *leg, const struct ip *ip,
 		      bool fdb)
 {
-	*list_add(planning->arena, &planning->plan->neighs) = (struct neigh){
-		.index = leg->device,
-		.ip = *ip,
-		.mac = leg->vtep.mac,
-		.fdb = fdb,
+	*list_add(planning->arena, &planning->claims) = (struct claim){
+		{ .index = leg->device, .ip = *ip, .mac = leg->vtep.mac, .fdb = fdb },
+		leg->revision,
 	};
+}
+
+/* A node of the host-gw way has no device; its near peers forward what comes from it, whatever their own way is. */
+static bool is_direct(const struct plan_node *node, const struct leg *leg)
+{
+	return (node->config->backend.direct_routing || !leg->device) &&
+	       is_near(node, &leg->public_ip);
 }
 
 static enum plan_trouble plan_vxlan(struct planning *planning, const struct leg *leg)
 {
 	const struct plan_node *node = planning->node;
 
-	/* A node of the host-gw way has no device; its near peers forward what comes from it, whatever their own way is. */
-	if ((node->config->backend.direct_routing || !leg->device) &&
-	    is_near(node, &leg->public_ip)) {
+	if (is_direct(node, leg)) {
 		add_route(planning, leg, &leg->public_ip, node->external, false);
 		return PLAN_FINE;
 	}
@@ -106,11 +117,18 @@ static bool overlaps(const struct cidr *a, const struct cidr *b)
 	return a->ip.family && a->ip.family == b->ip.family && cidr_overlaps(a, b);
 }
 
+static struct leg leg_of(const struct plan_node *node, const struct subnet_lease *lease, bool v6)
+{
+	return v6 ? (struct leg){ lease->subnet6, lease->public_ip6, lease->vtep6, node->vtep6,
+				  lease->revision }
+		  : (struct leg){ lease->subnet, lease->public_ip, lease->vtep, node->vtep,
+				  lease->revision };
+}
+
 static enum plan_trouble plan_lease(struct planning *planning, const struct subnet_lease *lease)
 {
 	const struct plan_node *node = planning->node;
-	const struct leg v4 = { lease->subnet, lease->public_ip, lease->vtep, node->vtep },
-			 v6 = { lease->subnet6, lease->public_ip6, lease->vtep6, node->vtep6 };
+	const struct leg v4 = leg_of(node, lease, false), v6 = leg_of(node, lease, true);
 	enum plan_trouble trouble = PLAN_FINE, trouble6 = PLAN_FINE;
 
 	if (overlaps(&lease->subnet, &node->own->subnet) ||
@@ -168,14 +186,18 @@ static int compare_places(const void *a_, const void *b_)
 	return order;
 }
 
-static int compare_neighs(const void *a_, const void *b_)
+/* The newest lease is first: a node of flannel's whose address has changed has another one by then, with the same MAC. */
+static int compare_claims(const void *a_, const void *b_)
 {
-	const struct neigh *a = a_, *b = b_;
+	const struct claim *a = a_, *b = b_;
 	int order = compare_places(a, b);
 
 	if (!order)
-		order = ip_compare(&a->ip, &b->ip);
-	return order ? order : memcmp(a->mac.bytes, b->mac.bytes, sizeof(a->mac.bytes));
+		order = (a->revision < b->revision) - (a->revision > b->revision);
+	if (!order)
+		order = ip_compare(&a->neigh.ip, &b->neigh.ip);
+	return order ? order
+		     : memcmp(a->neigh.mac.bytes, b->neigh.mac.bytes, sizeof(a->neigh.mac.bytes));
 }
 
 static int compare_all_of_routes(const void *a_, const void *b_)
@@ -207,10 +229,37 @@ static void settle(void *list_, size_t size, int (*compare)(const void *a, const
 	list->n = n;
 }
 
+/* A node whose lease of before has not ended yet, or two machines from one image: frames for one of them go to the other. */
+static bool is_shadowed(const struct plan_node *node, const struct plan *plan,
+			const struct leg *leg)
+{
+	const struct neigh wanted = { .index = leg->device, .mac = leg->vtep.mac, .fdb = true };
+	const struct neigh *there;
+
+	if (!leg->subnet.ip.family || !leg->device || !leg->vtep.set || is_direct(node, leg) ||
+	    !plan->neighs.n)
+		return false;
+	there = bsearch(&wanted, plan->neighs.items, plan->neighs.n, sizeof(*there),
+			compare_places);
+	return there && !ip_equal(&there->ip, &leg->public_ip);
+}
+
+static void find_shadowed(const struct plan_node *node, struct plan *plan)
+{
+	list_each(peer, &plan->peers) {
+		const struct leg v4 = leg_of(node, peer->lease, false),
+				 v6 = leg_of(node, peer->lease, true);
+
+		if (!peer->trouble && streq(peer->lease->type, "vxlan") &&
+		    (is_shadowed(node, plan, &v4) || is_shadowed(node, plan, &v6)))
+			peer->trouble = PLAN_SAME_MAC;
+	}
+}
+
 void plan_make(const struct plan_node *node, const subnet_leases_t *leases, struct arena *arena,
 	       struct plan *plan)
 {
-	struct planning planning = { node, arena, plan };
+	struct planning planning = { .node = node, .arena = arena, .plan = plan };
 
 	*plan = (struct plan){ 0 };
 	list_each(lease, leases) {
@@ -224,7 +273,10 @@ void plan_make(const struct plan_node *node, const subnet_leases_t *leases, stru
 	add_blackhole(&planning, &node->own->subnet6);
 	settle(&plan->routes, sizeof(*plan->routes.items), compare_all_of_routes,
 	       plan_compare_routes);
-	settle(&plan->neighs, sizeof(*plan->neighs.items), compare_neighs, compare_places);
+	settle(&planning.claims, sizeof(struct claim), compare_claims, compare_places);
+	list_each(claim, &planning.claims)
+		*list_add(arena, &plan->neighs) = claim->neigh;
+	find_shadowed(node, plan);
 }
 
 const char *plan_trouble_text(enum plan_trouble trouble)
@@ -234,6 +286,7 @@ const char *plan_trouble_text(enum plan_trouble trouble)
 		[PLAN_NO_ADDRESS] = "its lease has no public address for one of its subnets",
 		[PLAN_FAR] = "host-gw needs it on a network that both nodes are in",
 		[PLAN_OTHER_TYPE] = "it is reached in a way that this node does not have",
+		[PLAN_SAME_MAC] = "another node's VXLAN end has the same hardware address",
 		[PLAN_OVERLAPS_OURS] = "its subnet overlaps this node's own",
 		[PLAN_OVERLAPS_LINK] =
 			"its subnet overlaps a network that the nodes themselves are in",

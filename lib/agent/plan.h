@@ -34,6 +34,7 @@ enum plan_trouble {
 	PLAN_NO_ADDRESS,    /* no public address in a family in which it has a subnet */
 	PLAN_FAR,           /* host-gw, and not on a network that we share */
 	PLAN_OTHER_TYPE,    /* a way that we do not have, or have no device for */
+	PLAN_SAME_MAC,      /* as another peer's, which frames for it go to */
 	PLAN_OVERLAPS_OURS, /* its subnet is, or is part of, our own */
 	PLAN_OVERLAPS_LINK, /* its subnet has to do with a network by which nodes reach each other */
 };

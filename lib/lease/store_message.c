@@ -16,17 +16,14 @@ static const struct field words_fields[] = { { "key", FIELD_STRING, WORDS(key) }
 					     FIELDS_END };
 
 /* Of thousands: each member by itself, so that nothing has to be parsed twice. */
-static const struct field lease_fields[] = { { "subnet", FIELD_CIDR, LEASE(subnet) },
-					     { "subnet6", FIELD_CIDR, LEASE(subnet6) },
-					     { "ip", FIELD_IP, LEASE(public_ip) },
-					     { "ip6", FIELD_IP, LEASE(public_ip6) },
-					     { "type", FIELD_STRING, LEASE(type) },
-					     { "vni", FIELD_UINT32, LEASE(vtep.vni) },
-					     { "mac", FIELD_MAC, LEASE(vtep.mac) },
-					     { "vni6", FIELD_UINT32, LEASE(vtep6.vni) },
-					     { "mac6", FIELD_MAC, LEASE(vtep6.mac) },
-					     { "leftMs", FIELD_INT64, LEASE(left_ms) },
-					     FIELDS_END };
+static const struct field lease_fields[] = {
+	{ "subnet", FIELD_CIDR, LEASE(subnet) },       { "subnet6", FIELD_CIDR, LEASE(subnet6) },
+	{ "ip", FIELD_IP, LEASE(public_ip) },          { "ip6", FIELD_IP, LEASE(public_ip6) },
+	{ "type", FIELD_STRING, LEASE(type) },         { "vni", FIELD_UINT32, LEASE(vtep.vni) },
+	{ "mac", FIELD_MAC, LEASE(vtep.mac) },         { "vni6", FIELD_UINT32, LEASE(vtep6.vni) },
+	{ "mac6", FIELD_MAC, LEASE(vtep6.mac) },       { "leftMs", FIELD_INT64, LEASE(left_ms) },
+	{ "revision", FIELD_UINT64, LEASE(revision) }, FIELDS_END,
+};
 
 #define NODE(member) offsetof(struct node_words, member)
 

@@ -170,6 +170,8 @@ TEST(plan_has_one_entry_for_each_place)
 	check_int(plan.peers.n, 3);
 	check_int(plan.routes.n, 2);
 	check_int(plan.neighs.n, 3); /* two neighbours, one forwarding entry */
+	check_int(plan.peers.items[0].trouble, PLAN_FINE);
+	check_int(plan.peers.items[2].trouble, PLAN_SAME_MAC);
 	leases.items[2] = lease_of("10.5.2.0-24", a);
 	leases.items[0] = lease_of("10.5.3.0-24", b);
 	plan_make(&node, &leases, &arena, &again);
@@ -177,6 +179,11 @@ TEST(plan_has_one_entry_for_each_place)
 	for (size_t i = 0; i < plan.neighs.n && i < again.neighs.n; i++)
 		check(mac_equal(&plan.neighs.items[i].mac, &again.neighs.items[i].mac) &&
 		      ip_equal(&plan.neighs.items[i].ip, &again.neighs.items[i].ip));
+	/* The newer one, where the store can say so. */
+	leases.items[0].revision = 7;
+	plan_make(&node, &leases, &arena, &again);
+	check_int(again.peers.items[0].trouble, PLAN_FINE);
+	check_int(again.peers.items[2].trouble, PLAN_SAME_MAC);
 	arena_free(&arena);
 }
 
