@@ -139,10 +139,36 @@ lease_of() { # ADDRESS: names of the leases that have it
 			all_reach
 		done
 		wait_for "all by $way" 2 via "$([[ $way == vxlan ]] && echo flannel.1 || echo eth0)"
+		assert "the device is there, for whoever has not heard yet" ip -n n1 link show flannel.1
 	done
 	kill -INT $ping
 	wait $ping || :
 	assert_match "packets" "$(tail -n 2 $STORE/ping)" ', 0% packet loss'
+}
+
+has_no() { ! ip -n "$1" link show "$2" >/dev/null 2>&1; }
+
+@test "what a way leaves over goes some time after the move: its device, but none of another network" {
+	local node
+	two vxlan
+	ip -n n1 link add flannel.7 type vxlan id 7 dstport 4789 local 192.0.2.1 dev eth0
+	ip -n n1 addr add 10.99.0.0/32 dev flannel.7
+	for node in n1 n2; do
+		agent_kill $node
+		AGENT=hostgw-sync agent $node --mixed --resync 1s
+	done
+	for node in n1 n2; do wait_for "flannel.1 of $node is gone" 15 has_no $node flannel.1; done
+	assert "traffic" reach n1 n2
+	agent_kill n1
+	AGENT=vxlan agent n1 --resync 1s
+	wait_for "back to VXLAN" 5 has "inet 10.5." ip -n n1 addr show flannel.1
+	agent_kill n1
+	jq -c '.Backend.VNI = 77' $STORE/config >/run/config
+	mv /run/config $STORE/config
+	AGENT=vxlan agent n1 --resync 1s
+	wait_for "another number: the device of the old one is gone" 15 has_no n1 flannel.1
+	assert "its own stays" ip -n n1 link show flannel.77
+	assert "another network's, too" ip -n n1 link show flannel.7
 }
 
 all_reach() {

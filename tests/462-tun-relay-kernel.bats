@@ -164,6 +164,18 @@ END
 	transfer n2 n1 3000000
 }
 
+@test "the way of before leaves nothing over: device, programs and maps" {
+	two
+	agent_kill n1
+	jq -c '.Backend.Type = "vxlan"' $STORE/config >/run/config
+	mv /run/config $STORE/config
+	CNIBOX_LOG=info nsenter --net=/run/netns/n1 "$CNIBOX" vxlan "${PLACE[@]::2}" --iface eth0 --subnet-file /run/n1/subnet.env --resync 1s >>$STORE/n1.log 2>&1 3>&- &
+	echo $! >$STORE/n1.pid
+	wait_for "the device is gone" 15 lacks flannel0 ip -n n1 link
+	assert_eq "programs of the underlay" "$(programs n1 eth0)" ""
+	assert "VXLAN's is there" ip -n n1 link show flannel.1
+}
+
 @test "without the right to load programs the process does the work, and one line says so" {
 	nodes 2 udp
 	need setpriv

@@ -4,6 +4,7 @@
  * that failed.
  */
 #include "agent/agent_internal.h"
+#include "agent/leftover.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -303,6 +304,17 @@ static void on_events(struct loop *loop unused, void *arg)
 		ask_soon(agent); /* some were lost: look at everything */
 }
 
+/* Once, when everything has been in place for a while: the other nodes have heard of this one's way by then. One that observes may
+ * have a flanneld beside it. */
+static void remove_leftovers(struct agent *agent)
+{
+	struct error err = { 0 };
+
+	if (agent->fine_resyncs++ == 1 && !agent->options->observe &&
+	    leftover_remove(agent, &err) < 0)
+		log_warning("%s", err.message);
+}
+
 static void on_resync(struct loop *loop, void *arg)
 {
 	struct agent *agent = arg;
@@ -310,6 +322,8 @@ static void on_resync(struct loop *loop, void *arg)
 	agent->rules.due = true;
 	agent->resync_timer = loop_after(loop, agent->options->resync_ms, on_resync, agent, NULL);
 	ask_soon(agent);
+	if (agent->fine)
+		remove_leftovers(agent);
 }
 
 /* Look at everything again: the kernel, and the store. */

@@ -81,6 +81,7 @@ struct agent {
 	bool adopted;    /* what an earlier agent left has been taken over */
 	bool fine, told_ready;
 	struct agent_trouble store_trouble, pass_trouble, peer_trouble;
+	unsigned fine_resyncs;
 	bool news; /* leases have changed since the last pass: what differs is no damage */
 	struct agent_peers peers;
 	struct agent_counts counts;

@@ -5,8 +5,8 @@
 #include <stdarg.h>
 
 #include "agent/agent_internal.h"
+#include "agent/leftover.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "firewall/overlay.h"
 #include "kernel/addr.h"
 #include "lease/place.h"
@@ -126,23 +126,6 @@ static int remove_routes(struct cleanup *cleanup, struct error *err)
 	return netlink_commit(cleanup->nl, err);
 }
 
-static bool is_numbered(const char *name, const char *prefix)
-{
-	const char *number = name + strlen(prefix);
-
-	return has_prefix(name, prefix) && *number && !number[strspn(number, "0123456789")];
-}
-
-/* The names alone would not do: an administrator may have a bridge flannel.1. */
-static bool is_our_link(const struct link *link)
-{
-	if (streq(link->kind, "vxlan"))
-		return is_numbered(link->name, "flannel.") ||
-		       is_numbered(link->name, "flannel-v6.");
-	return streq(link->kind, "tun") && link->mode == LINK_TUN_TUN &&
-	       is_numbered(link->name, "flannel");
-}
-
 static int remove_links(struct cleanup *cleanup, struct error *err)
 {
 	links_t links = { 0 };
@@ -150,7 +133,7 @@ static int remove_links(struct cleanup *cleanup, struct error *err)
 	if (link_list(cleanup->nl, NULL, 0, &cleanup->arena, &links, err))
 		return -err->errnum;
 	list_each(link, &links) {
-		if (!is_our_link(link))
+		if (!leftover_is_device(link))
 			continue;
 		link_queue_del_index(cleanup->nl, link->index,
 				     arena_printf(&cleanup->arena, "delete %s", link->name));
