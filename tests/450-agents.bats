@@ -162,12 +162,32 @@ setup() {
 	assert_eq "devices" "$(ip -n n1 -j link show type vxlan | jq -c 'map([.ifname, .mtu]) | sort')" '[["flannel-v6.1",1430],["flannel.1",1450]]'
 }
 
-@test "behind NAT the device uses the interface's address, the lease has the public one (D15)" {
+@test "behind NAT the device uses the interface's address and no card's checksums, the lease has the public one (D15)" {
+	need python3
 	nodes 1 vxlan
 	agent n1 --public-ip 203.0.113.7
 	ready n1
 	assert_json "device" "$(ip -n n1 -d -j link show flannel.1)" '.[0].linkinfo.info_data.local' 192.0.2.1
 	assert_match "lease" "$(cat $STORE/subnets/*)" '"PublicIP":"203.0.113.7"'
+	assert_eq "a card makes no checksums" "$(tx_checksum n1 flannel.1)" 0
+	agent_kill n1
+	ip -n n1 link del flannel.1
+	agent n1
+	wait_for "without NAT" 3 grep -q '"192.0.2.1"' $STORE/subnets/*
+	assert_eq "it does" "$(tx_checksum n1 flannel.1)" 1
+	agent_kill n1
+	agent n1 --no-tx-checksum
+	wait_for "unless told otherwise" 3 is 0 tx_checksum n1 flannel.1
+}
+
+is() { [[ $("${@:2}") == "$1" ]]; }
+
+tx_checksum() { # NODE DEVICE: ETHTOOL_GTXCSUM
+	nsenter --net="/run/netns/$1" python3 -c '
+import array, fcntl, socket, struct, sys
+value = array.array("I", [0x16, 0])
+fcntl.ioctl(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0x8946, struct.pack("16sP", sys.argv[1].encode(), value.buffer_info()[0]))
+print(value[1])' "$2"
 }
 
 @test "what cannot be is said in one line: no network, another backend, no such interface" {

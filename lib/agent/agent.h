@@ -37,6 +37,7 @@ struct agent_options {
 		bool fully_random, forward, forward_first; /* as in struct overlay */
 		unsigned legacy_ms; /* how often legacy tables are asked; 0 = never */
 	} rules;
+	bool tx_checksum;   /* of a VXLAN device, by a network card; never behind NAT */
 	bool blackhole;     /* packets for pods that are not there go nowhere */
 	unsigned resync_ms; /* a pass without an event; 0 = none */
 	bool once;          /* end when the first pass has succeeded */

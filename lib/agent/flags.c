@@ -73,6 +73,7 @@ struct agent_options agent_flags_options(struct agent_flags *flags, const char *
 			   .forward_first = flags->iptables_forward_position == POSITION_FIRST,
 			   .legacy_ms = (unsigned)flags->iptables_resync },
 		.blackhole = flags->ip_blackhole_route,
+		.tx_checksum = flags->tx_checksum,
 		.resync_ms = (unsigned)flags->resync,
 		.once = flags->once,
 		.relay.pace = RELAY_PACE,

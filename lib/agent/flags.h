@@ -19,7 +19,7 @@ struct agent_flags {
 	bool ip_masq, ip_masq_fully_random_disable, iptables_forward_rules, ip_blackhole_route;
 	int iptables_forward_position; /* index into agent_positions */
 	int64_t iptables_resync;       /* ms */
-	bool mixed, once, observe, cleanup;
+	bool mixed, once, observe, cleanup, tx_checksum;
 	int64_t resync; /* ms */
 	struct ip healthz_ip;
 	int healthz_port;
@@ -29,7 +29,7 @@ struct agent_flags {
 #define AGENT_FLAGS_DEFAULTS                                                                      \
 	.place = LEASE_PLACE_DEFAULTS, .subnet_file = "/run/flannel/subnet.env", .resync = 60000, \
 	.store_silence = 30000, .iptables_forward_rules = true, .iptables_resync = 1000,          \
-	.cni_config_to = "/etc/cni/net.d/10-flannel.conflist"
+	.tx_checksum = true, .cni_config_to = "/etc/cni/net.d/10-flannel.conflist"
 extern const char *const agent_positions[], *const agent_datapaths[]; /* enum relay_datapath */
 extern const struct agent_flags agent_flags_defaults;
 
@@ -69,6 +69,8 @@ extern const struct agent_flags agent_flags_defaults;
 		   .env = "FLANNELD_IPTABLES_RESYNC", .max = 3600000), \
 	AGENT_FLAG("ipBlackholeRoute", FIELD_BOOL, ip_blackhole_route, \
 		   "drop what is for pods of this node that are not there", .env = "FLANNELD_IP_BLACKHOLE_ROUTE"), \
+	AGENT_FLAG("txChecksum", FIELD_BOOL, tx_checksum, \
+		   "leave checksums of what goes over VXLAN to network cards; never behind NAT"), \
 	AGENT_FLAG("resync", FIELD_DURATION, resync, "look at everything this often; 0 = on events only"), \
 	AGENT_FLAG("once", FIELD_BOOL, once, "end when everything is in place"), \
 	AGENT_FLAG("observe", FIELD_BOOL, observe, "only ways to the other nodes' pods: no lease, no subnet for this node"), \

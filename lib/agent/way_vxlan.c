@@ -4,6 +4,7 @@
 
 #include "agent/agent_internal.h"
 #include "agent/vtep.h"
+#include "kernel/offload.h"
 
 /* The kernel refuses one that does not fit the interface below, whatever the network's configuration says. */
 static int mtu_of(const struct agent *agent, bool v6)
@@ -12,6 +13,19 @@ static int mtu_of(const struct agent *agent, bool v6)
 	    wanted = agent_mtu(agent, v6);
 
 	return wanted < fits ? wanted : fits;
+}
+
+/*
+ * Where an address is rewritten on the way, a checksum that a network card fills in afterwards is a wrong one: connections then
+ * stall for a minute (flannel#1279, #2152).
+ */
+static bool leaves_checksums(const struct agent *agent, bool v6)
+{
+	const struct external *external = &agent->external;
+
+	return !agent->options->tx_checksum ||
+	       (v6 ? !ip_equal(&external->public_ip6, &external->ip6)
+		   : !ip_equal(&external->public_ip, &external->ip));
 }
 
 static int ensure_vtep(struct agent *agent, bool v6, struct error *err)
@@ -39,7 +53,7 @@ static int ensure_vtep(struct agent *agent, bool v6, struct error *err)
 	if (vtep_ensure(agent->nl, &spec, link, &changed, err))
 		return -err->errnum;
 	*mac = link->mac;
-	return 0;
+	return leaves_checksums(agent, v6) ? offload_no_checksums(name, err) : 0;
 }
 
 static int ensure_devices(struct agent *agent, struct error *err)
