@@ -45,6 +45,9 @@ mark() { MARK=$(stat -c %s /run/trace); }
 since() { tail -c +$((MARK + 1)) /run/trace; }
 count() { since | grep -cE "$1" || :; }
 
+# Bytes of the messages between the store's process and the agent.
+told() { since | sed -nE 's/.* write\([0-9]+, "\{.*"(\.\.\.)?, ([0-9]+).*/\2/p' | awk '{ n += $1 } END { print n }'; }
+
 @test "1000 leases are read once each; another one costs one read, and the repair of a route no look at the store" {
 	many 1000
 	assert_eq "reads at first" "$(count 'openat\([^)]*10\.5\.[0-9.]+-30"')" 1000
@@ -54,6 +57,8 @@ count() { since | grep -cE "$1" || :; }
 	wait_for "it is at rest" 5 at_rest
 	assert_eq "what is read of it" "$(count 'openat\([^)]*10\.5\.250\.0-24"')" 1
 	assert_eq "of others" "$(count 'openat\([^)]*10\.5\.[0-9.]+-30"')" 0
+	said=$(told)
+	[[ ${said:-0} -gt 0 && $said -lt 1000 ]] || flunk "NOT only the new one: the store told the agent $said bytes"
 	mark
 	ip -n n1 route del 10.5.250.0/24
 	wait_for "its route is back" 2 routes 1001

@@ -285,15 +285,6 @@ static int lease_release_run(struct invocation *call, void *options_, struct err
 
 /* ---- watch ---- */
 
-static const struct subnet_lease *counterpart(const subnet_leases_t *leases,
-					      const struct subnet_lease *lease)
-{
-	list_each(other, leases)
-		if (subnet_same(other, lease))
-			return other;
-	return NULL;
-}
-
 static void print_change(struct invocation *call, const char *change,
 			 const struct subnet_lease *lease, bool as_json)
 {
@@ -314,13 +305,13 @@ static void print_difference(struct invocation *call, const subnet_leases_t *was
 			     const subnet_leases_t *is, bool json)
 {
 	list_each(lease, is) {
-		const struct subnet_lease *before = counterpart(was, lease);
+		const struct subnet_lease *before = subnet_find(was, lease);
 
 		if (!before || !subnet_lease_equal(before, lease))
 			print_change(call, before ? "changed" : "added", lease, json);
 	}
 	list_each(lease, was)
-		if (!counterpart(is, lease))
+		if (!subnet_find(is, lease))
 			print_change(call, "removed", lease, json);
 	fflush(call->out);
 }

@@ -202,25 +202,13 @@ static void on_network(void *arg, const char *text, size_t size)
 	agent_ask_for_pass(agent, 0);
 }
 
-static struct subnet_lease copy_lease(const struct subnet_lease *lease, struct arena *arena)
-{
-	struct subnet_lease copy = *lease;
-
-	copy.type = arena_strdup(arena, lease->type);
-	return copy;
-}
-
 static void on_leases(void *arg, const subnet_leases_t *leases, unsigned n_bad)
 {
 	struct agent *agent = arg;
 
 	store_spoke(agent);
 	agent->news = true;
-	arena_free(&agent->leases_arena);
-	agent->leases = (subnet_leases_t){ 0 };
-	list_each(lease, leases)
-		*list_add(&agent->leases_arena, &agent->leases) =
-			copy_lease(lease, &agent->leases_arena);
+	agent->leases = *leases;
 	if (n_bad && n_bad != agent->n_bad)
 		log_warning("%u entries of the store are no leases, and are passed over", n_bad);
 	agent->n_bad = n_bad;
@@ -246,7 +234,7 @@ static void on_own(void *arg, const struct subnet_lease *own)
 	agent->left_ms = own->left_ms;
 	arena_free(&agent->own_arena);
 	agent->env = NULL;
-	agent->own = copy_lease(own, &agent->own_arena);
+	agent->own = subnet_copy(own, &agent->own_arena);
 	agent->have_own = true;
 	agent->rules.due = true;
 	agent_ask_for_pass(agent, 0);
@@ -372,7 +360,6 @@ static void agent_end(struct agent *agent)
 	netlink_close(agent->nl);
 	loop_close(agent->loop);
 	arena_free(&agent->network_arena);
-	arena_free(&agent->leases_arena);
 	arena_free(&agent->own_arena);
 	arena_free(&agent->recalled_arena);
 	arena_free(&agent->external_arena);

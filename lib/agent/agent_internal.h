@@ -45,8 +45,7 @@ struct agent {
 	struct network_config config;
 	const struct way *way; /* the network's; NULL = no network yet */
 
-	struct arena leases_arena;
-	subnet_leases_t leases;
+	subnet_leases_t leases; /* the store's */
 	unsigned n_bad;
 	bool have_leases;
 

@@ -4,12 +4,15 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "lease/changes.h"
 #include "lease/store_message.h"
 
 struct lease_store {
 	struct lease_store_client client;
 	struct worker *worker;
 	struct arena parts; /* of the leases that are arriving */
+	subnet_leases_t arriving;
+	struct arena known; /* of those that were handed on last */
 	subnet_leases_t leases;
 	struct arena wish;
 	struct lease_words want; /* key NULL = nothing wanted yet */
@@ -20,24 +23,42 @@ struct lease_store {
 static void forget_parts(struct lease_store *store)
 {
 	arena_free(&store->parts);
-	store->leases = (subnet_leases_t){ 0 };
+	store->arriving = (subnet_leases_t){ 0 };
 }
 
 /* ---- messages ---- */
 
-/* They come in parts; the last one says so, and all are handed on at once. */
+/* All of them come in parts; the last one says so. */
+static bool take_part(struct lease_store *store, const struct lease_store_message *message)
+{
+	list_each(lease, &message->leases)
+		*list_add(&store->parts, &store->arriving) = subnet_copy(lease, &store->parts);
+	if (!message->has_leases)
+		return false;
+	store->known = store->parts;
+	store->leases = store->arriving;
+	store->parts = (struct arena){ 0 };
+	store->arriving = (subnet_leases_t){ 0 };
+	return true;
+}
+
+static bool take_changes(struct lease_store *store, const struct lease_store_message *message)
+{
+	const struct lease_changes changes = { message->leases, message->gone };
+
+	store->known = (struct arena){ 0 };
+	lease_changes_apply(&store->leases, &changes, &store->known, &store->leases);
+	return true;
+}
+
 static void give_leases(struct lease_store *store, const struct lease_store_message *message)
 {
-	list_each(lease, &message->leases) {
-		struct subnet_lease *copy = list_add(&store->parts, &store->leases);
+	struct arena was = store->known;
 
-		*copy = *lease;
-		copy->type = arena_strdup(&store->parts, lease->type);
-	}
-	if (!message->has_leases)
+	if (!(message->changes ? take_changes(store, message) : take_part(store, message)))
 		return;
 	store->client.leases(store->client.arg, &store->leases, message->n_bad);
-	forget_parts(store);
+	arena_free(&was);
 }
 
 /* A process that is started anew is asked for just this lease, even if that is gone by then. */
@@ -145,6 +166,7 @@ void lease_store_close(struct lease_store *store)
 		return;
 	worker_close(store->worker);
 	arena_free(&store->parts);
+	arena_free(&store->known);
 	arena_free(&store->wish);
 	free(store);
 }

@@ -26,7 +26,7 @@ struct lease_store_client {
 	void (*node)(void *arg, const struct lease_node *node);
 	/* The network's configuration: at first, and when it changes. */
 	void (*network)(void *arg, const char *text, size_t size);
-	/* Every lease but broken ones, this node's own included; n_bad of those. */
+	/* Every lease but broken ones, this node's own included; n_bad of those. They are there until the next call. */
 	void (*leases)(void *arg, const subnet_leases_t *leases, unsigned n_bad);
 	/* This node has this lease now. */
 	void (*own)(void *arg, const struct subnet_lease *own);

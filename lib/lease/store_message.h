@@ -22,6 +22,8 @@ struct lease_store_message {
 	struct lease_words own;
 	bool has_leases;
 	subnet_leases_t leases; /* in parts; with the last one has_leases is set */
+	bool changes;           /* these are not all: only what is different, and what is gone */
+	subnet_leases_t gone;
 	uint32_t n_bad;
 	bool has_trouble;
 	const char *trouble; /* NULL = well again */

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "lease/changes.h"
 #include "lease/snapshot.h"
 
 enum {
@@ -135,9 +136,8 @@ static void find_end(struct serving *serving, const subnet_leases_t *leases)
 }
 
 /* In parts, so that neither side needs memory for all of it at once. */
-static int tell_leases(struct serving *serving)
+static int tell_all(struct serving *serving, const subnet_leases_t *leases)
 {
-	const subnet_leases_t *leases = &serving->leases;
 	size_t i = 0;
 
 	do {
@@ -156,12 +156,21 @@ static int tell_leases(struct serving *serving)
 	return 0;
 }
 
-static bool has_lease(const subnet_leases_t *leases, const struct subnet_lease *wanted)
+/* What is different from what was told last, if that is little. */
+static int tell_leases(struct serving *serving, const subnet_leases_t *leases)
 {
-	list_each(lease, leases)
-		if (subnet_same(lease, wanted))
-			return true;
-	return false;
+	auto_arena struct arena arena = { 0 };
+	struct lease_store_message message = { .has_leases = true,
+					       .changes = true,
+					       .n_bad = serving->n_bad };
+	struct lease_changes changes;
+
+	if (!serving->told_leases ||
+	    !lease_changes_find(&serving->leases, leases, LEASES_AT_ONCE, &arena, &changes))
+		return tell_all(serving, leases);
+	message.leases = changes.now;
+	message.gone = changes.gone;
+	return tell(serving, &message);
 }
 
 /* A store that comes back empty is filled again by its nodes: until then no peer is taken for gone. */
@@ -172,14 +181,10 @@ static void keep_for_now(struct serving *serving, subnet_leases_t *leases, struc
 	if (clock_boot_ms() >= serving->settle_at_ms)
 		return;
 	list_each(known, &serving->leases) {
-		struct subnet_lease *kept;
-
-		if (has_lease(leases, known) ||
+		if (subnet_find(leases, known) ||
 		    (serving->wanted && subnet_same(known, &serving->own)))
 			continue;
-		kept = list_add(arena, leases);
-		*kept = *known;
-		kept->type = arena_strdup(arena, known->type);
+		*list_add(arena, leases) = subnet_copy(known, arena);
 	}
 }
 
@@ -200,12 +205,13 @@ static int look_at_leases(struct serving *serving, struct error *err)
 		arena_free(&arena);
 		return r;
 	}
+	r = tell_leases(serving, &leases);
 	arena_free(&serving->state);
 	serving->state = arena;
 	serving->leases = leases;
 	serving->told_bad = serving->n_bad;
 	serving->told_leases = true;
-	return tell_leases(serving);
+	return r;
 }
 
 /* ---- the node's own ---- */
@@ -254,14 +260,6 @@ static int tell_ready(struct serving *serving, struct error *err)
 	return r;
 }
 
-static const struct subnet_lease *find_own(const struct serving *serving)
-{
-	list_each(lease, &serving->leases)
-		if (subnet_same(lease, &serving->own))
-			return lease;
-	return NULL;
-}
-
 static int tell_own(struct serving *serving)
 {
 	auto_arena struct arena arena = { 0 };
@@ -273,7 +271,7 @@ static int tell_own(struct serving *serving)
 /* A store that says what a node has is asked again each time: it may say otherwise by now. */
 static bool is_held(const struct serving *serving)
 {
-	const struct subnet_lease *there = find_own(serving);
+	const struct subnet_lease *there = subnet_find(&serving->leases, &serving->own);
 
 	return serving->have && !serving->kv->engine->own && there &&
 	       subnet_lease_equal(there, &serving->own);

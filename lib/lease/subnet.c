@@ -168,6 +168,23 @@ bool subnet_same(const struct subnet_lease *a, const struct subnet_lease *b)
 	return same_cidr(&a->subnet, &b->subnet) && same_cidr(&a->subnet6, &b->subnet6);
 }
 
+struct subnet_lease subnet_copy(const struct subnet_lease *lease, struct arena *arena)
+{
+	struct subnet_lease copy = *lease;
+
+	copy.type = arena_strdup(arena, lease->type);
+	return copy;
+}
+
+const struct subnet_lease *subnet_find(const subnet_leases_t *leases,
+				       const struct subnet_lease *wanted)
+{
+	list_each(lease, leases)
+		if (subnet_same(lease, wanted))
+			return lease;
+	return NULL;
+}
+
 static bool same_vtep(const struct subnet_vtep *a, const struct subnet_vtep *b)
 {
 	return a->set == b->set && (!a->set || (a->vni == b->vni && mac_equal(&a->mac, &b->mac)));

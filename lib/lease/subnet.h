@@ -43,6 +43,11 @@ int subnet_value_parse(const char *text, size_t size, struct arena *arena,
 bool subnet_same_node(const struct subnet_lease *a, const struct subnet_lease *b);
 /* Same subnets. */
 bool subnet_same(const struct subnet_lease *a, const struct subnet_lease *b);
+/* With its strings in the arena. */
+struct subnet_lease subnet_copy(const struct subnet_lease *lease, struct arena *arena);
+/* The one with the same subnets, or NULL. */
+const struct subnet_lease *subnet_find(const subnet_leases_t *leases,
+				       const struct subnet_lease *wanted);
 /* Same subnets, node, type and data: nothing to be done about it. */
 bool subnet_lease_equal(const struct subnet_lease *a, const struct subnet_lease *b);
 
