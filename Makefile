@@ -113,7 +113,7 @@ $(BUILD)/remote.a: $(filter-out %/http.o,$(REMOTE_C:%.c=$(BUILD)/%.o))
 
 $(BUILD)/unit: $(UNIT) $(OBJECTS) $(BUILD)/remote.a
 	@echo "link    $@"
-	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) -Wl,--wrap=clock_wall_ms $(libs) -o $@
+	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(static) $(link) $(LDFLAGS) -Wl,--wrap=clock_wall_ms,--wrap=clock_gettime $(libs) -o $@
 
 $(BUILD)/http: $(BUILD)/tests/lib/http.o $(REMOTE)
 	@echo "link    $@"

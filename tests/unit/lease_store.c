@@ -1,6 +1,7 @@
 /* Leases in a folder of files: who gets which subnet, what survives, what is told to whom. */
 #include "unit.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "lease/acquire.h"
 
@@ -224,14 +225,28 @@ TEST(lease_race_of_ten_for_ten)
 	end(kv);
 }
 
-/* The linker puts this in front of the real one (see Makefile): a wall clock that somebody sets. */
+/* The linker puts these in front of the real ones (see Makefile): a wall clock that somebody sets, and a machine that sleeps. */
 int64_t __wrap_clock_wall_ms(void);
 int64_t __real_clock_wall_ms(void);
-static int64_t wall_jump_ms;
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int64_t unit_wall_jump_ms, unit_boot_jump_ms;
 
 int64_t __wrap_clock_wall_ms(void)
 {
-	return __real_clock_wall_ms() + wall_jump_ms;
+	return __real_clock_wall_ms() + unit_wall_jump_ms;
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+	int r = __real_clock_gettime(clock, now);
+
+	if (r || clock != CLOCK_BOOTTIME)
+		return r;
+	now->tv_nsec += (long)(unit_boot_jump_ms % 1000) * 1000000;
+	now->tv_sec += unit_boot_jump_ms / 1000 + now->tv_nsec / 1000000000;
+	now->tv_nsec %= 1000000000;
+	return 0;
 }
 
 static size_t count_leases(struct kv *kv)
@@ -264,7 +279,7 @@ TEST(lease_life_is_not_the_wall_clocks)
 	check_ok(lease_acquire(kv, &config, NULL, &own, &err), err);
 	check_ok(lease_acquire(kv, &config, NULL, &other, &err), err);
 	check_int(count_leases(kv), 2);
-	wall_jump_ms = 2 * 24 * 3600 * 1000;
+	unit_wall_jump_ms = INT64_C(2) * 24 * 3600 * 1000;
 	check_int(count_leases(kv), 2);
 	/* Another file makes no difference, nor does one that is looked at again. */
 	put_file(free_key(&own, &other, 1), "{\"PublicIP\":\"192.0.2.3\"}");
@@ -273,7 +288,7 @@ TEST(lease_life_is_not_the_wall_clocks)
 	check_ok(lease_keep(kv, &own, &err), err);
 	check_ok(lease_acquire(kv, &config, NULL, &other, &err), err);
 	check_int(count_leases(kv), 3);
-	wall_jump_ms = 0;
+	unit_wall_jump_ms = 0;
 	check_int(count_leases(kv), 3);
 	put_file(free_key(&own, &other, 2),
 		 "{\"PublicIP\":\"192.0.2.4\",\"Expires\":\"2020-01-01T00:00:00Z\"}");

@@ -5,6 +5,7 @@
 #include "lease/store.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -85,15 +86,20 @@ static void put_file(const char *name, const char *text)
 	check_ok(file_replace(path_of(name), 0600, text, strlen(text), false, &err), err);
 }
 
-static void begin(void)
+static void begin_with(int (*serve)(void *arg, int fd))
 {
 	strcpy(root, "/tmp/cnibox-unit-XXXXXX");
 	check(mkdtemp(root) != NULL);
 	told = (struct told){ 0 };
 	check_ok(loop_open(&told.loop, &err), err);
-	check_ok(lease_store_open(&told.store, told.loop,
-				  &(struct worker_program){ serve_files, root }, &client, &err),
+	check_ok(lease_store_open(&told.store, told.loop, &(struct worker_program){ serve, root },
+				  &client, &err),
 		 err);
+}
+
+static void begin(void)
+{
+	begin_with(serve_files);
 }
 
 static void end(void)
@@ -180,6 +186,74 @@ TEST(store_releases)
 	until(*told.own);
 	check_ok(lease_store_release(told.store, 3000, &err), err);
 	check(access(path_of(arena_printf(&arena, "subnets/%s", told.own)), F_OK) < 0);
+	end();
+}
+
+/* ---- time that passes, in the store's process ---- */
+
+enum { HOUR_MS = 3600 * 1000, KEEPS = 6 };
+
+static const struct kv_engine *files;
+static int n_kept;
+
+/* As long as it is meant to, but without waiting for that. */
+static int wait_long(struct kv *kv, int fd, int timeout_ms, struct error *why)
+{
+	int r = files->wait(kv, fd, timeout_ms < 50 ? timeout_ms : 50, why);
+
+	if (r == 0 && timeout_ms > HOUR_MS && timeout_ms < INT_MAX && n_kept < KEEPS) {
+		unit_boot_jump_ms += timeout_ms;
+		unit_wall_jump_ms += timeout_ms;
+	}
+	return r;
+}
+
+static int keep_and_count(struct kv *kv, const char *key, int64_t ttl_ms, struct error *why)
+{
+	const char *text = arena_printf(&arena, "%d keeps, %lld hours\n", ++n_kept,
+					(long long)((unit_boot_jump_ms + HOUR_MS / 2) / HOUR_MS));
+	int r = files->keep(kv, key, ttl_ms, why);
+
+	return r < 0 ? r : file_replace(path_of("kept"), 0600, text, strlen(text), false, why);
+}
+
+static int serve_long(void *arg, int fd)
+{
+	struct kv *kv;
+	struct error why = { 0 };
+	struct kv_engine slow;
+
+	if (kv_file_open(&kv, arg, &why))
+		return 1;
+	files = kv->engine;
+	slow = *files;
+	slow.wait = wait_long;
+	slow.keep = keep_and_count;
+	kv->engine = &slow;
+	return lease_store_serve(kv, fd, NULL, &why);
+}
+
+static bool kept(const char *text)
+{
+	char *there;
+	size_t size;
+
+	return file_read(path_of("kept"), 4096, &arena, &there, &size, NULL) == 0 &&
+	       streq(there, text);
+}
+
+/* A node that lives on has its lease for as long: it is kept four times in each life, and never taken anew. */
+TEST(store_keeps_its_lease)
+{
+	begin_with(serve_long);
+	until(strstr(told.trouble, "no network configuration")); /* its folder is there */
+	put_file("config", NETWORK);
+	put_file("subnets/10.5.2.0-24", "{\"PublicIP\":\"192.0.2.2\"}");
+	want("192.0.2.1");
+	until(kept("6 keeps, 36 hours\n"));
+	check_int(told.n_own, 1);
+	check_int(told.n_leases, 2);
+	unlink(path_of("kept"));
 	end();
 }
 

@@ -23,6 +23,9 @@ struct unit_test {
 		__attribute__((used, retain, section("unit_tests"))) = &unit_##test_name; \
 	static void test_##test_name(void)
 
+/* Added to what the clocks of base/clock.h say, in this process; zero again when a test has ended. */
+extern int64_t unit_wall_jump_ms, unit_boot_jump_ms;
+
 void unit_check(bool ok, const char *file, int line, const char *format, ...) printf_like(4, 5);
 
 #define check(condition) unit_check((condition), __FILE__, __LINE__, "%s", #condition)
