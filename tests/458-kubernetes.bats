@@ -128,6 +128,17 @@ lists() { api log | grep -c "limit="; }
 	assert_eq "requests meanwhile" "$(api log)" ""
 }
 
+change_n1() { api annotate n1 $PREFIX/kube-subnet-manager=true $PREFIX/backend-type=host-gw $PREFIX/public-ip=192.0.2.1; }
+
+@test "what a watch tells together with an answer is told" {
+	cluster 1 host-gw
+	export -f api change_n1
+	export KUBE PREFIX API
+	assert_eq "a change, then none" "$(nsenter --net=/run/netns/n1 python3 "$CNIBOX_TESTS/lib/engine.py" "${CNIBOX%/*}/cnibox-store" \
+		"{\"kubeSubnetMgr\": true, \"kubeApiUrl\": \"http://$API:8080\", \"netConfigPath\": \"$STORE/config\", \"nodeName\": \"n1\"}" \
+		again bash -c change_n1)" "1 0"
+}
+
 @test "nodes that make no sense, and those of another network, cost nobody else anything (D1)" {
 	two vxlan
 	before=$(routes)
