@@ -24,6 +24,10 @@ two() {
 	nodes 2 host-gw
 	etcd_start 3 tls
 	etcd_network host-gw
+	join
+}
+
+join() {
 	agent n1
 	agent n2
 	ready n1 n2
@@ -63,6 +67,75 @@ two() {
 	wait_for "a new peer" 5 has 10.5.204.0 peers_of n1
 	wait_for "all is well" 5 grep -q "the store is well again" $STORE/n1.log
 }
+
+# Time in which a token ends.
+tokens_end() { run_in n1 ping -q -i 0.5 -c 9 -W 1 192.0.2.2 >/dev/null || :; }
+
+@test "tokens that end, and a compaction while a node is cut off from members that go and come" {
+	need ping
+	nodes 2 host-gw
+	mkdir -p $PKI
+	openssl genrsa -out $PKI/token.key 2048
+	openssl rsa -in $PKI/token.key -pubout -out $PKI/token.pub
+	ETCD_OPTIONS=(--auth-token "jwt,pub-key=$PKI/token.pub,priv-key=$PKI/token.key,sign-method=RS256,ttl=3s")
+	etcd_start 3 tls
+	etcd_network host-gw
+	etcd user add root:rootpass
+	etcd role add flannel
+	etcd role grant-permission flannel --prefix=true readwrite $ETCD_PREFIX/
+	etcd user add flannel:se-cr-et
+	etcd user grant-role flannel flannel
+	etcd user grant-role root root
+	etcd auth enable
+	ETCD_USER=root:rootpass
+	PLACE+=(--etcd-username flannel)
+	export FLANNELD_ETCD_PASSWORD=se-cr-et
+	assert_match "a name in the certificate" "$(lease list "${PLACE[@]}")" \
+		"192.0.2.20[123]:2379: etcd has users, and takes no certificate with a common name then \(--etcd-certfile\): one without CN"
+	PKI_SUBJECT=/O=nodes pki_cert client DNS:client
+	join
+	put_lease 10.5.204.0-24 192.0.2.7
+	wait_for "a peer" 5 has 10.5.204.0 peers_of n1
+	ip link set u1 nomaster
+	tokens_end
+	wait_for "a write" 10 put_lease 10.5.204.0-24 192.0.2.9
+	put_lease 10.5.205.0-24 192.0.2.7
+	etcd compaction "$(etcd get x -w json | tail -n 1 | jq .header.revision)"
+	for member in e1 e2 e3; do
+		etcd_kill $member
+		etcd_member $member
+		wait_for "$member again" 15 etcd_healthy
+	done
+	ip link set u1 master under
+	wait_for "the changed one" 15 has "10.5.204.0/24 via 192.0.2.9" peers_of n1
+	assert "the new one" has "10.5.205.0/24 via" peers_of n1
+	wait_for "at the other node, too" 15 has "10.5.205.0/24 via" peers_of n2
+	assert "its tokens had ended" grep -q "failed to parse a JWT token" $STORE/e1.log $STORE/e2.log $STORE/e3.log
+	refute "it was refused for long" grep -q "etcd wants a user" $STORE/n1.log
+}
+
+@test "kill -9 of an agent during traffic: no packet is lost, its store ends with it, its lease is the one it had" {
+	need ping
+	two
+	pod n1
+	pod n2
+	wait_for "n1 reaches n2" 5 reach n1 n2
+	before=$(peers_of n1) leases=$(etcd_leases) store=$(pgrep -P "$(agent_pid n1)" cnibox-store)
+	run_in n1 ping -q -i 0.01 -c 150 -W 1 -I "$(pod_ip n1)" "$(pod_ip n2)" >$STORE/ping 2>&1 3>&- &
+	ping=$!
+	agent_kill n1 KILL
+	rm /run/n1/subnet.env
+	wait_for "its store ends" 5 ended "$store"
+	agent n1
+	ready n1
+	wait $ping
+	assert_match "packets" "$(<$STORE/ping)" "150 packets transmitted, 150 received"
+	assert_eq "routes" "$(peers_of n1)" "$before"
+	assert_eq "leases" "$(etcd_leases)" "$leases"
+	assert_eq "etcd's leases" "$(etcd lease list | grep -c '^[0-9a-f]*$')" 2
+}
+
+ended() { ! kill -0 "$1" 2>/dev/null; }
 
 @test "certificates: a CA alone, and what is wrong is named" {
 	nodes 0

@@ -3,6 +3,7 @@
 #
 #   etcd_start [N [tls]]       members e1..eN at 192.0.2.201.., each a node of its own; ready when it returns.
 #                              tls: mutual, certificates in $PKI (pki_ca, pki_cert); a client's is client.crt
+#                              options of each member are in ETCD_OPTIONS
 #   etcd_member NAME [OPTION]  (again) a member that is not running
 #   etcd_kill NAME [SIGNAL]    9 if none is given
 #   etcd WORD ...              etcdctl, from the host; ETCD_USER=name:password
@@ -14,7 +15,7 @@
 
 # shellcheck source=tests/lib/pki.bash
 source "$CNIBOX_TESTS/lib/pki.bash"
-ETCD_PREFIX=/coreos.com/network
+ETCD_PREFIX=/coreos.com/network ETCD_OPTIONS=()
 
 etcd_start() {
 	local n=${1:-1} i scheme=http
@@ -56,7 +57,7 @@ etcd_member() {
 	nsenter --net="/run/netns/$name" etcd --name "$name" --data-dir "$STORE/$name.etcd" --logger zap --unsafe-no-fsync \
 		--listen-client-urls "$scheme://192.0.2.$number:2379" --advertise-client-urls "$scheme://192.0.2.$number:2379" \
 		--listen-peer-urls "$scheme://192.0.2.$number:2380" --initial-advertise-peer-urls "$scheme://192.0.2.$number:2380" \
-		--initial-cluster "$ETCD_CLUSTER" "${tls[@]}" "$@" >>"$STORE/$name.log" 2>&1 3>&- &
+		--initial-cluster "$ETCD_CLUSTER" "${tls[@]}" "${ETCD_OPTIONS[@]}" "$@" >>"$STORE/$name.log" 2>&1 3>&- &
 	echo $! >"$STORE/$name.pid"
 }
 
