@@ -77,6 +77,30 @@ mac()    { ip -n "$1" -j link show flannel.1 | jq -r '.[0].address'; }
 	wait_for "the node's again" 3 is 192.0.2.101 annotation n1 public-ip
 }
 
+@test "the node's address changes, and is told; kill -9 and a boot without the API server: all from the node's own disk" {
+	local file=/var/lib/cnibox/remembered/run-n1-subnet.env before
+
+	two host-gw
+	nsenter --net=/run/netns/n1 sysctl -qw net.ipv4.conf.eth0.promote_secondaries=1
+	ip -n n1 addr replace 192.0.2.101/24 dev eth0
+	ip -n n1 addr del 192.0.2.1/24 dev eth0
+	wait_for "the new address" 10 is 192.0.2.101 annotation n1 public-ip
+	wait_for "the peer's route follows" 3 has "10.5.1.0/24 via 192.0.2.101" ip -n n2 route
+	wait_for "it is remembered" 15 grep -q 192.0.2.101 $file
+	before=$(routes)
+	api_down
+	agent_kill n1 KILL
+	ip -n n1 route flush proto 118
+	rm -r /run/n1
+	kube n1
+	ready n1
+	assert_eq "the subnet" "$(subnet n1)" 10.5.1.0/24
+	wait_for "the peers" 3 is "$before" routes
+	api_up
+	wait_for "and all is well with it" 15 grep -q "the store is well again" $STORE/n1.log
+	assert_eq "the peers" "$(routes)" "$before"
+}
+
 @test "podCIDR: awaited when there is none, refused outside of the network, and no node is said to be none" {
 	cluster 0 host-gw
 	node_add n1 1
@@ -113,6 +137,14 @@ lists() { api log | grep -c "limit="; }
 	api cut
 	other 12 "410"
 	assert_eq "lists" "$(lists)" 2
+	ip link set u1 nomaster
+	api annotate x11 $PREFIX/public-ip=192.0.2.76
+	api delete x12
+	api expire
+	api cut
+	ip link set u1 master under
+	wait_for "what has changed before a list is applied (D4)" 10 has "10.5.11.0/24 via 192.0.2.76" routes
+	assert "without the node that is gone" lacks 10.5.12.0 routes
 	api_down
 	api_up
 	other 13 "a new server"
