@@ -115,8 +115,10 @@ setup() {
 	assert_eq "the subnet" "$(subnet n1)" "$was"
 }
 
-@test "kill -9 during traffic: no packet is lost, and the next agent takes over without a trace" {
-	two vxlan
+killed_amid_traffic() { # TYPE
+	local ping before
+
+	two "$1"
 	nsenter --net=/run/netns/n1 ping -q -i 0.01 -c 150 -W 1 -I "$(pod_ip n1)" "$(pod_ip n2)" >$STORE/ping 2>&1 3>&- &
 	ping=$!
 	before=$(state)
@@ -127,6 +129,14 @@ setup() {
 	wait "$ping"
 	assert_match "packets" "$(<$STORE/ping)" "150 packets transmitted, 150 received"
 	assert_eq "the state" "$(state)" "$before"
+}
+
+@test "VXLAN, kill -9 during traffic: no packet is lost, and the next agent takes over without a trace" {
+	killed_amid_traffic vxlan
+}
+
+@test "host-gw, kill -9 during traffic: the same" {
+	killed_amid_traffic host-gw
 }
 
 @test "flanneld's leavings are adopted: device, MAC, peers; what is stale goes" {

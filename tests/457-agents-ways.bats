@@ -27,6 +27,10 @@ lease_of() { # ADDRESS: names of the leases that have it
 	ip -n n1 addr del 198.51.100.1/24 dev eth0
 	wait_for "it is far again" 2 has "10.5.250.0/24 via 10.5.250.0 dev flannel.1 onlink" peer_of
 	wait_for "the near one is as it was" 2 has "$(subnet n2) via 192.0.2.2 dev eth0" peer_of
+	ip -n n1 link set eth0 down
+	ip -n n1 link set eth0 up
+	wait_for "and after the link was away (D6)" 2 has "$(subnet n2) via 192.0.2.2 dev eth0" peer_of
+	assert "traffic" reach n1 n2
 }
 
 @test "GBP and another VNI, port and MTU are the device's; one of another shape is made anew, with its MAC" {
@@ -101,6 +105,18 @@ lease_of() { # ADDRESS: names of the leases that have it
 	echo '{"PublicIP":"192.0.2.8","BackendType":"host-gw"}' >$STORE/subnets/10.5.252.0-24
 	wait_for "a later one" 2 has 10.5.252.0 peer_of
 	refute "the old one has a route" has 10.5.251.0 peer_of
+}
+
+@test "a node whose subnet is another's by now ends and says so, and leaves its pods' ways as they are (D10)" {
+	local was before status=0
+	two host-gw
+	was=$(subnet n1) before=$(state)
+	echo '{"PublicIP":"192.0.2.9","BackendType":"host-gw"}' >$STORE/subnets/"${was/\//-}"
+	wait "$(agent_pid n1)" || status=$?
+	assert_eq "exit status" "$status" 1
+	assert_match "said" "$(tail -n 1 $STORE/n1.log)" "another node has ${was/\//-} by now; this one would get 10\.5\."
+	assert_eq "the data plane" "$(state)" "$before"
+	assert_match "the other's lease" "$(<$STORE/subnets/"${was/\//-}")" 192.0.2.9
 }
 
 @test "two leases with one MAC do not push each other out for ever; a subnet that nodes are in takes nothing away" {

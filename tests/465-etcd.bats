@@ -55,6 +55,19 @@ peers_of() { ip -n "$1" route show proto 118; }
 	assert_eq "the same one" "$(etcd_lease "$(lease_key n1)")" "$id"
 }
 
+@test "an agent at rest does not wake up, and needs less than 4 MiB" {
+	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "a sanitized one needs more"
+	need strace
+	start 2 vxlan
+	wait_for "routes" 2 has "$(subnet n2) via" peers_of n1
+	wait_for "addresses have settled" 5 settled n1
+	timeout 3 strace -f -qq -o $STORE/trace -p "$(agent_pid n1)" || :
+	assert_eq "at rest" "$(grep -vE 'resuming|restart_syscall|detached|strace: ' $STORE/trace)" ""
+	assert "memory" test "$(awk '/^VmRSS/ { print $2 }' "/proc/$(agent_pid n1)/status")" -lt 4096
+}
+
+settled() { ! ip -n "$1" -6 addr show tentative | grep -q inet6; }
+
 @test "dual stack is one key; host-gw has no data; another prefix is another network" {
 	start 1 host-gw '.EnableIPv6 = true | .IPv6Network = "2001:cafe:42::/48"'
 	assert_match "key and value" "$(etcd_leases)" \
