@@ -129,25 +129,43 @@ END
 numbers() {
 	{ on n1 tc filter show dev eth0 ingress && on n1 tc filter show dev flannel0 egress; } | sed -n 's/^.* id \([0-9]*\) .*/\1/p'
 }
-is_gone() { # NUMBER
-	python3 - "$1" <<'END'
-import ctypes, errno, os, sys
-attr = ctypes.create_string_buffer(int(sys.argv[1]).to_bytes(4, sys.byteorder), 128)
+bpf() { # program NUMBER: the numbers of its maps; map NUMBER: whether it is there. Nothing, if the kernel has no such thing.
+	python3 - "$@" <<'END'
+import ctypes, errno, os, struct, sys
 libc = ctypes.CDLL(None, use_errno=True)
-fd = libc.syscall(321 if os.uname().machine == "x86_64" else 280, 13, attr, 128)  # BPF_PROG_GET_FD_BY_ID
-sys.exit(fd >= 0 or ctypes.get_errno() != errno.ENOENT)
+def call(command, data):
+    attr = ctypes.create_string_buffer(data, 128)
+    fd = libc.syscall(321 if os.uname().machine == "x86_64" else 280, command, attr, 128)
+    assert fd >= 0 or ctypes.get_errno() == errno.ENOENT, os.strerror(ctypes.get_errno())
+    return fd
+number = struct.pack("=I", int(sys.argv[2]))
+fd = call(13 if sys.argv[1] == "program" else 14, number)  # BPF_PROG_GET_FD_BY_ID, BPF_MAP_GET_FD_BY_ID
+if fd >= 0 and sys.argv[1] == "map":
+    print("is there")
+if fd >= 0 and sys.argv[1] == "program":
+    maps = (ctypes.c_uint32 * 16)()
+    info = bytearray(128)
+    struct.pack_into("=IQ", info, 52, 16, ctypes.addressof(maps))  # nr_map_ids, map_ids
+    info = ctypes.create_string_buffer(bytes(info), 128)
+    assert call(15, struct.pack("=IIQ", fd, 128, ctypes.addressof(info))) == 0  # BPF_OBJ_GET_INFO_BY_FD
+    print(*[n for n in maps if n])
 END
 }
+is_gone() { [[ ! $(bpf "$@") ]]; }
 
 @test "--cleanup and --datapath user leave neither program nor hook; other people's programs stay" {
 	two
 	on n1 tc filter add dev eth0 ingress prio 200 u32 match u32 0 0 flowid 1:1
 	were=$(numbers)
 	assert_eq "programs" "$(wc -w <<<"$were")" 2
+	maps=$(for number in $were; do bpf program "$number"; done | tr ' ' '\n' | sort -u)
+	assert "maps: of peers, and of what is known of them" test "$(wc -w <<<"$maps")" -ge 2
 	agent_kill n1
+	for number in $maps; do assert_eq "map $number stays with the programs" "$(bpf map $number)" "is there"; done
 	on n1 "$CNIBOX" tun-relay --cleanup "${PLACE[@]::2}" --subnet-file /run/n1/subnet.env >$STORE/said
 	assert_match "said" "$(<$STORE/said)" "removed 2 programs of the relay"
-	for number in $were; do wait_for "program $number is gone" 5 is_gone $number; done
+	for number in $were; do wait_for "program $number is gone" 5 is_gone program $number; done
+	for number in $maps; do wait_for "map $number is gone" 5 is_gone map $number; done
 	assert_match "theirs" "$(on n1 tc filter show dev eth0 ingress)" "pref 200 u32"
 	on n1 tc qdisc del dev eth0 clsact
 	agent n1
@@ -211,6 +229,18 @@ END
 	kill -HUP "$(agent_pid n1)"
 	wait_for "a program is there again" 5 has_programs n1 eth0 "$BOTH"
 	wait_for "at the device, too" 5 has_programs n1 flannel0 "egress cnibox_relay_out4"
+	ip -n n1 link set flannel0 down
+	ip -n n1 link set flannel0 name other0 up
+	wait_for "a device of the old name is there again" 5 has_programs n1 flannel0 "egress cnibox_relay_out4"
+	wait_for "the other one is without programs" 5 has_programs n1 other0 ""
+	ip -n n1 link del other0
+	wait_for "traffic" 5 reach n1 n2
+	ip -n n1 link set eth0 down
+	ip -n n1 link set eth0 name eth9 up
+	wait_for "it is missed" 5 grep -q "there is no interface and no address eth0" $STORE/n1.log
+	ip -n n1 link set eth9 down
+	ip -n n1 link set eth9 name eth0 up
+	wait_for "traffic by its old name" 5 reach n1 n2
 	ip -n n1 link del flannel0
 	wait_for "the device is there again" 5 has_programs n1 flannel0 "egress cnibox_relay_out4"
 	ip -n n1 link del eth0

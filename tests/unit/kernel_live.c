@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "kernel/addr.h"
+#include "kernel/bpf_line.h"
 #include "kernel/link.h"
 #include "kernel/neigh.h"
 #include "kernel/netlink_internal.h"
@@ -444,4 +445,25 @@ LIVE(sysctls_are_those_of_the_thread)
 	check_ok(sysctl_ensure("net/ipv4/ip_forward", "1", &err), err);
 	check_ok(sysctl_read("net/ipv4/ip_forward", value, sizeof(value), &err), err);
 	check_str(value, "1");
+}
+
+/* An error has the kernel's own words: of a program that ends without a result; and one that is too long is not even asked about. */
+TEST(program_that_the_kernel_refuses)
+{
+	static const struct bpf_line end[] = { EXIT };
+	struct bpf_code *code auto_bpf_code = bpf_code_new();
+	struct error err = { 0 };
+	int fd = -1;
+
+	bpf_code_add(code, end, 1);
+	check(bpf_code_load(code, "endless", &fd, &err) < 0);
+	if (err.errnum == EPERM)
+		printf("# SKIPPED: this test needs the right to load programs\n");
+	else
+		check_str(err.message,
+			  "load program endless into the kernel (R0 !read_ok): Permission denied");
+	for (int i = 0; i < 512; i++)
+		bpf_code_add(code, end, 1);
+	check_fails(bpf_code_load(code, "endless", &fd, &err), err,
+		    "program endless has 513 lines");
 }
