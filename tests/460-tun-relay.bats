@@ -75,26 +75,11 @@ from_pod()     { nsenter --net="/run/netns/$1-pod" "${@:2}"; }
 }
 
 @test "with a relay of one packet per call at the other end, as flannel's" {
-	nodes 2 udp
-	agent n1
-	ready n1
-	subnet=$(subnet n1)
-	other=10.5.$(($(cut -d. -f3 <<<"$subnet") % 250 + 3)).0
-	nsenter --net=/run/netns/n2 "${CNIBOX%/*}/onepacket" flannel0 192.0.2.2 8285 "$subnet=192.0.2.1" 3>&- &
-	wait_for "its device" 2 ip -n n2 link show flannel0
-	ip -n n2 addr add "$other/32" dev flannel0
-	ip -n n2 link set flannel0 mtu 1472 up
-	ip -n n2 route add 10.5.0.0/16 dev flannel0
-	echo '{"PublicIP":"192.0.2.2"}' >"$STORE/subnets/$other-24"
-	mkdir -p /run/n2
-	echo "FLANNEL_SUBNET=${other%.0}.1/24" >/run/n2/subnet.env
-	pod n1
-	pod n2
-	wait_for "n1 reaches n2" 5 reach n1 n2
+	foreign
 	assert "n2 reaches n1" reach n2 n1
 	transfer n1 n2 5000000
 	transfer n2 n1 5000000
-	assert_match "it is not taken for one of ours" "$(counted n1 "$other/24")" "$other/24: .*sent packets"
+	assert_match "it is not taken for one of ours" "$(counted n1 "$OTHER")" "$OTHER: .*sent packets"
 }
 
 @test "pods hear of it: TTL at its end at either relay, no such peer" {

@@ -273,23 +273,9 @@ is_gone() { [[ ! $(bpf "$@") ]]; }
 neighbour_is() { [[ $(ip -n "$1" neigh show "$2" dev eth0) == *"lladdr $3"* ]]; } # NODE ADDRESS MAC
 
 @test "peers that are not ours are not overrun by the kernel, their packets go through the process" {
-	nodes 2 udp
-	agent n1
-	ready n1
-	other=10.5.$(($(subnet n1 | cut -d. -f3) % 250 + 3)).0
-	on n2 "${CNIBOX%/*}/onepacket" flannel0 192.0.2.2 8285 "$(subnet n1)=192.0.2.1" 3>&- &
-	wait_for "its device" 2 ip -n n2 link show flannel0
-	ip -n n2 addr add "$other/32" dev flannel0
-	ip -n n2 link set flannel0 mtu 1472 up
-	ip -n n2 route add 10.5.0.0/16 dev flannel0
-	echo '{"PublicIP":"192.0.2.2"}' >"$STORE/subnets/$other-24"
-	mkdir -p /run/n2
-	echo "FLANNEL_SUBNET=${other%.0}.1/24" >/run/n2/subnet.env
-	pod n1
-	pod n2
-	wait_for "n1 reaches n2" 5 reach n1 n2
+	foreign
 	transfer n1 n2 3000000
-	assert "it is none of ours" lacks "one of ours" counted n1 "$other/24"
+	assert "it is none of ours" lacks "one of ours" counted n1 "$OTHER"
 	kill -STOP "$(relay_pid n1)"
 	assert "only through the process" lacks "1 received" on n1 ping -c 1 -W 1 -I "$(pod_ip n1)" "$(pod_ip n2)"
 }

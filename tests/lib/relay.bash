@@ -3,6 +3,7 @@
 #
 #   relay_setup                   what a test file's setup calls
 #   two [JQ]                      n1 and n2 with our relay, pods that reach each other, by the kernel where that is wanted
+#   foreign                       n1 with our relay, n2 with one as flannel's, of one packet per call; n2's subnet is $OTHER
 #   relay_pid NODE                the relay's process; process_is: it runs
 #   counted NODE PEER             what the node's relay has counted for PEER (a subnet, or nobody); has_counted ... TEXT
 #   transfer FROM TO BYTES [A B [PORT]]  TCP from one pod to the other's (from address A to B): what it carries arrives whole;
@@ -21,6 +22,25 @@ two() { # [JQ]
 	nodes 2 udp "$@"
 	join_two
 	[[ $DATAPATH == user ]] || kernel_to_kernel n1 n2
+}
+
+foreign() {
+	nodes 2 udp
+	agent n1
+	ready n1
+	OTHER=10.5.$(($(subnet n1 | cut -d. -f3) % 250 + 3)).0
+	nsenter --net=/run/netns/n2 "${CNIBOX%/*}/onepacket" flannel0 192.0.2.2 8285 "$(subnet n1)=192.0.2.1" 3>&- &
+	wait_for "its device" 2 ip -n n2 link show flannel0
+	ip -n n2 addr add "$OTHER/32" dev flannel0
+	ip -n n2 link set flannel0 mtu 1472 up
+	ip -n n2 route add 10.5.0.0/16 dev flannel0
+	OTHER+=/24
+	echo '{"PublicIP":"192.0.2.2"}' >"$STORE/subnets/${OTHER/\//-}"
+	mkdir -p /run/n2
+	echo "FLANNEL_SUBNET=${OTHER/.0\//.1/}" >/run/n2/subnet.env
+	pod n1
+	pod n2
+	wait_for "n1 reaches n2" 5 reach n1 n2
 }
 
 # Both have proved to each other that they take packets in the kernel.
