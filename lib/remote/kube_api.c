@@ -2,8 +2,16 @@
 #include "remote/kube_api.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
-enum { TIMEOUT_MS = 15000, REASON_LINES = 64, REASON_MS = 1000 };
+enum {
+	TIMEOUT_MS = 15000,
+	REASON_LINES = 64,
+	REASON_MS = 1000,
+	WATCH_S = 300, /* and up to as much again */
+	PAUSE_MIN_MS = 200,
+	PAUSE_MAX_MS = 10000,
+};
 
 int kube_api_open(struct kube_api *api, const struct lease_place *place, struct error *err)
 {
@@ -67,16 +75,21 @@ static const char *reason_of(struct http_stream *stream, struct arena *arena)
 	return reason;
 }
 
-int kube_api_watch(struct kube_api *api, const struct kube_call *call, struct http_stream **stream,
-		   struct error *err)
+int kube_api_watch(struct kube_api *api, const struct kube_call *call, const char *revision,
+		   struct http_stream **stream, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
+	struct kube_call watch = *call;
 	struct http_request request;
 	const char *reason;
 	long status;
 
 	*stream = NULL;
-	if (make_request(api, call, &arena, &request, err) ||
+	watch.path = arena_printf(&arena,
+				  "%s?watch=true&allowWatchBookmarks=true"
+				  "&resourceVersion=%s&timeoutSeconds=%ld",
+				  call->path, revision, WATCH_S + random() % WATCH_S);
+	if (make_request(api, &watch, &arena, &request, err) ||
 	    http_stream_open(stream, api->http, &request, &status, err))
 		return -err->errnum;
 	if (status == 200)
@@ -85,4 +98,12 @@ int kube_api_watch(struct kube_api *api, const struct kube_call *call, struct ht
 	http_stream_close(*stream);
 	*stream = NULL;
 	return kube_status_fail(status, reason, strlen(reason), &call->action, err);
+}
+
+unsigned kube_next_pause(unsigned *pause_ms)
+{
+	unsigned pause = *pause_ms ? *pause_ms * 2 : PAUSE_MIN_MS;
+
+	*pause_ms = pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS;
+	return *pause_ms / 2 + (unsigned)random() % (*pause_ms / 2 + 1);
 }

@@ -25,8 +25,15 @@ struct kube_call {
 /* *reply is the caller's. Errors as in kube_status.h, and those of http.h. */
 int kube_api_call(struct kube_api *api, const struct kube_call *call, struct json **reply,
 		  struct error *err) must_check;
-/* A watch that has been let in: its lines are events. */
-int kube_api_watch(struct kube_api *api, const struct kube_call *call, struct http_stream **stream,
-		   struct error *err) must_check;
+/* A watch of this path from that revision on, which has been let in: its lines are events. It is not for ever, and not for as long
+ * on all nodes. */
+int kube_api_watch(struct kube_api *api, const struct kube_call *call, const char *revision,
+		   struct http_stream **stream, struct error *err) must_check;
+enum {
+	KUBE_SILENCE_MS = 180000
+}; /* longer than a server is silent: it sends a bookmark each minute */
+
+/* When to try again, after one more failure: attempts are further and further apart, and not the same on all nodes. 0 = no failure yet. */
+unsigned kube_next_pause(unsigned *pause_ms);
 
 #endif

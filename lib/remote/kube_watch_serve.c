@@ -12,10 +12,6 @@
 enum {
 	PAGE = 250, /* pods: of some 10 KB each */
 	PAGES_MAX = 4000,
-	WATCH_S = 300,       /* and up to as much again: not all nodes at once */
-	SILENCE_MS = 180000, /* a server sends a bookmark each minute */
-	PAUSE_MIN_MS = 200,
-	PAUSE_MAX_MS = 10000,
 	ABSENT_MS = 60000, /* until a kind that is not there is looked for again */
 	LINES_MAX = 1000,  /* of one kind before the others have their turn */
 	KINDS_MAX = 16,
@@ -115,13 +111,9 @@ static int start_watch(struct watcher *watcher, struct watched *watched, struct 
 	struct kube_call call = { .action = { "watch", watched->kind->plural } };
 	int r;
 
-	call.path = arena_printf(&arena,
-				 "%s?watch=true&allowWatchBookmarks=true"
-				 "&resourceVersion=%s&timeoutSeconds=%ld",
-				 kube_watch_path(watched->kind, &arena), watched->place.revision,
-				 WATCH_S + random() % WATCH_S);
+	call.path = kube_watch_path(watched->kind, &arena);
 	watched->heard_ms = clock_ms();
-	r = kube_api_watch(&watcher->api, &call, &watched->stream, err);
+	r = kube_api_watch(&watcher->api, &call, watched->place.revision, &watched->stream, err);
 	if (r == -ESTALE)
 		watched->place.revision[0] = '\0';
 	return r;
@@ -140,15 +132,6 @@ static int connect_to(struct watcher *watcher, struct watched *watched, bool *li
 	return r;
 }
 
-/* Attempts are further and further apart, and not the same on all nodes. */
-static unsigned next_pause(struct watched *watched)
-{
-	unsigned pause = watched->pause_ms ? watched->pause_ms * 2 : PAUSE_MIN_MS;
-
-	watched->pause_ms = pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS;
-	return watched->pause_ms / 2 + (unsigned)random() % (watched->pause_ms / 2 + 1);
-}
-
 /* False: nobody listens. */
 static bool be_connected(struct watcher *watcher, struct watched *watched)
 {
@@ -160,7 +143,7 @@ static bool be_connected(struct watcher *watcher, struct watched *watched)
 		return true;
 	r = connect_to(watcher, watched, &listens, &why);
 	if (r < 0) {
-		watched->next_try_ms = clock_ms() + next_pause(watched);
+		watched->next_try_ms = clock_ms() + kube_next_pause(&watched->pause_ms);
 		watched->troubled = true;
 		return listens && say_of(watcher, watched, FEED_TROUBLE, why.message) == 0;
 	}
@@ -201,7 +184,7 @@ static bool drain(struct watcher *watcher, struct watched *watched)
 		if (what == KUBE_LINE_MESSAGE && frame_send(watcher->fd, message) < 0)
 			return false;
 	}
-	if (watched->stream && clock_ms() - watched->heard_ms >= SILENCE_MS)
+	if (watched->stream && clock_ms() - watched->heard_ms >= KUBE_SILENCE_MS)
 		hang_up(watched);
 	return true;
 }
@@ -245,12 +228,12 @@ static bool answer(struct watcher *watcher, struct error *err)
 /* Until somebody has to be looked at, or tried again. */
 static int patience(const struct watcher *watcher)
 {
-	int64_t now = clock_ms(), until = now + SILENCE_MS;
+	int64_t now = clock_ms(), until = now + KUBE_SILENCE_MS;
 
 	for (size_t i = 0; i < watcher->n; i++) {
 		const struct watched *watched = &watcher->kinds[i];
-		int64_t due =
-			watched->stream ? watched->heard_ms + SILENCE_MS : watched->next_try_ms;
+		int64_t due = watched->stream ? watched->heard_ms + KUBE_SILENCE_MS
+					      : watched->next_try_ms;
 
 		until = due < until ? due : until;
 	}

@@ -21,14 +21,12 @@
 enum {
 	PAGE = 100, /* nodes: of some 20 KB each */
 	PAGES_MAX = 1000,
-	WATCH_S = 300,       /* and up to as much again: not all nodes at once */
-	SILENCE_MS = 180000, /* a server sends a bookmark each minute */
 	CONFIG_LOOK_MS = 10000,
 	CONFIG_MAX = 1 << 20,
-	PAUSE_MIN_MS = 200,
-	PAUSE_MAX_MS = 10000,
 	DRAIN_MAX = 10000, /* lines at once */
 };
+
+#define NODES "/api/v1/nodes"
 
 struct kv_kube {
 	struct kv kv;
@@ -147,7 +145,7 @@ static int list_all(struct kv_kube *kube, struct error *err)
 	for (int i = 0; r == 0 && next && i < PAGES_MAX; i++) {
 		auto_json struct json *page = NULL;
 
-		call.path = arena_printf(&arena, "/api/v1/nodes?limit=%d%s%s", PAGE,
+		call.path = arena_printf(&arena, NODES "?limit=%d%s%s", PAGE,
 					 *next ? "&continue=" : "", url_escape(&arena, next));
 		r = kube_api_call(&kube->api, &call, &page, err);
 		if (r == 0)
@@ -162,15 +160,10 @@ static int list_all(struct kv_kube *kube, struct error *err)
 
 static int start_watch(struct kv_kube *kube, struct error *err)
 {
-	auto_arena struct arena arena = { 0 };
-	struct kube_call call = { .action = { "watch", "nodes" } };
+	const struct kube_call call = { .action = { "watch", "nodes" }, .path = NODES };
 
-	call.path = arena_printf(&arena,
-				 "/api/v1/nodes?watch=true&allowWatchBookmarks=true"
-				 "&resourceVersion=%s&timeoutSeconds=%ld",
-				 kube->mirror.revision, WATCH_S + random() % WATCH_S);
 	kube->heard_ms = clock_ms();
-	return kube_api_watch(&kube->api, &call, &kube->stream, err);
+	return kube_api_watch(&kube->api, &call, kube->mirror.revision, &kube->stream, err);
 }
 
 /* The pod that this runs in knows its node. Neither name nor pod: it is nobody's node, which only some calls mind. */
@@ -211,11 +204,10 @@ static int connect_to(struct kv_kube *kube, struct error *err)
 	return r;
 }
 
-/* Be up to date, or say why not. Attempts are further and further apart, and not the same on all nodes. */
+/* Be up to date, or say why not. */
 static int sync_nodes(struct kv_kube *kube, struct error *err)
 {
 	struct error why = { 0 };
-	unsigned pause;
 
 	kube->again |= drain(kube);
 	if (kube->stream)
@@ -230,9 +222,7 @@ static int sync_nodes(struct kv_kube *kube, struct error *err)
 		kube->again = true;
 		return 0;
 	}
-	pause = kube->pause_ms ? kube->pause_ms * 2 : PAUSE_MIN_MS;
-	kube->pause_ms = pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS;
-	kube->next_try_ms = clock_ms() + kube->pause_ms / 2 + random() % (kube->pause_ms / 2 + 1);
+	kube->next_try_ms = clock_ms() + kube_next_pause(&kube->pause_ms);
 	wrap(&why, "Kubernetes");
 	kube->why = why;
 	if (err)
@@ -343,7 +333,7 @@ static int patch_status(struct kv_kube *kube, const char *name, const char *patc
 	struct kube_call call = { .action = { "patch", "nodes/status" }, .patch = patch };
 	auto_json struct json *object = NULL;
 
-	call.path = arena_printf(&arena, "/api/v1/nodes/%s/status", url_escape(&arena, name));
+	call.path = arena_printf(&arena, NODES "/%s/status", url_escape(&arena, name));
 	if (kube_api_call(&kube->api, &call, &object, err))
 		return wrap(err, "Kubernetes");
 	kube_mirror_patched(&kube->mirror, object);
@@ -413,7 +403,7 @@ static int kube_ready(struct kv *kv, struct error *err)
 /* Until when nothing has to be looked at: our own matters, and a server that has gone silent. */
 static int patience(const struct kv_kube *kube, int64_t deadline)
 {
-	int64_t until = kube->heard_ms + SILENCE_MS, now = clock_ms();
+	int64_t until = kube->heard_ms + KUBE_SILENCE_MS, now = clock_ms();
 
 	if (until > kube->config_look_ms)
 		until = kube->config_look_ms;
@@ -445,7 +435,7 @@ static int kube_wait(struct kv *kv, int fd, int timeout_ms, struct error *err un
 				return 1;
 			}
 		}
-		if (r < 0 || clock_ms() - kube->heard_ms >= SILENCE_MS)
+		if (r < 0 || clock_ms() - kube->heard_ms >= KUBE_SILENCE_MS)
 			hang_up(kube);
 		if (config_changed(kube))
 			return 1;
