@@ -148,17 +148,25 @@ static int ask_life(struct kv_etcd *self, int64_t lease, struct kv_entry *entry,
 	return 0;
 }
 
+/* The entry as it is by now; -ENOENT without text: there is none. */
+static int look_up(struct kv_etcd *self, const char *key, const struct etcd_cached **cached,
+		   struct error *err)
+{
+	int r = sync_with_etcd(self, err);
+
+	*cached = r < 0 ? NULL : etcd_cache_find(&self->cache, key);
+	return r < 0 ? r : *cached ? 0 : -ENOENT;
+}
+
 static int kv_etcd_get(struct kv *kv, const char *key, struct arena *arena, struct kv_entry *entry,
 		       struct error *err)
 {
 	struct kv_etcd *self = etcd_of(kv);
 	const struct etcd_cached *cached;
+	int r = look_up(self, key, &cached, err);
 
-	if (sync_with_etcd(self, err) < 0)
-		return -err->errnum;
-	cached = etcd_cache_find(&self->cache, key);
-	if (!cached)
-		return -ENOENT;
+	if (r < 0)
+		return r;
 	*entry = entry_of(cached, arena);
 	return ask_life(self, cached->lease, entry, err);
 }
@@ -306,12 +314,10 @@ static int kv_etcd_keep(struct kv *kv, const char *key, int64_t ttl_ms, struct e
 {
 	struct kv_etcd *self = etcd_of(kv);
 	const struct etcd_cached *cached;
+	int r = look_up(self, key, &cached, err);
 
-	if (sync_with_etcd(self, err) < 0)
-		return -err->errnum;
-	cached = etcd_cache_find(&self->cache, key);
-	if (!cached)
-		return -ENOENT;
+	if (r < 0)
+		return r;
 	return cached->lease ? keep_lease(self, cached->lease, ttl_ms, err) : 0;
 }
 
