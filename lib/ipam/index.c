@@ -74,12 +74,12 @@ static int entry_read(int index, const char *container, const char *ifname, unsi
 }
 
 int index_find(int index, const char *container, const char *ifname, struct arena *arena,
-	       names_t *names, struct error *err)
+	       words_t *names, struct error *err)
 {
 	char target[ENTRY_SIZE];
 	int r = 0;
 
-	*names = (names_t){ 0 };
+	*names = (words_t){ 0 };
 	for (unsigned k = 0; k < PER_OWNER && r == 0; k++) {
 		r = entry_read(index, container, ifname, k, target);
 		if (r == 0)

@@ -5,6 +5,7 @@
 #ifndef IPAM_INDEX_H
 #define IPAM_INDEX_H
 
+#include "base/text.h"
 #include "ipam/lease.h"
 
 /* True when nobody changed the leases or the index since index_seal(). */
@@ -17,8 +18,7 @@ int index_add(int index, const char *container, const char *ifname, const char *
 	      struct error *err) must_check;
 int index_remove(int index, const char *container, const char *ifname, const char *name,
 		 struct error *err) must_check;
-typedef LIST(const char *) names_t;
 int index_find(int index, const char *container, const char *ifname, struct arena *arena,
-	       names_t *names, struct error *err) must_check;
+	       words_t *names, struct error *err) must_check;
 
 #endif

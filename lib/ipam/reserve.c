@@ -129,7 +129,7 @@ static int owned_by_index(struct reserve *store, const char *container, const ch
 			  struct arena *arena, leases_t *leases, struct error *err)
 {
 	struct lease lease;
-	names_t names;
+	words_t names;
 	int r = index_find(store->index, container, ifname, arena, &names, err);
 
 	if (r < 0)
