@@ -9,34 +9,9 @@ load lib/vm
 KERNELS=(6.12 6.1)
 
 setup_file() {
-	local kernel failed=()
-	local -A machines
-
-	VM_LACKS=$(vm_lacks "${KERNELS[@]}" | paste -sd' ')
-	[[ -x $REFERENCE/bridge && -x $REFERENCE/host-local ]] || VM_LACKS+=" reference plugins in $REFERENCE"
-	export VM_LACKS
-	[[ -z $VM_LACKS ]] || return 0
-	for kernel in "${KERNELS[@]}"; do
-		vm_run "$kernel" ip bridge "$CNIBOX:/bin/cnibox" "$REFERENCE/bridge" "$REFERENCE/host-local" \
-			-- "$CNIBOX_TESTS/fixtures/bridge-vlan.sh" >"$BATS_FILE_TMPDIR/$kernel" 2>"$BATS_FILE_TMPDIR/$kernel.err" &
-		machines[$kernel]=$!
-	done
-	for kernel in "${KERNELS[@]}"; do
-		wait "${machines[$kernel]}" || failed+=("kernel $kernel:" "$(<"$BATS_FILE_TMPDIR/$kernel.err")")
-	done
-	[[ ${#failed[@]} == 0 ]] || flunk "${failed[@]}"
+	vm_kernels ip bridge "$CNIBOX:/bin/cnibox" "$REFERENCE/bridge" "$REFERENCE/host-local" \
+		-- "$CNIBOX_TESTS/fixtures/bridge-vlan.sh"
 }
-
-# bats cannot skip from setup_file.
-setup() {
-	[[ -z $VM_LACKS ]] || missing "$VM_LACKS"
-}
-
-said()  { vm_said "$BATS_FILE_TMPDIR/$kernel" "$1"; }
-state() { vm_status "$BATS_FILE_TMPDIR/$kernel" "$1"; }
-
-succeeds() { assert_eq "$kernel: $1 succeeds" "$(state "$1")" 0; }
-fails()    { assert_eq "$kernel: $1 fails" "$(state "$1")" 1; }
 
 # The VLANs that `bridge vlan show` gave for a port: 1pu 10 11; p = port VLAN of what comes in untagged, u = goes out so
 vlans() {

@@ -10,35 +10,9 @@ KERNELS=(6.12 6.1)
 PROGRAMS=(ipvlan vlan macvlan host-local)
 
 setup_file() {
-	local kernel failed=()
-	local -A machines
-
-	VM_LACKS=$(vm_lacks "${KERNELS[@]}" | paste -sd' ')
-	for program in "${PROGRAMS[@]}"; do
-		[[ -x $REFERENCE/$program ]] || VM_LACKS+=" $REFERENCE/$program"
-	done
-	export VM_LACKS
-	[[ -z $VM_LACKS ]] || return 0
-	for kernel in "${KERNELS[@]}"; do
-		vm_run "$kernel" ip "$CNIBOX:/bin/cnibox" "${PROGRAMS[@]/#/$REFERENCE/}" \
-			-- "$CNIBOX_TESTS/fixtures/links.sh" >"$BATS_FILE_TMPDIR/$kernel" 2>"$BATS_FILE_TMPDIR/$kernel.err" &
-		machines[$kernel]=$!
-	done
-	for kernel in "${KERNELS[@]}"; do
-		wait "${machines[$kernel]}" || failed+=("kernel $kernel:" "$(<"$BATS_FILE_TMPDIR/$kernel.err")")
-	done
-	[[ ${#failed[@]} == 0 ]] || flunk "${failed[@]}"
+	vm_kernels ip "$CNIBOX:/bin/cnibox" "${PROGRAMS[@]/#/$REFERENCE/}" -- "$CNIBOX_TESTS/fixtures/links.sh"
 }
 
-# bats cannot skip from setup_file.
-setup() {
-	[[ -z $VM_LACKS ]] || missing "$VM_LACKS"
-}
-
-said()  { vm_said "$BATS_FILE_TMPDIR/$kernel" "$1"; }
-state() { vm_status "$BATS_FILE_TMPDIR/$kernel" "$1"; }
-
-succeeds() { assert_eq "$kernel: $1 succeeds: $(said "$1")" "$(state "$1")" 0; }
 refuses() { # NAME CODE MESSAGE
 	assert_eq "$kernel: $1 fails" "$(state "$1")" 1 &&
 		assert_json "$kernel: $1" "$(said "$1")" '[.code, .msg]' "$(jq -cn --arg m "$3" "[$2, \$m]")"

@@ -8,36 +8,12 @@ load lib/vm
 KERNELS=(6.12 6.1)
 
 setup_file() {
-	local kernel failed=()
-	local -A machines
-
 	export VM_DEADLINE=${VM_DEADLINE:-300}
-	VM_LACKS=$(vm_lacks "${KERNELS[@]}" | paste -sd' ')
-	[[ -x $REFERENCE/vrf ]] || VM_LACKS+=" reference plugin vrf in $REFERENCE"
-	export VM_LACKS
-	[[ -z $VM_LACKS ]] || return 0
-	for kernel in "${KERNELS[@]}"; do
-		vm_run "$kernel" ip "$CNIBOX:/bin/cnibox" "$REFERENCE/vrf" -- "$CNIBOX_TESTS/fixtures/vrf.sh" \
-			>"$BATS_FILE_TMPDIR/$kernel" 2>"$BATS_FILE_TMPDIR/$kernel.err" &
-		machines[$kernel]=$!
-	done
-	for kernel in "${KERNELS[@]}"; do
-		wait "${machines[$kernel]}" || failed+=("kernel $kernel:" "$(<"$BATS_FILE_TMPDIR/$kernel.err")")
-	done
-	[[ ${#failed[@]} == 0 ]] || flunk "${failed[@]}"
+	vm_kernels ip "$CNIBOX:/bin/cnibox" "$REFERENCE/vrf" -- "$CNIBOX_TESTS/fixtures/vrf.sh"
 }
 
-# bats cannot skip from setup_file.
-setup() {
-	[[ -z $VM_LACKS ]] || missing "$VM_LACKS"
-}
-
-said()  { vm_said "$BATS_FILE_TMPDIR/$kernel" "$1"; }
 # The lists of a record as one.
 all()   { said "$1" | jq -c -s add; }
-state() { vm_status "$BATS_FILE_TMPDIR/$kernel" "$1"; }
-
-succeeds() { assert_eq "$kernel: $1 succeeds: $(said "$1")" "$(state "$1")" 0; }
 
 # refused NAME CODE MESSAGE
 refused() {

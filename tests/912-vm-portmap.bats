@@ -8,33 +8,14 @@ load lib/vm
 KERNELS=(6.12 6.1)
 
 setup_file() {
-	local kernel failed=()
-	local -A machines
 	local -a cc
 
-	VM_LACKS=$(vm_lacks "${KERNELS[@]}" | paste -sd' ')
-	export VM_LACKS
-	[[ -z $VM_LACKS ]] || return 0
 	read -ra cc <"${CNIBOX%/*}/flags"
 	"${cc[0]}" -O1 -static "$CNIBOX_TESTS/lib/talk.c" -o "$BATS_FILE_TMPDIR/talk"
-	for kernel in "${KERNELS[@]}"; do
-		vm_run "$kernel" ip "$CNIBOX:/bin/cnibox" "$BATS_FILE_TMPDIR/talk:/bin/talk" \
-			-- "$CNIBOX_TESTS/fixtures/portmap-vm.sh" >"$BATS_FILE_TMPDIR/$kernel" 2>"$BATS_FILE_TMPDIR/$kernel.err" &
-		machines[$kernel]=$!
-	done
-	for kernel in "${KERNELS[@]}"; do
-		wait "${machines[$kernel]}" || failed+=("kernel $kernel:" "$(<"$BATS_FILE_TMPDIR/$kernel.err")")
-	done
-	[[ ${#failed[@]} == 0 ]] || flunk "${failed[@]}"
-}
-
-# bats cannot skip from setup_file.
-setup() {
-	[[ -z $VM_LACKS ]] || missing "$VM_LACKS"
+	vm_kernels ip "$CNIBOX:/bin/cnibox" "$BATS_FILE_TMPDIR/talk:/bin/talk" -- "$CNIBOX_TESTS/fixtures/portmap-vm.sh"
 }
 
 said()  { vm_said "$BATS_FILE_TMPDIR/$kernel" "$1" | sed '/^$/d'; }
-state() { vm_status "$BATS_FILE_TMPDIR/$kernel" "$1"; }
 
 @test "ADD, CHECK, ADD again and DEL succeed, with modules that nobody loaded before" {
 	local name

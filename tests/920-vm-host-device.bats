@@ -16,35 +16,9 @@ VM_DEADLINE=400
 VM_APPEND="security=selinux selinux=1"
 
 setup_file() {
-	local kernel failed=()
-	local -A machines
-
-	VM_LACKS=$(vm_lacks "${KERNELS[@]}" | paste -sd' ')
-	[[ -x $REFERENCE/host-device && -x $REFERENCE/host-local ]] || VM_LACKS+=" reference plugins in $REFERENCE"
-	export VM_LACKS
-	[[ -z $VM_LACKS ]] || return 0
-	for kernel in "${KERNELS[@]}"; do
-		vm_run "$kernel" ip "$CNIBOX:/bin/cnibox" "$REFERENCE/host-device" "$REFERENCE/host-local" \
-			-- "$CNIBOX_TESTS/fixtures/host-device.sh" >"$BATS_FILE_TMPDIR/$kernel" 2>"$BATS_FILE_TMPDIR/$kernel.err" &
-		machines[$kernel]=$!
-	done
-	for kernel in "${KERNELS[@]}"; do
-		wait "${machines[$kernel]}" || failed+=("kernel $kernel:" "$(<"$BATS_FILE_TMPDIR/$kernel.err")")
-	done
-	[[ ${#failed[@]} == 0 ]] || flunk "${failed[@]}"
+	vm_kernels ip "$CNIBOX:/bin/cnibox" "$REFERENCE/host-device" "$REFERENCE/host-local" \
+		-- "$CNIBOX_TESTS/fixtures/host-device.sh"
 }
-
-# bats cannot skip from setup_file.
-setup() {
-	[[ -z $VM_LACKS ]] || missing "$VM_LACKS"
-}
-
-said()  { vm_said "$BATS_FILE_TMPDIR/$kernel" "$1"; }
-state() { vm_status "$BATS_FILE_TMPDIR/$kernel" "$1"; }
-
-succeeds() { assert_eq "$kernel: $1 succeeds" "$(state "$1")" 0; }
-fails()    { assert_eq "$kernel: $1 fails" "$(state "$1")" 1; }
-
 
 # card RECORD: name, alias and whether it is up, of the card that `ip` printed
 card() { said "$1" | jq -c '[.ifname, .ifalias, (.flags | index("UP") != null)]'; }

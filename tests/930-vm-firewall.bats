@@ -8,30 +8,8 @@ load lib/vm
 KERNELS=(6.12 6.1)
 
 setup_file() {
-	local kernel failed=()
-	local -A machines
-
-	VM_LACKS=$(vm_lacks "${KERNELS[@]}" | paste -sd' ')
-	type -P nft >/dev/null || VM_LACKS+=" nft"
-	export VM_LACKS
-	[[ -z $VM_LACKS ]] || return 0
-	for kernel in "${KERNELS[@]}"; do
-		vm_run "$kernel" ip nft "$CNIBOX:/bin/cnibox" -- "$CNIBOX_TESTS/fixtures/firewall-vm.sh" \
-			>"$BATS_FILE_TMPDIR/$kernel" 2>"$BATS_FILE_TMPDIR/$kernel.err" &
-		machines[$kernel]=$!
-	done
-	for kernel in "${KERNELS[@]}"; do
-		wait "${machines[$kernel]}" || failed+=("kernel $kernel:" "$(<"$BATS_FILE_TMPDIR/$kernel.err")")
-	done
-	[[ ${#failed[@]} == 0 ]] || flunk "${failed[@]}"
+	vm_kernels ip nft "$CNIBOX:/bin/cnibox" -- "$CNIBOX_TESTS/fixtures/firewall-vm.sh"
 }
-
-# bats cannot skip from setup_file.
-setup() {
-	[[ -z $VM_LACKS ]] || missing "$VM_LACKS"
-}
-
-said() { vm_said "$BATS_FILE_TMPDIR/$kernel" "$1"; }
 
 @test "what should fail in the machine fails, and nothing else" {
 	for kernel in "${KERNELS[@]}"; do

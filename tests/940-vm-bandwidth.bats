@@ -9,37 +9,7 @@ load lib/vm
 KERNELS=(6.12 6.1)
 
 setup_file() {
-	local kernel failed=()
-	local -A machines
-
-	VM_LACKS=$(vm_lacks "${KERNELS[@]}" | paste -sd' ')
-	[[ -x $REFERENCE/bandwidth ]] || VM_LACKS+=" reference plugin bandwidth in $REFERENCE"
-	export VM_LACKS
-	[[ -z $VM_LACKS ]] || return 0
-	for kernel in "${KERNELS[@]}"; do
-		vm_run "$kernel" ip tc "$CNIBOX:/bin/cnibox" "$REFERENCE/bandwidth" -- "$CNIBOX_TESTS/fixtures/bandwidth.sh" \
-			>"$BATS_FILE_TMPDIR/$kernel" 2>"$BATS_FILE_TMPDIR/$kernel.err" &
-		machines[$kernel]=$!
-	done
-	for kernel in "${KERNELS[@]}"; do
-		wait "${machines[$kernel]}" || failed+=("kernel $kernel:" "$(<"$BATS_FILE_TMPDIR/$kernel.err")")
-	done
-	[[ ${#failed[@]} == 0 ]] || flunk "${failed[@]}"
-}
-
-# bats cannot skip from setup_file.
-setup() {
-	[[ -z $VM_LACKS ]] || missing "$VM_LACKS"
-}
-
-said() { vm_said "$BATS_FILE_TMPDIR/$kernel" "$1"; }
-
-succeeds() {
-	local name
-
-	for name; do
-		assert_eq "$kernel: $name succeeds: $(said "$name")" "$(vm_status "$BATS_FILE_TMPDIR/$kernel" "$name")" 0
-	done
+	vm_kernels ip tc "$CNIBOX:/bin/cnibox" "$REFERENCE/bandwidth" -- "$CNIBOX_TESTS/fixtures/bandwidth.sh"
 }
 
 has() { # STATE REGEX

@@ -61,11 +61,6 @@ setup_file() {
 	[[ ${#failed[@]} == 0 ]] || flunk "${failed[@]}"
 }
 
-# bats cannot skip from setup_file.
-setup() {
-	[[ -z $VM_LACKS ]] || missing "$VM_LACKS"
-}
-
 said() { vm_said "$BATS_FILE_TMPDIR/$node" "$1"; }
 
 @test "two nodes without any other networking program: every step is done, on kernels of two generations" {

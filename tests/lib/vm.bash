@@ -9,6 +9,9 @@
 #     VM_QEMU is an array of more words for qemu, such as devices: none of them may reach outside. VM_APPEND is more for
 #     the kernel's command line. VM_PROFILE is the folder in which an instrumented program counts (tests/coverage): there, and
 #     brought back here.
+#   vm_kernels FILE ... -- SCRIPT   what the setup_file of tests over several KERNELS does: each is booted once, all at the same time.
+#     What is missing for that, FILEs too, skips the tests: `setup` is here, and for each $kernel:
+#   said NAME, state NAME   what its record has, and the status; succeeds NAME ..., fails NAME: an assertion about that
 #   vm_said OUTPUT NAME     what the command printed that the script recorded with `note NAME COMMAND` (vm-init.sh)
 #   vm_status OUTPUT NAME   its status
 #
@@ -182,3 +185,42 @@ vm_status() {
 	vm_record "$@" | sed -n '$s/^@end //p'
 	return "${PIPESTATUS[0]}"
 }
+
+vm_kernels() {
+	local kernel file failed=()
+	local -A machines
+
+	VM_LACKS=$(vm_lacks "${KERNELS[@]}" | paste -sd' ')
+	for file; do
+		[[ $file != -- ]] || break
+		type -P "${file%%:*}" >/dev/null || VM_LACKS+=" $file"
+	done
+	export VM_LACKS
+	[[ -z $VM_LACKS ]] || return 0
+	for kernel in "${KERNELS[@]}"; do
+		vm_run "$kernel" "$@" >"$BATS_FILE_TMPDIR/$kernel" 2>"$BATS_FILE_TMPDIR/$kernel.err" &
+		machines[$kernel]=$!
+	done
+	for kernel in "${KERNELS[@]}"; do
+		wait "${machines[$kernel]}" || failed+=("kernel $kernel:" "$(<"$BATS_FILE_TMPDIR/$kernel.err")")
+	done
+	[[ ${#failed[@]} == 0 ]] || flunk "${failed[@]}"
+}
+
+# bats cannot skip from setup_file.
+setup() {
+	[[ -z $VM_LACKS ]] || missing "$VM_LACKS"
+}
+
+said()  { vm_said "$BATS_FILE_TMPDIR/$kernel" "$1"; }
+state() { vm_status "$BATS_FILE_TMPDIR/$kernel" "$1"; }
+
+succeeds() {
+	local name
+
+	for name; do
+		assert_eq "$kernel: $name succeeds: $(said "$name")" "$(state "$name")" 0
+	done
+}
+
+fails() { assert_eq "$kernel: $1 fails" "$(state "$1")" 1; }
