@@ -92,6 +92,20 @@ void etcd_next(struct etcd *etcd)
 	etcd->current = (etcd->current + 1) % etcd->urls.n;
 }
 
+/* A user's name may be in a certificate, but not over HTTP: with users, etcd refuses whoever shows one with such a name. */
+static int fail_foreign(const struct http_request *request, const struct http_reply *answer,
+			struct arena *arena, struct error *err)
+{
+	const char *host = http_host(request->url, arena);
+
+	if (has(answer->body, "CommonName of client"))
+		return fail(err, EACCES,
+			    "%s: etcd has users, and takes no certificate with a common name then"
+			    " (--etcd-certfile): one without CN in its subject is needed",
+			    host);
+	return wrap(err, "%s: HTTP status %ld", host, answer->status);
+}
+
 static int post(struct etcd *etcd, const char *path, const char *body, unsigned timeout_ms,
 		struct arena *arena, struct etcd_reply *reply, struct error *err)
 {
@@ -108,8 +122,7 @@ static int post(struct etcd *etcd, const char *path, const char *body, unsigned 
 	if (http_call(etcd->http, &request, arena, &answer, err) < 0)
 		return -err->errnum;
 	if (etcd_reply_parse(answer.body, answer.size, arena, reply, err) < 0)
-		return wrap(err, "%s: HTTP status %ld", http_host(request.url, arena),
-			    answer.status);
+		return fail_foreign(&request, &answer, arena, err);
 	if (answer.status != 200 && !reply->code)
 		reply->code = answer.status == 503 ? CODE_UNAVAILABLE : CODE_INVALID;
 	return 0;
