@@ -24,6 +24,7 @@
 #define IPT_CLOSED     "CNIBOX-CLOSED"
 #define IPT_HOOK       "-m comment --comment \"cnibox policies\" -j " IPT_TOP
 #define IPT_SET_PREFIX "cnibox-"
+#define IPT_BPF        "-m bpf --bytecode"
 #define IPT_FLAT       30 /* groups of a direction that are looked for by their sets */
 
 extern const char *const ipt_dispatch[DIRECTIONS]; /* CNIBOX-IN, CNIBOX-OUT */
