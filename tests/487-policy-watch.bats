@@ -94,24 +94,38 @@ teardown() {
 	done
 }
 
-@test "damage by others is repaired: what nf_tables tells of at once, all else by looking, and on SIGHUP" {
+# One element in the place of another: nothing has come or gone.
+swap_element() {
+	local -a element
+
+	if [[ $backend == nftables ]]; then
+		damage_element
+	else
+		read -ra element < <(ipset list -o save | grep '^add cnibox-.* 10.1.0.2,tcp:80')
+		ipset add "${element[1]}" 10.1.0.7,tcp:80
+		ipset del "${element[1]}" "${element[2]}"
+	fi
+}
+
+@test "damage by others is repaired: at once or within seconds, what hides by looking, and on SIGHUP" {
 	for backend in $(backends); do
 		put pods pods
 		put policy 'deny db; allow db web 80'
 		watch --resync 0
 		before=$(in_force)
 		damage_chain
-		[[ $backend != iptables-legacy ]] || kill -HUP "$watch_pid"
 		wait_for "$backend: a chain is back" 10 is "$before" in_force
 		assert "$backend: denied" blocked web db 81
 		damage_element
-		kill -HUP "$watch_pid"
 		wait_for "$backend: an element is back" 10 is "$before" in_force
 		wait_for "$backend: it is told" 10 said "repaired: "
 		assert_eq "$backend: repairs" "$(metric repairs_total)" 2
+		swap_element
+		kill -HUP "$watch_pid"
+		wait_for "$backend: one that was another" 10 is "$before" in_force
 		watch_end
 		watch --resync 300ms
-		damage_element
+		swap_element
 		wait_for "$backend: found by looking" 10 is "$before" in_force
 		watch_end
 		rm $OBJECTS/*

@@ -40,6 +40,7 @@ struct guard {
 	bool fine, told_ready;
 	unsigned pause_ms; /* after a failure */
 	int pass_timer, resync_timer;
+	uint64_t state; /* of what nobody tells of, after the last pass */
 	struct daemon_calls calls;
 	int64_t pass_due_ms, looked_ms;
 	struct guard_trouble trouble; /* of passes */

@@ -158,10 +158,12 @@ static int bring(struct guard *guard, struct error *err)
 	if (!guard->look && difference_is_empty(difference))
 		return 0;
 	r = enforce_lock(&lock, err);
-	if (r < 0)
-		return r;
-	return guard->look ? bring_all(guard, err)
-			   : write_difference(guard, difference, false, err);
+	if (r == 0)
+		r = guard->look ? bring_all(guard, err)
+				: write_difference(guard, difference, false, err);
+	if (r == 0 && guard->options->backend->state)
+		guard->state = guard->options->backend->state();
+	return r;
 }
 
 int guard_pass(struct guard *guard, struct error *err)
