@@ -50,9 +50,12 @@ void guard_end_with(struct guard *guard, const struct error *why)
 /* Before everything has been told once, what is in force is left alone. */
 static bool is_synced(struct guard *guard)
 {
-	if (!guard->synced)
-		guard->synced = (!guard->folder || folder_synced(guard->folder)) &&
-				(!guard->cluster || cluster_synced(guard->cluster));
+	if (guard->synced)
+		return true;
+	guard->synced = (!guard->folder || folder_synced(guard->folder)) &&
+			(!guard->cluster || cluster_synced(guard->cluster));
+	if (guard->synced)
+		told_read(guard);
 	return guard->synced;
 }
 
@@ -280,6 +283,7 @@ static void guard_end(struct guard *guard)
 	netlink_close(guard->monitor);
 	loop_close(guard->loop);
 	live_close(guard->live);
+	free(guard->told);
 	close_fd(&guard->claim);
 }
 

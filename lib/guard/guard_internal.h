@@ -46,6 +46,7 @@ struct guard {
 	struct guard_trouble trouble; /* of passes */
 	struct guard_trouble bridges; /* that do not show their frames to rules */
 	struct guard_counts counts;
+	char *told; /* what plugins told, as it is kept; NULL = nothing */
 	struct error fatal;
 };
 
@@ -90,6 +91,10 @@ struct gate_counts {
 	uint64_t let_in, late, refused;
 };
 void gate_count(const struct gate *gate, struct gate_counts *counts);
+
+void told_read(struct guard *guard); /* what an earlier guard was told */
+/* What still holds of what was told; nothing is written where that has not changed. */
+int told_keep(struct guard *guard, struct error *err) must_check;
 
 int probes_open(struct probes **probes, struct guard *guard, struct error *err) must_check;
 void probes_close(struct probes *probes);

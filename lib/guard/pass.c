@@ -178,6 +178,8 @@ int guard_pass(struct guard *guard, struct error *err)
 		guard_end_with(guard, err);
 	if (r == 0)
 		r = bring(guard, err);
+	if (r == 0)
+		r = told_keep(guard, err);
 	guard->counts.last_ms = clock_ms() - start;
 	if (r < 0) {
 		guard->counts.failed++;
