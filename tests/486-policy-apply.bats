@@ -84,9 +84,6 @@ teardown() {
 	done
 }
 
-# A server that still waits for an acknowledgement speaks first after the cut, which nobody can cut (README, Limits).
-acknowledged() { ! run_in db ss -tinH | grep -q unacked; }
-
 @test "apply --cut ends connections that are denied now, and no other" {
 	for backend in $(backends); do
 		given 'pods'
@@ -259,6 +256,9 @@ acknowledged() { ! run_in db ss -tinH | grep -q unacked; }
 		assert "$backend: allowed" reaches x y 80
 		sysctl -qw net.bridge.bridge-nf-call-iptables=0
 		assert_match "$backend: verify" "$(verify || :)" 'br_netfilter: pod default/x is on bridge br0'
+	done
+}
+
 # tier NAME TIER ACTION: of all pods, towards all pods, both ways
 tier() {
 	printf -- '---\n%s\n%s\n' "{apiVersion: policy.networking.k8s.io/v1alpha2, kind: ClusterNetworkPolicy, metadata: {name: $1}," \
@@ -336,9 +336,6 @@ not_to_itself() { blocked web service 80 && blocked web service 80 6; }
 		assert "$backend: nobody's pod is accepted by us" blocked web outside 80
 		for tool in "$backend" "${backend/ip/ip6}"; do "$tool" -D FORWARD -j DROP; done
 		policy cleanup
-	done
-}
-
 	done
 }
 

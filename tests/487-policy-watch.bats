@@ -13,6 +13,7 @@ setup_file() {
 }
 
 teardown() {
+	[[ -n ${BATS_TEST_COMPLETED:-} ]] || cat "$WATCH_LOG"
 	watch_stop
 	rm -rf $OBJECTS
 	policy cleanup
@@ -170,6 +171,24 @@ swap_element() {
 		assert "$backend: the node reaches it" reaches host new 80
 		put new 'pod_yaml new 10.1.0.9 fd01::9'
 		wait_for "$backend: known by now" 10 reaches new db 80
+		watch_end
+		rm $OBJECTS/*
+		policy cleanup
+	done
+}
+
+@test "--cut ends the connections that a change denies, and no other" {
+	for backend in $(backends); do
+		put pods pods
+		watch --cut --resync 0
+		talk web db 80
+		talk web db 81
+		wait_for "$backend: nobody waits for an answer" 5 acknowledged
+		put policy 'deny db; allow db web 81'
+		wait_for "$backend: one is cut" 10 said ' cut, denied by now'
+		assert "$backend: the other goes on" talks 81
+		refute "$backend: it is dead" talks 80 0.4
+		hang_up
 		watch_end
 		rm $OBJECTS/*
 		policy cleanup

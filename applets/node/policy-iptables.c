@@ -48,7 +48,7 @@ const struct applet applet_policy_iptables = {
 		" is written, nobody else's rules are touched, and a failure leaves the old or the new in force."
 		" apply --dry-run and verify end with status 3 when something is not as the objects say.\n"
 		"\n"
-		"Rules judge what begins. apply --cut ends what had begun and is denied now; where a server may speak before"
+		"Rules judge what begins. --cut ends what had begun and is denied now; where a server may speak before"
 		" its client does again, that takes net.netfilter.nf_conntrack_tcp_loose=0 and --invalid.",
 	.example =
 		"kubectl get ns,pods,nodes,networkpolicies -A -o json >all.json\n"

@@ -6,6 +6,7 @@
 #include "guard/guard_internal.h"
 #include "kernel/nft_monitor.h"
 #include "policy/bridged.h"
+#include "policy/cut.h"
 #include "policy/enforce.h"
 
 /* ---- closed addresses ---- */
@@ -78,6 +79,20 @@ static void skip_own_events(struct guard *guard)
 		log_debug("%s", err.message);
 }
 
+/* Rules are in force all the same when that fails. */
+static void cut_connections(const struct guard *guard)
+{
+	struct error err = { 0 };
+	size_t n = 0;
+
+	if (!guard->options->cut)
+		return;
+	if (flows_cut(live_compiled(guard->live), &n, &err) < 0)
+		log_warning("%s", err.message);
+	else if (n)
+		log_info("%zu connection%s cut, denied by now", n, n == 1 ? "" : "s");
+}
+
 static int write_difference(struct guard *guard, const struct difference *difference, bool repair,
 			    struct error *err)
 {
@@ -92,6 +107,7 @@ static int write_difference(struct guard *guard, const struct difference *differ
 	count_written(guard, difference);
 	guard->counts.repairs += repair;
 	tell_written(difference, repair);
+	cut_connections(guard);
 	return 0;
 }
 

@@ -181,6 +181,9 @@ talks() { # PORT [SECONDS]
 	[[ $answer == "=$line" ]]
 }
 
+# A server that still waits for an acknowledgement speaks first after a cut, which nobody can cut (README, Limits).
+acknowledged() { ! run_in db ss -tinH | grep -q unacked; }
+
 hang_up() {
 	local port say hear
 
