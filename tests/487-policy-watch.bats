@@ -156,7 +156,7 @@ swap_element() {
 @test "--close-node drops addresses of the node's range that are no known pod, and says when the range is unknown" {
 	container new
 	join_pod new 10.1.0.9 fd01::9
-	for backend in iptables-nft nftables; do
+	for backend in $(backends); do
 		put pods pods
 		code=0
 		message=$(policy watch --node n1 --backend "$backend" -f $OBJECTS --close-node --once --socket /run/policy.sock 2>&1) || code=$?
@@ -175,6 +175,22 @@ swap_element() {
 		rm $OBJECTS/*
 		policy cleanup
 	done
+}
+
+@test "who writes without end does not keep the agent from reading" {
+	local writer
+
+	backend=nftables
+	put pods pods
+	watch --delay 1s
+	while :; do
+		echo >$OBJECTS/busy
+		sleep 0.02
+	done 3>&- &
+	writer=$!
+	put deny 'deny db'
+	wait_for "denied" 15 blocked web db 80
+	kill $writer
 }
 
 @test "--cut ends the connections that a change denies, and no other" {

@@ -10,13 +10,17 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "describe/documents.h"
-#include "guard/guard_internal.h"
+#include "guard/source.h"
 #include "policy/input.h"
 
-enum { READ_MS = 10, /* who writes several files is let finish */ AGAIN_MS = 1000 };
+enum {
+	GATHER_MAX_MS = 200, /* who writes several files is let finish, but not for ever */
+	AGAIN_MS = 1000
+};
 
 /* A file as it was when it was read. A change within the tick of the clock in which it was read does not show. */
 #define TICK_MS 100
@@ -32,6 +36,7 @@ struct folder {
 	struct guard *guard;
 	int events;
 	int timer;
+	int64_t first_ms;   /* of what has not been read: when it was written; 0 = there is none */
 	bool synced, whole; /* whole: read all, whether it has changed or not */
 	struct arena arena; /* of files */
 	seen_files_t files;
@@ -225,6 +230,7 @@ static void on_time(struct loop *loop unused, void *arg)
 	int r;
 
 	folder->timer = 0;
+	folder->first_ms = 0;
 	list_each(path, &folder->guard->options->files)
 		watched = watch(folder, *path) >= 0 && watched;
 	r = read_all(folder, &err);
@@ -239,7 +245,7 @@ static void on_time(struct loop *loop unused, void *arg)
 	if (r < 0 || !watched)
 		read_soon(folder, AGAIN_MS);
 	folder->synced = folder->synced || r == 0;
-	guard_changed(folder->guard);
+	guard_changed(folder->guard, true);
 }
 
 static void read_soon(struct folder *folder, unsigned delay_ms)
@@ -256,7 +262,11 @@ static void on_events(struct loop *loop unused, void *arg)
 
 	while (read(folder->events, data, sizeof(data)) > 0)
 		;
-	read_soon(folder, READ_MS);
+	guard_heard(folder->guard);
+	if (!folder->first_ms)
+		folder->first_ms = clock_ms();
+	if (!folder->timer || clock_ms() - folder->first_ms < GATHER_MAX_MS)
+		read_soon(folder, folder->guard->options->delay_ms);
 }
 
 int folder_open(struct folder **folder, struct guard *guard, struct error *err)

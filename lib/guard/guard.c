@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/text.h"
-#include "guard/guard_internal.h"
+#include "guard/source.h"
 #include "kernel/confine.h"
 #include "kernel/nft_monitor.h"
 
@@ -126,9 +126,18 @@ void guard_ask(struct guard *guard, unsigned delay_ms)
 	guard->pass_timer = loop_after(guard->loop, delay_ms, on_pass, guard, NULL);
 }
 
-void guard_changed(struct guard *guard)
+void guard_heard(struct guard *guard)
 {
-	guard_ask(guard, guard->pause_ms ? guard->pause_ms : guard->options->delay_ms);
+	if (!guard->heard_ms)
+		guard->heard_ms = clock_ms();
+}
+
+void guard_changed(struct guard *guard, bool gathered)
+{
+	guard_heard(guard);
+	guard_ask(guard, guard->pause_ms ? guard->pause_ms
+			 : gathered      ? 0
+					 : guard->options->delay_ms);
 }
 
 void guard_look(struct guard *guard, unsigned delay_ms)

@@ -205,5 +205,8 @@ int guard_pass(struct guard *guard, struct error *err)
 	guard->look = guard->first = false;
 	live_settle(guard->live);
 	gate_answer(guard->gate);
+	if (guard->heard_ms)
+		guard->counts.update_ms = clock_ms() - guard->heard_ms;
+	guard->heard_ms = 0;
 	return 0;
 }
