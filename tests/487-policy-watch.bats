@@ -95,19 +95,6 @@ teardown() {
 	done
 }
 
-# One element in the place of another: nothing has come or gone.
-swap_element() {
-	local -a element
-
-	if [[ $backend == nftables ]]; then
-		damage_element
-	else
-		read -ra element < <(ipset list -o save | grep '^add cnibox-.* 10.1.0.2,tcp:80')
-		ipset add "${element[1]}" 10.1.0.7,tcp:80
-		ipset del "${element[1]}" "${element[2]}"
-	fi
-}
-
 @test "damage by others is repaired: at once or within seconds, what hides by looking, and on SIGHUP" {
 	for backend in $(backends); do
 		put pods pods
@@ -211,21 +198,25 @@ swap_element() {
 	done
 }
 
-# Files that the daemon opens while COMMAND runs and until `rules` says so.
-opened() { # TEXT COMMAND ...
+# What the daemon and its programs call while COMMAND runs and until `rules` says so, in /run/traced.
+traced() { # CALLS TEXT COMMAND ...
 	local tracer
 
-	: >/run/opened
-	strace -f -qq -e trace=openat -o /run/opened -p "$watch_pid" 3>&- &
+	: >/run/traced
+	strace -f -qq -e trace="$1" -o /run/traced -p "$watch_pid" 3>&- &
 	tracer=$!
 	wait_for "strace is there" 10 grep -q "TracerPid:[[:space:]]*$tracer" "/proc/$watch_pid/status"
-	"${@:2}"
-	wait_for "$1" 10 has_rule "$1"
+	"${@:3}"
+	wait_for "$2" 10 has_rule "$2"
 	kill "$tracer"
 	wait "$tracer" || :
-	sed -n "s,.*$OBJECTS/\([a-z0-9-]*\)\.yaml.*,\1,p" /run/opened | sort -u | xargs
 }
-has_rule() { rules | grep -qF -- "$1"; }
+# Files that are opened.
+opened() { # TEXT COMMAND ...
+	traced openat "$@"
+	sed -n "s,.*$OBJECTS/\([a-z0-9-]*\)\.yaml.*,\1,p" /run/traced | sort -u | xargs
+}
+has_rule() { { rules; iptables-nft-save -t filter; } 2>/dev/null | grep -qe "$1"; }
 
 @test "of many files those are read that have changed, or all when something was refused; an object may move between files" {
 	need strace
@@ -249,6 +240,27 @@ has_rule() { rules | grep -qF -- "$1"; }
 	put policy 'deny db'
 	put moved 'policy_yaml r db "ingress: [{ports: [{port: 83}]}]"'
 	wait_for "moved" 10 has_rule 'dport 83'
+}
+
+@test "a change of a policy: one program for each family, or three transactions and none" {
+	need strace
+	for backend in $(backends); do
+		put pods pods
+		put policy 'deny db; allow db web 80'
+		watch --resync 0
+		looks=$(metric looks_total)
+		traced execve,sendmsg 'port[s]* 8[13]' put policy 'deny db; policy_yaml r db "ingress: [{ports: [{port: 83}]}]"'
+		if [[ $backend == nftables ]]; then
+			assert_eq "$backend: programs, transactions" "$(grep -c 'execve(.*= 0' /run/traced || :) $(grep -c 'msg_iovlen=3' /run/traced)" "0 3"
+		else
+			assert_eq "$backend: programs" "$(grep -c 'execve(.*restore.*= 0' /run/traced) $(grep -c 'execve(.*= 0' /run/traced)" "2 2"
+		fi
+		assert_eq "$backend: what is in force was not read for it" "$(metric looks_total)" "$looks"
+		assert "$backend: and how long it took is told" grep -q '[1-9]' <<<"$(metric last_update_seconds)"
+		watch_end
+		rm $OBJECTS/*
+		policy cleanup
+	done
 }
 
 # Longer than a change could hide behind the clock's tick (lib/guard/folder.c).

@@ -259,6 +259,18 @@ damage_element() {
 		ipset del "${element[1]}" "${element[2]}"
 	fi
 }
+# One element in the place of another: nothing has come or gone.
+swap_element() {
+	local -a element
+
+	if [[ $backend == nftables ]]; then
+		damage_element
+	else
+		read -ra element < <(ipset list -o save | grep '^add cnibox-.* 10.1.0.2,tcp:80')
+		ipset add "${element[1]}" 10.1.0.7,tcp:80
+		ipset del "${element[1]}" "${element[2]}"
+	fi
+}
 damage_chain() {
 	if [[ $backend == nftables ]]; then
 		nft flush chain inet cnibox-policy "$(nft list chains | sed -n 's/.*chain \(CNIBOX-IN-[0-9a-f]*\) {/\1/p')"
