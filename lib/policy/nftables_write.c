@@ -2,9 +2,9 @@
  * A difference as transactions of nf_tables; what is not different stays as it is, its counters too. Elements alone are one.
  * When rules change they are three: a packet that is on its way during a commit goes on by the old rules, but looks at
  * sets and maps as they are after it, so first what is new is added, then rules and maps change, then what is old goes.
- * Where the kernel says that it is not what it was when it was read, or it was damaged, the table is made anew, in one
- * transaction; while it is replaced, one that is complete already stands guard beside it: a packet that has passed the new base chain
- * before the commit and comes to the old one after it finds neither with rules.
+ * Where the kernel says that it is not what it was when it was read, or it was damaged, the table is made anew, hooked in with its
+ * last commit; while it is replaced, one that is complete already stands guard beside it, and there is no moment without rules for a
+ * packet on its way.
  */
 #include "policy/nftables_writer.h"
 
@@ -113,12 +113,6 @@ static void del_ports(struct netpol_writer *writer)
 
 /* ---- the transactions ---- */
 
-static void queue_growth(struct netpol_writer *writer)
-{
-	netpol_grow_sets(writer);
-	add_groups(writer);
-}
-
 static void queue_change(struct netpol_writer *writer)
 {
 	change_groups(writer);
@@ -127,7 +121,6 @@ static void queue_change(struct netpol_writer *writer)
 
 static void queue_end(struct netpol_writer *writer)
 {
-	netpol_shrink_sets(writer);
 	list_each(group, &writer->difference->old_groups)
 		del_group(writer, *group);
 	list_each(set, &writer->difference->old_sets)
@@ -147,9 +140,11 @@ static bool changes_rules(const struct difference *difference)
 static int write_difference(struct netpol_writer *writer, struct error *err)
 {
 	bool apart = changes_rules(writer->difference);
-	int r = 0;
+	int r = netpol_grow_sets(writer, err);
 
-	queue_growth(writer);
+	if (r < 0)
+		return r;
+	add_groups(writer);
 	if (apart)
 		r = netlink_commit(writer->nl, err);
 	if (r < 0)
@@ -157,31 +152,37 @@ static int write_difference(struct netpol_writer *writer, struct error *err)
 	queue_change(writer);
 	if (apart)
 		r = netlink_commit(writer->nl, err);
+	if (r == 0)
+		r = netpol_shrink_sets(writer, err);
 	if (r < 0)
 		return r;
 	queue_end(writer);
 	return netlink_commit(writer->nl, err);
 }
 
-/* A table that is there is gone with the same commit. */
-static void queue_anew(struct netpol_writer *writer)
+/* The first commit takes away a table that is there, the last one hooks the new one in. */
+static int build_anew(struct netpol_writer *writer, struct error *err)
 {
 	static const char comment[] = "NetworkPolicies of cnibox";
 	const struct compiled *compiled = writer->difference->to;
 	struct netpol_plan plan = new_plan(writer, compiled);
+	int r = 0;
 
 	writer->anew = true;
 	nft_queue_table(writer->nl, NFT_INET, writer->table, comment);
 	nft_queue_del_table(writer->nl, NFT_INET, writer->table);
 	nft_queue_table(writer->nl, NFT_INET, writer->table, comment);
 	netpol_add_layout(writer);
-	list_each(set, &compiled->sets)
-		netpol_add_set(writer, set);
+	for (size_t i = 0; i < compiled->sets.n && r == 0; i++)
+		r = netpol_add_set(writer, &compiled->sets.items[i], err);
+	if (r < 0)
+		return r;
 	netpol_plan_around(&plan);
 	list_each(group, &compiled->groups)
 		plan_fresh_group(&plan, group);
 	queue_plan(writer, &plan);
 	netpol_fill_layout(writer);
+	return netlink_commit(writer->nl, err);
 }
 
 /* The kernel's words for a table that is not what was read, and for a commit that has to be tried again. */
@@ -199,8 +200,8 @@ static int write_table(struct netpol_writer *writer, const char *table, struct e
 	for (unsigned i = 0; i < TRIES && is_other_now(r); i++) {
 		if (err)
 			*err = (struct error){ 0 };
-		queue_anew(writer);
-		r = netlink_commit(writer->nl, err);
+		netlink_discard(writer->nl);
+		r = build_anew(writer, err);
 	}
 	return r;
 }
@@ -212,17 +213,28 @@ static int remove_guard(struct netpol_writer *writer, struct error *err)
 	return netlink_commit(writer->nl, err);
 }
 
+/* Its hook comes last, and goes first. */
+static bool is_complete(struct netpol_writer *writer, const char *table)
+{
+	bool there = false;
+
+	nft_queue_find_chain(writer->nl, NFT_INET, table, "forward", &there);
+	return netlink_commit(writer->nl, NULL) == 0 && there;
+}
+
+/* One that somebody left guards still. It goes when the table is complete, be it the old one. */
 static int write_anew(struct netpol_writer *writer, struct error *err)
 {
 	const struct compiled *from = writer->difference->from;
-	bool guarded = from->sets.n || from->groups.n;
+	bool guarded = (from->sets.n || from->groups.n) && !is_complete(writer, NETPOL_GUARD);
 	struct error why = { 0 };
-	int r = guarded ? write_table(writer, NETPOL_GUARD, err) : 0, removed;
+	int r = guarded ? write_table(writer, NETPOL_GUARD, err) : 0, removed = 0;
 
 	if (r < 0)
 		return r;
 	r = write_table(writer, NETPOL_TABLE, err);
-	removed = remove_guard(writer, r < 0 ? &why : err);
+	if (r == 0 || is_complete(writer, NETPOL_TABLE))
+		removed = remove_guard(writer, r < 0 ? &why : err);
 	return r < 0 ? r : removed;
 }
 

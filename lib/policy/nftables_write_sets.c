@@ -8,22 +8,37 @@
 
 /* ---- sets ---- */
 
-static void fill_part(struct netpol_writer *writer, const struct netpol_part *part,
-		      const elements_t *elements, bool gone)
+/* As long as anybody on the machine, in whatever namespace, listens to nf_tables, the kernel holds some 4 KiB for each element of a
+ * transaction until its end: half a million in one took 2 GB, and 10 s of CPU in place of one. */
+#define TURN_SIZE (128 << 10)
+
+static int commit_many(struct netpol_writer *writer, struct nft_fill *fill, struct error *err)
+{
+	if (writer->whole || netlink_queued_size(writer->nl) < TURN_SIZE)
+		return 0;
+	nft_fill_end(fill);
+	return netlink_commit(writer->nl, err);
+}
+
+static int fill_part(struct netpol_writer *writer, const struct netpol_part *part,
+		     const elements_t *elements, bool gone, struct error *err)
 {
 	struct nft_fill fill = { .nl = writer->nl,
 				 .family = NFT_INET,
 				 .table = writer->table,
 				 .set = &part->set,
 				 .gone = gone };
+	int r = 0;
 
-	list_each(element, elements)
-		if (netpol_has(part, element)) {
-			struct nft_element out = netpol_element(part, element);
+	for (size_t i = 0; i < elements->n && r == 0; i++)
+		if (netpol_has(part, &elements->items[i])) {
+			struct nft_element out = netpol_element(part, &elements->items[i]);
 
 			nft_fill_add(&fill, &out);
+			r = commit_many(writer, &fill, err);
 		}
 	nft_fill_end(&fill);
+	return r;
 }
 
 static void create_set(struct netpol_writer *writer, const struct nft_set *set)
@@ -33,15 +48,17 @@ static void create_set(struct netpol_writer *writer, const struct nft_set *set)
 		nft_queue_flush_set(writer->nl, NFT_INET, writer->table, set->name);
 }
 
-void netpol_add_set(struct netpol_writer *writer, const struct set *set)
+int netpol_add_set(struct netpol_writer *writer, const struct set *set, struct error *err)
 {
 	struct netpol_part parts[NETPOL_PARTS];
 	unsigned n = netpol_parts(set, writer->arena, parts);
+	int r = 0;
 
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n && r == 0; i++) {
 		create_set(writer, &parts[i].set);
-		fill_part(writer, &parts[i], &set->elements, false);
+		r = fill_part(writer, &parts[i], &set->elements, false, err);
 	}
+	return r;
 }
 
 static bool is_host(const struct element *element)
@@ -69,28 +86,36 @@ static void split(const struct netpol_writer *writer, const struct set_change *c
 			*element;
 }
 
-static void grow_set(struct netpol_writer *writer, const struct set_change *change)
+static int grow_set(struct netpol_writer *writer, const struct set_change *change,
+		    struct error *err)
 {
 	struct netpol_part parts[NETPOL_PARTS];
 	unsigned n = netpol_parts(change->to, writer->arena, parts);
 	elements_t now = { 0 }, later = { 0 };
+	int r = 0;
 
 	split(writer, change, &now, &later);
-	for (unsigned i = 0; i < n; i++)
-		fill_part(writer, &parts[i], &now, false);
+	for (unsigned i = 0; i < n && r == 0; i++)
+		r = fill_part(writer, &parts[i], &now, false, err);
+	return r;
 }
 
-static void shrink_set(struct netpol_writer *writer, const struct set_change *change)
+static int shrink_set(struct netpol_writer *writer, const struct set_change *change,
+		      struct error *err)
 {
 	struct netpol_part parts[NETPOL_PARTS];
 	unsigned n = netpol_parts(change->to, writer->arena, parts);
 	elements_t now = { 0 }, later = { 0 };
+	int r = 0;
 
 	split(writer, change, &now, &later);
-	for (unsigned i = 0; i < n; i++)
-		fill_part(writer, &parts[i], &change->gone, true);
-	for (unsigned i = 0; i < n; i++)
-		fill_part(writer, &parts[i], &later, false);
+	writer->whole = later.n > 0;
+	for (unsigned i = 0; i < n && r == 0; i++)
+		r = fill_part(writer, &parts[i], &change->gone, true, err);
+	for (unsigned i = 0; i < n && r == 0; i++)
+		r = fill_part(writer, &parts[i], &later, false, err);
+	writer->whole = false;
+	return r;
 }
 
 void netpol_del_set(struct netpol_writer *writer, const struct set *set)
@@ -253,18 +278,25 @@ void netpol_fill_layout(struct netpol_writer *writer)
 	fill_own(writer, &subjects, false);
 }
 
-void netpol_grow_sets(struct netpol_writer *writer)
+int netpol_grow_sets(struct netpol_writer *writer, struct error *err)
 {
-	list_each(set, &writer->difference->new_sets)
-		netpol_add_set(writer, *set);
-	list_each(change, &writer->difference->sets)
-		grow_set(writer, change);
+	const struct difference *difference = writer->difference;
+	int r = 0;
+
+	for (size_t i = 0; i < difference->new_sets.n && r == 0; i++)
+		r = netpol_add_set(writer, difference->new_sets.items[i], err);
+	for (size_t i = 0; i < difference->sets.n && r == 0; i++)
+		r = grow_set(writer, &difference->sets.items[i], err);
 	change_own(writer, true);
+	return r;
 }
 
-void netpol_shrink_sets(struct netpol_writer *writer)
+int netpol_shrink_sets(struct netpol_writer *writer, struct error *err)
 {
-	list_each(change, &writer->difference->sets)
-		shrink_set(writer, change);
+	int r = 0;
+
+	for (size_t i = 0; i < writer->difference->sets.n && r == 0; i++)
+		r = shrink_set(writer, &writer->difference->sets.items[i], err);
 	change_own(writer, false);
+	return r;
 }
