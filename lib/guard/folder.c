@@ -120,24 +120,22 @@ static void look_at(struct seen *file)
 		file->status.st_ino = 0;
 }
 
-/* What another file was refused for may be right by now: then all are read. */
-static bool anything_refused(const struct folder *folder)
+/* An object that was in another file already may count by now: then all are read the next time. */
+static uint64_t elsewhere(const struct folder *folder)
 {
 	struct live_counts counts;
 
 	live_count(folder->guard->live, &counts);
-	return counts.refused > 0;
+	return counts.elsewhere;
 }
 
 /* Of all files, those to be read; gone: those that there were. */
 static void choose(const struct folder *folder, seen_files_t *all, struct arena *arena,
 		   seen_list_t *changed, seen_list_t *gone)
 {
-	bool whole = folder->whole || anything_refused(folder);
-
 	list_each(file, all) {
 		look_at(file);
-		if (whole || !is_unchanged(folder, file))
+		if (folder->whole || !is_unchanged(folder, file))
 			*list_add(arena, changed) = file;
 	}
 	list_each(file, &folder->files)
@@ -181,6 +179,7 @@ static int read_all(struct folder *folder, struct error *err)
 	input_files_t paths = { 0 };
 	seen_files_t files = { 0 };
 	seen_list_t changed = { 0 }, gone = { 0 };
+	uint64_t before = elsewhere(folder);
 	int r = list_files(folder, &arena, &paths, err);
 
 	if (r < 0) {
@@ -190,8 +189,8 @@ static int read_all(struct folder *folder, struct error *err)
 	list_each(path, &paths)
 		list_add(&arena, &files)->path = *path;
 	choose(folder, &files, &scratch, &changed, &gone);
-	folder->whole = false;
 	r = read_files(folder, &changed, &gone, err);
+	folder->whole = elsewhere(folder) != before;
 	arena_free(&folder->arena);
 	folder->arena = arena;
 	folder->files = files;

@@ -9,6 +9,8 @@
 #include "policy/cut.h"
 #include "policy/enforce.h"
 
+enum { SKIPS_MAX = 16 };
+
 /* ---- closed addresses ---- */
 
 static int close_addresses(struct guard *guard, struct error *err)
@@ -70,12 +72,15 @@ static void hear_nothing(void *arg unused, const struct nft_event *event unused)
 {
 }
 
-/* Our own doing comes back as events: it is no news. */
+/* Our own doing comes back as events, more than fit where they wait: it is no news. */
 static void skip_own_events(struct guard *guard)
 {
 	struct error err = { 0 };
+	int r = guard->monitor ? -ENOBUFS : 0;
 
-	if (guard->monitor && nft_monitor_read(guard->monitor, hear_nothing, NULL, &err) < 0)
+	for (unsigned i = 0; i < SKIPS_MAX && r == -ENOBUFS; i++)
+		r = nft_monitor_read(guard->monitor, hear_nothing, NULL, &err);
+	if (r < 0)
 		log_debug("%s", err.message);
 }
 

@@ -244,6 +244,7 @@ static bool is_elsewhere(const struct put *put, const struct live_object *object
 
 	if (!object->source || object->source == put->source || !object->seen)
 		return false;
+	live->counts.elsewhere++;
 	live->options.report(live->options.arg, true, object->key,
 			     arena_printf(&scratch, "is in %s, too: that one counts",
 					  symbol_text(&live->objects.names, object->source)));

@@ -54,6 +54,7 @@ void live_settle(struct live *live);
 struct live_counts {
 	size_t pods, local_pods, policies, objects, refused; /* by now; refused: objects */
 	uint64_t compiled, followed, made_anew;              /* so far */
+	uint64_t elsewhere; /* objects that another source had already */
 };
 void live_count(const struct live *live, struct live_counts *counts);
 
