@@ -102,10 +102,10 @@ static int path_run(struct invocation *call, void *options_, struct error *err)
 	struct path path;
 	int r = read_options(options, &query, err);
 
-	if (r >= 0)
-		call_step(call, "looking at the node, and for leases");
-	if (r >= 0)
-		r = scene_load(&scene, options->cache_dir, call->arena, err);
+	if (r < 0)
+		return r;
+	call_step(call, "looking at the node, and for leases");
+	r = scene_load(&scene, options->cache_dir, call->arena, err);
 	if (r < 0)
 		return r;
 	find_peers(call, &scene, options, &states, &query);
