@@ -68,6 +68,34 @@ peers_of() { ip -n "$1" route show proto 118; }
 
 settled() { ! ip -n "$1" -6 addr show tentative | grep -q inet6; }
 
+keep() { "${CNIBOX%/*}/http" etcd "$ETCD" prefix "$ETCD_PREFIX" keep "subnets/$1"; }
+left() { ttl "$1" | cut -d' ' -f2; }
+older() { [[ $(left "$1") -le 86396 ]]; }
+# Twice, should it take seconds to ask.
+renewed() { keep "$2" >/run/kept && [[ $(left "$1") -gt 86396 ]]; }
+
+@test "a lease is kept before a quarter of its life is over: its life begins anew, and what is gone or too short is told" {
+	local id short
+
+	[[ -x ${CNIBOX%/*}/http ]] || missing "${CNIBOX%/*}/http (make tests)"
+	start 1 host-gw
+	id=$(etcd_lease "$(lease_key n1)")
+	wait_for "it is some seconds old" 20 older "$id"
+	wait_for "it is as new" 20 renewed "$id" "$(subnet n1 | tr / -)"
+	assert_eq "what is said" "$(</run/kept)" kept
+	assert_eq "the same lease" "$(etcd_lease "$(lease_key n1)")" "$id"
+	put_lease 10.5.201.0-24 '{"PublicIP":"192.0.2.7"}'
+	assert_eq "a reservation has no end" "$(keep 10.5.201.0-24)" kept
+	assert_eq "no such key" "$(keep 10.5.202.0-24)" gone
+	short=$(etcd lease grant 600 | grep -oE '[0-9a-f]{10,}')
+	etcd put --lease "$short" "$ETCD_PREFIX/subnets/10.5.203.0-24" '{"PublicIP":"192.0.2.8"}' >/dev/null
+	assert_eq "one of ten minutes is none of a day" "$(keep 10.5.203.0-24)" gone
+	etcd lease revoke "$short" >/dev/null
+	assert_eq "it is gone" "$(keep 10.5.203.0-24)" gone
+	etcd_kill e1
+	assert_match "nobody is there" "$(keep "$(subnet n1 | tr / -)")" '^error: .*192.0.2.201'
+}
+
 @test "dual stack is one key; host-gw has no data; another prefix is another network" {
 	start 1 host-gw '.EnableIPv6 = true | .IPv6Network = "2001:cafe:42::/48"'
 	assert_match "key and value" "$(etcd_leases)" \

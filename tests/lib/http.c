@@ -1,17 +1,36 @@
 /*
- * lib/remote/http.c by hand, for its tests: http [OPTION ...] WORD ...
+ * lib/remote/http.c by hand, for its tests, and what of the engine for etcd comes after hours only: http [OPTION ...] WORD ...
  *   get URL | post URL BODY | stream URL BODY   the status and the body, or lines as they come
- *   ca FILE | cert FILE | key FILE | timeout MS            for what follows
+ *   keep KEY                                    of the lease in etcd: "kept", or "gone"
+ *   ca FILE | cert FILE | key FILE | timeout MS | etcd ENDPOINTS | prefix PREFIX            for what follows
  * What fails is told, and the next word comes.
  */
 #include "base/base.h"
+#include "lease/acquire.h"
+#include "remote/engines.h"
 #include "remote/http.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static struct http_options options;
 static struct http_request request;
 static struct arena arena;
+static struct lease_place place;
+
+static void keep(const char *key)
+{
+	auto_kv struct kv *kv = NULL;
+	struct error err = { 0 };
+	int r = kv_etcd_open(&kv, &place, &err);
+
+	if (r >= 0)
+		r = kv->engine->keep(kv, key, LEASE_TTL_MS, &err);
+	if (r < 0 && *err.message)
+		printf("error: %s\n", err.message);
+	else
+		puts(r == -ENOENT ? "gone" : "kept");
+}
 
 static void call(struct http *http)
 {
@@ -63,14 +82,18 @@ int main(int argc, char **argv)
 	const char **file;
 
 	for (int i = 1; i + 1 < argc; i += 2) {
-		file = streq(argv[i], "ca")     ? &options.cafile
-		       : streq(argv[i], "cert") ? &options.certfile
-		       : streq(argv[i], "key")  ? &options.keyfile
-						: NULL;
+		file = streq(argv[i], "ca")       ? &options.cafile
+		       : streq(argv[i], "cert")   ? &options.certfile
+		       : streq(argv[i], "key")    ? &options.keyfile
+		       : streq(argv[i], "etcd")   ? &place.etcd_endpoints
+		       : streq(argv[i], "prefix") ? &place.etcd_prefix
+						  : NULL;
 		if (file) {
 			*file = argv[i + 1];
 		} else if (streq(argv[i], "timeout")) {
 			request.timeout_ms = (unsigned)atoi(argv[i + 1]);
+		} else if (streq(argv[i], "keep")) {
+			keep(argv[i + 1]);
 		} else {
 			run(&http, argv[i], argv + i + 1);
 			i += !streq(argv[i], "get");
