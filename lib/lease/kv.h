@@ -55,7 +55,8 @@ struct kv_engine {
 	int (*put)(struct kv *kv, const struct kv_put *put, uint64_t *revision, struct error *err);
 	/* The same precondition; -ENOENT without text: not there. */
 	int (*del)(struct kv *kv, const char *key, uint64_t revision, struct error *err);
-	/* Begin its life anew, the value untouched: -ENOENT without text when it has ended or the entry is gone. */
+	/* Begin its life anew, the value untouched: -ENOENT without text when it has ended or the entry is gone. NULL: a tool's end
+	 * of a store (kv_remote.h), which keeps nothing. */
 	int (*keep)(struct kv *kv, const char *key, int64_t ttl_ms, struct error *err);
 	/*
 	 * Wait until something may have changed since the last list() (1), fd is readable (2; -1 = none), or the time is up (0;

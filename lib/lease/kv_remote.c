@@ -11,7 +11,7 @@
 
 /* ---- messages ---- */
 
-static const char *const verbs[] = { "nothing", "get", "list", "put", "del", "keep", "wait", NULL };
+static const char *const verbs[] = { "nothing", "get", "list", "put", "del", "wait", NULL };
 
 #define ENTRY(member)   offsetof(struct kv_remote_entry, member)
 #define MESSAGE(member) offsetof(struct kv_remote_message, member)
@@ -177,28 +177,14 @@ static int kv_remote_put(struct kv *kv, const struct kv_put *put, uint64_t *revi
 	return r;
 }
 
-static int change(struct kv *kv, struct kv_remote_message *question, struct error *err)
-{
-	auto_arena struct arena arena = { 0 };
-	struct kv_remote_message answer = { 0 };
-
-	return call(kv, question, &arena, &answer, err);
-}
-
 static int kv_remote_del(struct kv *kv, const char *key, uint64_t revision, struct error *err)
 {
-	return change(kv,
-		      &(struct kv_remote_message){ .verb = KV_REMOTE_DEL,
-						   .entry = { .key = key, .revision = revision } },
-		      err);
-}
+	auto_arena struct arena arena = { 0 };
+	struct kv_remote_message question = { .verb = KV_REMOTE_DEL,
+					      .entry = { .key = key, .revision = revision } };
+	struct kv_remote_message answer = { 0 };
 
-static int kv_remote_keep(struct kv *kv, const char *key, int64_t ttl_ms, struct error *err)
-{
-	return change(kv,
-		      &(struct kv_remote_message){ .verb = KV_REMOTE_KEEP,
-						   .entry = { .key = key, .left_ms = ttl_ms } },
-		      err);
+	return call(kv, &question, &arena, &answer, err);
 }
 
 /* A pending wait is ended by another request; a change that it saw nevertheless is not lost. */
@@ -238,7 +224,6 @@ static const struct kv_engine engine = {
 	.list = kv_remote_list,
 	.put = kv_remote_put,
 	.del = kv_remote_del,
-	.keep = kv_remote_keep,
 	.wait = kv_remote_wait,
 	.close = kv_remote_close,
 };
@@ -304,7 +289,6 @@ static int perform(struct kv *kv, int fd, const struct kv_remote_message *questi
 	case KV_REMOTE_LIST: return do_list(kv, key, arena, answer, err);
 	case KV_REMOTE_PUT: return do_put(kv, question, arena, answer, err);
 	case KV_REMOTE_DEL: return kv->engine->del(kv, key, question->entry.revision, err);
-	case KV_REMOTE_KEEP: return kv->engine->keep(kv, key, question->entry.left_ms, err);
 	case KV_REMOTE_WAIT: return kv->engine->wait(kv, fd, (int)question->timeout_ms, err);
 	default: return 0;
 	}

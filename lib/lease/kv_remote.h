@@ -19,7 +19,6 @@ enum kv_remote_verb {
 	KV_REMOTE_LIST,
 	KV_REMOTE_PUT,
 	KV_REMOTE_DEL,
-	KV_REMOTE_KEEP,
 	KV_REMOTE_WAIT,
 };
 struct kv_remote_entry {
