@@ -28,6 +28,6 @@ stty -F /dev/ttyS2 raw 2>/dev/null
 	. /tools.sh
 	(. /script)
 	echo "@status $?"
-	[ -z "${vm_profile:-}" ] || tar -C "$vm_profile" -cz . >/dev/ttyS2
+	[ -z "${vm_profile:-}" ] || tar -C "$vm_profile" -c . | gzip >/dev/ttyS2
 ) >/dev/ttyS1 2>&1 </dev/null
 poweroff -f

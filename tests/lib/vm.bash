@@ -137,7 +137,7 @@ vm_boot() {
 	setpriv --pdeathsig TERM timeout --kill-after=5 "${VM_DEADLINE:-180}" setpriv --pdeathsig KILL \
 		qemu-system-x86_64 -accel tcg -cpu max -smp "${VM_CPUS:-1}" -m 512 -nodefaults -no-user-config -display none \
 		-no-reboot -kernel "$VM_CACHE/$1/vmlinuz" -initrd "$2/initrd" \
-		-append "console=ttyS0 quiet panic=-1 random.trust_cpu=on ${VM_APPEND:-}" \
+		-append "console=ttyS0 quiet panic=-1 no_timer_check random.trust_cpu=on ${VM_APPEND:-}" \
 		-serial "file:$2/console" -serial "file:$2/output" ${VM_PROFILE:+-serial "file:$2/profile"} \
 		"${VM_QEMU[@]}" </dev/null
 }
