@@ -408,6 +408,23 @@ static int remove_all(struct netlink *host, const struct cni_request *request,
 	return netlink_commit(host, err);
 }
 
+/* The namespace could not be looked into, so that the host's end of the pair is not known: the next DEL finds no ifb, and
+ * could not tell either what led to it. */
+static int remove_ifbs(struct netlink *host, const struct cni_request *request, struct error *err)
+{
+	struct owner owner = request_owner(request);
+	struct link ifbs[IFB_NAMES];
+
+	ifb_queue_get(host, &owner, ifbs);
+	if (netlink_commit(host, err))
+		return -err->errnum;
+	for (unsigned i = 0; i < IFB_NAMES; i++)
+		if (ifb_is_of(&ifbs[i], &owner, request->arena) &&
+		    ifb_remove(host, &ifbs[i], request->arena, err))
+			return -err->errnum;
+	return 0;
+}
+
 static int bandwidth_del(struct cni_request *request, void *conf unused, struct error *err)
 {
 	struct netlink *host auto_netlink = NULL;
@@ -416,8 +433,8 @@ static int bandwidth_del(struct cni_request *request, void *conf unused, struct 
 
 	if (netlink_open(&host, NETLINK_SESSION_ROUTE, -1, err))
 		return -err->errnum;
-	(void)!find_veth(request, host, &veth, err);
-	if (remove_all(host, request, &veth, &later))
+	if (find_veth(request, host, &veth, err) ? remove_ifbs(host, request, &later)
+						 : remove_all(host, request, &veth, &later))
 		error_join(err, &later);
 	return -err->errnum;
 }

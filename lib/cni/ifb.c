@@ -151,6 +151,14 @@ static int remove_ifb(const struct collection *gc, const struct link *ifb, struc
 	return netlink_commit(gc->host, err);
 }
 
+int ifb_remove(struct netlink *host, const struct link *ifb, struct arena *arena, struct error *err)
+{
+	struct collection gc = { .host = host, .arena = arena };
+	int r = qdisc_list(host, arena, &gc.qdiscs, err);
+
+	return r < 0 ? r : remove_ifb(&gc, ifb, err);
+}
+
 static int collect(const struct collection *gc, const links_t *ifbs, struct error *err)
 {
 	list_each(ifb, ifbs) {

@@ -18,6 +18,9 @@ const char *ifb_alias(const struct owner *owner, struct arena *arena);
 /* There is one, and it does not say that it is somebody else's. */
 bool ifb_is_of(const struct link *ifb, const struct owner *owner, struct arena *arena);
 
+/* Remove it, and first what leads to it, wherever that is: for who does not know the host's end of the attachment. */
+int ifb_remove(struct netlink *host, const struct link *ifb, struct arena *arena,
+	       struct error *err) must_check;
 /* Remove those of the network's attachments that are not valid, and what leads to them. One without alias does not
  * say which network it is of: it goes when no valid attachment has its name and nothing is led to it any more,
  * which means that its container is gone. */
