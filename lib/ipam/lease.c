@@ -5,7 +5,7 @@
  * writer is gone, and the address is free.
  *
  * Nothing is synced to disk: measured here, an fsync costs 10 ms on ext4, ten times the whole call. What a power cut
- * may lose or empty is a lease of a container that died with the power; an empty file is taken over as above.
+ * may lose, empty or fill with zeroes is a lease of a container that died with the power; such a file is taken over as above.
  */
 #include "ipam/lease.h"
 
@@ -106,10 +106,20 @@ enum lease_state lease_state(int dir, const char *name)
 	return S_ISREG(st.st_mode) && st.st_size == 0 ? LEASE_EMPTY : LEASE_TAKEN;
 }
 
+bool lease_is_nobodys(int dir, const char *name)
+{
+	auto_arena struct arena arena = { 0 };
+	struct lease lease;
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	       lease_read(dir, name, &arena, &lease, NULL) == 0 && !lease_has_owner(&lease);
+}
+
 /* For file systems without hard links, or a network directory on another one: not in one step then. */
 static int create_in_place(int dir, const char *name, const char *text)
 {
-	int flags = lease_state(dir, name) == LEASE_EMPTY ? O_TRUNC : O_CREAT | O_EXCL;
+	int flags = lease_is_nobodys(dir, name) ? O_TRUNC : O_CREAT | O_EXCL;
 	int fd = openat(dir, name, flags | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600), r;
 
 	if (fd < 0 && errno == EEXIST)
@@ -132,8 +142,11 @@ static int create(int dir, int temp, const char *name, const char *text)
 	if (r < 0)
 		return r;
 	errnum = linkat(temp, TEMP, dir, name, 0) < 0 ? errno : 0;
-	if (errnum == EEXIST && lease_state(dir, name) == LEASE_EMPTY)
-		return renameat(temp, TEMP, dir, name) < 0 ? -errno : 1;
+	if (errnum == EEXIST && lease_is_nobodys(dir, name)) {
+		if (renameat(temp, TEMP, dir, name) == 0)
+			return 1;
+		errnum = errno;
+	}
 	temp_remove(temp);
 	if (cannot_link(errnum))
 		return create_in_place(dir, name, text);

@@ -25,6 +25,8 @@ int lease_read(int dir, const char *name, struct arena *arena, struct lease *lea
 	       struct error *err) must_check;
 enum lease_state { LEASE_FREE, LEASE_EMPTY, LEASE_TAKEN };
 enum lease_state lease_state(int dir, const char *name);
+/* The same with a look inside: is it there without owner, be it empty, or of zeroes or blanks? */
+bool lease_is_nobodys(int dir, const char *name);
 /* 1 = made, complete or not at all; 0 = taken. `temp` is a directory of the same file system for the unfinished. */
 int lease_create(int dir, int temp, const char *name, const struct owner *owner,
 		 struct error *err) must_check;

@@ -284,10 +284,12 @@ static bool probe(struct reserve *store, struct range_walk *walk, struct ip *ip,
 	return false;
 }
 
-/* Go on with all names in hand; then, in a full set, look for files that a crash left empty. */
+/* Go on with all names in hand; then, in a full set, look for files that a crash left without owner. */
 static bool search_names(struct reserve *store, struct range_walk *walk, const range_set_t *set,
 			 const ips_t *taken, struct ip *ip, const struct range **range)
 {
+	char name[IP_TEXT_SIZE];
+
 	while (range_walk_next(walk, ip, range))
 		if (taken->n == 0 || !bsearch(ip, taken->items, taken->n, sizeof(*ip), compare_ips))
 			return true;
@@ -295,7 +297,7 @@ static bool search_names(struct reserve *store, struct range_walk *walk, const r
 		*range = range_set_find(set, used);
 		*ip = *used;
 		if (*range && !ip_equal(used, &(*range)->gateway) &&
-		    state_of(store, used) == LEASE_EMPTY)
+		    lease_is_nobodys(store->dir, ip_format(used, name)))
 			return true;
 	}
 	return false;
