@@ -4,11 +4,13 @@
 
 load lib/all
 load lib/fixture
+load lib/scarce
 sandbox forward
 
+setup_file() { link_scarce; }
+
 setup() {
-	need gcc nft
-	[[ $(<"${CNIBOX%/*}/flags") != *-fsanitize* ]] || missing "a plain build"
+	need nft
 	mkdir -p /etc/cni/net.d
 	jq -n '{cniVersion: "1.1.0", name: "scarce", plugins: [
 		{type: "bridge", bridge: "cni0", isDefaultGateway: true, ipMasq: true, ipMasqBackend: "nftables",
@@ -18,31 +20,8 @@ setup() {
 		{type: "tuning", sysctl: {"net.ipv4.conf.eth0.arp_notify": "1"}, mtu: 1400},
 		{type: "firewall", backend: "nftables"}]}' >/etc/cni/net.d/scarce.conflist
 	CONF=$(jq -c '.plugins[0] + {cniVersion, name}' /etc/cni/net.d/scarce.conflist)
-	export SCARCE_COUNT=$BATS_TEST_TMPDIR/count
-	SCARCE=$BATS_TEST_TMPDIR/scarce/cnibox
-	mkdir "${SCARCE%/*}"
-	link_scarce
+	need_scarce
 	container ctr
-}
-
-# The program with every allocation of ours and of the libraries in it counted.
-link_scarce() {
-	local build=${CNIBOX%/*} name word
-	local -a cc libs objects
-
-	mapfile -t objects < <(find "$build/lib" "$build/applets" -name '*.o' ! -path '*/remote/*')
-	for word in main malloc calloc realloc; do
-		libs+=("-Wl,--wrap=$word")
-	done
-	for name in nl-3 jansson md yaml; do
-		libs+=("$(gcc "-print-file-name=lib$name.a")")
-	done
-	read -ra cc <"$build/flags"
-	unset 'cc[-1]'
-	"${cc[@]}" "$CNIBOX_TESTS/lib/scarce.c" "$build/main.o" "${objects[@]}" "${libs[@]}" -lpthread -o "$SCARCE" 2>&1 | grep -v warning || :
-	[[ -x $SCARCE ]] || flunk "it cannot be linked"
-	ln "$SCARCE" "${SCARCE%/*}/bridge"
-	ln "$SCARCE" "${SCARCE%/*}/host-local"
 }
 
 plugin() { # COMMAND [VARIABLE=value]

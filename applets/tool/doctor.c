@@ -46,11 +46,8 @@ static int doctor_run(struct invocation *call, void *options_, struct error *err
 					    .find_plugin = call->find_plugin,
 					    .fix = options->fix };
 	struct health_report report;
-	int r;
+	int r = health_look(&query, call->arena, &report, err);
 
-	call_step(call, "looking");
-	r = health_look(&query, call->arena, &report, err);
-	call_step(call, NULL);
 	if (r < 0)
 		return r;
 	if (options->json) {

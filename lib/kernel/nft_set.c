@@ -17,6 +17,11 @@
 #define UDATA_SET_KEY_ORDER 0           /* NFTNL_UDATA_SET_KEYBYTEORDER */
 #define ALIGNED(size)       (((size) + 3) & ~(size_t)3)
 
+struct elements_dump {
+	struct arena *arena;
+	nft_elements_t *elements;
+};
+
 /* nft's number and the size of a field. */
 static uint32_t field_type(enum nft_family family, enum nft_field field, size_t *size)
 {
@@ -339,7 +344,7 @@ static void read_data(struct arena *arena, struct nlattr *attr, struct nft_eleme
 	element->chain = nft_text(arena, verdict[NFTA_VERDICT_CHAIN]);
 }
 
-static bool read_element(struct arena *arena, struct nlattr *attr, struct nft_element *element)
+bool nft_read_element(struct arena *arena, struct nlattr *attr, struct nft_element *element)
 {
 	struct nlattr *tb[NFTA_SET_ELEM_MAX + 1];
 
@@ -358,9 +363,9 @@ static bool read_element(struct arena *arena, struct nlattr *attr, struct nft_el
 	return true;
 }
 
-int nft_walk_elements(const struct nlmsghdr *reply, void *arg, struct error *err)
+static int read_elements(const struct nlmsghdr *reply, void *arg, struct error *err)
 {
-	const struct nft_walk *walk = arg;
+	struct elements_dump *dump = arg;
 	struct nlattr *tb[NFTA_SET_ELEM_LIST_MAX + 1], *item;
 	struct nft_element element;
 	int rest;
@@ -372,26 +377,23 @@ int nft_walk_elements(const struct nlmsghdr *reply, void *arg, struct error *err
 		return fail(err, EPROTO, "malformed set element from the kernel");
 	if (tb[NFTA_SET_ELEM_LIST_ELEMENTS])
 		nla_for_each_nested(item, tb[NFTA_SET_ELEM_LIST_ELEMENTS], rest)
-			if (read_element(walk->arena, item, &element))
-				walk->fn(&element, walk->arg);
+			if (nft_read_element(dump->arena, item, &element))
+				*list_add(dump->arena, dump->elements) = element;
 	return 0;
-}
-
-static void keep_first(const struct nft_element *element, void *arg)
-{
-	struct nft_lookup *lookup = arg;
-
-	if (!lookup->found)
-		lookup->element = *element;
-	lookup->found = true;
 }
 
 static int read_lookup(const struct nlmsghdr *reply, void *arg, struct error *err)
 {
 	struct nft_lookup *lookup = arg;
-	struct nft_walk walk = { lookup->arena, keep_first, lookup };
+	nft_elements_t elements = { 0 };
+	struct elements_dump dump = { lookup->arena, &elements };
+	int r = read_elements(reply, &dump, err);
 
-	return nft_walk_elements(reply, &walk, err);
+	if (r == 0 && elements.n) {
+		lookup->found = true;
+		lookup->element = elements.items[0];
+	}
+	return r;
 }
 
 void nft_queue_get_element(struct netlink *nl, enum nft_family family, const char *table,
@@ -405,4 +407,19 @@ void nft_queue_get_element(struct netlink *nl, enum nft_family family, const cha
 		      nft_label(text, "look into set", family, table, set->name));
 	netlink_tolerate(nl, ENOENT);
 	netlink_expect(nl, read_lookup, lookup);
+}
+
+int nft_elements(struct netlink *nl, enum nft_family family, const char *table, const char *set,
+		 struct arena *arena, nft_elements_t *elements, struct error *err)
+{
+	char text[256];
+	struct elements_dump dump = { arena, elements };
+	struct nl_msg *msg = nft_message(nl, NFT_MSG_GETSETELEM, 0, family,
+					 nft_label(text, "list set", family, table, set));
+
+	nla_put_string(msg, NFTA_SET_ELEM_LIST_TABLE, table);
+	nla_put_string(msg, NFTA_SET_ELEM_LIST_SET, set);
+	netlink_tolerate(nl, ENOENT);
+	elements->n = 0;
+	return netlink_dump(nl, read_elements, &dump, err);
 }
