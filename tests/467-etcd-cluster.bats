@@ -155,14 +155,14 @@ ended() { ! kill -0 "$1" 2>/dev/null; }
 	etcd_kill e1
 	pki_cert e1 IP:192.0.2.201 serverAuth
 	etcd_member e1
-	wait_for "said" 10 has "extendedKeyUsage = serverAuth, clientAuth" lease list "${PLACE[@]}"
+	wait_for "said" 20 has "extendedKeyUsage = serverAuth, clientAuth" lease list "${PLACE[@]}"
 	# TLS of the server alone.
 	etcd_kill e1
 	pki_cert e1 IP:192.0.2.201
 	nsenter --net=/run/netns/e1 etcd --name p --data-dir $STORE/plain --logger zap --unsafe-no-fsync \
 		--listen-client-urls https://192.0.2.201:2379 --advertise-client-urls https://192.0.2.201:2379 \
 		--listen-peer-urls http://127.0.0.1:2380 --cert-file $PKI/e1.crt --key-file $PKI/e1.key >/dev/null 2>&1 3>&- &
-	wait_for "a CA alone is enough" 10 ca_alone
+	wait_for "a CA alone is enough" 20 ca_alone
 }
 
 ca_alone() { [[ $(lease list "${ca[@]}") == "" ]]; }
