@@ -25,6 +25,7 @@ stty -F /dev/ttyS1 raw
 stty -F /dev/ttyS2 raw 2>/dev/null
 (
 	PATH=/bin:/sbin:/usr/bin:/usr/sbin
+	export TERM=dumb # a file reads it, not a person: no colours
 	. /tools.sh
 	(. /script)
 	echo "@status $?"
