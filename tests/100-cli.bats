@@ -219,6 +219,15 @@ usage_error() {     # DESCRIPTION REGEX WORD ...
 	each_call documented
 }
 
+@test "the man page of every plugin has all its keys" {
+	documented() {
+		[[ $1 == cni ]] || return 0
+		assert_eq "keys that it has not" "$("$CNIBOX" help "$2" | sed -n '/^configuration keys/,/^$/p' | grep -oP '^  \K[a-zA-Z][^ ]*' |
+			grep -vxFf <("$CNIBOX" help --man "$2" | sed 's/\\-/-/g' | grep -oP '^\\fB\K[^\\]+(?=\\fR \()'))" ""
+	}
+	each_applet documented
+}
+
 @test "a man page is the same at any time when the date is given" {
 	assert_eq "two runs" "$(SOURCE_DATE_EPOCH=0 "$CNIBOX" help --man bridge | sha256sum)" \
 		"$(SOURCE_DATE_EPOCH=0 "$CNIBOX" help --man bridge | sha256sum)"

@@ -157,8 +157,8 @@ port() { ip -d -j link show type veth | jq -r --arg key "$1" '.[] | select(.mast
 	need strace
 	other=$(conf bridge '.ipam.subnet = "10.78.0.0/24" | .name = "other" | .forceAddress = true')
 	# The first is the lock, the second reads whether forwarding is on.
-	CNI_WRAP=(strace -qq -o /dev/null -P /proc/sys/net/ipv4/ip_forward -e trace=openat
-		-e inject=openat:error=EACCES:when=2+)
+	CNI_WRAP=(strace -qq -o /dev/null -P /proc/sys/net/ipv4/ip_forward -e 'trace=?open,openat'
+		-e 'inject=?open,openat:error=EACCES:when=2+')
 	EXPECT=1 cni_add "$other" @ctr2
 	CNI_WRAP=()
 	assert_match "the step that failed" "$(jq -r .msg <<<"$output")" "failed to enable forwarding"

@@ -66,6 +66,7 @@ same_json() {
 
 @test "a link that is down shows" {
 	ip link set vb down
+	wait_for "the kernel has seen it" 10 eval 'ip route show default | grep -q linkdown' # it takes up to a second
 	for how in same_text same_json; do
 		$how -4 --table main -- -4 route
 	done

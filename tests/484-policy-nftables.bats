@@ -186,6 +186,8 @@ damage() {
 	damage "a rule with more in it" "insert rule $t $group iifname eth9 return comment \"1\""
 	handle=$(nft -a list chain inet cnibox-policy "$group" | sed -n 's/.*comment "1".* # handle //p' | tail -1)
 	damage "a rule is gone" "delete rule $t $group handle $handle"
+	handle=$(nft -a list chain inet cnibox-policy "$group" | sed -n 's/.*comment "a pod to itself" # handle //p' | tail -1)
+	damage "a pod may not reach itself" "delete rule $t $group handle $handle"
 	damage "all rules are gone" "flush chain $t $group"
 	damage "the hook does nothing" "flush chain $t forward"
 	damage "the end does nothing" "flush chain $t refuse"

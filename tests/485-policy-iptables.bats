@@ -286,7 +286,7 @@ many() {
 }
 
 # The pods' way to a node of theirs, through which connections go on while it is brought from one file to the other.
-# throughout BACKEND
+# throughout COMMAND ... BACKEND: the command, with /run/a.yaml in force by that at first
 throughout() {
 	local i flows said
 
@@ -300,13 +300,11 @@ throughout() {
 	rule one p1 "ingress: [{from: [{podSelector: {matchLabels: {app: api}}}], ports: [{port: 80}]}]" >>/run/a.yaml
 	rule two p1 "ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}], ports: [{port: 70, endPort: 80}]}]" >>/run/b.yaml
 	rule three p1 "egress: []" >>/run/b.yaml
-	run_in n1 "$BATS_FILE_TMPDIR/policy" "$1" apply n1 /run/a.yaml reject
+	brought "${*: -1}" a
 	nsenter --net=/run/netns/api "$BATS_FILE_TMPDIR/policy_flows" 10.0.0.1 80 81 >/run/flows 3>&- &
 	flows=$!
 	wait_for "connections" 20 grep -q ready /run/flows
-	for i in b a b a b a b a; do
-		run_in n1 "$BATS_FILE_TMPDIR/policy" "$1" apply n1 "/run/$i.yaml" reject
-	done
+	"$@"
 	kill "$flows"
 	wait "$flows"
 	said=$(tail -n 1 /run/flows)
@@ -314,14 +312,23 @@ throughout() {
 	((${said%% *} > 20)) || flunk "too few connections: $said"
 }
 
+brought() { # BACKEND a|b
+	run_in n1 "$CNIBOX" policy-iptables apply --node n1 --backend "$1" --reject -f "/run/$2.yaml"
+}
+to_and_fro() { # BACKEND
+	local i
+
+	for i in b a b a b a b a; do brought "$1" "$i"; done
+}
+
 @test "iptables-nft: no connection is lost or gets through while rules change" {
-	throughout iptables-nft
+	throughout to_and_fro iptables-nft
 }
 
 @test "iptables-legacy: no connection is lost or gets through while rules change" {
-	throughout iptables-legacy
+	throughout to_and_fro iptables-legacy
 }
 
 @test "nftables: no connection is lost or gets through while rules change" {
-	throughout nftables
+	throughout to_and_fro nftables
 }

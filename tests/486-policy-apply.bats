@@ -84,9 +84,6 @@ teardown() {
 	done
 }
 
-# A server that still waits for an acknowledgement speaks first after the cut, which nobody can cut (README, Limits).
-acknowledged() { ! run_in db ss -tinH | grep -q unacked; }
-
 @test "apply --cut ends connections that are denied now, and no other" {
 	for backend in $(backends); do
 		given 'pods'
@@ -259,6 +256,86 @@ acknowledged() { ! run_in db ss -tinH | grep -q unacked; }
 		assert "$backend: allowed" reaches x y 80
 		sysctl -qw net.bridge.bridge-nf-call-iptables=0
 		assert_match "$backend: verify" "$(verify || :)" 'br_netfilter: pod default/x is on bridge br0'
+	done
+}
+
+# tier NAME TIER ACTION: of all pods, towards all pods, both ways
+tier() {
+	printf -- '---\n%s\n%s\n' "{apiVersion: policy.networking.k8s.io/v1alpha2, kind: ClusterNetworkPolicy, metadata: {name: $1}," \
+		" spec: {tier: $2, priority: 1, subject: {namespaces: {}}, ingress: [{action: $3, from: [{namespaces: {}}]}], egress: [{action: $3, to: [{namespaces: {}}]}]}}"
+}
+# isolated POD: nothing is allowed, either way
+isolated() { policy_yaml "isolated-$1" "$1" "egress: []" | sed 's/\[Ingress\]/[Ingress, Egress]/'; }
+
+# An address that stands for web; web itself must not answer to it with its own.
+service() {
+	IPV4[service]=10.96.0.1 IPV6[service]=fd96::1
+	nft -f - <<-'E'
+	table inet service {
+		chain before { type nat hook prerouting priority dstnat
+			ip daddr 10.96.0.1 dnat ip to 10.1.0.2
+			ip6 daddr fd96::1 dnat ip6 to fd01::2
+		}
+		chain behind { type nat hook postrouting priority srcnat
+			ip saddr 10.1.0.2 ip daddr 10.1.0.2 snat ip to 192.0.2.99
+			ip6 saddr fd01::2 ip6 daddr fd01::2 snat ip6 to 2001:db8::99
+		}
+	}
+	E
+}
+to_itself() { reaches web service 80 && reaches web service 80 6; }
+not_to_itself() { blocked web service 80 && blocked web service 80 6; }
+
+@test "a pod to itself by way of a service: isolation does not count, what tiers deny does" {
+	service
+	for backend in $(backends); do
+		given 'pods; isolated web'
+		apply
+		assert "$backend: isolated" to_itself
+		assert "$backend: from nobody else" blocked db web 80
+		given 'pods; isolated web; tier base Baseline Deny'
+		apply
+		assert "$backend: a baseline behind policies" to_itself
+		given 'pods; isolated web; tier first Admin Pass'
+		apply
+		assert "$backend: passed on to policies" to_itself
+		assert "$backend: which deny others" blocked db web 80
+		given 'pods; tier base Baseline Deny'
+		apply
+		assert "$backend: a baseline alone" not_to_itself
+		given 'pods; isolated web; tier first Admin Deny'
+		apply
+		assert "$backend: a tier in front" not_to_itself
+		assert_eq "$backend: all of it is read back" "$(status verify)" 0
+		policy cleanup
+	done
+	nft delete table inet service
+}
+
+@test "--accept: what is allowed passes others' denials behind, by policies and by tiers; what is denied does not" {
+	for backend in $(backends); do
+		[[ $backend != nftables ]] || continue # it has no say in tables of others
+		for tool in "$backend" "${backend/ip/ip6}"; do "$tool" -A FORWARD -j DROP; done
+		for objects in 'deny db; allow db web 80' 'tier first Admin Accept' 'isolated db; tier first Admin Accept' \
+			'tier last Baseline Accept'; do
+			given "pods; $objects"
+			apply
+			assert "$backend, $objects: others deny it" blocked web db 80
+			apply --accept
+			assert "$backend, $objects: accepted" reaches web db 80
+			assert "$backend, $objects: over IPv6" reaches web db 80 6
+		done
+		for objects in 'deny db' 'tier first Admin Deny' 'allow db web 80; tier first Admin Deny' 'tier last Baseline Deny'; do
+			given "pods; $objects"
+			apply --accept
+			assert "$backend, $objects: denied" blocked web db 80
+			assert "$backend, $objects: over IPv6" blocked web db 80 6
+		done
+		given 'pods; deny db; allow db web 80'
+		apply --accept
+		assert "$backend: nobody's pod is accepted by us" blocked web outside 80
+		for tool in "$backend" "${backend/ip/ip6}"; do "$tool" -D FORWARD -j DROP; done
+		policy cleanup
 	done
 }
 

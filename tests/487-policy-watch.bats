@@ -13,6 +13,7 @@ setup_file() {
 }
 
 teardown() {
+	[[ -n ${BATS_TEST_COMPLETED:-} ]] || cat "$WATCH_LOG"
 	watch_stop
 	rm -rf $OBJECTS
 	policy cleanup
@@ -94,24 +95,25 @@ teardown() {
 	done
 }
 
-@test "damage by others is repaired: what nf_tables tells of at once, all else by looking, and on SIGHUP" {
+@test "damage by others is repaired: at once or within seconds, what hides by looking, and on SIGHUP" {
 	for backend in $(backends); do
 		put pods pods
 		put policy 'deny db; allow db web 80'
 		watch --resync 0
 		before=$(in_force)
 		damage_chain
-		[[ $backend != iptables-legacy ]] || kill -HUP "$watch_pid"
 		wait_for "$backend: a chain is back" 10 is "$before" in_force
 		assert "$backend: denied" blocked web db 81
 		damage_element
-		kill -HUP "$watch_pid"
 		wait_for "$backend: an element is back" 10 is "$before" in_force
 		wait_for "$backend: it is told" 10 said "repaired: "
 		assert_eq "$backend: repairs" "$(metric repairs_total)" 2
+		swap_element
+		kill -HUP "$watch_pid"
+		wait_for "$backend: one that was another" 10 is "$before" in_force
 		watch_end
 		watch --resync 300ms
-		damage_element
+		swap_element
 		wait_for "$backend: found by looking" 10 is "$before" in_force
 		watch_end
 		rm $OBJECTS/*
@@ -141,7 +143,7 @@ teardown() {
 @test "--close-node drops addresses of the node's range that are no known pod, and says when the range is unknown" {
 	container new
 	join_pod new 10.1.0.9 fd01::9
-	for backend in iptables-nft nftables; do
+	for backend in $(backends); do
 		put pods pods
 		code=0
 		message=$(policy watch --node n1 --backend "$backend" -f $OBJECTS --close-node --once --socket /run/policy.sock 2>&1) || code=$?
@@ -162,23 +164,61 @@ teardown() {
 	done
 }
 
-# Files that the daemon opens while COMMAND runs and until `rules` says so.
-opened() { # TEXT COMMAND ...
+@test "who writes without end does not keep the agent from reading" {
+	local writer
+
+	backend=nftables
+	put pods pods
+	watch --delay 1s
+	while :; do
+		echo >$OBJECTS/busy
+		sleep 0.02
+	done 3>&- &
+	writer=$!
+	put deny 'deny db'
+	wait_for "denied" 15 blocked web db 80
+	kill $writer
+}
+
+@test "--cut ends the connections that a change denies, and no other" {
+	for backend in $(backends); do
+		put pods pods
+		watch --cut --resync 0
+		talk web db 80
+		talk web db 81
+		wait_for "$backend: nobody waits for an answer" 5 acknowledged
+		put policy 'deny db; allow db web 81'
+		wait_for "$backend: one is cut" 10 said ' cut, denied by now'
+		assert "$backend: the other goes on" talks 81
+		refute "$backend: it is dead" talks 80 0.4
+		hang_up
+		watch_end
+		rm $OBJECTS/*
+		policy cleanup
+	done
+}
+
+# What the daemon and its programs call while COMMAND runs and until `rules` says so, in /run/traced.
+traced() { # CALLS TEXT COMMAND ...
 	local tracer
 
-	: >/run/opened
-	strace -f -qq -e trace=openat -o /run/opened -p "$watch_pid" 3>&- &
+	: >/run/traced
+	strace -f -qq -e trace="$1" -o /run/traced -p "$watch_pid" 3>&- &
 	tracer=$!
 	wait_for "strace is there" 10 grep -q "TracerPid:[[:space:]]*$tracer" "/proc/$watch_pid/status"
-	"${@:2}"
-	wait_for "$1" 10 has_rule "$1"
+	"${@:3}"
+	wait_for "$2" 10 has_rule "$2"
 	kill "$tracer"
 	wait "$tracer" || :
-	sed -n "s,.*$OBJECTS/\([a-z0-9-]*\)\.yaml.*,\1,p" /run/opened | sort -u | xargs
 }
-has_rule() { rules | grep -qF -- "$1"; }
+# Files that are opened.
+opened() { # TEXT COMMAND ...
+	traced openat "$@"
+	sed -n "s,.*$OBJECTS/\([a-z0-9-]*\)\.yaml.*,\1,p" /run/traced | sort -u | xargs
+}
+has_rule() { { rules; iptables-nft-save -t filter; } 2>/dev/null | grep -qe "$1"; }
 
-@test "of many files those are read that have changed, or all when something was refused; an object may move between files" {
+@test "of many files those are read that have changed, or all when an object was in two; it may move between them" {
 	need strace
 	backend=nftables
 	put pods 'pods'
@@ -194,12 +234,37 @@ has_rule() { rules | grep -qF -- "$1"; }
 	put broken 'policy_yaml bad db "ingress: 5"'
 	wait_for "it is refused" 10 said "refused"
 	sleep_past_tick
-	assert_eq "all" "$(opened 'dport 82' put policy 'deny db; policy_yaml r db "ingress: [{ports: [{port: 82}]}]"' | wc -w)" 23
-	take broken
-	put moved 'policy_yaml r db "ingress: [{ports: [{port: 82}]}]"'
-	put policy 'deny db'
-	put moved 'policy_yaml r db "ingress: [{ports: [{port: 83}]}]"'
-	wait_for "moved" 10 has_rule 'dport 83'
+	refute "whatever is refused" grep other <<<"$(opened 'dport 82' put policy 'deny db; policy_yaml r db "ingress: [{ports: [{port: 82}]}]"')"
+	put twice 'policy_yaml r db "ingress: [{ports: [{port: 83}]}]"'
+	wait_for "it is told" 10 said "is in $OBJECTS/policy.yaml, too"
+	sleep_past_tick
+	assert_eq "all, and the other one counts" "$(opened 'dport 83' put policy 'deny db' | wc -w)" 24
+	take twice
+	wait_for "and goes" 10 has_no_rule 'dport 83'
+	put policy 'deny db; policy_yaml r db "ingress: [{ports: [{port: 84}]}]"'
+	wait_for "and is back where it was" 10 has_rule 'dport 84'
+}
+has_no_rule() { ! has_rule "$1"; }
+
+@test "a change of a policy: one program for each family, or three transactions and none" {
+	need strace
+	for backend in $(backends); do
+		put pods pods
+		put policy 'deny db; allow db web 80'
+		watch --resync 0
+		looks=$(metric looks_total)
+		traced execve,sendmsg 'port[s]* 8[13]' put policy 'deny db; policy_yaml r db "ingress: [{ports: [{port: 83}]}]"'
+		if [[ $backend == nftables ]]; then
+			assert_eq "$backend: programs, transactions" "$(grep -c 'execve(.*= 0' /run/traced || :) $(grep -c 'msg_iovlen=3' /run/traced)" "0 3"
+		else
+			assert_eq "$backend: programs" "$(grep -c 'execve(.*restore.*= 0' /run/traced) $(grep -c 'execve(.*= 0' /run/traced)" "2 2"
+		fi
+		assert_eq "$backend: what is in force was not read for it" "$(metric looks_total)" "$looks"
+		assert "$backend: and how long it took is told" grep -q '[1-9]' <<<"$(metric last_update_seconds)"
+		watch_end
+		rm $OBJECTS/*
+		policy cleanup
+	done
 }
 
 # Longer than a change could hide behind the clock's tick (lib/guard/folder.c).

@@ -107,6 +107,53 @@ up() { # what ADD has made answers
 	assert_eq "the socket is for root alone" "$(stat -c %a /run/policy.sock)" 600
 }
 
+# pods_are 'COMMANDS': of the agent's objects, the pod of that name
+pods_are() { put policy "deny db; pods | sed 's/name: db/name: other/'; $1"; }
+
+@test "an agent that is killed leaves pods isolated that it let in, and so does the next one, until their objects say their addresses" {
+	for backend in iptables-nft nftables; do
+		pods_are 'pending db'
+		watch --resync 0
+		add ptp
+		up
+		assert_eq "$backend: for root alone" "$(stat -c %a /run/policy.sock.told)" 600
+		watch_end KILL
+		assert "$backend: isolated without an agent" blocked web ctr 80
+		watch --resync 0
+		assert_eq "$backend: nothing is written" "$(metric writes_total)" 0
+		assert "$backend: isolated with the next one" blocked web ctr 80
+		watch_end KILL
+		policy cleanup
+		assert "$backend: somebody opened it" reaches web ctr 80
+		watch --resync 0
+		assert "$backend: the next one closes it again" blocked web ctr 80
+		pods_are "pod_yaml db ${IPV4[ctr]} fd01::77"
+		wait_for "$backend: its object says it, and it is kept no more" 10 test ! -s /run/policy.sock.told
+		assert "$backend: isolated" blocked web ctr 80
+		watch_end
+		rm "$OBJECTS"/*
+		policy cleanup
+		cni_del "$(gated ptp)" "CNI_ARGS=$WHO;K8S_POD_NAME=db"
+	done
+}
+
+@test "what an agent was told of a pod that is another by now, and a file that is none, count for nothing" {
+	pods_are 'pending db'
+	watch --resync 0
+	add ptp
+	up
+	watch_end KILL
+	pods_are 'pending db another'
+	watch --resync 0
+	assert "another pod of that name" reaches web ctr 80
+	assert "it is forgotten" test ! -s /run/policy.sock.told
+	watch_end KILL
+	printf 'x\n{"namespace": "default"}\n\n{"namespace": "default", "name": "db", "ips": ["%s"]}\n' "${IPV4[ctr]}" >/run/policy.sock.told
+	watch --resync 0
+	assert "the line that is one" blocked web ctr 80
+	assert "the others are told of" said '/run/policy.sock.told: '
+}
+
 @test "flannel: what its delegate has built is undone when the pod is not in force in time" {
 	mkdir -p /run/flannel
 	printf 'FLANNEL_%s\n' NETWORK=10.77.0.0/16 SUBNET=10.77.0.1/24 MTU=1450 IPMASQ=false >/run/flannel/subnet.env

@@ -19,7 +19,7 @@ const struct options verb_defaults = {
 	.place = LEASE_PLACE_DEFAULTS,
 	.socket = GATE_SOCKET,
 	.resync = 60000,
-	.delay = 20,
+	.delay = 10,
 	.silence = 30000,
 	.group = 100,
 	.lines = 20,
@@ -40,14 +40,15 @@ const struct applet applet_policy_iptables = {
 		" protocol of a later version, or with domainNames, fails closed. So does a policy that comes to more than"
 		" 1048576 elements: it isolates its pods, and allows nothing.\n"
 		"\n"
-		"A pod always reaches itself and its node, and a node its pods. Pods on their node's network are addresses"
-		" of that node; pods that have finished take no part.\n"
+		"A pod always reaches itself and its node, and a node its pods; itself by way of a service unless a"
+		" ClusterNetworkPolicy denies it. Pods on their node's network are addresses of that node; pods that have"
+		" finished take no part. A named port in an ipBlock is that of pods in it.\n"
 		"\n"
 		"apply brings this node to what the objects say: through iptables and ipsets, or nftables. Only what differs"
 		" is written, nobody else's rules are touched, and a failure leaves the old or the new in force."
 		" apply --dry-run and verify end with status 3 when something is not as the objects say.\n"
 		"\n"
-		"Rules judge what begins. apply --cut ends what had begun and is denied now; where a server may speak before"
+		"Rules judge what begins. --cut ends what had begun and is denied now; where a server may speak before"
 		" its client does again, that takes net.netfilter.nf_conntrack_tcp_loose=0 and --invalid.",
 	.example =
 		"kubectl get ns,pods,nodes,networkpolicies -A -o json >all.json\n"

@@ -113,6 +113,7 @@ static void print_step(void *arg, const struct chain_step *step)
 
 	if (!session->options->verbose)
 		return;
+	call_step(session->call, NULL);
 	fprintf(stderr, "%s %s: %s%s%s, %.1f ms", step->command, step->type,
 		step->file ? step->file : "", step->file && *step->file ? " " : "", how, ms);
 	fprintf(stderr, step->error ? ": %s\n" : "\n",
@@ -179,6 +180,7 @@ static int find_network(struct session *session, struct error *err)
 	int r = load_networks(session, err);
 
 	session->chain.capability_args = session->capabilities;
+	call_step(session->call, "asking the plugins"); /* DHCP takes seconds */
 	return r < 0 ? r
 		     : networks_find(&session->networks, session->options->network,
 				     &session->network, err);
@@ -261,6 +263,7 @@ static int run_add(struct invocation *call, void *opaque, struct error *err)
 	r = refuse_attached(&session, err);
 	if (r >= 0)
 		r = chain_add(&session.chain, session.network, &result, err);
+	call_step(call, NULL);
 	if (r >= 0)
 		fprintf(call->out, "%s\n",
 			result_text(result, session.network->version, call->arena));
@@ -350,6 +353,7 @@ static int run_gc(struct invocation *call, void *opaque, struct error *err)
 		r = remembered_alive(&session.chain, options->network, &valid, err);
 	if (r >= 0)
 		r = chain_gc(&session.chain, session.network, &valid, &n, err);
+	call_step(call, NULL);
 	if (options->verbose)
 		fprintf(stderr, "attachments removed: %u\n", n);
 	return r;
@@ -382,6 +386,7 @@ static int run_status(struct invocation *call, void *opaque, struct error *err)
 	session.chain.step = collect_status;
 	session.chain.arg = &status;
 	r = chain_status(&session.chain, session.network, err);
+	call_step(call, NULL);
 	status_print(&status.rows, call->out, options->json);
 	return r;
 }

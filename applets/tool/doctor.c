@@ -46,8 +46,11 @@ static int doctor_run(struct invocation *call, void *options_, struct error *err
 					    .find_plugin = call->find_plugin,
 					    .fix = options->fix };
 	struct health_report report;
-	int r = health_look(&query, call->arena, &report, err);
+	int r;
 
+	call_step(call, "looking");
+	r = health_look(&query, call->arena, &report, err);
+	call_step(call, NULL);
 	if (r < 0)
 		return r;
 	if (options->json) {

@@ -106,6 +106,7 @@ static void print_leases(struct invocation *call, const subnet_leases_t *leases,
 {
 	LIST(struct row) rows = { 0 };
 
+	call_step(call, NULL);
 	list_each(lease, leases)
 		*list_add(call->arena, &rows) = row_of(lease, call->arena);
 	table_print(call->out, row_fields, rows.items, rows.n, sizeof(struct row), json);
@@ -113,7 +114,7 @@ static void print_leases(struct invocation *call, const subnet_leases_t *leases,
 
 static void say_bad(void *arg, const char *key, const struct error *why)
 {
-	(void)arg;
+	call_step(arg, NULL);
 	fprintf(stderr, "%s is no lease: %s\n", key, why->message);
 }
 
@@ -123,10 +124,11 @@ static int lease_list_run(struct invocation *call, void *options_, struct error 
 	struct kv *kv auto_kv = NULL;
 	subnet_leases_t leases = { 0 };
 
+	call_step(call, "asking the store");
 	if (lease_place_open(&kv, &options->place, err))
 		return -err->errnum;
 	kv->exact_life = true;
-	if (lease_list(kv, call->arena, &leases, say_bad, NULL, err))
+	if (lease_list(kv, call->arena, &leases, say_bad, call, err))
 		return -err->errnum;
 	print_leases(call, &leases, options->json);
 	return 0;
@@ -154,6 +156,7 @@ static int lease_show_run(struct invocation *call, void *options_, struct error 
 	if (!cidr_parse(options->what, &cidr) && !ip_parse(options->what, &cidr.ip))
 		return fail(err, USAGE_ERROR, "\"%s\": an address or a subnet is expected",
 			    options->what);
+	call_step(call, "asking the store");
 	if (lease_place_open(&kv, &options->place, err))
 		return -err->errnum;
 	kv->exact_life = true;

@@ -65,8 +65,9 @@ static int read_options(const struct options *options, struct path_query *query,
 }
 
 /* Without a store, nothing is known of other nodes; that is told, unless there is none at all. */
-static void find_peers(const struct scene *scene, const struct options *options,
-		       peer_states_t *states, struct path_query *query)
+static void find_peers(const struct invocation *call, const struct scene *scene,
+		       const struct options *options, peer_states_t *states,
+		       struct path_query *query)
 {
 	struct error err = { 0 };
 	char line[sizeof(err.message)];
@@ -76,7 +77,8 @@ static void find_peers(const struct scene *scene, const struct options *options,
 		r = peers_ask(scene->here->nl, &options->place, scene->arena, states, &err);
 	if (r >= 0)
 		query->peers = states;
-	else if (r != -ENOENT)
+	call_step(call, NULL);
+	if (r < 0 && r != -ENOENT)
 		fprintf(stderr, "leases of other nodes: %s\n",
 			error_line(&err, line, sizeof(line)));
 }
@@ -100,11 +102,13 @@ static int path_run(struct invocation *call, void *options_, struct error *err)
 	struct path path;
 	int r = read_options(options, &query, err);
 
-	if (r >= 0)
-		r = scene_load(&scene, options->cache_dir, call->arena, err);
 	if (r < 0)
 		return r;
-	find_peers(&scene, options, &states, &query);
+	call_step(call, "looking at the node, and for leases");
+	r = scene_load(&scene, options->cache_dir, call->arena, err);
+	if (r < 0)
+		return r;
+	find_peers(call, &scene, options, &states, &query);
 	r = path_follow(&scene, &query, &path, err);
 	if (r < 0)
 		return r;

@@ -21,7 +21,7 @@ static void on_change(void *arg, const struct nft_event *event)
 {
 	struct agent *agent = arg;
 
-	if (overlay_concerns(event->table, event->chain, event->gone))
+	if (!*event->set && overlay_concerns(event->table, event->chain, event->gone))
 		agent->rules.due = true;
 }
 

@@ -93,6 +93,7 @@ static void listed(const struct completer *completer, const struct verb *verb, c
 	size_t size;
 
 	call.out = text_stream(&text, &size);
+	call.steps = false;
 	(void)verb->run(&call, options, &err);
 	fclose(call.out);
 	json = json_parse(text, size, &err);

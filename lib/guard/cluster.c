@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/worker.h"
-#include "guard/guard_internal.h"
+#include "guard/source.h"
 #include "kernel/capability.h"
 #include "policy/feed.h"
 
@@ -41,7 +41,7 @@ static void put_all(struct cluster *cluster, const struct object_kind *kind,
 {
 	for (size_t i = 0; i < json_length(objects); i++)
 		live_put(cluster->guard->live, kind->name, json_item(objects, i), NULL);
-	guard_changed(cluster->guard);
+	guard_changed(cluster->guard, false);
 }
 
 static void remove_one(struct cluster *cluster, const struct object_kind *kind,
@@ -51,14 +51,14 @@ static void remove_one(struct cluster *cluster, const struct object_kind *kind,
 		return;
 	live_remove(cluster->guard->live, kind->name,
 		    kind->in_space && message->space ? message->space : "", message->name);
-	guard_changed(cluster->guard);
+	guard_changed(cluster->guard, false);
 }
 
 static void end_list(struct cluster *cluster, const struct object_kind *kind)
 {
 	live_end(cluster->guard->live, kind->name);
 	cluster->told[kind - object_kinds] = true;
-	guard_changed(cluster->guard);
+	guard_changed(cluster->guard, false);
 }
 
 static void hear_of_kind(struct cluster *cluster, const struct object_kind *kind,

@@ -10,13 +10,17 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "describe/documents.h"
-#include "guard/guard_internal.h"
+#include "guard/source.h"
 #include "policy/input.h"
 
-enum { READ_MS = 10, /* who writes several files is let finish */ AGAIN_MS = 1000 };
+enum {
+	GATHER_MAX_MS = 200, /* who writes several files is let finish, but not for ever */
+	AGAIN_MS = 1000
+};
 
 /* A file as it was when it was read. A change within the tick of the clock in which it was read does not show. */
 #define TICK_MS 100
@@ -32,6 +36,7 @@ struct folder {
 	struct guard *guard;
 	int events;
 	int timer;
+	int64_t first_ms;   /* of what has not been read: when it was written; 0 = there is none */
 	bool synced, whole; /* whole: read all, whether it has changed or not */
 	struct arena arena; /* of files */
 	seen_files_t files;
@@ -115,24 +120,22 @@ static void look_at(struct seen *file)
 		file->status.st_ino = 0;
 }
 
-/* What another file was refused for may be right by now: then all are read. */
-static bool anything_refused(const struct folder *folder)
+/* An object that was in another file already may count by now: then all are read the next time. */
+static uint64_t elsewhere(const struct folder *folder)
 {
 	struct live_counts counts;
 
 	live_count(folder->guard->live, &counts);
-	return counts.refused > 0;
+	return counts.elsewhere;
 }
 
 /* Of all files, those to be read; gone: those that there were. */
 static void choose(const struct folder *folder, seen_files_t *all, struct arena *arena,
 		   seen_list_t *changed, seen_list_t *gone)
 {
-	bool whole = folder->whole || anything_refused(folder);
-
 	list_each(file, all) {
 		look_at(file);
-		if (whole || !is_unchanged(folder, file))
+		if (folder->whole || !is_unchanged(folder, file))
 			*list_add(arena, changed) = file;
 	}
 	list_each(file, &folder->files)
@@ -176,6 +179,7 @@ static int read_all(struct folder *folder, struct error *err)
 	input_files_t paths = { 0 };
 	seen_files_t files = { 0 };
 	seen_list_t changed = { 0 }, gone = { 0 };
+	uint64_t before = elsewhere(folder);
 	int r = list_files(folder, &arena, &paths, err);
 
 	if (r < 0) {
@@ -185,8 +189,8 @@ static int read_all(struct folder *folder, struct error *err)
 	list_each(path, &paths)
 		list_add(&arena, &files)->path = *path;
 	choose(folder, &files, &scratch, &changed, &gone);
-	folder->whole = false;
 	r = read_files(folder, &changed, &gone, err);
+	folder->whole = elsewhere(folder) != before;
 	arena_free(&folder->arena);
 	folder->arena = arena;
 	folder->files = files;
@@ -225,6 +229,7 @@ static void on_time(struct loop *loop unused, void *arg)
 	int r;
 
 	folder->timer = 0;
+	folder->first_ms = 0;
 	list_each(path, &folder->guard->options->files)
 		watched = watch(folder, *path) >= 0 && watched;
 	r = read_all(folder, &err);
@@ -239,7 +244,7 @@ static void on_time(struct loop *loop unused, void *arg)
 	if (r < 0 || !watched)
 		read_soon(folder, AGAIN_MS);
 	folder->synced = folder->synced || r == 0;
-	guard_changed(folder->guard);
+	guard_changed(folder->guard, true);
 }
 
 static void read_soon(struct folder *folder, unsigned delay_ms)
@@ -256,7 +261,11 @@ static void on_events(struct loop *loop unused, void *arg)
 
 	while (read(folder->events, data, sizeof(data)) > 0)
 		;
-	read_soon(folder, READ_MS);
+	guard_heard(folder->guard);
+	if (!folder->first_ms)
+		folder->first_ms = clock_ms();
+	if (!folder->timer || clock_ms() - folder->first_ms < GATHER_MAX_MS)
+		read_soon(folder, folder->guard->options->delay_ms);
 }
 
 int folder_open(struct folder **folder, struct guard *guard, struct error *err)

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/text.h"
-#include "guard/guard_internal.h"
+#include "guard/source.h"
 #include "kernel/confine.h"
 #include "kernel/nft_monitor.h"
 
@@ -21,6 +21,7 @@ enum {
 	TELL_AGAIN_MS = 60000,
 	DAMAGE_MS = 50,     /* what others do comes in several messages */
 	LOOK_MIN_MS = 1000, /* between looks that others cause */
+	STATE_MS = 2000,    /* between two glances at what nobody tells of */
 };
 
 /* ---- troubles ---- */
@@ -49,9 +50,12 @@ void guard_end_with(struct guard *guard, const struct error *why)
 /* Before everything has been told once, what is in force is left alone. */
 static bool is_synced(struct guard *guard)
 {
-	if (!guard->synced)
-		guard->synced = (!guard->folder || folder_synced(guard->folder)) &&
-				(!guard->cluster || cluster_synced(guard->cluster));
+	if (guard->synced)
+		return true;
+	guard->synced = (!guard->folder || folder_synced(guard->folder)) &&
+			(!guard->cluster || cluster_synced(guard->cluster));
+	if (guard->synced)
+		told_read(guard);
 	return guard->synced;
 }
 
@@ -122,9 +126,18 @@ void guard_ask(struct guard *guard, unsigned delay_ms)
 	guard->pass_timer = loop_after(guard->loop, delay_ms, on_pass, guard, NULL);
 }
 
-void guard_changed(struct guard *guard)
+void guard_heard(struct guard *guard)
 {
-	guard_ask(guard, guard->pause_ms ? guard->pause_ms : guard->options->delay_ms);
+	if (!guard->heard_ms)
+		guard->heard_ms = clock_ms();
+}
+
+void guard_changed(struct guard *guard, bool gathered)
+{
+	guard_heard(guard);
+	guard_ask(guard, guard->pause_ms ? guard->pause_ms
+			 : gathered      ? 0
+					 : guard->options->delay_ms);
 }
 
 void guard_look(struct guard *guard, unsigned delay_ms)
@@ -135,14 +148,15 @@ void guard_look(struct guard *guard, unsigned delay_ms)
 
 /* ---- what others do ---- */
 
-/* Chains that are ours, and those of others that lead to them. */
+/* Tables and chains that are ours, and those of others that lead to them. */
 static void on_event(void *arg, const struct nft_event *event)
 {
 	bool *concerns = arg;
 	bool ours = has_prefix(event->table, "cnibox") || has_prefix(event->chain, "CNIBOX") ||
 		    has_prefix(event->chain, "cnibox");
-	bool hook = event->gone && (!*event->chain || streq(event->chain, "FORWARD") ||
-				    streq(event->chain, "INPUT") || streq(event->chain, "OUTPUT"));
+	bool hook = event->gone && !*event->set &&
+		    (!*event->chain || streq(event->chain, "FORWARD") ||
+		     streq(event->chain, "INPUT") || streq(event->chain, "OUTPUT"));
 
 	*concerns = *concerns || ours || hook;
 }
@@ -160,6 +174,15 @@ static void on_events(struct loop *loop unused, void *arg)
 		return;
 	pause = guard->looked_ms + LOOK_MIN_MS - clock_ms();
 	guard_look(guard, pause > DAMAGE_MS ? (unsigned)pause : DAMAGE_MS);
+}
+
+static void on_glance(struct loop *loop, void *arg)
+{
+	struct guard *guard = arg;
+
+	(void)!loop_after(loop, STATE_MS, on_glance, guard, NULL);
+	if (!guard->first && guard->options->backend->state() != guard->state)
+		guard_look(guard, DAMAGE_MS);
 }
 
 static void on_resync(struct loop *loop, void *arg)
@@ -254,6 +277,8 @@ static int start(struct guard *guard, struct error *err)
 	if (guard->options->resync_ms)
 		guard->resync_timer =
 			loop_after(guard->loop, guard->options->resync_ms, on_resync, guard, NULL);
+	if (guard->options->backend->state)
+		(void)!loop_after(guard->loop, STATE_MS, on_glance, guard, NULL);
 	guard_ask(guard, 0);
 	return 0;
 }
@@ -267,6 +292,7 @@ static void guard_end(struct guard *guard)
 	netlink_close(guard->monitor);
 	loop_close(guard->loop);
 	live_close(guard->live);
+	free(guard->told);
 	close_fd(&guard->claim);
 }
 

@@ -23,6 +23,7 @@ struct guard_options {
 	unsigned delay_ms;  /* changes that come within are one */
 	unsigned resync_ms; /* the kernel is read without an event; 0 = never */
 	bool bridge_netfilter; /* bridges are made to show their frames to rules, where pods need it */
+	bool cut;              /* connections that a change denies are ended */
 	bool once;             /* end when all is in force */
 	struct {
 		struct ip ip;

@@ -22,6 +22,7 @@ struct guard_counts {
 	uint64_t passes, failed, looks, writes, repairs;
 	uint64_t elements_added, elements_removed, groups; /* written */
 	int64_t last_ms;                                   /* what the last pass took */
+	int64_t update_ms; /* from a source's word to its being in force, the last time */
 };
 
 struct guard {
@@ -40,11 +41,14 @@ struct guard {
 	bool fine, told_ready;
 	unsigned pause_ms; /* after a failure */
 	int pass_timer, resync_timer;
+	uint64_t state; /* of what nobody tells of, after the last pass */
 	struct daemon_calls calls;
 	int64_t pass_due_ms, looked_ms;
+	int64_t heard_ms; /* of a source, for the first time since the last pass; 0 = not */
 	struct guard_trouble trouble; /* of passes */
 	struct guard_trouble bridges; /* that do not show their frames to rules */
 	struct guard_counts counts;
+	char *told; /* what plugins told, as it is kept; NULL = nothing */
 	struct error fatal;
 };
 
@@ -52,7 +56,9 @@ struct guard {
 void guard_tell_trouble(struct guard_trouble *trouble, const char *text);
 /* A pass after that time, or sooner. */
 void guard_ask(struct guard *guard, unsigned delay_ms);
-void guard_changed(struct guard *guard); /* by a source */
+void guard_heard(struct guard *guard); /* of a change, which is looked at only now */
+/* By a source. gathered: it has waited for more already. */
+void guard_changed(struct guard *guard, bool gathered);
 /* What others did is looked at. */
 void guard_look(struct guard *guard, unsigned delay_ms);
 void guard_end_with(struct guard *guard, const struct error *why);
@@ -60,23 +66,6 @@ void guard_end_with(struct guard *guard, const struct error *why);
 int guard_pass(struct guard *guard, struct error *err) must_check;
 bool guard_is_ready(const struct guard *guard, struct arena *arena, const char **why);
 void guard_tell_state(const struct guard *guard);
-
-/* ---- sources; synced: all has been told once ---- */
-
-int folder_open(struct folder **folder, struct guard *guard, struct error *err) must_check;
-void folder_close(struct folder *folder);
-void folder_read_again(struct folder *folder);
-bool folder_synced(const struct folder *folder);
-const char *folder_trouble(const struct folder *folder); /* NULL = none */
-
-int cluster_open(struct cluster **cluster, struct guard *guard, struct error *err) must_check;
-void cluster_close(struct cluster *cluster);
-void cluster_ask_again(struct cluster *cluster);
-void cluster_ping(struct cluster *cluster);
-bool cluster_synced(const struct cluster *cluster);
-const char *cluster_trouble(const struct cluster *cluster);
-int64_t cluster_heard_ms(const struct cluster *cluster); /* 0 = never */
-unsigned cluster_restarts(const struct cluster *cluster);
 
 /* ---- who asks ---- */
 
@@ -89,6 +78,10 @@ struct gate_counts {
 	uint64_t let_in, late, refused;
 };
 void gate_count(const struct gate *gate, struct gate_counts *counts);
+
+void told_read(struct guard *guard); /* what an earlier guard was told */
+/* What still holds of what was told; nothing is written where that has not changed. */
+int told_keep(struct guard *guard, struct error *err) must_check;
 
 int probes_open(struct probes **probes, struct guard *guard, struct error *err) must_check;
 void probes_close(struct probes *probes);

@@ -6,7 +6,10 @@
 #include "guard/guard_internal.h"
 #include "kernel/nft_monitor.h"
 #include "policy/bridged.h"
+#include "policy/cut.h"
 #include "policy/enforce.h"
+
+enum { SKIPS_MAX = 16 };
 
 /* ---- closed addresses ---- */
 
@@ -69,13 +72,30 @@ static void hear_nothing(void *arg unused, const struct nft_event *event unused)
 {
 }
 
-/* Our own doing comes back as events: it is no news. */
+/* Our own doing comes back as events, more than fit where they wait: it is no news. */
 static void skip_own_events(struct guard *guard)
 {
 	struct error err = { 0 };
+	int r = guard->monitor ? -ENOBUFS : 0;
 
-	if (guard->monitor && nft_monitor_read(guard->monitor, hear_nothing, NULL, &err) < 0)
+	for (unsigned i = 0; i < SKIPS_MAX && r == -ENOBUFS; i++)
+		r = nft_monitor_read(guard->monitor, hear_nothing, NULL, &err);
+	if (r < 0)
 		log_debug("%s", err.message);
+}
+
+/* Rules are in force all the same when that fails. */
+static void cut_connections(const struct guard *guard)
+{
+	struct error err = { 0 };
+	size_t n = 0;
+
+	if (!guard->options->cut)
+		return;
+	if (flows_cut(live_compiled(guard->live), &n, &err) < 0)
+		log_warning("%s", err.message);
+	else if (n)
+		log_info("%zu connection%s cut, denied by now", n, n == 1 ? "" : "s");
 }
 
 static int write_difference(struct guard *guard, const struct difference *difference, bool repair,
@@ -92,6 +112,7 @@ static int write_difference(struct guard *guard, const struct difference *differ
 	count_written(guard, difference);
 	guard->counts.repairs += repair;
 	tell_written(difference, repair);
+	cut_connections(guard);
 	return 0;
 }
 
@@ -158,10 +179,12 @@ static int bring(struct guard *guard, struct error *err)
 	if (!guard->look && difference_is_empty(difference))
 		return 0;
 	r = enforce_lock(&lock, err);
-	if (r < 0)
-		return r;
-	return guard->look ? bring_all(guard, err)
-			   : write_difference(guard, difference, false, err);
+	if (r == 0)
+		r = guard->look ? bring_all(guard, err)
+				: write_difference(guard, difference, false, err);
+	if (r == 0 && guard->options->backend->state)
+		guard->state = guard->options->backend->state();
+	return r;
 }
 
 int guard_pass(struct guard *guard, struct error *err)
@@ -176,6 +199,8 @@ int guard_pass(struct guard *guard, struct error *err)
 		guard_end_with(guard, err);
 	if (r == 0)
 		r = bring(guard, err);
+	if (r == 0)
+		r = told_keep(guard, err);
 	guard->counts.last_ms = clock_ms() - start;
 	if (r < 0) {
 		guard->counts.failed++;
@@ -185,5 +210,8 @@ int guard_pass(struct guard *guard, struct error *err)
 	guard->look = guard->first = false;
 	live_settle(guard->live);
 	gate_answer(guard->gate);
+	if (guard->heard_ms)
+		guard->counts.update_ms = clock_ms() - guard->heard_ms;
+	guard->heard_ms = 0;
 	return 0;
 }

@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/responder.h"
-#include "guard/guard_internal.h"
+#include "guard/source.h"
 
 enum { SIGNS_IN_SILENCE = 3, SIGN_MIN_MS = 500 };
 
@@ -120,6 +120,9 @@ static void add_passes(struct text *text, const struct guard *guard)
 	    (double)counts->groups);
 	add(text, "last_pass_seconds", "gauge", "what the last pass took",
 	    (double)counts->last_ms / 1000);
+	add(text, "last_update_seconds", "gauge",
+	    "from the last change that was heard of to its being in force",
+	    (double)counts->update_ms / 1000);
 }
 
 static void add_gate(struct text *text, const struct guard *guard)

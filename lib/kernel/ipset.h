@@ -28,7 +28,8 @@ struct ipset {
 	const char *name;
 	enum ipset_type type;
 	int family; /* AF_INET, AF_INET6 */
-	uint32_t hash_size, max_elements, references;
+	uint32_t hash_size, max_elements, references,
+		n_elements; /* n: 0 where the kernel does not say */
 	ipset_elements_t elements;
 };
 typedef LIST(struct ipset) ipsets_t;

@@ -83,6 +83,7 @@ static struct ipset *set_of(const struct ipset_dump *dump, struct nlattr *const 
 		.hash_size = ntohl(attr_u32(head[IPSET_ATTR_HASHSIZE], 0)),
 		.max_elements = ntohl(attr_u32(head[IPSET_ATTR_MAXELEM], 0)),
 		.references = ntohl(attr_u32(head[IPSET_ATTR_REFERENCES], 0)),
+		.n_elements = ntohl(attr_u32(head[IPSET_ATTR_ELEMENTS], 0)),
 	};
 	return set;
 }

@@ -277,6 +277,11 @@ int netlink_fd(const struct netlink *nl)
 	return nl->fd;
 }
 
+size_t netlink_queued_size(const struct netlink *nl)
+{
+	return nl->messages.size;
+}
+
 unsigned netlink_sends(const struct netlink *nl)
 {
 	return nl->sends;

@@ -72,6 +72,8 @@ int netlink_subscribe(struct netlink *nl, unsigned group, struct error *err) mus
 int netlink_events(struct netlink *nl, unsigned timeout_ms, netlink_reply_fn *fn, void *arg,
 		   struct error *err) must_check;
 int netlink_fd(const struct netlink *nl);
+/* Bytes that are queued, without the message queued last. */
+size_t netlink_queued_size(const struct netlink *nl);
 /* How many sendmsg calls the session made: a number that tests hold on to. */
 unsigned netlink_sends(const struct netlink *nl);
 

@@ -160,41 +160,37 @@ bool nft_set_is(const struct nft_set_info *info, enum nft_family family, const s
 	       info->key_size == size;
 }
 
-struct elements_walk {
-	struct arena *arena;
-	nft_element_fn *fn;
-	void *arg;
-};
-
-static int walk_elements(const struct nlmsghdr *reply, void *arg, struct error *err)
-{
-	const struct elements_walk *walk = arg;
-	struct nlattr *tb[NFTA_SET_ELEM_LIST_MAX + 1], *item;
-	struct nft_element element;
-	int rest;
-
-	if (reply->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM))
-		return 0;
-	if (nlmsg_parse((struct nlmsghdr *)reply, sizeof(struct nfgenmsg), tb,
-			NFTA_SET_ELEM_LIST_MAX, NULL) < 0)
-		return fail(err, EPROTO, "malformed set element from the kernel");
-	if (tb[NFTA_SET_ELEM_LIST_ELEMENTS])
-		nla_for_each_nested(item, tb[NFTA_SET_ELEM_LIST_ELEMENTS], rest)
-			if (nft_read_element(walk->arena, item, &element))
-				walk->fn(&element, walk->arg);
-	return 0;
-}
-
 int nft_each_element(struct netlink *nl, enum nft_family family, const char *table, const char *set,
 		     struct arena *arena, nft_element_fn *fn, void *arg, struct error *err)
 {
 	char text[256];
-	struct elements_walk walk = { arena, fn, arg };
+	struct nft_walk walk = { arena, fn, arg };
 	struct nl_msg *msg = nft_message(nl, NFT_MSG_GETSETELEM, 0, family,
 					 nft_label(text, "list set", family, table, set));
 
 	nla_put_string(msg, NFTA_SET_ELEM_LIST_TABLE, table);
 	nla_put_string(msg, NFTA_SET_ELEM_LIST_SET, set);
 	netlink_tolerate(nl, ENOENT);
-	return netlink_dump(nl, walk_elements, &walk, err);
+	return netlink_dump(nl, nft_walk_elements, &walk, err);
+}
+
+struct kept {
+	struct arena *arena;
+	nft_elements_t *elements;
+};
+
+static void keep(const struct nft_element *element, void *arg)
+{
+	const struct kept *kept = arg;
+
+	*list_add(kept->arena, kept->elements) = *element;
+}
+
+int nft_elements(struct netlink *nl, enum nft_family family, const char *table, const char *set,
+		 struct arena *arena, nft_elements_t *elements, struct error *err)
+{
+	struct kept kept = { arena, elements };
+
+	elements->n = 0;
+	return nft_each_element(nl, family, table, set, arena, keep, &kept, err);
 }

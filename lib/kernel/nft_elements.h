@@ -29,10 +29,5 @@ int nft_sets(struct netlink *nl, enum nft_family family, const char *table, stru
 	     nft_set_infos_t *sets, struct error *err) must_check;
 /* Would creating it find it there as it is? */
 bool nft_set_is(const struct nft_set_info *info, enum nft_family family, const struct nft_set *set);
-/* Each element, in no order. In a set of ranges of one field, both ends come alone (closes). */
-typedef void nft_element_fn(const struct nft_element *element, void *arg);
-int nft_each_element(struct netlink *nl, enum nft_family family, const char *table, const char *set,
-		     struct arena *arena, nft_element_fn *fn, void *arg,
-		     struct error *err) must_check;
 
 #endif

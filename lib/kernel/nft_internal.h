@@ -57,7 +57,13 @@ size_t nft_value_size(enum nft_family family, const enum nft_field fields[NFT_FI
 		      const struct nft_value *value);
 void nft_put_element(struct nl_msg *msg, enum nft_family family, const struct nft_set *set,
 		     const struct nft_element *element);
-bool nft_read_element(struct arena *arena, struct nlattr *attr, struct nft_element *element);
+/* A netlink_reply_fn: each element of a message. Texts go into the arena. */
+struct nft_walk {
+	struct arena *arena;
+	nft_element_fn *fn;
+	void *arg;
+};
+int nft_walk_elements(const struct nlmsghdr *reply, void *arg, struct error *err) must_check;
 
 /* Attributes of replies, their length checked; what is missing is 0 or "". */
 uint32_t nft_be32(const struct nlattr *attr);

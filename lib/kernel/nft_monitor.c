@@ -1,4 +1,4 @@
-/* The multicast group of nf_tables as events. Messages of other kinds, of sets say, and short ones are passed over. */
+/* The multicast group of nf_tables as events. Messages of other kinds, of flow tables say, and short ones are passed over. */
 #include "kernel/nft_monitor.h"
 
 #include <errno.h>
@@ -15,8 +15,9 @@ struct listener {
 	void *arg;
 };
 
-/* The attribute that names the chain: -1 = there is none, 0 = nobody here listens to that. The table is the first of each. */
-static int chain_attribute(int type)
+/* The attribute that names the chain or the set: -1 = there is none, 0 = nobody here listens to that. The table is the first of
+ * each. */
+static int name_attribute(int type)
 {
 	switch (type) {
 	case NFT_MSG_NEWTABLE:
@@ -25,6 +26,10 @@ static int chain_attribute(int type)
 	case NFT_MSG_DELCHAIN: return NFTA_CHAIN_NAME;
 	case NFT_MSG_NEWRULE:
 	case NFT_MSG_DELRULE: return NFTA_RULE_CHAIN;
+	case NFT_MSG_NEWSET:
+	case NFT_MSG_DELSET: return NFTA_SET_NAME;
+	case NFT_MSG_NEWSETELEM:
+	case NFT_MSG_DELSETELEM: return NFTA_SET_ELEM_LIST_SET;
 	default: return 0;
 	}
 }
@@ -39,18 +44,21 @@ static const char *text_of(struct nlattr *attr)
 static int hear(const struct nlmsghdr *message, void *arg, struct error *err unused)
 {
 	const struct listener *listener = arg;
-	int type = message->nlmsg_type & 0xff, chain = chain_attribute(type);
+	int type = message->nlmsg_type & 0xff, name = name_attribute(type);
 	struct nlattr *attrs[4];
+	bool set = type >= NFT_MSG_NEWSET && type <= NFT_MSG_DELSETELEM;
 	struct nft_event event = {
 		.gone = type == NFT_MSG_DELTABLE || type == NFT_MSG_DELCHAIN ||
-			type == NFT_MSG_DELRULE,
+			type == NFT_MSG_DELRULE || type == NFT_MSG_DELSET ||
+			type == NFT_MSG_DELSETELEM,
 	};
 
-	if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES || !chain ||
+	if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES || !name ||
 	    nlmsg_parse((struct nlmsghdr *)message, sizeof(struct nfgenmsg), attrs, 3, NULL) < 0)
 		return 0;
 	event.table = text_of(attrs[NFTA_RULE_TABLE]);
-	event.chain = chain > 0 ? text_of(attrs[chain]) : "";
+	event.chain = name > 0 && !set ? text_of(attrs[name]) : "";
+	event.set = set ? text_of(attrs[name]) : "";
 	listener->fn(listener->arg, &event);
 	return 0;
 }

@@ -5,12 +5,14 @@
 #include "kernel/netlink.h"
 
 struct nft_event {
-	const char *table, *chain; /* chain: of a chain or a rule, else "" */
-	bool gone;                 /* deleted, rather than new or changed */
+	const char *table;
+	const char *chain; /* of a chain or a rule, else "" */
+	const char *set;   /* of a set or its elements, else "" */
+	bool gone;         /* deleted, rather than new or changed */
 };
 typedef void nft_event_fn(void *arg, const struct nft_event *event);
 
-/* A session that hears of tables, chains and rules; netlink_fd() becomes readable. -EOPNOTSUPP: no nf_tables here. */
+/* A session that hears of tables, chains, rules, sets and elements; netlink_fd() becomes readable. -EOPNOTSUPP: no nf_tables here. */
 int nft_monitor_open(struct netlink **nl, struct error *err) must_check;
 /* Hand out what has come, without waiting. -ENOBUFS: some of it was lost. */
 int nft_monitor_read(struct netlink *nl, nft_event_fn *fn, void *arg, struct error *err) must_check;

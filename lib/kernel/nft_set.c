@@ -17,11 +17,6 @@
 #define UDATA_SET_KEY_ORDER 0           /* NFTNL_UDATA_SET_KEYBYTEORDER */
 #define ALIGNED(size)       (((size) + 3) & ~(size_t)3)
 
-struct elements_dump {
-	struct arena *arena;
-	nft_elements_t *elements;
-};
-
 /* nft's number and the size of a field. */
 static uint32_t field_type(enum nft_family family, enum nft_field field, size_t *size)
 {
@@ -344,7 +339,7 @@ static void read_data(struct arena *arena, struct nlattr *attr, struct nft_eleme
 	element->chain = nft_text(arena, verdict[NFTA_VERDICT_CHAIN]);
 }
 
-bool nft_read_element(struct arena *arena, struct nlattr *attr, struct nft_element *element)
+static bool read_element(struct arena *arena, struct nlattr *attr, struct nft_element *element)
 {
 	struct nlattr *tb[NFTA_SET_ELEM_MAX + 1];
 
@@ -363,9 +358,9 @@ bool nft_read_element(struct arena *arena, struct nlattr *attr, struct nft_eleme
 	return true;
 }
 
-static int read_elements(const struct nlmsghdr *reply, void *arg, struct error *err)
+int nft_walk_elements(const struct nlmsghdr *reply, void *arg, struct error *err)
 {
-	struct elements_dump *dump = arg;
+	const struct nft_walk *walk = arg;
 	struct nlattr *tb[NFTA_SET_ELEM_LIST_MAX + 1], *item;
 	struct nft_element element;
 	int rest;
@@ -377,23 +372,26 @@ static int read_elements(const struct nlmsghdr *reply, void *arg, struct error *
 		return fail(err, EPROTO, "malformed set element from the kernel");
 	if (tb[NFTA_SET_ELEM_LIST_ELEMENTS])
 		nla_for_each_nested(item, tb[NFTA_SET_ELEM_LIST_ELEMENTS], rest)
-			if (nft_read_element(dump->arena, item, &element))
-				*list_add(dump->arena, dump->elements) = element;
+			if (read_element(walk->arena, item, &element))
+				walk->fn(&element, walk->arg);
 	return 0;
+}
+
+static void keep_first(const struct nft_element *element, void *arg)
+{
+	struct nft_lookup *lookup = arg;
+
+	if (!lookup->found)
+		lookup->element = *element;
+	lookup->found = true;
 }
 
 static int read_lookup(const struct nlmsghdr *reply, void *arg, struct error *err)
 {
 	struct nft_lookup *lookup = arg;
-	nft_elements_t elements = { 0 };
-	struct elements_dump dump = { lookup->arena, &elements };
-	int r = read_elements(reply, &dump, err);
+	struct nft_walk walk = { lookup->arena, keep_first, lookup };
 
-	if (r == 0 && elements.n) {
-		lookup->found = true;
-		lookup->element = elements.items[0];
-	}
-	return r;
+	return nft_walk_elements(reply, &walk, err);
 }
 
 void nft_queue_get_element(struct netlink *nl, enum nft_family family, const char *table,
@@ -407,19 +405,4 @@ void nft_queue_get_element(struct netlink *nl, enum nft_family family, const cha
 		      nft_label(text, "look into set", family, table, set->name));
 	netlink_tolerate(nl, ENOENT);
 	netlink_expect(nl, read_lookup, lookup);
-}
-
-int nft_elements(struct netlink *nl, enum nft_family family, const char *table, const char *set,
-		 struct arena *arena, nft_elements_t *elements, struct error *err)
-{
-	char text[256];
-	struct elements_dump dump = { arena, elements };
-	struct nl_msg *msg = nft_message(nl, NFT_MSG_GETSETELEM, 0, family,
-					 nft_label(text, "list set", family, table, set));
-
-	nla_put_string(msg, NFTA_SET_ELEM_LIST_TABLE, table);
-	nla_put_string(msg, NFTA_SET_ELEM_LIST_SET, set);
-	netlink_tolerate(nl, ENOENT);
-	elements->n = 0;
-	return netlink_dump(nl, read_elements, &dump, err);
 }

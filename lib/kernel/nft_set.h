@@ -92,7 +92,12 @@ struct nft_lookup {
 void nft_queue_get_element(struct netlink *nl, enum nft_family family, const char *table,
 			   const struct nft_set *set, const struct nft_value *key,
 			   struct nft_lookup *lookup);
-/* All elements; a missing table or set has none. */
+/* Each element, in no order; a missing table or set has none. In a set of ranges of one field, both ends come alone (closes). */
+typedef void nft_element_fn(const struct nft_element *element, void *arg);
+int nft_each_element(struct netlink *nl, enum nft_family family, const char *table, const char *set,
+		     struct arena *arena, nft_element_fn *fn, void *arg,
+		     struct error *err) must_check;
+/* All of them. */
 int nft_elements(struct netlink *nl, enum nft_family family, const char *table, const char *set,
 		 struct arena *arena, nft_elements_t *elements, struct error *err) must_check;
 

@@ -43,6 +43,9 @@ struct backend {
 		     struct error *err);
 	/* Exactly what is ours; 0 also when nothing is. */
 	int (*remove)(struct error *err);
+	/* Cheap: it is another one when somebody has added or taken away what nobody tells of (legacy tables and sets of ipset; one in
+	 * another's place may not show). NULL: nf_tables tells of everything. */
+	uint64_t (*state)(void);
 	/* Where a person finds it: the chain that a group is, the set in a family's own name; for explanations. */
 	const char *(*set_name)(const struct set *set, int family, struct arena *arena);
 };

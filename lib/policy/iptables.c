@@ -3,6 +3,8 @@
 
 #include <sys/socket.h>
 
+#include "kernel/xtables.h"
+
 bool ipt_has_v6(void)
 {
 	return access("/proc/self/net/if_inet6", F_OK) == 0;
@@ -11,6 +13,17 @@ bool ipt_has_v6(void)
 static const char *set_name(const struct set *set, int family, struct arena *arena)
 {
 	return ipt_set_name(set->name, family == AF_INET6, arena);
+}
+
+static uint64_t state_legacy(void)
+{
+	uint64_t state = ipt_sets_state();
+
+	for (int v6 = 0; v6 < 2; v6++)
+		state = state * 31 + (iptables_legacy_active(v6, "filter")
+					      ? xtables_fingerprint(v6, "filter")
+					      : 0);
+	return state;
 }
 
 static int read_nft(struct arena *arena, struct found *found, struct error *err)
@@ -49,9 +62,11 @@ const struct backend backend_iptables_nft = { .name = "iptables-nft",
 					      .read = read_nft,
 					      .write = write_nft,
 					      .remove = remove_nft,
+					      .state = ipt_sets_state,
 					      .set_name = set_name };
 const struct backend backend_iptables_legacy = { .name = "iptables-legacy",
 						 .read = read_legacy,
 						 .write = write_legacy,
 						 .remove = remove_legacy,
+						 .state = state_legacy,
 						 .set_name = set_name };

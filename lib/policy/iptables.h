@@ -24,6 +24,7 @@
 #define IPT_CLOSED     "CNIBOX-CLOSED"
 #define IPT_HOOK       "-m comment --comment \"cnibox policies\" -j " IPT_TOP
 #define IPT_SET_PREFIX "cnibox-"
+#define IPT_BPF        "-m bpf --bytecode"
 #define IPT_FLAT       30 /* groups of a direction that are looked for by their sets */
 
 extern const char *const ipt_dispatch[DIRECTIONS]; /* CNIBOX-IN, CNIBOX-OUT */
@@ -71,6 +72,7 @@ enum ipset_type ipt_set_type(enum set_kind kind);
 bool ipt_is_set(const char *name);
 int ipt_read_sets(struct arena *arena, struct ipt_sets *sets, damages_t *damages,
 		  struct error *err) must_check;
+uint64_t ipt_sets_state(void); /* see struct backend */
 void ipt_damage(struct arena *arena, damages_t *damages, const char *place, const char *what);
 
 /* The table of IPv4, and that of IPv6, as what has been compiled; the rest are damages. */

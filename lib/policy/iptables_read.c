@@ -430,9 +430,11 @@ static void compare_table(struct reader *reader, const struct ipt_form *form)
 
 static bool has_hairpin(const struct ipt_table *table)
 {
-	const struct ipt_chain *chain = ipt_chain_of(&table->chains, ipt_dispatch[INGRESS]);
-
-	return chain && chain->rules.n && has_prefix(chain->rules.items[0], "-m bpf");
+	list_each(chain, &table->chains)
+		list_each(rule, &chain->rules)
+			if (has_prefix(*rule, IPT_BPF))
+				return true;
+	return false;
 }
 
 static void read_tables(struct reader *reader)
@@ -466,7 +468,8 @@ void ipt_understand(struct ipt_table *tables, size_t n_tables, const struct ipt_
 	for (size_t i = 0; i < n_tables; i++)
 		found->present = found->present || tables[i].chains.n;
 	read_tables(&reader);
-	form = (struct ipt_form){ found->treatment, has_hairpin(&tables[0]) };
+	form = (struct ipt_form){ found->treatment,
+				  has_hairpin(&tables[0]) || has_hairpin(&tables[n_tables - 1]) };
 	for (size_t i = 0; i < n_tables && found->present; i++) {
 		reader.table = &tables[i];
 		compare_table(&reader, &form);

@@ -182,6 +182,23 @@ static bool passes(const clauses_t *clauses)
 	return false;
 }
 
+/* What comes here from a pod to itself has gone by way of a service: tiers judge it, isolation does not. A program for each group
+ * costs when a table is exchanged, so that there is one in front of all groups where none has tiers. */
+static bool has_tiers(const struct out *out, enum direction direction)
+{
+	list_each(group, &out->groups)
+		if ((*group)->direction == direction && ((*group)->admin.n || (*group)->baseline.n))
+			return true;
+	return false;
+}
+
+static void add_self(struct out *out, enum direction direction, bool tiers)
+{
+	if (out->form->hairpin && has_tiers(out, direction) == tiers)
+		add_rule(out, IPT_BPF " \"%s\" -m comment --comment \"to itself\" -j RETURN",
+			 out->v6 ? SAME_V6 : SAME_V4);
+}
+
 static void add_group(struct out *out, const struct group *group)
 {
 	open_chain(out, group->name);
@@ -194,8 +211,10 @@ static void add_group(struct out *out, const struct group *group)
 		open_chain(out, behind);
 	}
 	add_allows(out, group);
-	if (group->isolated)
+	if (group->isolated) {
+		add_self(out, group->direction, true);
 		add_deny(out, "isolated", group->name);
+	}
 	list_each(clause, &group->baseline)
 		add_clause(out, group, "baseline", clause);
 }
@@ -280,10 +299,7 @@ static void add_jumps(struct out *out, enum direction direction)
 static void add_dispatch(struct out *out, enum direction direction)
 {
 	open_chain(out, ipt_dispatch[direction]);
-	if (out->form->hairpin)
-		add_rule(out,
-			 "-m bpf --bytecode \"%s\" -m comment --comment \"to itself\" -j RETURN",
-			 out->v6 ? SAME_V6 : SAME_V4);
+	add_self(out, direction, false);
 	if (out->form->treatment.established)
 		add(out, "-m conntrack --ctstate INVALID -j DROP");
 	add_jumps(out, direction);

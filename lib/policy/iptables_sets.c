@@ -140,3 +140,18 @@ int ipt_read_sets(struct arena *arena, struct ipt_sets *sets, damages_t *damages
 	look_for_halves(&there, &sets->compiled, arena, damages);
 	return 0;
 }
+
+uint64_t ipt_sets_state(void)
+{
+	auto_arena struct arena arena = { 0 };
+	auto_ipset struct ipset_session *session = NULL;
+	uint64_t state = 0;
+	ipsets_t sets = { 0 };
+
+	if (ipset_open(&session, NULL) < 0 ||
+	    ipset_list(session, IPT_SET_PREFIX, false, &arena, &sets, NULL) < 0)
+		return 0;
+	list_each(set, &sets)
+		state = state * 31 + 1 + set->n_elements;
+	return state;
+}

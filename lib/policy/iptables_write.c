@@ -1,6 +1,7 @@
 /*
- * Writing: sets grow, rules change in one commit of a family, sets shrink. Chains are compared with what the save program
- * shows, so that those which are right already keep their counters, whatever the caller remembers.
+ * Writing: sets grow, rules change in one commit of a family, sets shrink. Chains are compared with those that the difference begins
+ * with, so that only others are written and the rest keep their counters; where those are damaged, or the commit is refused, with
+ * what the save program shows.
  *
  * In which order sets change: a pod that starts to be a subject is in its group before, and one that stops leaves it
  * after, be it by a set or by a rule, since who is a subject and in no group is denied. All is done in turn with others of us.
@@ -241,13 +242,25 @@ static int restore_change(enum iptables_kind kind, const struct ipt_table *table
 	return iptables_restore(program, text, arena, err);
 }
 
-static int write_table(struct write *write, bool v6, bool hairpin, struct error *err)
+/* As it was written: nobody has told of another state of it. */
+static void remember_table(const struct write *write, const struct ipt_form *form, bool v6,
+			   struct ipt_table *table)
+{
+	*table = (struct ipt_table){ .v6 = v6, .hooked = true };
+	ipt_render(write->difference->from, form, v6, write->arena, &table->chains);
+}
+
+static int write_table(struct write *write, bool v6, bool remember, bool hairpin, struct error *err)
 {
 	const struct ipt_form form = { *write->treatment, hairpin };
 	struct ipt_table table;
 	ipt_chains_t wanted = { 0 };
-	int r = ipt_read_table(write->kind, v6, write->arena, &table, err);
+	int r = 0;
 
+	if (remember)
+		remember_table(write, &form, v6, &table);
+	else
+		r = ipt_read_table(write->kind, v6, write->arena, &table, err);
 	if (r < 0)
 		return r;
 	ipt_render(write->difference->to, &form, v6, write->arena, &wanted);
@@ -262,7 +275,8 @@ static int write_rules(struct write *write, struct error *err)
 	for (int v6 = 0; v6 < (ipt_has_v6() ? 2 : 1) && r == 0; v6++) {
 		r = -EIO;
 		for (int tries = 0; tries < TRIES && r == -EIO; tries++)
-			r = write_table(write, v6, tries < TRIES - 1, err);
+			r = write_table(write, v6, !tries && !write->difference->damaged,
+					tries < TRIES - 1, err);
 	}
 	return r;
 }

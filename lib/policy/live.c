@@ -104,31 +104,6 @@ static void say_nothing(void *arg unused, bool is_error unused, const char *obje
 {
 }
 
-/* What the pod's object says, and what it was told besides. */
-static void add_told(struct json *object, const ips_t *told)
-{
-	struct json *status = json_member(object, "status"), *ips;
-	char text[IP_TEXT_SIZE];
-
-	if (!told->n)
-		return;
-	if (!json_is_object(status)) {
-		status = json_new_object();
-		json_set(object, "status", status);
-	}
-	ips = json_member(status, "podIPs");
-	if (!json_is_array(ips)) {
-		ips = json_new_array();
-		json_set(status, "podIPs", ips);
-	}
-	list_each(ip, told) {
-		struct json *item = json_new_object();
-
-		json_set(item, "ip", json_new_string(ip_format(ip, text)));
-		json_append(ips, item);
-	}
-}
-
 static void read_object(struct live *live, const struct live_object *object)
 {
 	struct reader reader = { .world = &live->world, .report = say_nothing, .replace = true };
@@ -137,7 +112,7 @@ static void read_object(struct live *live, const struct live_object *object)
 
 	if (!json)
 		return;
-	add_told(json, &object->told);
+	live_object_add_told(object, json);
 	reader_read(&reader, object->kind, &meta, json);
 }
 
@@ -233,28 +208,6 @@ static char *uid_of(const struct json *json)
 	return uid && *uid ? strdup(uid) : NULL;
 }
 
-static bool differs(const char *a, const char *b)
-{
-	return a && b && *a && *b && !streq(a, b);
-}
-
-/* The object knows by itself what it was told, or is another one. */
-static void check_told(struct live_object *object, const struct json *json)
-{
-	const struct json *ips = json_member(json_member(json, "status"), "podIPs");
-	bool known = differs(object->told_uid, object->uid);
-	struct ip ip;
-
-	for (size_t i = 0; i < json_length(ips); i++) {
-		const char *word = json_string(json_member(json_item(ips, i), "ip"));
-
-		list_each(told, &object->told)
-			known = known || (word && ip_parse(word, &ip) && ip_equal(&ip, told));
-	}
-	if (known)
-		object->told.n = 0;
-}
-
 static void take(struct live *live, struct live_object *object, const struct json *trimmed,
 		 const char *text)
 {
@@ -265,7 +218,7 @@ static void take(struct live *live, struct live_object *object, const struct jso
 	object->uid = uid_of(trimmed);
 	if (!object->text)
 		out_of_memory();
-	check_told(object, trimmed);
+	live_object_check_told(&live->objects, object, trimmed);
 	apply(live, object, true);
 }
 
@@ -291,6 +244,7 @@ static bool is_elsewhere(const struct put *put, const struct live_object *object
 
 	if (!object->source || object->source == put->source || !object->seen)
 		return false;
+	live->counts.elsewhere++;
 	live->options.report(live->options.arg, true, object->key,
 			     arena_printf(&scratch, "is in %s, too: that one counts",
 					  symbol_text(&live->objects.names, object->source)));
@@ -384,28 +338,50 @@ static bool knows(const struct pod *pod, const ips_t *ips)
 	return true;
 }
 
+/* An address that is another's by now has gone from who was told of it before. */
+static void take_from_others(struct live *live, const struct live_object *owner, const ips_t *ips)
+{
+	if (!live->objects.n_told)
+		return;
+	list_each(object, &live->objects.items)
+		if (object != owner && live_object_was_told(object, ips)) {
+			live_object_tell(&live->objects, object, NULL, NULL);
+			apply(live, object, true);
+		}
+}
+
 bool live_tell(struct live *live, const struct live_pod *pod)
 {
-	struct live_object *object =
-		live_object_find(&live->objects, object_kind_find("Pod"), pod->space, pod->name);
+	struct live_object *object;
 	symbol_t number;
 
-	if (!object || !object->text || differs(object->uid, pod->uid))
-		return false;
 	if (live->broken)
 		make_anew(live);
+	object = live_object_find(&live->objects, object_kind_find("Pod"), pod->space, pod->name);
+	if (!object || !object->text || live_object_is_another(object, pod->uid))
+		return false;
 	number = pod_number(live, object);
 	if (!number || live->world.pods.items[number - 1].finished)
 		return false;
+	take_from_others(live, object, &pod->ips);
 	if (knows(&live->world.pods.items[number - 1], &pod->ips))
 		return true;
-	object->told.items = xrealloc(object->told.items, pod->ips.n * sizeof(*object->told.items));
-	memcpy(object->told.items, pod->ips.items, pod->ips.n * sizeof(*object->told.items));
-	object->told.n = pod->ips.n;
-	free(object->told_uid);
-	object->told_uid = *pod->uid ? strdup(pod->uid) : object->uid ? strdup(object->uid) : NULL;
+	live_object_tell(&live->objects, object, &pod->ips, pod->uid);
 	apply(live, object, true);
 	return true;
+}
+
+void live_told(const struct live *live, struct arena *arena, live_pods_t *pods)
+{
+	pods->n = 0;
+	if (!live->objects.n_told)
+		return;
+	list_each(object, &live->objects.items)
+		if (object->told.n)
+			*list_add(arena, pods) =
+				(struct live_pod){ object->space, object->name,
+						   object->told_uid ? object->told_uid : "",
+						   object->told };
 }
 
 /* ---- what it comes to ---- */

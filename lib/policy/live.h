@@ -28,20 +28,22 @@ void live_remove(struct live *live, const char *kind, const char *space, const c
 void live_begin(struct live *live, const char *source);
 void live_end(struct live *live, const char *source);
 
-/* A pod has these addresses before its object says so; uid "" = unknown. Until its object does, is finished or gone. False: there
- * is no such pod yet, or it has finished. */
+/* A pod has these addresses before its object says so; uid "" = unknown. Until its object does, is finished or gone, or another pod
+ * is told to have one of them. False: there is no such pod yet, or it has finished. */
 struct live_pod {
 	const char *space, *name, *uid;
 	ips_t ips;
 };
 bool live_tell(struct live *live, const struct live_pod *pod);
+typedef LIST(struct live_pod) live_pods_t;
+/* All of which that still holds, for whoever comes after; borrowed until the next call. */
+void live_told(const struct live *live, struct arena *arena, live_pods_t *pods);
 
 /* Addresses of this node's pods to be closed, or those that the node's object names. */
 void live_close_addresses(struct live *live, const cidrs_t *cidrs);
 const cidrs_t *live_pod_cidrs(struct live *live); /* of the node; none = unknown */
 
-/* Everything up to now; the difference to what was settled last, which is empty when nothing matters. Borrowed until the next
- * call of any kind. */
+/* Everything up to now; the difference to what was settled last, empty when nothing matters. Borrowed until the next call. */
 const struct difference *live_update(struct live *live);
 const struct compiled *live_compiled(const struct live *live); /* after an update */
 /* After an update, for who only looks; the node's symbol. */
@@ -52,6 +54,7 @@ void live_settle(struct live *live);
 struct live_counts {
 	size_t pods, local_pods, policies, objects, refused; /* by now; refused: objects */
 	uint64_t compiled, followed, made_anew;              /* so far */
+	uint64_t elsewhere; /* objects that another source had already */
 };
 void live_count(const struct live *live, struct live_counts *counts);
 

@@ -11,6 +11,7 @@ static void empty(struct live_objects *objects, struct live_object *object)
 {
 	objects->n -= object->text != NULL;
 	objects->n_refused -= object->refused;
+	objects->n_told -= object->told.n > 0;
 	free(object->key);
 	free(object->text);
 	free(object->uid);
@@ -84,6 +85,85 @@ void live_object_refuse(struct live_objects *objects, struct live_object *object
 	object->refused = refused;
 }
 
+/* ---- what a pod is told ---- */
+
+void live_object_tell(struct live_objects *objects, struct live_object *object, const ips_t *ips,
+		      const char *uid)
+{
+	objects->n_told -= object->told.n > 0;
+	object->told.n = 0;
+	if (!ips)
+		return;
+	object->told.items = xrealloc(object->told.items, ips->n * sizeof(*ips->items));
+	memcpy(object->told.items, ips->items, ips->n * sizeof(*ips->items));
+	object->told.n = ips->n;
+	objects->n_told += object->told.n > 0;
+	free(object->told_uid);
+	object->told_uid = *uid ? strdup(uid) : object->uid ? strdup(object->uid) : NULL;
+}
+
+bool live_object_was_told(const struct live_object *object, const ips_t *ips)
+{
+	list_each(told, &object->told)
+		list_each(ip, ips)
+			if (ip_equal(ip, told))
+				return true;
+	return false;
+}
+
+static bool differs(const char *a, const char *b)
+{
+	return a && b && *a && *b && !streq(a, b);
+}
+
+bool live_object_is_another(const struct live_object *object, const char *uid)
+{
+	return differs(object->uid, uid);
+}
+
+void live_object_check_told(struct live_objects *objects, struct live_object *object,
+			    const struct json *json)
+{
+	const struct json *ips = json_member(json_member(json, "status"), "podIPs");
+	bool known = differs(object->told_uid, object->uid);
+
+	for (size_t i = 0; i < json_length(ips) && !known; i++) {
+		const char *word = json_string(json_member(json_item(ips, i), "ip"));
+		struct ip ip;
+
+		known = word && ip_parse(word, &ip) &&
+			live_object_was_told(object, &(const ips_t){ .items = &ip, .n = 1 });
+	}
+	if (known)
+		live_object_tell(objects, object, NULL, NULL);
+}
+
+void live_object_add_told(const struct live_object *object, struct json *json)
+{
+	struct json *status = json_member(json, "status"), *ips;
+	char text[IP_TEXT_SIZE];
+
+	if (!object->told.n)
+		return;
+	if (!json_is_object(status)) {
+		status = json_new_object();
+		json_set(json, "status", status);
+	}
+	ips = json_member(status, "podIPs");
+	if (!json_is_array(ips)) {
+		ips = json_new_array();
+		json_set(status, "podIPs", ips);
+	}
+	list_each(ip, &object->told) {
+		struct json *item = json_new_object();
+
+		json_set(item, "ip", json_new_string(ip_format(ip, text)));
+		json_append(ips, item);
+	}
+}
+
+/* ---- names ---- */
+
 void live_objects_tidy(struct live_objects *objects)
 {
 	struct live_objects tidy;
@@ -99,6 +179,7 @@ void live_objects_tidy(struct live_objects *objects)
 	}
 	tidy.n = objects->n;
 	tidy.n_refused = objects->n_refused;
+	tidy.n_told = objects->n_told;
 	arena_free(&objects->arena);
 	*objects = tidy;
 	objects->keys.arena = objects->names.arena = &objects->arena;

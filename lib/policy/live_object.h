@@ -23,7 +23,7 @@ struct live_objects {
 	struct symbols keys;  /* symbol - 1 = number */
 	struct symbols names; /* of sources */
 	LIST(struct live_object) items;
-	size_t n, n_refused;
+	size_t n, n_refused, n_told;
 };
 
 void live_objects_init(struct live_objects *objects);
@@ -35,6 +35,20 @@ struct live_object *live_object_open(struct live_objects *objects, const struct 
 				     const char *space, const char *name);
 void live_object_forget(struct live_objects *objects, struct live_object *object);
 void live_object_refuse(struct live_objects *objects, struct live_object *object, bool refused);
+
+/* ---- addresses that a pod was told to have ---- */
+
+/* NULL = none any more; uid "" = that of the object, if it has one. */
+void live_object_tell(struct live_objects *objects, struct live_object *object, const ips_t *ips,
+		      const char *uid);
+bool live_object_was_told(const struct live_object *object, const ips_t *ips); /* any of them */
+/* Its uid and that one are known, and not the same. */
+bool live_object_is_another(const struct live_object *object, const char *uid);
+/* What it says itself by now is all, when that is one of them, or it is another pod. */
+void live_object_check_told(struct live_objects *objects, struct live_object *object,
+			    const struct json *json);
+void live_object_add_told(const struct live_object *object, struct json *json);
+
 /* Names of objects that are no more go. */
 void live_objects_tidy(struct live_objects *objects);
 

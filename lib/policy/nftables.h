@@ -3,10 +3,11 @@
  *
  *   forward         hook: replies are accepted; closed addresses; then the verdict maps egress4/6 by source and
  *                   ingress4/6 by destination jump to the chain of the pod's group
- *   CNIBOX-IN-hash  a group: what is accepted returns, so that the other direction has its say; the rest goes on to
+ *   CNIBOX-IN-hash  a group: what is accepted returns, so that the other direction has its say; what policies do not allow
+ *                   and is not from a pod to itself (set own4/6: by way of a service) goes on to
  *   ...-deny        exempt, a rate-limited log, the group's counter, refuse
  *   ...-next        only behind a tier admin: what policies allow, and baseline
- *   exempt          what is never denied: a pod to itself (set own4/6), discovery of neighbours
+ *   exempt          what is never denied: discovery of neighbours
  *   refuse          drop, or answer
  *
  * A set of the compiled form is one of hosts, found by hash, and one of prefixes (-nets), found by a tree or, with
@@ -59,6 +60,8 @@ void netpol_plan_around(struct netpol_plan *plan);  /* all that is no group's, a
 /* name: of the log, the counter, and of the chain but for its end. */
 void netpol_plan_denial(struct netpol_plan *plan, const char *name, const char *comment);
 void netpol_plan_group(struct netpol_plan *plan, const struct group *group); /* without it */
+/* The end of what policies allow. */
+void netpol_plan_isolation(struct netpol_plan *plan, const struct group *group, const char *chain);
 struct netpol_place {
 	const char *chain;
 	unsigned number; /* of the clause in its chain, from 1 */

@@ -165,15 +165,27 @@ static size_t read_clause(struct chain_reader *chain, size_t i)
 	return n;
 }
 
+/* What an isolated chain ends its allows with stands at i. */
+static bool is_isolation(struct chain_reader *chain, size_t i, size_t *n)
+{
+	struct netpol_plan plan = plan_of(chain->reader);
+
+	netpol_plan_isolation(&plan, chain->group, chain->chain);
+	*n = plan.lines.n;
+	return i + *n <= chain->lines.n && same_lines(&plan, &chain->lines.items[i], *n);
+}
+
 static void read_tiers(struct chain_reader *chain)
 {
+	size_t n;
+
 	for (size_t i = 0; i < chain->lines.n; i++)
 		chain->group->isolated |= is_goto(chain, &chain->lines.items[i], NETPOL_DENY);
 	chain->tier = chain->group->isolated ? &chain->group->allows : &chain->group->baseline;
 	for (size_t i = 0; i < chain->lines.n;) {
-		if (is_goto(chain, &chain->lines.items[i], NETPOL_DENY)) {
+		if (is_isolation(chain, i, &n)) {
 			chain->tier = &chain->group->baseline;
-			i++;
+			i += n;
 		} else {
 			i += read_clause(chain, i);
 		}

@@ -67,14 +67,6 @@ static void plan_exempt(struct netpol_plan *plan)
 	struct nft_line *line;
 
 	add_chain(plan, "exempt", "never denied", false);
-	for (size_t i = 0; i < ARRAY_SIZE(netpol_families); i++) {
-		struct nft_set own = netpol_own(netpol_families[i]);
-
-		line = add_line(plan, "exempt", "a pod to itself");
-		line->only = only_of(netpol_families[i]);
-		match_set(line, &own);
-		line->verdict = NFT_VERDICT_ACCEPT;
-	}
 	line = add_line(plan, "exempt", "discovery of neighbours");
 	line->only = NFT_IP6;
 	line->protocol = IPPROTO_ICMPV6;
@@ -312,10 +304,24 @@ static void plan_clauses(struct netpol_plan *plan, const struct group *group,
 	}
 }
 
+/* What comes here from a pod to itself has gone by way of a service: tiers judge it, isolation does not. */
+void netpol_plan_isolation(struct netpol_plan *plan, const struct group *group, const char *chain)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(netpol_families); i++) {
+		struct nft_set own = netpol_own(netpol_families[i]);
+		struct nft_line *line = add_line(plan, chain, "a pod to itself");
+
+		line->only = only_of(netpol_families[i]);
+		match_set(line, &own);
+		line->verdict = NFT_VERDICT_RETURN;
+	}
+	add_verdict(plan, chain, "", NFT_VERDICT_GOTO,
+		    netpol_chain_of(group, NETPOL_DENY, plan->arena));
+}
+
 void netpol_plan_group(struct netpol_plan *plan, const struct group *group)
 {
 	struct netpol_place place = { .chain = group->name, .admin = true };
-	const char *deny = netpol_chain_of(group, NETPOL_DENY, plan->arena);
 
 	if (group->admin.n)
 		add_chain(plan, netpol_chain_of(group, NETPOL_NEXT, plan->arena), group->comment,
@@ -329,7 +335,7 @@ void netpol_plan_group(struct netpol_plan *plan, const struct group *group)
 	}
 	if (group->isolated) {
 		plan_clauses(plan, group, &place, &group->allows);
-		add_verdict(plan, place.chain, "", NFT_VERDICT_GOTO, deny);
+		netpol_plan_isolation(plan, group, place.chain);
 	}
 	plan_clauses(plan, group, &place, &group->baseline);
 }

@@ -3,7 +3,9 @@
  * the state stays what it was and slow moments of the machine hit all alike (A B A B ...). A contestant is a program
  * that keeps the CNI process contract, called in the network namespace of a node of its own.
  *
- *   bench [-n rounds] [-p at once] [-D] LABEL NODE PROGRAM CONFIG [LABEL NODE PROGRAM CONFIG]...
+ *   bench [-n rounds] [-p at once] [-D | -V] LABEL NODE PROGRAM CONFIG [LABEL NODE PROGRAM CONFIG]...
+ *
+ * With -D nothing is deleted again; with -V only VERSION is called, which is a program's start and end.
  *
  * PROGRAM may be a folder of plugins (its name ends in "/"): CONFIG is a chain then, a line `TYPE JSON` for each
  * plugin, run as a runtime does: each ADD gets the result of the one before as prevResult, DEL goes backwards and gets
@@ -38,7 +40,7 @@
 #define WARM_UP         2
 
 enum verb { ADD, DEL, N_VERBS };
-static const char *const verb_names[N_VERBS] = { "ADD", "DEL" };
+static const char *verb_names[N_VERBS] = { "ADD", "DEL" };
 
 struct series {
 	uint64_t *wall, *cpu, *rate; /* ns per call, ns per call, calls per 1000 s and round */
@@ -382,13 +384,15 @@ int main(int argc, char **argv)
 	struct contestant contestants[MAX_CONTESTANTS];
 	int option, n;
 
-	while ((option = getopt(argc, argv, "n:p:D")) != -1) {
+	while ((option = getopt(argc, argv, "n:p:DV")) != -1) {
 		if (option == 'n')
 			rounds = atoi(optarg);
 		else if (option == 'p')
 			at_once = atoi(optarg);
 		else if (option == 'D')
 			skip_del = true;
+		else if (option == 'V')
+			verb_names[ADD] = "VERSION", skip_del = true;
 		else
 			return 2;
 	}
@@ -396,7 +400,7 @@ int main(int argc, char **argv)
 	if (n < 1 || n > MAX_CONTESTANTS || (argc - optind) % 4 || rounds < 1 ||
 	    rounds > MAX_ROUNDS || at_once < 1 || at_once > MAX_AT_ONCE) {
 		fprintf(stderr,
-			"bench: usage: bench [-n rounds] [-p at once] [-D] LABEL NODE PROGRAM CONFIG...\n");
+			"bench: usage: bench [-n rounds] [-p at once] [-D | -V] LABEL NODE PROGRAM CONFIG...\n");
 		return 2;
 	}
 	for (int i = 0; i < at_once; i++) {

@@ -34,7 +34,7 @@ def objects(count, more=0):
     for number, (space, app, address, here) in enumerate(pods()):
         items.append(pod(f"p{number}", space, app, address, "here" if here else "there"))
     for n in range(more):
-        items.append(pod(f"more{n}", 5, 6, f"10.3.0.{n + 1}", "there"))
+        items.append(pod(f"more{n}", 5, 6, f"10.3.{n // 250}.{n % 250 + 1}", "there"))
     for i, space, app, port, network in policies(count):
         ports = [{"protocol": "UDP", "port": 7000}, {"protocol": "TCP", "port": port}]
         spec = {"podSelector": {"matchLabels": {"app": f"app{app}"}}, "policyTypes": ["Ingress", "Egress"],

@@ -181,6 +181,9 @@ talks() { # PORT [SECONDS]
 	[[ $answer == "=$line" ]]
 }
 
+# A server that still waits for an acknowledgement speaks first after a cut, which nobody can cut (README, Limits).
+acknowledged() { ! run_in db ss -tinH | grep -q unacked; }
+
 hang_up() {
 	local port say hear
 
@@ -253,6 +256,18 @@ damage_element() {
 			"$(nft list sets | sed -n 's/.*set \(cnibox-pairs-[0-9a-f]*4\) {/\1/p')" '{ 10.1.0.2 . tcp . 80 }'
 	else
 		read -ra element < <(ipset list -o save | grep '^add cnibox-.* 10.1.0.2,tcp:80')
+		ipset del "${element[1]}" "${element[2]}"
+	fi
+}
+# One element in the place of another: nothing has come or gone.
+swap_element() {
+	local -a element
+
+	if [[ $backend == nftables ]]; then
+		damage_element
+	else
+		read -ra element < <(ipset list -o save | grep '^add cnibox-.* 10.1.0.2,tcp:80')
+		ipset add "${element[1]}" 10.1.0.7,tcp:80
 		ipset del "${element[1]}" "${element[2]}"
 	fi
 }

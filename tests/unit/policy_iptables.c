@@ -115,6 +115,39 @@ TEST(what_is_rendered_is_understood)
 		}
 }
 
+/* One program of cBPF for each direction, or, where a group has tiers that judge first, for each group that is isolated. */
+TEST(what_a_pod_sends_to_itself_passes_isolation_and_no_tier)
+{
+	static const struct ipt_form form = { .hairpin = true };
+	static const struct {
+		const char *more;
+		bool tiers;
+	} cases[] = {
+		{ "", false },
+		{ "---\napiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\n"
+		  "metadata: {name: a}\nspec: {tier: Admin, priority: 1, subject: {namespaces: {}},"
+		  " ingress: [{action: Pass, from: [{pods: {namespaceSelector: {}, podSelector: {}}}]},"
+		  " {action: Deny, from: [{namespaces: {}}]}]}\n",
+		  true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		static const char behind[] = "\"to itself\" -j RETURN\n-A CNIBOX-IN-";
+		struct compiled compiled;
+		const char *policy = policy_yaml("a", "spec: {podSelector: {}, ingress: []}");
+		const char *text, *next;
+
+		compile_texts(arena_printf(&arena, "%s%s", policy, cases[i].more), 3, &compiled);
+		check_round_trip(&compiled, &form);
+		text = saved(&compiled, &form, false);
+		check_int(strstr(text, "-A CNIBOX-IN " IPT_BPF) != NULL, !cases[i].tiers);
+		next = strstr(text, behind);
+		check_int(next && memmem(next + strlen(behind), 60, "comment isolated", 16),
+			  cases[i].tiers);
+		arena_free(&arena);
+	}
+}
+
 /* Many groups are found by their pods' addresses, which no set has to be asked for. */
 TEST(many_groups_are_found_by_address)
 {

@@ -520,6 +520,80 @@ TEST(a_pod_is_told_its_address_before_its_object_says_it)
 	arena_free(&arena);
 }
 
+static const char *told_text(const struct live *live)
+{
+	char *text = arena_strdup(&arena, ""), ip[IP_TEXT_SIZE];
+	live_pods_t pods;
+
+	live_told(live, &arena, &pods);
+	list_each(pod, &pods) {
+		text = arena_printf(&arena, "%s%s/%s (%s)", text, pod->space, pod->name, pod->uid);
+		list_each(own, &pod->ips)
+			text = arena_printf(&arena, "%s %s", text, ip_format(own, ip));
+		text = arena_printf(&arena, "%s;", text);
+	}
+	return text;
+}
+
+static void put_pending(struct live *live, const char *name, const char *uid, const char *status)
+{
+	put_text(live,
+		 arena_printf(
+			 &arena,
+			 "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"%s\","
+			 "\"namespace\":\"s0\",\"uid\":\"%s\"},\"spec\":{\"nodeName\":\"n1\"},"
+			 "\"status\":{%s}}",
+			 name, uid, status));
+}
+
+static bool tell(struct live *live, const char *name, const char *ip)
+{
+	struct live_pod told = { .space = "s0", .name = name, .uid = "" };
+
+	check(ip_parse(ip, list_add(&arena, &told.ips)));
+	return live_tell(live, &told);
+}
+
+TEST(what_was_told_is_there_for_who_comes_after_until_it_is_no_more)
+{
+	char *said = arena_strdup(&arena, "");
+	struct live_options options = { "n1", policy_report, &said };
+	struct live *live;
+
+	live_open(&live, &options);
+	put_policy(live, "80");
+	put_pending(live, "p", "u1", "");
+	put_pending(live, "q", "u2", "");
+	check_str(told_text(live), "");
+	check(tell(live, "p", "10.1.0.9"));
+	check(tell(live, "q", "fd00::9"));
+	check_str(told_text(live), "s0/p (u1) 10.1.0.9;s0/q (u2) fd00::9;");
+	/* the address is another's by now */
+	check(tell(live, "q", "10.1.0.9"));
+	check_str(told_text(live), "s0/q (u2) 10.1.0.9;");
+	live_update(live);
+	live_settle(live);
+	check_int(live_compiled(live)
+			  ->sets.items[live_compiled(live)->groups.items[0].members]
+			  .elements.n,
+		  1);
+	/* while the world is made anew */
+	put_text(live,
+		 "{\"kind\":\"Namespace\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"s0\"}}");
+	check(tell(live, "p", "10.1.0.10"));
+	check_str(told_text(live), "s0/p (u1) 10.1.0.10;s0/q (u2) 10.1.0.9;");
+	/* objects that say it, or are others, or gone */
+	put_pending(live, "q", "u2", "\"podIPs\":[{\"ip\":\"10.1.0.9\"}]");
+	check_str(told_text(live), "s0/p (u1) 10.1.0.10;");
+	put_pending(live, "p", "u3", "");
+	check_str(told_text(live), "");
+	check(tell(live, "p", "10.1.0.10"));
+	live_remove(live, "Pod", "s0", "p");
+	check_str(told_text(live), "");
+	live_close(live);
+	arena_free(&arena);
+}
+
 static void put_from(struct live *live, const char *source, const char *port_text)
 {
 	const char *text = arena_printf(&arena, policy_format, port_text);

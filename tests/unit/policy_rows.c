@@ -186,6 +186,12 @@ static const struct row rows[] = {
 	  "65535", true },
 	{ "SCTP is not TCP", IN("[{ports: [{port: 80, protocol: SCTP}]}]"), "api", "web", "80",
 	  false },
+	{ "TCP is not SCTP", IN("[{ports: [{port: 80}]}]"), "api", "web", "80/sctp", false },
+	{ "isolated for SCTP, too", IN("[]"), "api", "web", "80/sctp", false },
+	{ "isolated for SCTP, on the way out", OUT("[{ports: [{}]}]"), "web", "api", "80/sctp",
+	  false },
+	{ "another port of SCTP", IN("[{ports: [{port: 80, protocol: SCTP}]}]"), "api", "web",
+	  "81/sctp", false },
 	{ "SCTP isolates, and allows", IN("[{ports: [{port: 80, protocol: SCTP}]}]"), "api", "web",
 	  "80/sctp", true },
 	/* 1.5: traffic classes */

@@ -14,7 +14,7 @@ const struct field verb_apply_fields[] = {
 	ROWS_TREATMENT,
 	ROW_CLOSE,
 	ROW_BRIDGE_NETFILTER,
-	ROW("cut", FIELD_BOOL, cut, "end connections that are denied now"),
+	ROW_CUT,
 	ROW("dryRun", FIELD_BOOL, dry_run,
 	    "only say what would change, and which connections would flip; status 3: something would",
 	    .letter = 'n'),

@@ -96,6 +96,7 @@ VERBS(VERB_DECLARE)
 #define ROW_BRIDGE_NETFILTER                                 \
 	ROW("bridgeNetfilter", FIELD_BOOL, bridge_netfilter, \
 	    "have bridges show their frames to rules, where pods need it")
+#define ROW_CUT ROW("cut", FIELD_BOOL, cut, "end connections that are denied now")
 #define ROWS_TREATMENT                                                                      \
 	ROW("reject", FIELD_BOOL, reject, "answer what is denied, instead of dropping it"), \
 		ROW("accept", FIELD_BOOL, accept,                                           \
