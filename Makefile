@@ -1,10 +1,11 @@
 # cnibox: the only build file. `make help` lists the targets.
 
-PREFIX     ?= /usr/local
+PREFIX     ?= $(or $(prefix),/usr/local)
 BINDIR     ?= $(PREFIX)/bin
 CNIBINDIR  ?= /opt/cni/bin
 MANDIR     ?= $(PREFIX)/share/man
 DATADIR    ?= $(PREFIX)/share
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
 DESTDIR    ?=
 SANITIZE   ?=
 MUSL       ?=
@@ -25,7 +26,7 @@ CC         := musl-gcc
 PKG_CONFIG := false
 endif
 
-VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
+VERSION    := $(shell packaging/version)
 PACKAGES   := libnl-3.0 jansson yaml-0.1
 APPLETS    ?=
 applets    := $(sort $(if $(APPLETS),$(foreach a,$(APPLETS),$(or $(wildcard applets/$(a)/*.c),$(wildcard applets/*/$(a).c applets/$(a).c),\
@@ -138,7 +139,7 @@ $(BUILD)/http: $(BUILD)/tests/lib/http.o $(REMOTE)
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "cc      $<"
-	$(Q)$(CC) $(flags) $(CFLAGS) $(NAMED) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(flags) $(own) $(CFLAGS) $(NAMED) -MMD -MP -c $< -o $@
 
 # The directory is the registry: APPLET(kind, symbol, "name") for each file, sorted by name.
 $(BUILD)/applets.inc: FORCE
@@ -148,7 +149,7 @@ $(BUILD)/applets.inc: FORCE
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 # Every packet goes through it.
-$(BUILD)/lib/relay/%.o: private CFLAGS := -O2 $(CFLAGS)
+$(BUILD)/lib/relay/%.o: private own := -O2
 
 # Stamps: other flags rebuild everything, another version only what prints it.
 $(BUILD)/flags: text = $(CC) $(flags) $(CFLAGS) $(static) $(link) $(LDFLAGS)
@@ -158,7 +159,7 @@ $(BUILD)/flags $(BUILD)/version: FORCE
 	@echo '$(text)' >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(BUILD)/main.o: private CFLAGS += -DVERSION='"$(VERSION)"'
+$(BUILD)/main.o: private own := -DVERSION='"$(VERSION)"'
 $(BUILD)/main.o: $(BUILD)/version
 $(BUILD)/main.o $(UNIT) $(FUZZERS:%=$(BUILD)/tests/fuzz/%.o): $(BUILD)/applets.inc
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)
@@ -248,21 +249,42 @@ bench: ## speed and memory beside the reference plugins, in one run
 
 # ---- installing: links come from the applet table; every file is renamed into place ----
 
-install: all man ## into DESTDIR: binary, links in the CNI plugin folder, man pages, completion
-	@tests/install "$(BUILD)" "$(DESTDIR)" "$(BINDIR)" "$(CNIBINDIR)" "$(MANDIR)" "$(DATADIR)"
+to_install = BUILD="$(BUILD)" DESTDIR="$(DESTDIR)" BINDIR="$(BINDIR)" CNIBINDIR="$(CNIBINDIR)" MANDIR="$(MANDIR)" \
+	     DATADIR="$(DATADIR)" UNITDIR="$(UNITDIR)" packaging/install
 
-uninstall: all ## take it all back; plugins that were replaced return
-	@tests/install --remove "$(BUILD)" "$(DESTDIR)" "$(BINDIR)" "$(CNIBINDIR)" "$(MANDIR)" "$(DATADIR)"
+install: all man ## into DESTDIR: binary, links in the CNI plugin folder, man pages, completion, units
+	@$(to_install)
+
+uninstall: all man ## take it all back; plugins that were replaced return
+	@$(to_install) --remove
+
+# For packages, whose manager knows what was there: CNIBINDIR= with the first, and this.
+install-links: ## plain links to the binary in CNIBINDIR
+	@mkdir -p "$(DESTDIR)$(CNIBINDIR)"
+	@for name in $(notdir $(basename $(filter applets/cni/%,$(applets)))); do \
+	  ln -sf "$(BINDIR)/cnibox" "$(DESTDIR)$(CNIBINDIR)/$$name" || exit; done
 
 man: $(BUILD)/cnibox ## the manual pages, printed by the binary
-	@mkdir -p $(BUILD)/man
-	@$(BUILD)/cnibox list --plain | while read -r kind name; do \
-	  $(BUILD)/cnibox help --man $$name >$(BUILD)/man/cnibox-$$name.8 || exit 1; done
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(packaging/version --epoch)} packaging/man "$(BUILD)" "$(VERSION)"
+
+# ---- giving away: packaging/ ----
+
+DIST := cnibox-$(patsubst %+changed,%,$(VERSION))
+
+dist: ## what is committed as build/cnibox-VERSION.tar.gz, the same bytes each time
+	@packaging/dist "$(BUILD)" "$(DIST)"
+
+deb: dist ## Debian packages, in build/deb
+	@tests/deps build package
+	@packaging/deb "$(BUILD)" "$(DIST)"
+
+image: all ## an image for container runtimes, build/cnibox-image.tar
+	@packaging/container/image $(BUILD)/cnibox-image.tar "$(BUILD)"
 
 # libnl and glibc are under the LGPL: whoever gets a static binary may link it again with a libnl or libc of their own.
 relinkable: $(BUILD)/cnibox ## what to give away with a static binary: its objects, and how they are linked
 	@rm -rf $(BUILD)/cnibox-relinkable && mkdir -p $(BUILD)/cnibox-relinkable
-	@cp LICENSE $(BUILD)/link.ld $(BUILD)/cnibox-relinkable
+	@cp LICENSE NOTICE packaging/LGPL-2.1 $(BUILD)/link.ld $(BUILD)/cnibox-relinkable
 	@cd $(BUILD) && cp --parents $(patsubst $(BUILD)/%,%,$(BUILD)/main.o $(OBJECTS)) cnibox-relinkable
 	@{ echo '#!/bin/sh'; echo 'cd "$$(dirname "$$0")" || exit'; \
 	  echo '$(CC) $(patsubst $(BUILD)/%,%,$(BUILD)/main.o $(OBJECTS)) $(static) $(subst $(BUILD)/link.ld,link.ld,$(link)) $(LDFLAGS) $(libs) -o cnibox'; \
@@ -281,5 +303,6 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
 
 FORCE:
-.PHONY: all relinkable deps static demo check tests fuzz fuzzers coverage soak lint bench install uninstall man reproducible clean help without-store FORCE
+.PHONY: all relinkable deps static demo check tests fuzz fuzzers coverage soak lint bench install uninstall install-links man dist deb \
+	image reproducible clean help without-store FORCE
 .DELETE_ON_ERROR:

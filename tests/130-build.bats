@@ -12,7 +12,8 @@ install_to() { # DESTDIR [--remove]
 	"$CNIBOX" list --plain | while read -r _ name; do
 		"$CNIBOX" help --man "$name" >"$build/man/cnibox-$name.8"
 	done
-	(cd "$CNIBOX_TOP" && tests/install ${2:+"$2"} "$build" "$1" /usr/local/bin /opt/cni/bin /usr/share/man /usr/share)
+	BUILD=$build DESTDIR=$1 BINDIR=/usr/local/bin CNIBINDIR=/opt/cni/bin MANDIR=/usr/share/man DATADIR=/usr/share \
+		UNITDIR=/usr/lib/systemd/system "$CNIBOX_TOP/packaging/install" ${2:+"$2"}
 }
 
 @test "the binary is hardened: position independent, full RELRO, no executable stack, stack protector" {

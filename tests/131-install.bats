@@ -152,3 +152,14 @@ kill_each() { # [WORDS]
 	assert_eq "the others still answer" "$("$DIR/loopback")" "$OLD"
 	assert_json "JSON" "$("$CNIBOX" install --dir /opt/cni/fresh --json)" '.[0] | keys' '["before", "now", "plugin"]'
 }
+
+@test "behind its own words it becomes an applet, with that one's words and status" {
+	status=0
+	said=$("$CNIBOX" install --dir "$DIR" netns identify --json 2>&1) || status=$?
+	assert_eq "status" "$status" 0
+	assert_match "first the plugins" "$said" 'bridge +other +cnibox'
+	assert_match "then the applet" "$said" '"inode"'
+	"$CNIBOX" install --dir "$DIR" netns identify /run/nothing >/dev/null 2>&1 || status=$?
+	assert_eq "its status" "$status" 1
+	assert_match "an applet that there is not" "$("$CNIBOX" install --dir "$DIR" flaneld 2>&1 || :)" 'flanneld'
+}

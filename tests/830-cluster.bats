@@ -12,7 +12,7 @@ setup() {
 	need jq ping
 	local folder
 
-	for folder in /etc/systemd/system /etc/default /usr/local/bin; do
+	for folder in /etc/default /usr/local/bin; do
 		mkdir -p $folder
 		mount -t tmpfs tmpfs $folder
 	done
@@ -25,7 +25,7 @@ setup() {
 		[[ "$*" == "enable --now cnibox-flanneld" ]] || { echo "systemctl $*: not understood" >&2; exit 1; }
 		set -a
 		while IFS='=' read -r name value; do declare -x "$name=$value"; done </etc/default/cnibox-flanneld
-		words=$(sed -n 's/^ExecStart=//p' /etc/systemd/system/cnibox-flanneld.service)
+		words=$(sed -n 's/^ExecStart=//p' packaging/systemd/cnibox-flanneld.service) # where make install has it from
 		words=${words/\$OPTIONS/$OPTIONS}
 		$words >>/run/agent.log 2>&1 3>&- &
 		echo $! >/run/agent.pid
@@ -115,7 +115,7 @@ lead() { # what the page assumes: a way to the world
 	page=$(sed -n '/^## A cluster/,/^## Architecture/p' README.md)
 	while read -r file; do
 		assert "$file" test -e $file
-	done < <(grep -o 'deploy/[a-z/.-]*[a-z]' <<<"$page" | sort -u)
+	done < <(grep -o 'packaging/[a-z/.-]*[a-z]' <<<"$page" | sort -u)
 	while read -r variable; do
 		assert_match "$variable" "$("$CNIBOX" help flanneld)" "\\\$$variable"
 	done < <(grep -o 'FLANNELD_[A-Z_]*[A-Z]' <<<"$page")

@@ -11,7 +11,7 @@
 
 struct options {
 	const char *dir, *binary;
-	strings_t only;
+	strings_t only, applet;
 	bool copy, remove, dry_run, json;
 };
 
@@ -31,6 +31,9 @@ static const struct field fields[] = {
 	{ "dryRun", FIELD_BOOL, OPTION(dry_run), .letter = 'n',
 	  .help = "only say what would be done" },
 	{ "json", FIELD_BOOL, OPTION(json), .letter = 'j', .help = "JSON instead of text" },
+	{ "applet", FIELD_LIST, OPTION(applet), .flags = FIELD_POSITIONAL | FIELD_RAW_REST,
+	  .element = FIELD_STRING, .size = sizeof(char *),
+	  .help = "what to become when that is done, with its words" },
 	FIELDS_END
 };
 
@@ -94,6 +97,20 @@ static int choose_plugins(struct invocation *call, const strings_t *only, string
 	return 0;
 }
 
+/* A container has no shell to call one after the other. Returns only when that fails. */
+static int become(struct invocation *call, strings_t *applet, struct error *err)
+{
+	strings_t words = { 0 };
+
+	*list_add(call->arena, &words) = "cnibox";
+	list_each(word, applet)
+		*list_add(call->arena, &words) = *word;
+	*list_add(call->arena, &words) = NULL;
+	fflush(call->out);
+	execv("/proc/self/exe", (char *const *)words.items);
+	return fail_errno(err, errno, "become %s", applet->items[0]);
+}
+
 static int install_run(struct invocation *call, void *options_, struct error *err)
 {
 	struct options *options = options_;
@@ -117,9 +134,10 @@ static int install_run(struct invocation *call, void *options_, struct error *er
 		r = plugin_dir_give_back(&dir, &rows, err);
 	else
 		r = plugin_dir_take(&dir, &names, &rows, err);
-	if (r == 0)
-		print_rows(call, &rows, options);
-	return r;
+	if (r < 0)
+		return r;
+	print_rows(call, &rows, options);
+	return options->applet.n ? become(call, &options->applet, err) : 0;
 }
 
 static const struct verb run = {
@@ -140,6 +158,7 @@ const struct applet applet_install = {
 	.example = "cnibox install --dry-run\n"
 		   "cnibox install\n"
 		   "cnibox install --remove\n"
-		   "cnibox install --copy --dir /host/opt/cni/bin   # from inside a container",
+		   "cnibox install --copy --dir /host/opt/cni/bin   # from inside a container\n"
+		   "cnibox install --copy flanneld --ip-masq        # and then be the node's agent",
 	.run = &run,
 };

@@ -1,16 +1,18 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2086 # words of our own
-# What deploy/ has for a node: systemd units, a manifest for Kubernetes, an image. As far as they can be tried without either.
+# shellcheck disable=SC2086,SC2030,SC2031 # words of our own; what a test sets is its own
+# What packaging/ has for a node: systemd units, a manifest for Kubernetes, an image. As far as they can be tried without either.
 
 load lib/all
 load lib/nodes
+load lib/dhcp
+load lib/enforce
 sandbox
 
-DEPLOY=$CNIBOX_TOP/deploy
+PACKAGING=$CNIBOX_TOP/packaging
 
 # The manifest as JSON, an array of objects.
 manifest() {
-	python3 -c 'import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))' $DEPLOY/kubernetes/cnibox-${MANIFEST:-flannel}.yaml
+	python3 -c 'import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))' $PACKAGING/kubernetes/cnibox-${MANIFEST:-flannel}.yaml
 }
 of() { manifest | jq -c ".[] | select(.kind == \"$1\")"; } # KIND
 
@@ -21,26 +23,29 @@ of() { manifest | jq -c ".[] | select(.kind == \"$1\")"; } # KIND
 		printf '#!/bin/sh\n' >/run/bin/$program
 		chmod +x /run/bin/$program
 	done
-	cp -r $DEPLOY/systemd/. /run/units
+	cp -r $PACKAGING/systemd/. /run/units
 	find /run/units -type f -exec sed -i 's,/usr/local/bin/,/run/bin/,; s,/usr/bin/dockerd,/run/bin/dockerd,' {} +
-	assert_eq "verify" "$(systemd-analyze verify --man=no --recursive-errors=no /run/units/cnibox-flanneld.service 2>&1)" ""
-	assert "exposed less than flannel as root" systemd-analyze security --offline=yes --threshold=40 /run/units/cnibox-flanneld.service
+	for unit in flanneld:40 policy:40 dhcp:60; do
+		assert_eq "verify" "$(systemd-analyze verify --man=no --recursive-errors=no /run/units/cnibox-${unit%:*}.service 2>&1)" ""
+		assert "${unit%:*}: exposed less than as root" systemd-analyze security --offline=yes --threshold=${unit#*:} /run/units/cnibox-${unit%:*}.service
+	done
+	assert_match "plugins ask where the socket is" "$("$CNIBOX" help dhcp)" "default $(sed -n 's/^ListenStream=//p' /run/units/cnibox-dhcp.socket)"
 	printf '[Service]\nType=notify\nExecStart=/run/bin/dockerd\n' >/run/units/docker.service
 	assert_eq "Docker's drop-in" "$(SYSTEMD_UNIT_PATH=/run/units: systemd-analyze verify --man=no --recursive-errors=no /run/units/docker.service 2>&1)" ""
-	assert_match "its words" "$(<$DEPLOY/systemd/docker.service.d/flannel.conf)" '\$DOCKER_NETWORK_OPTIONS'
+	assert_match "its words" "$(<$PACKAGING/systemd/docker.service.d/flannel.conf)" '\$DOCKER_NETWORK_OPTIONS'
 	sed -n 's/^ExecStartPost=.*cnibox//p' /run/units/cnibox-flanneld.service.d/docker.conf >/run/words
 	mkdir -p /run/flannel
 	printf 'FLANNEL_%s\n' SUBNET=10.5.7.1/24 MTU=1450 IPMASQ=true >/run/flannel/subnet.env
 	read -ra words </run/words
 	run_log "$CNIBOX" "${words[@]}"
 	assert_eq "Docker's options" "$(sed -n 's/^DOCKER_NETWORK_OPTIONS=//p' /run/flannel/docker)" '" --bip=10.5.7.1/24 --ip-masq=false --mtu=1450"'
-	assert "the file that Docker's unit reads" test -e "$(sed -n 's/^EnvironmentFile=//p' $DEPLOY/systemd/docker.service.d/flannel.conf)"
+	assert "the file that Docker's unit reads" test -e "$(sed -n 's/^EnvironmentFile=//p' $PACKAGING/systemd/docker.service.d/flannel.conf)"
 }
 
 @test "the rights that the unit and the manifest leave are enough for an agent" {
 	need setpriv jq ping
 	nodes 2 vxlan
-	assert_eq "the unit's rights" "$(sed -n 's/^CapabilityBoundingSet=//p' $DEPLOY/systemd/cnibox-flanneld.service)" "CAP_BPF CAP_NET_ADMIN CAP_NET_RAW"
+	assert_eq "the unit's rights" "$(sed -n 's/^CapabilityBoundingSet=//p' $PACKAGING/systemd/cnibox-flanneld.service)" "CAP_BPF CAP_NET_ADMIN CAP_NET_RAW"
 	for node in n1 n2; do
 		nsenter --net=/run/netns/$node setpriv --no-new-privs --bounding-set=-all,+bpf,+net_admin,+net_raw --inh-caps=-all \
 			"$CNIBOX" flanneld --store $STORE --iface eth0 --subnet-file /run/$node/subnet.env >>$STORE/$node.log 2>&1 3>&- &
@@ -50,6 +55,43 @@ of() { manifest | jq -c ".[] | select(.kind == \"$1\")"; } # KIND
 	pod n2
 	wait_for "traffic" 5 reach n1 n2
 	assert_eq "no warning" "$(grep -h warning $STORE/n1.log $STORE/n2.log)" ""
+}
+
+# confined UNIT: CNIBOX with the capabilities that it may have there
+confined() {
+	local rights
+
+	rights=$(sed -n 's/^CapabilityBoundingSet=//p' "$PACKAGING/systemd/$1.service" | sed 's/CAP_/+/g; s/ /,/g' | tr '[:upper:]' '[:lower:]')
+	printf '#!/bin/sh\nexec setpriv --no-new-privs --bounding-set=-all,%s --inh-caps=-all "%s" "$@"\n' "$rights" "$CNIBOX" >/run/$1
+	chmod +x /run/$1
+	CNIBOX=/run/$1
+}
+
+@test "the rights of the other units are enough for what they run" {
+	need setpriv dnsmasq jq
+	need_root
+	container ctr
+	lan
+	server_place srv 10.77.0.1
+	dnsmasq_in srv 10.77.0.50 10.77.0.99
+	plain=$CNIBOX
+	confined cnibox-dhcp
+	daemon
+	cni_add "$(dhcp_conf)"
+	assert_match "an address" "$(ip -n ctr -o -4 addr show eth0)" '10[.]77[.]0[.]'
+	cni_del "$(dhcp_conf)"
+	CNIBOX=$plain
+	echo 1 >/proc/sys/net/ipv4/ip_forward
+	policy_node
+	given 'pods; deny db' >/run/objects.yaml
+	for backend in $(backends); do
+		assert "$backend: before" reaches web db 80
+		confined cnibox-policy
+		run_log "$CNIBOX" policy-iptables watch --once --node n1 --backend $backend --file /run/objects.yaml --socket /run/policy.sock
+		CNIBOX=$plain
+		assert "$backend: denied" blocked web db 80
+		policy cleanup
+	done
 }
 
 @test "the manifest: flannel's names, flags that there are, mounts that lead somewhere, rights for what is called" {
@@ -136,7 +178,7 @@ for version, plural in re.findall(r"\"((?:[a-z.0-9]+/)?v1[a-z0-9]*)\",\s*\"([a-z
 	build=$(dirname "$CNIBOX")
 	[[ -e $build/cnibox-store ]] || missing "cnibox-store"
 	for n in 1 2; do
-		run_log $DEPLOY/image $BATS_TEST_TMPDIR/$n.tar $build
+		run_log $PACKAGING/container/image $BATS_TEST_TMPDIR/$n.tar $build
 	done
 	assert "the same" cmp $BATS_TEST_TMPDIR/1.tar $BATS_TEST_TMPDIR/2.tar
 	mkdir $BATS_TEST_TMPDIR/oci $BATS_TEST_TMPDIR/root
