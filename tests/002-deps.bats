@@ -55,7 +55,7 @@ installs() {
 @test "every group exists for every manager, and no package comes twice" {
 	local manager group words
 	for manager in apt apk dnf; do
-		for group in build demo etcd check lint bench fuzz musl; do
+		for group in build demo etcd check lint bench fuzz musl package; do
 			words=$("$CNIBOX_TESTS/deps" --print "$manager" "$group" build | tr ' ' '\n' | grep -v '^-')
 			assert_match "$manager $group has a compiler" "$words" 'gcc'
 			assert_eq "$manager $group: no word twice" "$(sort <<<"$words" | uniq -d)" ""
@@ -68,7 +68,7 @@ installs() {
 	need apt-cache
 	[[ $(. /etc/os-release; echo "$ID") == debian ]] || missing "Debian"
 	local -a names
-	read -ra names < <("$CNIBOX_TESTS/deps" --print apt check lint bench fuzz musl)
+	read -ra names < <("$CNIBOX_TESTS/deps" --print apt check lint bench fuzz musl package)
 	[[ -n $(find /var/lib/apt/lists -name '*_Packages*' -print -quit) ]] || missing "apt's package lists"
 	assert_eq "none is unknown" "$(comm -13 <(apt-cache pkgnames | sort) <(printf '%s\n' "${names[@]:4}" | sort))" ""
 }
