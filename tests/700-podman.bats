@@ -11,32 +11,9 @@ setup() {
 	need podman runc conmon
 	need_static_busybox
 	our_plugins
-	mkdir -p /run/podman /etc/cni/net.d
-	mount -t tmpfs tmpfs /run/podman
+	mkdir -p /etc/cni/net.d
 	network_list pods >/etc/cni/net.d/pods.conflist
-	# The machine's bounding set may lack CAP_SYS_RESOURCE, so limits must not be raised.
-	cat >/run/podman/containers.conf <<-END
-		[containers]
-		default_ulimits = ["nofile=1024:4096", "nproc=4096:4096"]
-		log_driver = "k8s-file"
-		[engine]
-		cgroup_manager = "cgroupfs"
-		events_logger = "file"
-		runtime = "runc"
-		tmp_dir = "/run/podman/tmp"
-		[network]
-		network_backend = "cni"
-		cni_plugin_dirs = ["$PLUGINS"]
-		network_config_dir = "/etc/cni/net.d"
-		default_network = "pods"
-	END
-	cat >/run/podman/storage.conf <<-END
-		[storage]
-		driver = "vfs"
-		graphroot = "/run/podman/storage"
-		runroot = "/run/podman/run"
-	END
-	export CONTAINERS_CONF=/run/podman/containers.conf CONTAINERS_STORAGE_CONF=/run/podman/storage.conf HOME=/run/podman
+	podman_home
 	rootfs /run/podman/rootfs
 	tar -C /run/podman/rootfs -c . | deadline podman import -q - localhost/box:1
 }

@@ -5,6 +5,7 @@
 #   whole_chain NAME [JQ] the same with portmap, firewall, bandwidth and tuning behind it, as nodes have it
 #   need_chain            its plugins are there
 #   our_plugins           fail unless CNI_PATH's bridge is what is to be tested
+#   podman_home           podman with nothing but what is in this node: its files, the network list `pods`, our plugins
 #   no_attachments        nothing of any container is left on this node: ports, namespaces, rules, leases, results
 # shellcheck shell=bash
 
@@ -63,6 +64,34 @@ need_plugin() {
 	for name; do
 		[[ -x $PLUGINS/$name ]] || flunk "no plugin \"$name\" in $PLUGINS; is it built?"
 	done
+}
+
+podman_home() {
+	mkdir -p /run/podman
+	mount -t tmpfs tmpfs /run/podman
+	# The machine's bounding set may lack CAP_SYS_RESOURCE, so limits must not be raised.
+	cat >/run/podman/containers.conf <<-END
+		[containers]
+		default_ulimits = ["nofile=1024:4096", "nproc=4096:4096"]
+		log_driver = "k8s-file"
+		[engine]
+		cgroup_manager = "cgroupfs"
+		events_logger = "file"
+		runtime = "runc"
+		tmp_dir = "/run/podman/tmp"
+		[network]
+		network_backend = "cni"
+		cni_plugin_dirs = ["$PLUGINS"]
+		network_config_dir = "/etc/cni/net.d"
+		default_network = "pods"
+	END
+	cat >/run/podman/storage.conf <<-END
+		[storage]
+		driver = "vfs"
+		graphroot = "/run/podman/storage"
+		runroot = "/run/podman/run"
+	END
+	export CONTAINERS_CONF=/run/podman/containers.conf CONTAINERS_STORAGE_CONF=/run/podman/storage.conf HOME=/run/podman
 }
 
 # The world outside of the node: 192.0.2.2 behind a router, which has no route back to the containers.
