@@ -321,6 +321,16 @@ to_and_fro() { # BACKEND
 	for i in b a b a b a b a; do brought "$1" "$i"; done
 }
 
+by_each() { # BACKEND: the last of them
+	local i backend
+
+	for i in b a; do
+		for backend in iptables-nft nftables iptables-legacy nftables iptables-nft iptables-legacy "$1"; do
+			brought "$backend" "$i"
+		done
+	done
+}
+
 @test "iptables-nft: no connection is lost or gets through while rules change" {
 	throughout to_and_fro iptables-nft
 }
@@ -331,4 +341,8 @@ to_and_fro() { # BACKEND
 
 @test "nftables: no connection is lost or gets through while rules change" {
 	throughout to_and_fro nftables
+}
+
+@test "no connection is lost or gets through while one back end takes over from another" {
+	throughout by_each nftables
 }

@@ -56,6 +56,7 @@ struct netpol_plan {
 };
 
 void netpol_plan_forward(struct netpol_plan *plan); /* the base chain */
+void netpol_plan_ends(struct netpol_plan *plan);    /* where what is denied goes */
 void netpol_plan_around(struct netpol_plan *plan);  /* all that is no group's, and it */
 /* name: of the log, the counter, and of the chain but for its end. */
 void netpol_plan_denial(struct netpol_plan *plan, const char *name, const char *comment);

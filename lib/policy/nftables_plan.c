@@ -176,11 +176,16 @@ void netpol_plan_forward(struct netpol_plan *plan)
 		add_verdict(plan, "forward", "", NFT_VERDICT_ACCEPT, "");
 }
 
-void netpol_plan_around(struct netpol_plan *plan)
+void netpol_plan_ends(struct netpol_plan *plan)
 {
 	plan_exempt(plan);
 	plan_refuse(plan);
 	netpol_plan_denial(plan, NETPOL_CLOSED, "addresses of pods that nobody knows");
+}
+
+void netpol_plan_around(struct netpol_plan *plan)
+{
+	netpol_plan_ends(plan);
 	netpol_plan_forward(plan);
 }
 

@@ -1,7 +1,8 @@
 /*
  * A difference as transactions of nf_tables; what is not different stays as it is, its counters too. Elements alone are one.
  * When rules change they are three: a packet that is on its way during a commit goes on by the old rules, but looks at
- * sets and maps as they are after it, so first what is new is added, then rules and maps change, then what is old goes.
+ * sets and maps as they are after it, and those of ranges find what is new a moment later than rules are in force; so first what is
+ * new is added, then rules and maps change, then what is old goes.
  * Where the kernel says that it is not what it was when it was read, or it was damaged, the table is made anew, hooked in with its
  * last commit; while it is replaced, one that is complete already stands guard beside it, and there is no moment without rules for a
  * packet on its way.
@@ -22,12 +23,17 @@ static struct netpol_plan new_plan(const struct netpol_writer *writer,
 				     .arena = writer->arena };
 }
 
+static void queue_ports(struct netpol_writer *writer, const struct netpol_plan *plan)
+{
+	list_each(ports, &plan->ports)
+		netpol_add_ports(writer, ports);
+}
+
 static void queue_plan(struct netpol_writer *writer, const struct netpol_plan *plan)
 {
 	list_each(counter, &plan->counters)
 		nft_queue_counter(writer->nl, NFT_INET, writer->table, *counter);
-	list_each(ports, &plan->ports)
-		netpol_add_ports(writer, ports);
+	queue_ports(writer, plan);
 	list_each(chain, &plan->chains) {
 		struct nft_chain out = { .name = chain->name,
 					 .comment = chain->comment,
@@ -71,6 +77,16 @@ static void add_groups(struct netpol_writer *writer)
 	list_each(group, &writer->difference->new_groups)
 		plan_fresh_group(&plan, *group);
 	queue_plan(writer, &plan);
+}
+
+/* What changed groups will ask for. */
+static void add_ports_of_changes(struct netpol_writer *writer)
+{
+	struct netpol_plan plan = new_plan(writer, writer->difference->to);
+
+	list_each(change, &writer->difference->groups)
+		netpol_plan_group(&plan, change->to);
+	queue_ports(writer, &plan);
 }
 
 static void change_groups(struct netpol_writer *writer)
@@ -145,6 +161,7 @@ static int write_difference(struct netpol_writer *writer, struct error *err)
 	if (r < 0)
 		return r;
 	add_groups(writer);
+	add_ports_of_changes(writer);
 	if (apart)
 		r = netlink_commit(writer->nl, err);
 	if (r < 0)
@@ -160,12 +177,13 @@ static int write_difference(struct netpol_writer *writer, struct error *err)
 	return netlink_commit(writer->nl, err);
 }
 
-/* The first commit takes away a table that is there, the last one hooks the new one in. */
+/* The first commit takes away a table that is there, and has sets; then come what asks for them, and last the hook: sets of ranges
+ * find nothing until a moment after their commit. */
 static int build_anew(struct netpol_writer *writer, struct error *err)
 {
 	static const char comment[] = "NetworkPolicies of cnibox";
 	const struct compiled *compiled = writer->difference->to;
-	struct netpol_plan plan = new_plan(writer, compiled);
+	struct netpol_plan plan = new_plan(writer, compiled), hook = plan;
 	int r = 0;
 
 	writer->anew = true;
@@ -177,11 +195,16 @@ static int build_anew(struct netpol_writer *writer, struct error *err)
 		r = netpol_add_set(writer, &compiled->sets.items[i], err);
 	if (r < 0)
 		return r;
-	netpol_plan_around(&plan);
+	netpol_plan_ends(&plan);
 	list_each(group, &compiled->groups)
 		plan_fresh_group(&plan, group);
 	queue_plan(writer, &plan);
 	netpol_fill_layout(writer);
+	r = netlink_commit(writer->nl, err);
+	if (r < 0)
+		return r;
+	netpol_plan_forward(&hook);
+	queue_plan(writer, &hook);
 	return netlink_commit(writer->nl, err);
 }
 
