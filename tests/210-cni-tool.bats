@@ -342,24 +342,24 @@ export CNI_PATH=/run/plugins
 
 @test "list: what a plugin would refuse shows before it is called" {
 	while IFS='~' read -r plugin message; do
-		echo "{\"cniVersion\": \"1.0.0\", \"name\": \"x\", \"plugins\": [$plugin]}" >/etc/cni/net.d/x.conflist
+		echo "{\"cniVersion\": \"1.0.0\", \"name\": \"x\", \"plugins\": [{\"type\": \"loopback\"}, $plugin]}" >/etc/cni/net.d/x.conflist
 		tool list
 		assert_eq "$plugin" "$(sed -n 's/^.*x.conflist: //p' <<<"$output")" "$message"
 	done <<-'TABLE'
-		{"type": "portmap", "capabilities": {"portMapping": true}}~plugins[0].capabilities.portMapping: not read by this plugin; did you mean "portMappings"?
+		{"type": "host-device", "device": "eth7", "capabilities": {"deviceId": true}}~plugins[1].capabilities.deviceId: not read by this plugin; did you mean "deviceID"?
 		{"type": "bridge", "capabilities": {"ips": true}, "ipam": {"type": "host-local", "subnet": "10.1.0.0/24"}}~
-		{"type": "bridge", "ipam": {"subnet": "10.1.0.0/24"}}~plugins[0].ipam.type: missing, so that nobody gives out addresses
-		{"type": "macvlan", "mode": "brigde"}~plugins[0]: unknown macvlan mode: "brigde"; there are bridge, private, vepa and passthru
-		{"type": "firewall", "ingressPolicy": "same"}~plugins[0]: unknown ingress policy: "same"; ingressPolicy: there are open, same-bridge and isolated
-		{"type": "vlan", "master": "eth0", "vlanId": 9999}~plugins[0]: invalid VLAN ID 9999 (must be between 0 and 4095 inclusive)
-		{"type": "bandwidth", "ingressRate": 8000}~plugins[0]: if rate is set, burst must also be set
+		{"type": "bridge", "ipam": {"subnet": "10.1.0.0/24"}}~plugins[1].ipam.type: missing, so that nobody gives out addresses
+		{"type": "macvlan", "mode": "brigde"}~plugins[1].mode: unknown macvlan mode: "brigde"; there are bridge, private, vepa and passthru
+		{"type": "firewall", "ingressPolicy": "same"}~plugins[1].ingressPolicy: unknown ingress policy: "same"; ingressPolicy: there are open, same-bridge and isolated
+		{"type": "vlan", "master": "eth0", "vlanId": 9999, "ipam": {"type": "dhcp"}}~plugins[1].vlanId: invalid VLAN ID 9999 (must be between 0 and 4095 inclusive)
+		{"type": "bandwidth", "ingressRate": 8000}~plugins[1].ingressRate: if rate is set, burst must also be set
 		{"type": "host-device", "capabilities": {"deviceID": true}}~
 		{"type": "bandwidth", "capabilities": {"bandwidth": true}}~
 		{"type": "ipvlan"}~
 	TABLE
-	echo '{"cniVersion": "1.0.0", "name": "x", "type": "ptp", "mtu": 9}' >/etc/cni/net.d/x.conflist
+	echo '{"cniVersion": "1.0.0", "name": "x", "type": "ptp", "mtu": 9}' >/etc/cni/net.d/x.conf
 	tool list
-	assert_match "a file with one plugin" "$output" 'x.conflist: invalid MTU 9 \(must be 0 or between 68 and 65535\)'
+	assert_match "a file with one plugin" "$output" 'x.conf: mtu: invalid MTU 9 \(must be 0 or between 68 and 65535\)'
 }
 
 @test "words that are wrong get one line" {

@@ -121,7 +121,7 @@ setup() {
 	if ! ip link add probe type ipvlan 2>&1 | grep -q 'Unknown device type'; then
 		missing "a kernel without ipvlan links"
 	fi
-	echo '{"cniVersion":"1.0.0","name":"iv","plugins":[{"type":"ipvlan","master":"cni0","ipam":{"type":"static"}}]}' >/etc/cni/net.d/30-iv.conflist
+	echo '{"cniVersion":"1.0.0","name":"iv","plugins":[{"type":"ipvlan","master":"cni0","ipam":{"type":"static","addresses":[{"address":"10.8.0.5/24"}]}}]}' >/etc/cni/net.d/30-iv.conflist
 	finds kernel 'network iv needs ipvlan links, which this kernel has not'
 	assert_eq "what to try" "$remedy" "modprobe ipvlan"
 	echo '{"cniVersion":"1.1.0","name":"iv","plugins":[{"type":"bridge","bridge":"b2","ipam":{"type":"host-local","ranges":[[{"subnet":"10.7.0.0/30"}]],"dataDir":"/run/d"}}]}' >/etc/cni/net.d/30-iv.conflist

@@ -494,6 +494,8 @@ steps() {
 	assert_eq "the problems" "$(CNI_PATH=$PLUGINS "$CNIBOX" cni list | grep conflist: | sed 's,.*/cbr0.conflist: ,,')" \
 		'plugins[0].delegate.mtu: expected an integer, found string
 plugins[0].delegate.isDefaultGatway: unknown key; did you mean "isDefaultGateway"?
+plugins[1].type: flannel makes an interface, as plugins[0] does: ADD finds the name taken
 plugins[1].delegate.isGateway: unknown key
+plugins[2].type: flannel makes an interface, as plugins[0] does: ADD finds the name taken
 plugins[2].delegate.type: failed to find plugin "nobody" in path ['"$PLUGINS"']'
 }

@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 enum { LATENCY_MS = 25, LATENCY_MAX_MS = 10000 };
+enum { LEAST_USEFUL = 8000 }; /* bits per second */
 
 #define BURST_MAX UINT32_MAX /* bytes, exclusive */
 
@@ -75,19 +76,20 @@ static const struct bandwidth_conf defaults = { .latency_ms = LATENCY_MS };
 
 /* ---- validation: pure ---- */
 
-static int mistake(struct error *err, const char *message)
+static int mistake(struct error *err, const char *direction, const char *what, const char *message)
 {
-	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s", message);
+	fail_key(err, "", "%s", message);
+	return error_at(err, "%s%s", direction, what);
 }
 
 static int check_rate(const char *name, uint64_t rate, uint64_t burst, struct error *err)
 {
 	if (rate && !burst)
-		return mistake(err, "if rate is set, burst must also be set");
+		return mistake(err, name, "Rate", "if rate is set, burst must also be set");
 	if (burst && !rate)
-		return mistake(err, "if burst is set, rate must also be set");
+		return mistake(err, name, "Burst", "if burst is set, rate must also be set");
 	if (burst / 8 >= BURST_MAX)
-		return mistake(err, "burst cannot be more than 4GB");
+		return mistake(err, name, "Burst", "burst cannot be more than 4GB");
 	if (rate && (rate < 8 || burst < 8))
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
 				 "%sRate and %sBurst must be at least 8 bits", name, name);
@@ -343,8 +345,6 @@ static int bandwidth_add(struct cni_request *request, void *conf, struct cni_res
 	};
 	const struct rates *rates = &shaping.conf->rates;
 
-	if (!request->common.prev_result)
-		return request_unchained("must be called as chained plugin", err);
 	if (request_prev_result(request, result, err))
 		return -err->errnum;
 	if (!rates->ingress_rate && !rates->egress_rate)
@@ -532,6 +532,35 @@ static int bandwidth_status(struct cni_request *request unused, void *conf unuse
 	return 0;
 }
 
+static void explain_rate(const char *name, const char *direction, uint64_t rate,
+			 struct advice *advice)
+{
+	if (rate)
+		advice_say(advice, "%s the container at most %llu bits per second", direction,
+			   (unsigned long long)rate);
+	if (rate && rate < LEAST_USEFUL)
+		advice_warn(advice, arena_printf(advice->arena, "%sRate", name),
+			    "%llu is in bits per second: too few for anything to work",
+			    (unsigned long long)rate);
+}
+
+static void bandwidth_explain(const struct cni_request *request, const void *data,
+			      struct advice *advice)
+{
+	const struct rates *rates = &((const struct bandwidth_conf *)data)->rates;
+	bool expected = request_expects(request, "bandwidth");
+
+	explain_rate("ingress", "to", rates->ingress_rate, advice);
+	explain_rate("egress", "from", rates->egress_rate, advice);
+	if (rates->ingress_rate || rates->egress_rate)
+		return;
+	if (expected)
+		advice_say(advice, "limits the rate as the runtime says");
+	else
+		advice_warn(advice, "capabilities",
+			    "bandwidth is not declared, and no rate is set: nothing is limited");
+}
+
 static const struct cni_plugin plugin = {
 	.oldest = "0.3.0",
 	.fields = fields,
@@ -539,7 +568,9 @@ static const struct cni_plugin plugin = {
 	.size = sizeof(struct bandwidth_conf),
 	.defaults = &defaults,
 	.load_context = "failed to parse network configuration",
+	.chained = "must be called as chained plugin",
 	.validate = bandwidth_validate,
+	.explain = bandwidth_explain,
 	.add = bandwidth_add,
 	.del = bandwidth_del,
 	.check = bandwidth_check,

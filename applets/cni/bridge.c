@@ -134,18 +134,18 @@ static int bridge_validate(const struct cni_request *request, void *data, struct
 	    request->command == CNI_STATUS)
 		return 0;
 	if (conf->vlan < 0 || conf->vlan > VLAN_MAX)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "invalid VLAN ID %d (must be between 0 and 4094)", conf->vlan);
+		return fail_key(err, "vlan", "invalid VLAN ID %d (must be between 0 and 4094)",
+				conf->vlan);
 	if (cni_check_mtu(conf->mtu, err))
 		return -err->errnum;
 	if (trunk_map(&conf->vlan_trunk, conf->trunk, err))
 		return -err->errnum;
 	if (conf->disable_container_interface && ipam_has(request))
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "cannot use IPAM when DisableContainerInterface flag is set");
+		return fail_key(err, "disableContainerInterface",
+				"cannot use IPAM when DisableContainerInterface flag is set");
 	if (conf->hairpin_mode && conf->promisc_mode)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "cannot set hairpin mode and promiscuous mode at the same time");
+		return fail_key(err, "promiscMode",
+				"cannot set hairpin mode and promiscuous mode at the same time");
 	conf->is_gateway |= conf->is_default_gateway;
 	if (masq_validate(&conf->masq, err))
 		return -err->errnum;
@@ -547,6 +547,38 @@ static int bridge_restore(struct cni_request *request, void *data, struct error 
 	return conf->mac_spoof_check ? restore_spoof_check(&a, &prev, err) : 0;
 }
 
+static void explain_gateway(const struct bridge_conf *conf, const struct cni_request *request,
+			    struct advice *advice)
+{
+	const char *gateways = conf->is_gateway ? advice_gateways(advice) : NULL;
+
+	if (gateways)
+		advice_say(advice, "%s gets %s, and the node forwards", conf->bridge, gateways);
+	if (conf->is_gateway && !ipam_has(request))
+		advice_warn(advice, conf->is_default_gateway ? "isDefaultGateway" : "isGateway",
+			    "has no effect without ipam");
+	if (conf->masq.enabled && !conf->is_gateway && ipam_has(request))
+		advice_warn(
+			advice, "ipMasq",
+			"there is no gateway to masquerade at: isGateway and isDefaultGateway are not set");
+}
+
+static void bridge_explain(const struct cni_request *request, const void *data,
+			   struct advice *advice)
+{
+	const struct bridge_conf *conf = data;
+
+	attachment_settle(&advice->result, 0, conf->is_gateway, conf->is_default_gateway,
+			  advice->arena);
+	advice_say(advice, "a veth pair, whose host end is a port of bridge %s, made when absent",
+		   conf->bridge);
+	if (conf->vlan)
+		advice_say(advice, "the port is in VLAN %d", conf->vlan);
+	explain_gateway(conf, request, advice);
+	advice_mtu(advice, conf->mtu);
+	masq_explain(&conf->masq, request, advice);
+}
+
 static const struct cni_plugin plugin = {
 	.fields = fields,
 	.del_fields = del_fields,
@@ -560,6 +592,7 @@ static const struct cni_plugin plugin = {
 	.gc = bridge_gc,
 	.status = bridge_status,
 	.restore = bridge_restore,
+	.explain = bridge_explain,
 };
 
 const struct applet applet_bridge = {

@@ -119,7 +119,7 @@ static int settle_provide(const struct cni_request *request, struct dhcp_conf *c
 		int code;
 
 		if (dhcp_option_parse(provide->option, &code, err))
-			return wrap(err, "ipam.provide");
+			return wrap(err, "ipam.provide"), error_at(err, "ipam.provide");
 		if (!value || !*value)
 			continue;
 		if (strlen(value) > DHCP_VALUE_MAX)
@@ -152,7 +152,7 @@ static int settle_request(const struct cni_request *request, struct dhcp_conf *c
 		if (!wanted->option || !*wanted->option)
 			continue;
 		if (dhcp_option_parse(wanted->option, &code, err))
-			return wrap(err, "ipam.request");
+			return wrap(err, "ipam.request"), error_at(err, "ipam.request");
 		request_option(&conf->options, code, request->arena);
 	}
 	if (skip_default)
@@ -358,6 +358,7 @@ static int dhcp_status(struct cni_request *request, void *data, struct error *er
 
 static const struct cni_plugin plugin = {
 	.fields = fields,
+	.is_ipam = true,
 	.del_fields = del_fields,
 	.size = sizeof(struct dhcp_conf),
 	.defaults = &defaults,

@@ -23,7 +23,6 @@ static int status(const struct cni_request *request unused, void *conf unused, s
 
 static const struct device dummy = {
 	.kind = "dummy",
-	.needs_ipam = "dummy interface requires an IPAM configuration",
 	.create = create,
 	.status = status,
 };
@@ -35,6 +34,7 @@ static const struct cni_plugin plugin = {
 	.fields = fields,
 	.size = 1,
 	.load_context = "failed to load netconf",
+	.needs_ipam = "dummy interface requires an IPAM configuration",
 	DEVICE_PLUGIN(dummy),
 };
 

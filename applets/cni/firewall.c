@@ -68,9 +68,9 @@ static int settle_policy(struct firewall_conf *conf, struct error *err)
 		if (streq(conf->policy_name, policies[i]))
 			return 0;
 	}
-	return cni_fail(err, CNI_INVALID_CONFIG,
-			"ingressPolicy: there are open, same-bridge and isolated",
-			"unknown ingress policy: \"%s\"", conf->policy_name);
+	cni_fail(err, CNI_INVALID_CONFIG, "ingressPolicy: there are open, same-bridge and isolated",
+		 "unknown ingress policy: \"%s\"", conf->policy_name);
+	return error_at(err, "ingressPolicy");
 }
 
 static int firewall_validate(const struct cni_request *request, void *data, struct error *err)
@@ -84,16 +84,18 @@ static int firewall_validate(const struct cni_request *request, void *data, stru
 	if (request->command == CNI_DEL || request->command == CNI_GC)
 		return 0;
 	if (forward_check_chain(conf->admin_chain, err))
-		return wrap(err, "iptablesAdminChainName");
+		return wrap(err, "iptablesAdminChainName"), error_at(err, "iptablesAdminChainName");
 	return settle_policy(conf, err);
 }
 
 /* ---- what prevResult says ---- */
 
+static const char unchained[] = "missing prevResult from earlier plugin";
+
 static int read_prev(const struct cni_request *request, struct cni_result *prev, struct error *err)
 {
 	if (!request->common.prev_result)
-		return request_unchained("missing prevResult from earlier plugin", err);
+		return request_unchained(unchained, err);
 	return request_prev_result(request, prev, err);
 }
 
@@ -155,7 +157,7 @@ static int firewall_add(struct cni_request *request, void *conf, struct cni_resu
 	struct undo undo auto_undo = { 0 };
 	struct forward forward;
 
-	if (read_prev(request, result, err))
+	if (request_prev_result(request, result, err))
 		return -err->errnum;
 	forward = describe(request, conf, result);
 	if (settle_bridge(conf, result, &forward, err))
@@ -217,6 +219,17 @@ static int firewall_status(struct cni_request *request, void *conf, struct error
 	return forward_status(&forward, err) < 0 ? error_code(err, CNI_NOT_AVAILABLE) : 0;
 }
 
+static void firewall_explain(const struct cni_request *request unused, const void *data,
+			     struct advice *advice)
+{
+	const struct firewall_conf *conf = data;
+
+	advice_say(advice, "the node forwards what the container sends and receives%s",
+		   conf->policy == FORWARD_ISOLATED      ? ", but of no other container of a bridge"
+		   : conf->policy == FORWARD_SAME_BRIDGE ? ", but of no other bridge"
+							 : "");
+}
+
 static const struct cni_plugin plugin = {
 	.oldest = "0.4.0",
 	.fields = fields,
@@ -224,7 +237,9 @@ static const struct cni_plugin plugin = {
 	.size = sizeof(struct firewall_conf),
 	.defaults = &defaults,
 	.load_context = "failed to load netconf",
+	.chained = unchained,
 	.validate = firewall_validate,
+	.explain = firewall_explain,
 	.add = firewall_add,
 	.del = firewall_del,
 	.check = firewall_check,

@@ -70,17 +70,17 @@ static int check_delegate(const struct json *delegate, struct error *err)
 	const struct json *type = json_member(delegate, "type");
 
 	if (type && !json_string(type))
-		return fail_code(
-			err, CNI_INVALID_CONFIG, EINVAL,
+		return fail_key(
+			err, "delegate.type",
 			"'delegate' dictionary, if present, must have (string) 'type' field");
 	if (json_member(delegate, "name"))
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "'delegate' dictionary must not have 'name' field, it'll be set "
-				 "by flannel");
+		return fail_key(err, "delegate.name",
+				"'delegate' dictionary must not have 'name' field, it'll be set "
+				"by flannel");
 	if (json_member(delegate, "ipam"))
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "'delegate' dictionary must not have 'ipam' field, it'll be set "
-				 "by flannel");
+		return fail_key(err, "delegate.ipam",
+				"'delegate' dictionary must not have 'ipam' field, it'll be set "
+				"by flannel");
 	return 0;
 }
 
@@ -436,6 +436,20 @@ static int flannel_status(struct cni_request *request, void *data, struct error 
 	return delegate_call(&to.request, CNI_STATUS, to.type, NULL, err);
 }
 
+/* With the lease of today, when there is one. */
+static void flannel_explain(const struct cni_request *request, const void *data,
+			    struct advice *advice)
+{
+	const struct flannel_conf *conf = data;
+	const char *type = json_string(json_member(conf->delegate, "type"));
+	struct subnet_env env;
+
+	advice_say(advice, "the node's lease in %s, handed to %s", conf->subnet_file,
+		   type ? type : "bridge");
+	if (subnet_env_load(conf->subnet_file, request->arena, &env, NULL) == 0)
+		advice->delegate = delegate_config(request, conf, &env);
+}
+
 static const struct cni_plugin plugin = {
 	.fields = fields,
 	.size = sizeof(struct flannel_conf),
@@ -444,6 +458,7 @@ static const struct cni_plugin plugin = {
 	.delegate_key = "delegate",
 	.delegate_type = "bridge",
 	.validate = flannel_validate,
+	.explain = flannel_explain,
 	.add = flannel_add,
 	.del = flannel_del,
 	.check = flannel_check,

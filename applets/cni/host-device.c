@@ -96,6 +96,12 @@ static enum chosen choose(const struct host_device_conf *conf)
 	return given(conf->auxiliary) ? BY_AUXILIARY : BY_NOTHING;
 }
 
+/* Of those that can be wrong by themselves. */
+static const char *key_of(enum chosen by)
+{
+	return by == BY_MAC ? "hwaddr" : by == BY_PATH ? "kernelpath" : "pciBusID";
+}
+
 static int check_form(struct host_device_conf *conf, struct error *err)
 {
 	switch (conf->by) {
@@ -161,6 +167,8 @@ static int settle(struct host_device_conf *conf, struct error *err)
 	conf->by = choose(conf);
 	if (check_form(conf, r < 0 ? NULL : err) == 0)
 		return r;
+	if (r == 0)
+		error_at(err, "%s", key_of(conf->by));
 	conf->by = BY_NOTHING;
 	if (r < 0)
 		return r;
@@ -177,9 +185,10 @@ static int validate(const struct cni_request *request, void *data, struct error 
 
 	if (r < 0 && !removing)
 		return r;
-	if (conf->by == BY_NOTHING && request->command == CNI_ADD)
-		return fail_code(
-			err, CNI_INVALID_CONFIG, EINVAL,
+	if (conf->by == BY_NOTHING && request->command == CNI_ADD &&
+	    !request_expects(request, "deviceID"))
+		return fail_key(
+			err, "device",
 			"specify either \"device\", \"hwaddr\", \"kernelpath\" or \"pciBusID\"");
 	if (request->command == CNI_DEL || request->command == CNI_CHECK)
 		read_prev_result(request, conf);
@@ -421,11 +430,27 @@ static int host_device_gc(struct cni_request *request, void *conf, struct error 
 	return -err->errnum;
 }
 
+static void explain(const struct cni_request *request unused, const void *data,
+		    struct advice *advice)
+{
+	const struct host_device_conf *conf = data;
+	const char *const names[] = { conf->device, conf->hwaddr, conf->kernelpath, conf->pci };
+	const char *name = "the runtime names";
+
+	for (size_t i = 0; conf->by != BY_NOTHING && i < ARRAY_SIZE(names); i++)
+		if (given(names[i])) {
+			name = names[i];
+			break;
+		}
+	advice_say(advice, "the device %s moves into the container, and back at the end", name);
+}
+
 static const struct cni_plugin plugin = {
 	.fields = fields,
 	.size = sizeof(struct host_device_conf),
 	.load_context = "failed to load netconf",
 	.validate = validate,
+	.explain = explain,
 	.add = host_device_add,
 	.del = host_device_del,
 	.check = host_device_check,

@@ -8,8 +8,10 @@
 #include "describe/applet.h"
 #include "ipam/range_table.h"
 #include "ipam/reserve.h"
+#include "ipam/survey.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 typedef LIST(struct cni_route) routes_t;
 
@@ -120,7 +122,7 @@ static int request_ip(const char *text, struct arena *arena, ips_t *ips, struct 
 	if (cidr_parse(text, &cidr))
 		ip = cidr.ip;
 	else if (!ip_parse(text, &ip))
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "invalid IP address %s", text);
+		return fail_key(err, "", "invalid IP address %s", text);
 	list_each(known, ips)
 		if (ip_equal(known, &ip))
 			return 0;
@@ -136,6 +138,7 @@ static int request_ips(const char *key, const strings_t *texts, struct arena *ar
 
 		if (r < 0) {
 			wrap(err, "%s[%zu]", key, i);
+			error_at(err, "%s[%zu]", key, i);
 			return r;
 		}
 	}
@@ -183,10 +186,30 @@ static int check_version_fits(const struct cni_request *request, const range_set
 		n6 += ip_bits(&set->items[0].start) == 128;
 	}
 	if ((n4 > 1 || n6 > 1) && cni_version_compare(request_version(request), "0.3.0") < 0)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "CNI version %s does not support more than 1 address per family",
-				 request_version(request));
+		return fail_key(err, "cniVersion",
+				"CNI version %s does not support more than 1 address per family",
+				request_version(request));
 	return 0;
+}
+
+/* "[2][0].subnet" of all sets, where it was written: those of the runtime come first, then the old style. */
+static void settle_key(const struct host_local *conf, struct error *err)
+{
+	size_t n = conf->runtime_config.ip_ranges.n, i;
+	bool beside = conf->ipam.range.subnet.ip.family;
+	char key[sizeof(err->key)], *rest;
+
+	if (!err || *err->key != '[')
+		return;
+	memcpy(key, err->key, sizeof(key));
+	i = strtoul(key + 1, &rest, 10);
+	if (i == n && beside)
+		snprintf(err->key, sizeof(err->key), "ipam%s",
+			 rest[1] ? rest + strlen("][0]") : "");
+	else if (i < n)
+		error_at(err, "runtimeConfig.ipRanges");
+	else
+		snprintf(err->key, sizeof(err->key), "ipam.ranges[%zu%s", i - n - beside, rest);
 }
 
 /* The order gives the sets their numbers, and last_reserved_ip.<n> its name. */
@@ -205,8 +228,10 @@ static int settle_sets(const struct cni_request *request, struct host_local *con
 	list_each(set, &conf->ipam.ranges)
 		*list_add(request->arena, &conf->sets) = *set;
 	if (conf->sets.n == 0)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "no IP ranges specified");
+		return fail_key(err, "ipam", "no IP ranges specified");
 	r = ranges_canonical(&conf->sets, err);
+	if (r < 0)
+		settle_key(conf, err);
 	return r < 0 ? r : check_version_fits(request, &conf->sets, err);
 }
 
@@ -220,7 +245,7 @@ static int host_local_validate(const struct cni_request *request, void *data, st
 	if (request->command == CNI_DEL || request->command == CNI_GC)
 		return 0;
 	if (!conf->has_ipam)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "IPAM config missing 'ipam' key");
+		return fail_key(err, "ipam", "IPAM config missing 'ipam' key");
 	r = settle_requested(request, conf, err);
 	return r < 0 ? r : settle_sets(request, conf, err);
 }
@@ -441,8 +466,86 @@ static int host_local_status(struct cni_request *request, void *data, struct err
 	return r < 0 ? not_available(err, r) : 0;
 }
 
+/* ---- in words ---- */
+
+static void explain_set(const struct host_local *conf, const struct cni_request *request,
+			const range_set_t *set, const surveys_t *surveys, struct advice *advice)
+{
+	const struct range *first = &set->items[0];
+	unsigned long long used = 0, size = range_set_size(set);
+	const char *all =
+		size > UINT32_MAX ? "more than enough" : arena_printf(advice->arena, "%llu", size);
+
+	list_each(survey, surveys)
+		list_each(ip, &survey->ips)
+			used += streq(survey->network, request->common.name) &&
+				range_set_find(set, ip);
+	advice_say(advice, "an address of %s (%s, %llu taken), kept in %s/%s",
+		   range_set_text(set, advice->arena), all, used, conf->ipam.data_dir,
+		   request->common.name);
+	*list_add(advice->arena, &advice->result.ips) = (struct cni_ip){
+		.address = first->subnet,
+		.gateway = first->gateway,
+	};
+}
+
+static bool has_address(const struct host_local *conf, const struct ip *ip)
+{
+	list_each(set, &conf->sets)
+		if (range_set_find(set, ip))
+			return true;
+	return false;
+}
+
+/* Leases of ours that no range has any more, and of other networks that one has: one of each kind is enough to be told. */
+static void explain_leases(const struct host_local *conf, const struct cni_request *request,
+			   const struct survey *survey, struct advice *advice)
+{
+	bool ours = streq(survey->network, request->common.name);
+	char text[IP_TEXT_SIZE];
+	const struct ip *found = NULL;
+	size_t n = 0, named = 0;
+
+	list_each(ip, &survey->ips) {
+		if (has_address(conf, ip) == ours)
+			continue;
+		found = found ? found : ip;
+		n++;
+	}
+	list_each(network, &advice->networks)
+		named += streq(*network, survey->network);
+	if (!found || named > ours) /* others of that name are told of elsewhere */
+		return;
+	if (ours)
+		advice_warn(advice, "ipam",
+			    "%zu of the leases in %s/%s, as %s, are in none of the ranges", n,
+			    conf->ipam.data_dir, survey->network, ip_format(found, text));
+	else
+		advice_warn(
+			advice, "ipam",
+			"%zu of these addresses, as %s, are leased by network \"%s\" (%s/%s), and would be given out again",
+			n, ip_format(found, text), survey->network, conf->ipam.data_dir,
+			survey->network);
+}
+
+static void host_local_explain(const struct cni_request *request, const void *data,
+			       struct advice *advice)
+{
+	const struct host_local *conf = data;
+	surveys_t surveys = { 0 };
+
+	survey_read(conf->ipam.data_dir, advice->arena, &surveys);
+	list_each(set, &conf->sets)
+		explain_set(conf, request, set, &surveys, advice);
+	list_each(survey, &surveys)
+		explain_leases(conf, request, survey, advice);
+	list_each(route, &conf->ipam.routes)
+		*list_add(advice->arena, &advice->result.routes) = *route;
+}
+
 static const struct cni_plugin host_local = {
 	.fields = fields,
+	.is_ipam = true,
 	.del_fields = del_fields,
 	.size = sizeof(struct host_local),
 	.defaults = &defaults,
@@ -452,6 +555,7 @@ static const struct cni_plugin host_local = {
 	.check = host_local_check,
 	.gc = host_local_gc,
 	.status = host_local_status,
+	.explain = host_local_explain,
 };
 
 const struct applet applet_host_local = {

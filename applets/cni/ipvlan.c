@@ -47,8 +47,9 @@ static int ipvlan_validate(const struct cni_request *request, void *data, struct
 		conf->kernel_mode = (enum link_ipvlan)i;
 		return 0;
 	}
-	return cni_fail(err, CNI_INVALID_CONFIG, "there are l2, l3 and l3s",
-			"unknown ipvlan mode: \"%s\"", conf->mode);
+	cni_fail(err, CNI_INVALID_CONFIG, "there are l2, l3 and l3s", "unknown ipvlan mode: \"%s\"",
+		 conf->mode);
+	return error_at(err, "mode");
 }
 
 /* Chained without a master: the one interface of prevResult is it. */
@@ -102,7 +103,6 @@ static int status(const struct cni_request *request, void *data, struct error *e
 
 static const struct device ipvlan = {
 	.kind = "ipvlan",
-	.needs_ipam = "no plugin name provided",
 	.takes_prev_addresses = true,
 	.dad = 1 + CONF(master.enable_dad),
 	.create = create,
@@ -111,12 +111,27 @@ static const struct device ipvlan = {
 };
 DEVICE_VERBS(ipvlan)
 
+static void ipvlan_explain(const struct cni_request *request unused, const void *data,
+			   struct advice *advice)
+{
+	const struct ipvlan_conf *conf = data;
+
+	master_explain(&conf->master,
+		       arena_printf(advice->arena,
+				    "an interface with the host's MAC address, mode %s",
+				    conf->mode),
+		       advice);
+}
+
 static const struct cni_plugin plugin = {
 	.fields = fields,
 	.del_fields = del_fields,
 	.size = sizeof(struct ipvlan_conf),
 	.load_context = "failed to load netconf",
+	.needs_ipam = "no plugin name provided",
+	.takes_prev_addresses = true,
 	.validate = ipvlan_validate,
+	.explain = ipvlan_explain,
 	DEVICE_PLUGIN(ipvlan),
 };
 

@@ -97,6 +97,7 @@ static const struct cni_plugin plugin = {
 	.fields = fields,
 	.size = 1,
 	.load_context = "failed to load netconf",
+	.passes_on = true,
 	.add = loopback_add,
 	.del = loopback_del,
 	.check = loopback_check,

@@ -59,8 +59,9 @@ static int settle_mode(struct macvlan_conf *conf, struct error *err)
 		conf->kernel_mode = modes[i].mode;
 		return 0;
 	}
-	return cni_fail(err, CNI_INVALID_CONFIG, "there are bridge, private, vepa and passthru",
-			"unknown macvlan mode: \"%s\"", conf->mode);
+	cni_fail(err, CNI_INVALID_CONFIG, "there are bridge, private, vepa and passthru",
+		 "unknown macvlan mode: \"%s\"", conf->mode);
+	return error_at(err, "mode");
 }
 
 /* The kernel's words for it are of little help: `Cannot assign requested address`. */
@@ -70,9 +71,8 @@ static int check_mac(const struct mac *mac, struct error *err)
 
 	if (!mac->set || !(mac->bytes[0] & 1))
 		return 0;
-	return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-			 "MAC address %s is that of a group, not of one interface",
-			 mac_format(mac, text));
+	return fail_key(err, "mac", "MAC address %s is that of a group, not of one interface",
+			mac_format(mac, text));
 }
 
 /* mac, then CNI_ARGS MAC, then runtimeConfig.mac: the later wins. */
@@ -129,12 +129,25 @@ static const struct device macvlan = {
 };
 DEVICE_VERBS(macvlan)
 
+static void macvlan_explain(const struct cni_request *request unused, const void *data,
+			    struct advice *advice)
+{
+	const struct macvlan_conf *conf = data;
+
+	master_explain(&conf->master,
+		       arena_printf(advice->arena,
+				    "an interface with a MAC address of its own, mode %s",
+				    conf->mode),
+		       advice);
+}
+
 static const struct cni_plugin plugin = {
 	.fields = fields,
 	.del_fields = del_fields,
 	.size = sizeof(struct macvlan_conf),
 	.load_context = "failed to load netconf",
 	.validate = macvlan_validate,
+	.explain = macvlan_explain,
 	DEVICE_PLUGIN(macvlan),
 };
 

@@ -19,6 +19,8 @@
 
 #define DEFAULT_MARK_BIT 13
 
+static const char unchained[] = "must be called as chained plugin";
+
 struct mapping {
 	int host_port, container_port, range;
 	const char *protocol, *host_ip;
@@ -120,17 +122,18 @@ static int choose_backend(struct arena *arena, struct portmap_conf *conf, struct
 		wanted = *xt ? "iptables" : *nft ? "nftables" : "";
 	if (*wanted && !streq(wanted, "iptables") && !streq(wanted, "nftables"))
 		return cni_fail(err, CNI_INVALID_CONFIG, "backend: there are iptables and nftables",
-				"unrecognized backend \"%s\"", wanted);
+				"unrecognized backend \"%s\"", wanted),
+		       error_at(err, "backend");
 	if (streq(wanted, "iptables") && *nft)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "iptables backend was requested but configuration contains"
-				 " nftables-specific options [%s]",
-				 nft);
+		return fail_key(err, "backend",
+				"iptables backend was requested but configuration contains"
+				" nftables-specific options [%s]",
+				nft);
 	if (streq(wanted, "nftables") && *xt)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "nftables backend was requested but configuration contains"
-				 " iptables-specific options [%s]",
-				 xt);
+		return fail_key(err, "backend",
+				"nftables backend was requested but configuration contains"
+				" iptables-specific options [%s]",
+				xt);
 	return firewall_choose(wanted, &conf->map.backend, err);
 }
 
@@ -140,8 +143,8 @@ static int check_words(const port_words_t *words, const char *key, bool nft, str
 	list_each(word, words)
 		for (const char *p = *word; *p; p++)
 			if (iscntrl((unsigned char)*p) || (nft && strchr(";#\"'\\", *p)))
-				return fail_code(
-					err, CNI_INVALID_CONFIG, EINVAL,
+				return fail_key(
+					err, key,
 					"%s: \"%s\" holds a character that does not belong into a"
 					" condition",
 					key, *word);
@@ -264,11 +267,10 @@ static int check_conf(const struct cni_request *request, struct portmap_conf *co
 	if (conf->external_set_mark_chain && !*conf->external_set_mark_chain)
 		conf->external_set_mark_chain = NULL;
 	if (conf->external_set_mark_chain && conf->has_mark_bit)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "Cannot specify externalSetMarkChain and markMasqBit");
+		return fail_key(err, "markMasqBit",
+				"Cannot specify externalSetMarkChain and markMasqBit");
 	if (conf->mark_masq_bit < 0 || conf->mark_masq_bit > 31)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "MasqMarkBit must be between 0 and 31");
+		return fail_key(err, "markMasqBit", "MasqMarkBit must be between 0 and 31");
 	if (choose_backend(request->arena, conf, err)) {
 		if (request->command == CNI_STATUS && !err->code)
 			err->code = CNI_NOT_AVAILABLE;
@@ -325,21 +327,12 @@ static void take_addresses(const struct cni_request *request, const struct cni_r
 	}
 }
 
-static int chained(const struct cni_request *request, struct cni_result *prev, struct error *err)
-{
-	int r = request_prev_result(request, prev, err);
-
-	if (r == -ENOENT && !request->common.prev_result)
-		return request_unchained("must be called as chained plugin", err);
-	return r;
-}
-
 static int portmap_plugin_add(struct cni_request *request, void *data, struct cni_result *result,
 			      struct error *err)
 {
 	struct portmap_conf *conf = data;
 
-	if (chained(request, result, err))
+	if (request_prev_result(request, result, err))
 		return -err->errnum;
 	take_addresses(request, result, &conf->map);
 	return portmap_add(&conf->map, err);
@@ -405,12 +398,27 @@ static int portmap_plugin_restore(struct cni_request *request, void *data, struc
 	struct cni_result prev = { 0 };
 	struct error missing = { 0 };
 
-	if (chained(request, &prev, err))
+	if (!request->common.prev_result)
+		return request_unchained(unchained, err);
+	if (request_prev_result(request, &prev, err))
 		return -err->errnum;
 	take_addresses(request, &prev, &conf->map);
 	if (!conf->map.entries.n || portmap_check(&conf->map, &missing) == 0)
 		return 0;
 	return portmap_add(&conf->map, err);
+}
+
+static void portmap_explain(const struct cni_request *request, const void *data,
+			    struct advice *advice)
+{
+	const struct portmap_conf *conf = data;
+
+	if (!request_expects(request, "portMappings") && !conf->map.entries.n)
+		advice_warn(advice, "capabilities",
+			    "portMappings is not declared: no port is ever mapped");
+	advice_say(advice, "ports of the host lead to the container, by %s%s",
+		   conf->map.backend == FIREWALL_NFTABLES ? "nftables" : "iptables",
+		   conf->snat ? "; the node and the container itself may use them, too" : "");
 }
 
 static const struct cni_plugin plugin = {
@@ -419,7 +427,9 @@ static const struct cni_plugin plugin = {
 	.size = sizeof(struct portmap_conf),
 	.defaults = &defaults,
 	.load_context = "failed to parse config",
+	.chained = unchained,
 	.validate = portmap_validate,
+	.explain = portmap_explain,
 	.add = portmap_plugin_add,
 	.del = portmap_plugin_del,
 	.check = portmap_plugin_check,

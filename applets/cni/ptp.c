@@ -80,10 +80,6 @@ static int reserve(struct ptp_add *add, struct error *err)
 {
 	char text[CIDR_TEXT_SIZE];
 
-	if (!ipam_has(add->request))
-		return cni_fail(err, CNI_INVALID_CONFIG,
-				"ipam.type names the plugin that gives out addresses",
-				"no plugin name provided");
 	if (ipam_reserve(add->request, &add->undo, add->result, err))
 		return -err->errnum;
 	list_each(ip, &add->result->ips)
@@ -355,13 +351,26 @@ static int ptp_restore(struct cni_request *request, void *data, struct error *er
 	return masq_restore(&conf->masq, request, err);
 }
 
+static void ptp_explain(const struct cni_request *request, const void *data, struct advice *advice)
+{
+	const struct ptp_conf *conf = data;
+	const char *gateways = advice_gateways(advice);
+
+	advice_say(advice, "a veth pair, and a route of the host to each container%s%s",
+		   gateways ? "; the host's end has " : "", gateways ? gateways : "");
+	advice_mtu(advice, conf->mtu);
+	masq_explain(&conf->masq, request, advice);
+}
+
 static const struct cni_plugin plugin = {
 	.fields = fields,
 	.del_fields = del_fields,
 	.size = sizeof(struct ptp_conf),
 	.defaults = &defaults,
 	.load_context = "failed to load netconf",
+	.needs_ipam = "no plugin name provided",
 	.validate = ptp_validate,
+	.explain = ptp_explain,
 	.add = ptp_add,
 	.del = ptp_del,
 	.check = ptp_check,

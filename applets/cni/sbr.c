@@ -50,7 +50,8 @@ static int sbr_validate(const struct cni_request *request unused, void *data, st
 						 "gateways[%zu]: there is an %s gateway already", i,
 						 conf->gateways.items[i].family == AF_INET
 							 ? "IPv4"
-							 : "IPv6");
+							 : "IPv6"),
+				       error_at(err, "gateways[%zu]", i);
 	return 0;
 }
 
@@ -82,8 +83,6 @@ static int sbr_add(struct cni_request *request, void *data, struct cni_result *r
 	struct link link;
 	int r = request_prev_result(request, result, err);
 
-	if (r == -ENOENT)
-		return request_unchained("This plugin must be called as chained plugin", err);
 	if (r < 0)
 		return r;
 	sources_of(request, conf, result, &sources);
@@ -197,6 +196,7 @@ static const struct cni_plugin plugin = {
 	.del_fields = del_fields,
 	.size = sizeof(struct sbr_conf),
 	.load_context = "failed to parse network configuration",
+	.chained = "This plugin must be called as chained plugin",
 	.validate = sbr_validate,
 	.add = sbr_add,
 	.del = sbr_del,

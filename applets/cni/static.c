@@ -94,6 +94,13 @@ static const struct field environment_fields[] = {
 	FIELDS_END
 };
 
+/* Also for a runtime, where the message does not say which. */
+static int blame(struct error *err, const char *key, const char *what, const char *text)
+{
+	cni_fail(err, CNI_INVALID_CONFIG, key, "%s in CIDR notation, got: '%s'", what, text);
+	return error_at(err, "%s", key);
+}
+
 static int settle_config(struct static_conf *conf, struct arena *arena, struct error *err)
 {
 	for (size_t i = 0; i < conf->ipam.addresses.n; i++) {
@@ -101,11 +108,8 @@ static int settle_config(struct static_conf *conf, struct arena *arena, struct e
 		const char *text = address->text ? address->text : "";
 
 		if (!cidr_parse(text, &address->cidr))
-			return cni_fail(
-				err, CNI_INVALID_CONFIG,
-				arena_printf(arena, "ipam.addresses[%zu].address", i),
-				"the 'address' field is expected to be in CIDR notation, got: '%s'",
-				text);
+			return blame(err, arena_printf(arena, "ipam.addresses[%zu].address", i),
+				     "the 'address' field is expected to be", text);
 		*list_add(arena, &conf->addresses) = *address;
 	}
 	return 0;
@@ -182,10 +186,8 @@ static int replace(const char *key, const strings_t *ips, struct arena *arena,
 		const char *text = ips->items[i] ? ips->items[i] : "";
 
 		if (!cidr_parse(text, &list_add(arena, addresses)->cidr))
-			return cni_fail(
-				err, CNI_INVALID_CONFIG, arena_printf(arena, "%s[%zu]", key, i),
-				"an entry in the 'ips' field is NOT in CIDR notation, got: '%s'",
-				text);
+			return blame(err, arena_printf(arena, "%s[%zu]", key, i),
+				     "an entry in the 'ips' field is NOT", text);
 	}
 	return 0;
 }
@@ -201,9 +203,9 @@ static int check_version_fits(const struct cni_request *request, const addresses
 		n6 += address->cidr.ip.family == AF_INET6;
 	}
 	if ((n4 > 1 || n6 > 1) && cni_version_compare(request_version(request), "0.3.0") < 0)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "CNI version %s does not support more than 1 address per family",
-				 request_version(request));
+		return fail_key(err, "cniVersion",
+				"CNI version %s does not support more than 1 address per family",
+				request_version(request));
 	return 0;
 }
 
@@ -216,7 +218,7 @@ static int static_validate(const struct cni_request *request, void *data, struct
 	if (request->command == CNI_DEL || request->command == CNI_GC)
 		return 0;
 	if (!conf->has_ipam)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "IPAM config missing 'ipam' key");
+		return fail_key(err, "ipam", "IPAM config missing 'ipam' key");
 	r = settle_config(conf, arena, err);
 	if (r == 0)
 		r = settle_environment(request, conf, err);
@@ -287,14 +289,37 @@ static int static_check(struct cni_request *request, void *data, struct error *e
 	return r;
 }
 
+static void static_explain(const struct cni_request *request, const void *data,
+			   struct advice *advice)
+{
+	const struct static_conf *conf = data;
+	char text[CIDR_TEXT_SIZE];
+
+	list_each(address, &conf->addresses) {
+		advice_say(advice, "%s, the same for each container",
+			   cidr_format(&address->cidr, text));
+		*list_add(advice->arena, &advice->result.ips) = (struct cni_ip){
+			.address = address->cidr,
+			.gateway = address->gateway,
+		};
+	}
+	if (!conf->addresses.n && !request_expects(request, "ips"))
+		advice_warn(advice, "ipam.addresses",
+			    "there are none, and the capability ips is not declared");
+	list_each(route, &conf->ipam.routes)
+		*list_add(advice->arena, &advice->result.routes) = *route;
+}
+
 static const struct cni_plugin plugin = {
 	.fields = fields,
+	.is_ipam = true,
 	.del_fields = del_fields,
 	.size = sizeof(struct static_conf),
 	.validate = static_validate,
 	.add = static_add,
 	.del = static_del,
 	.check = static_check,
+	.explain = static_explain,
 };
 
 const struct applet applet_static = {

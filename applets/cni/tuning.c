@@ -160,16 +160,17 @@ static int tuning_validate(const struct cni_request *request, void *data, struct
 	if (request->command == CNI_DEL || request->command == CNI_GC)
 		return 0;
 	if (json_repeats(request->config_text, request->config_size, "sysctl"))
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "duplicated sysctl keys are not allowed");
+		return fail_key(err, "sysctl", "duplicated sysctl keys are not allowed");
 	settle_attributes(&conf->set, &conf->args.cni);
 	if (settle_mac(request, conf, err) ||
 	    settings_add(&conf->settings, request, conf->set.sysctl, false, err))
 		return -err->errnum;
 	if (settings_add(&conf->settings, request, conf->args.cni.sysctl, true, err))
-		return wrap(err, "args.cni");
-	return 0;
+		return wrap(err, "args.cni"), error_at(err, "args.cni");
+	return request->command == CNI_ADD ? check_allowed(request, conf, err) : 0;
 }
+
+static const char unchained[] = "Required prevResult missing";
 
 /* ---- ADD ---- */
 
@@ -374,11 +375,9 @@ static int tuning_add(struct cni_request *request, void *conf, struct cni_result
 		.change = wanted_change(&((struct tuning_conf *)conf)->set),
 	};
 
-	if (!request->common.prev_result)
-		return request_unchained("Required prevResult missing", err);
-	if (request_prev_result(request, result, err) || check_allowed(request, conf, err) ||
-	    enter(&tuning, err) || look(&tuning, err) || write_backup(&tuning, err) ||
-	    set_sysctls(&tuning, err) || set_attributes(&tuning, err))
+	if (request_prev_result(request, result, err) || enter(&tuning, err) ||
+	    look(&tuning, err) || write_backup(&tuning, err) || set_sysctls(&tuning, err) ||
+	    set_attributes(&tuning, err))
 		return -err->errnum;
 	report(&tuning, result);
 	undo_clear(&tuning.undo);
@@ -498,7 +497,7 @@ static int tuning_check(struct cni_request *request, void *conf, struct error *e
 	struct cni_result prev = { 0 };
 
 	if (!request->common.prev_result)
-		return request_unchained("Required prevResult missing", err);
+		return request_unchained(unchained, err);
 	if (request_prev_result(request, &prev, err) || enter(&tuning, err) ||
 	    check_sysctls(&tuning, err))
 		return -err->errnum;
@@ -525,13 +524,30 @@ static int tuning_status(struct cni_request *request, void *conf, struct error *
 	return -err->errnum;
 }
 
+static void tuning_explain(const struct cni_request *request, const void *data,
+			   struct advice *advice)
+{
+	const struct tuning_conf *conf = data;
+	bool expected = request_expects(request, "mac");
+
+	list_each(setting, &conf->settings)
+		advice_say(advice, "%s becomes \"%s\"", setting->key, setting->value);
+	advice_mtu(advice, conf->set.mtu);
+	if (wanted_change(&conf->set).what || expected)
+		advice_say(advice, "attributes of the container's interface are set");
+	else if (!conf->settings.n)
+		advice_warn(advice, "", "nothing is set, but for a MAC address in CNI_ARGS");
+}
+
 static const struct cni_plugin plugin = {
 	.fields = fields,
 	.del_fields = del_fields,
 	.size = sizeof(struct tuning_conf),
 	.defaults = &defaults,
 	.load_context = "failed to load netconf",
+	.chained = unchained,
 	.validate = tuning_validate,
+	.explain = tuning_explain,
 	.add = tuning_add,
 	.del = tuning_del,
 	.check = tuning_check,

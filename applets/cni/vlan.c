@@ -26,13 +26,13 @@ static int vlan_validate(const struct cni_request *request, void *data, struct e
 	if (request->command == CNI_DEL || request->command == CNI_GC)
 		return 0;
 	if (!conf->master.name[0])
-		return fail_code(
-			err, CNI_INVALID_CONFIG, EINVAL,
+		return fail_key(
+			err, "master",
 			"\"master\" field is required. It specifies the host interface name to create the VLAN for");
 	if (conf->id < 0 || conf->id > VLAN_ID_MAX)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "invalid VLAN ID %d (must be between 0 and 4095 inclusive)",
-				 conf->id);
+		return fail_key(err, "vlanId",
+				"invalid VLAN ID %d (must be between 0 and 4095 inclusive)",
+				conf->id);
 	return 0;
 }
 
@@ -63,7 +63,6 @@ static int status(const struct cni_request *request, void *data, struct error *e
 
 static const struct device vlan = {
 	.kind = "vlan",
-	.needs_ipam = "failed to execute IPAM delegate: no plugin name provided",
 	.dad = 1 + CONF(master.enable_dad),
 	.create = create,
 	.check = check,
@@ -71,12 +70,23 @@ static const struct device vlan = {
 };
 DEVICE_VERBS(vlan)
 
+static void vlan_explain(const struct cni_request *request unused, const void *data,
+			 struct advice *advice)
+{
+	const struct vlan_conf *conf = data;
+
+	master_explain(&conf->master,
+		       arena_printf(advice->arena, "an interface in VLAN %d", conf->id), advice);
+}
+
 static const struct cni_plugin plugin = {
 	.fields = fields,
 	.del_fields = del_fields,
 	.size = sizeof(struct vlan_conf),
 	.load_context = "failed to load netconf",
+	.needs_ipam = "failed to execute IPAM delegate: no plugin name provided",
 	.validate = vlan_validate,
+	.explain = vlan_explain,
 	DEVICE_PLUGIN(vlan),
 };
 

@@ -40,21 +40,25 @@ static int vrf_validate(const struct cni_request *request, void *data, struct er
 	if (request->command == CNI_DEL || request->command == CNI_GC || has_name(conf))
 		return 0;
 	if (!conf->vrfname || !*conf->vrfname)
-		return cni_fail(err, CNI_INVALID_CONFIG,
-				"vrfname: the name that the VRF's interface has, or is to have",
-				"configuration is expected to have a valid vrf name");
-	return cni_fail(err, CNI_INVALID_CONFIG,
-			"vrfname: a name of an interface, of at most 15 characters",
-			"configuration is expected to have a valid vrf name, got: \"%s\"",
-			conf->vrfname);
+		cni_fail(err, CNI_INVALID_CONFIG,
+			 "vrfname: the name that the VRF's interface has, or is to have",
+			 "configuration is expected to have a valid vrf name");
+	else
+		cni_fail(err, CNI_INVALID_CONFIG,
+			 "vrfname: a name of an interface, of at most 15 characters",
+			 "configuration is expected to have a valid vrf name, got: \"%s\"",
+			 conf->vrfname);
+	return error_at(err, "vrfname");
 }
+
+static const char unchained[] = "missing prevResult from earlier plugin";
 
 /* prevResult is decoded also where nothing but its presence counts: it becomes the result. */
 static int previous(const struct cni_request *request, struct cni_result *result, struct error *err)
 {
 	int r = request_prev_result(request, result, err);
 
-	return r == -ENOENT ? request_unchained("missing prevResult from earlier plugin", err) : r;
+	return r == -ENOENT ? request_unchained(unchained, err) : r;
 }
 
 static int find_free_link(struct netlink *nl, const char *name, struct link *link,
@@ -155,6 +159,7 @@ static const struct cni_plugin plugin = {
 	.del_fields = del_fields,
 	.size = sizeof(struct vrf_conf),
 	.load_context = "failed to load netconf",
+	.chained = unchained,
 	.validate = vrf_validate,
 	.add = vrf_add,
 	.del = vrf_del,

@@ -427,6 +427,7 @@ static int run_list(struct invocation *call, void *opaque, struct error *err)
 	auto_session struct session session;
 	auto_cached_list cached_list_t remembered = { 0 };
 	struct listing listing = { 0 };
+	const struct netlint how = { .path = options->path, .find_plugin = call->find_plugin };
 	int r = session_start(&session, call, options, err);
 
 	if (r >= 0)
@@ -436,7 +437,7 @@ static int run_list(struct invocation *call, void *opaque, struct error *err)
 	/* Who may not see the attachments sees the networks. */
 	r = cache_list(options->cache_dir, false, call->arena, &remembered, err);
 	list_each(network, &session.networks.all)
-		network_lint(&session.networks, network, options->path, call->find_plugin);
+		network_lint(&session.networks, network, &how);
 	listing_make(&listing, &session.networks, &remembered, call->arena);
 	listing_print(&listing, call->out, options->json);
 	return r < 0 ? r : listing.unusable;

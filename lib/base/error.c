@@ -70,6 +70,35 @@ int fail_code(struct error *err, int code, int errnum, const char *format, ...)
 	return r;
 }
 
+int fail_key(struct error *err, const char *key, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = fill(err, CNI_INVALID_CONFIG, EINVAL, NULL, format, args);
+	va_end(args);
+	if (err)
+		text_set(err->key, sizeof(err->key), key);
+	return r;
+}
+
+int error_at(struct error *err, const char *format, ...)
+{
+	char place[sizeof(err->key)], whole[2 * sizeof(err->key) + 4];
+	va_list args;
+
+	if (!err)
+		return -EIO;
+	va_start(args, format);
+	vsnprintf(place, sizeof(place), format, args);
+	va_end(args);
+	snprintf(whole, sizeof(whole), "%s%s%s", place, *err->key && *err->key != '[' ? "." : "",
+		 err->key);
+	text_set(err->key, sizeof(err->key), whole);
+	return -err->errnum;
+}
+
 int wrap(struct error *err, const char *format, ...)
 {
 	char context[sizeof(err->message)], whole[2 * sizeof(err->message) + 4];

@@ -33,6 +33,7 @@ struct error {
 	int code;   /* enum cni_code or a foreign plugin's; 0 = not decided (reported as 999) */
 	char message[1024];
 	char details[512];
+	char key[128]; /* of a configuration, `ipam.ranges[0][1].subnet`: what it is about; "" = not said */
 };
 
 /* Fill the error and return -errnum: `return fail(err, ENOENT, "no such thing \"%s\"", name);` */
@@ -41,6 +42,10 @@ int fail(struct error *err, int errnum, const char *format, ...) printf_like(3, 
 int fail_errno(struct error *err, int errnum, const char *format, ...) printf_like(3, 4);
 /* The same with a CNI code decided here. */
 int fail_code(struct error *err, int code, int errnum, const char *format, ...) printf_like(4, 5);
+/* A key of a configuration has a wrong value: code 7, EINVAL. */
+int fail_key(struct error *err, const char *key, const char *format, ...) printf_like(3, 4);
+/* Whoever knows where the key's object is puts that in front of the key; returns -err->errnum. */
+int error_at(struct error *err, const char *format, ...) printf_like(2, 3);
 /* Put "context: " in front of the message; returns -err->errnum (or -EIO when err is NULL). */
 int wrap(struct error *err, const char *format, ...) printf_like(2, 3);
 /* Tear-down keeps going: append "; message" of a later failure to what is there already. */

@@ -156,19 +156,13 @@ static int find_addresses(const struct device *device, const struct cni_request 
 {
 	struct cni_result prev = { 0 };
 
-	if (ipam_has(request))
+	if (ipam_has(request) || !device->takes_prev_addresses)
 		return 0;
-	if (device->takes_prev_addresses && request->common.prev_result) {
-		if (request_prev_result(request, &prev, err))
-			return -err->errnum;
-		result->ips = prev.ips;
-		result->routes = prev.routes;
-	}
-	if (device->needs_ipam && result->ips.n == 0)
-		return cni_fail(err, CNI_INVALID_CONFIG,
-				"ipam.type names the plugin that gives out addresses", "%s",
-				device->needs_ipam);
-	return 0;
+	if (request_prev_result(request, &prev, err))
+		return -err->errnum;
+	result->ips = prev.ips;
+	result->routes = prev.routes;
+	return prev.ips.n ? 0 : ipam_missing("no plugin name provided", err);
 }
 
 /* Addresses come before the link is up, and the settings that announce it before both: as it goes up, the kernel tells

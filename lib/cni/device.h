@@ -25,8 +25,6 @@ struct device_call {
 
 struct device {
 	const char *kind; /* that CHECK demands; NULL = any */
-	/* IPAM is required: the message without it (code 7); NULL = it is optional. */
-	const char *needs_ipam;
 	/* Without IPAM, a chained ADD takes addresses and routes from prevResult. */
 	bool takes_prev_addresses;
 	/* 1 + offset of the bool that keeps IPv6 duplicate address detection, and waits for it; 0 = never. */

@@ -23,6 +23,13 @@ bool ipam_has(const struct cni_request *request)
 	return request->common.ipam.type && request->common.ipam.type[0];
 }
 
+int ipam_missing(const char *text, struct error *err)
+{
+	cni_fail(err, CNI_INVALID_CONFIG, "ipam.type names the plugin that gives out addresses",
+		 "%s", text);
+	return error_at(err, "ipam");
+}
+
 bool ipam_needs_link(const struct cni_request *request)
 {
 	struct delegate delegate;

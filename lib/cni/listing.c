@@ -82,7 +82,7 @@ static void list_network(const struct network *network, struct arena *arena,
 				     .version = network->version,
 				     .file = network->file };
 	list_each(problem, &network->problems)
-		*list_add(arena, &row->problems) = *problem;
+		*list_add(arena, &row->problems) = problem->text;
 	list_each(plugin, &network->plugins)
 		if (json_string(json_member(*plugin, "type")))
 			*list_add(arena, &row->plugins) = json_string(json_member(*plugin, "type"));

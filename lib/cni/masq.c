@@ -45,6 +45,16 @@ int masq_add(const struct masq_conf *conf, struct cni_request *request,
 	return masquerade_add(conf->backend, &owner, list.items, list.n, err);
 }
 
+void masq_explain(const struct masq_conf *conf, const struct cni_request *request,
+		  struct advice *advice)
+{
+	if (conf->enabled && !ipam_has(request))
+		advice_warn(advice, "ipMasq", "has no effect without ipam");
+	else if (conf->enabled)
+		advice_say(advice, "what leaves the subnet is masqueraded, by %s",
+			   conf->backend == FIREWALL_NFTABLES ? "nftables" : "iptables");
+}
+
 int masq_check(const struct masq_conf *conf, const struct cni_request *request,
 	       const struct cni_result *prev, struct error *err)
 {

@@ -4,6 +4,7 @@
 #define CNI_MASQ_H
 
 #include "base/undo.h"
+#include "cni/advice.h"
 #include "cni/request.h"
 #include "firewall/firewall.h"
 
@@ -36,6 +37,8 @@ int masq_check(const struct masq_conf *conf, const struct cni_request *request,
 	       const struct cni_result *prev, struct error *err) must_check;
 int masq_restore(const struct masq_conf *conf, const struct cni_request *request,
 		 struct error *err) must_check;
+void masq_explain(const struct masq_conf *conf, const struct cni_request *request,
+		  struct advice *advice);
 int masq_del(const struct masq_conf *conf, const struct cni_request *request,
 	     struct error *err) must_check;
 int masq_gc(const struct masq_conf *conf, const struct cni_request *request,

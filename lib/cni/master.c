@@ -47,6 +47,14 @@ static struct netlink *session(struct device_call *call, const struct master_con
 	return conf->in_container ? call->a.container : call->a.host;
 }
 
+void master_explain(const struct master_conf *conf, const char *what, struct advice *advice)
+{
+	advice_say(advice, "%s on %s%s", what,
+		   *conf->name ? conf->name : "the interface of the default route",
+		   conf->in_container ? ", which is in the container" : "");
+	advice_mtu(advice, conf->mtu);
+}
+
 int master_create_link(struct device_call *call, const struct master_conf *conf,
 		       const struct link_spec *spec, struct error *err)
 {

@@ -2,6 +2,7 @@
 #ifndef CNI_MASTER_H
 #define CNI_MASTER_H
 
+#include "cni/advice.h"
 #include "cni/device.h"
 
 struct master_conf {
@@ -35,5 +36,8 @@ int master_check(struct device_call *call, const struct master_conf *conf,
 /* status of a device: the kernel has the kind, and the host has the master; what is in a container cannot be seen. */
 int master_status(const struct cni_request *request, const struct master_conf *conf,
 		  const char *kind, struct error *err) must_check;
+
+/* explain of a plugin: what, on which master. */
+void master_explain(const struct master_conf *conf, const char *what, struct advice *advice);
 
 #endif

@@ -30,7 +30,7 @@ struct list_keys {
 	}
 
 /* clang-format off */
-static const struct field list_fields[] = {
+const struct field network_list_fields[] = {
 	ROW("cniVersion",             FIELD_STRING, version),
 	ROW("name",                   FIELD_STRING, name),
 	ROW("type",                   FIELD_STRING, type, .flags = FIELD_HIDDEN),
@@ -44,10 +44,57 @@ static const struct field list_fields[] = {
 };
 /* clang-format on */
 
+static void add_problem(struct arena *arena, struct network *network, bool is_error,
+			const char *text, size_t path_len)
+{
+	*list_add(arena, &network->problems) =
+		(struct problem){ arena_strdup(arena, text), path_len, is_error };
+}
+
+void network_blame(struct arena *arena, struct network *network, bool is_error, const char *path,
+		   const char *text)
+{
+	add_problem(arena, network, is_error,
+		    arena_printf(arena, "%s%s%s", path, *path ? ": " : "", text), strlen(path));
+}
+
+void network_report(struct arena *arena, struct network *network, bool is_error, const char *where,
+		    const char *text)
+{
+	const char *end = strstr(text, ": ");
+	size_t len = strlen(where), inner = end ? (size_t)(end - text) : 0;
+	bool joined = *where && inner && *text != '[';
+
+	if (!inner)
+		network_blame(arena, network, is_error, where, text);
+	else
+		add_problem(arena, network, is_error,
+			    arena_printf(arena, "%s%s%s", where, joined ? "." : "", text),
+			    len + joined + inner);
+}
+
+/* Some messages begin with the key, and some details are it. */
+void network_refuse(struct arena *arena, struct network *network, bool is_error, const char *where,
+		    const struct error *err)
+{
+	const char *key = err->key, *text = err->message, *details = err->details;
+	size_t len = strlen(key);
+	bool joined = *where && *key && *key != '[';
+
+	if (len && has_prefix(text, key) && has_prefix(text + len, ": "))
+		text += len + 2;
+	if (streq(details, key))
+		details = "";
+	network_blame(arena, network, is_error,
+		      arena_printf(arena, "%s%s%s", where, joined ? "." : "", key),
+		      arena_printf(arena, "%s%s%s", text, *details ? "; " : "", details));
+}
+
+/* fatal: no runtime takes the file. */
 static void problem(struct networks *networks, struct network *network, bool fatal,
 		    const char *text)
 {
-	*list_add(networks->arena, &network->problems) = arena_strdup(networks->arena, text);
+	network_report(networks->arena, network, fatal, "", text);
 	network->unusable |= fatal;
 }
 
@@ -71,7 +118,7 @@ static int compare_names(const void *a, const void *b)
 /* Names in a folder that end in one of the suffixes (NULL-terminated), sorted, without hidden
  * files. */
 static int folder_names(const char *folder, const char *const *suffixes, struct arena *arena,
-			problems_t *names)
+			words_t *names)
 {
 	DIR *dir = opendir(folder);
 	int r = dir ? 0 : -errno;
@@ -119,16 +166,16 @@ static void add_plugin(struct networks *networks, struct network *network, struc
 		       const char *where)
 {
 	const char *type = json_string(json_member(plugin, "type"));
+	struct arena *arena = networks->arena;
 
 	if (!json_is_object(plugin))
 		problem(networks, network, true,
-			arena_printf(networks->arena, "%s: expected an object", where));
-	else if (json_member(plugin, "type") && !type)
-		problem(networks, network, true,
-			arena_printf(networks->arena, "%s.type: expected a string", where));
+			arena_printf(arena, "%s: expected an object", where));
 	else if (!type || !*type)
 		problem(networks, network, true,
-			arena_printf(networks->arena, "%s.type: missing", where));
+			arena_printf(arena, "%s%stype: %s", where, *where ? "." : "",
+				     json_member(plugin, "type") && !type ? "expected a string"
+									  : "missing"));
 	*list_add(networks->arena, &network->plugins) = plugin;
 }
 
@@ -137,7 +184,7 @@ static void add_dropped_in(struct networks *networks, struct network *network)
 {
 	struct arena *arena = networks->arena;
 	const char *folder = arena_printf(arena, "%s/%s", networks->folder, network->name);
-	problems_t names = { 0 };
+	words_t names = { 0 };
 
 	if (folder_names(folder, (const char *const[]){ ".conf", NULL }, arena, &names) < 0)
 		return;
@@ -163,8 +210,10 @@ static void read_plugins(struct networks *networks, struct network *network,
 {
 	struct arena *arena = networks->arena;
 
-	if (keys->plugins && !json_is_array(keys->plugins))
+	if (keys->plugins && !json_is_array(keys->plugins)) {
 		problem(networks, network, true, "plugins: expected a list");
+		return;
+	}
 	for (size_t i = 0; i < json_length(keys->plugins) && json_is_array(keys->plugins); i++)
 		add_plugin(networks, network, json_item(keys->plugins, i),
 			   arena_printf(arena, "plugins[%zu]", i));
@@ -186,7 +235,7 @@ static void wrap_single(struct networks *networks, struct network *network)
 	json_set(list, "plugins", take_ptr(plugins));
 	network->text = json_text(list, JSON_STYLE_COMPACT, networks->arena);
 	network->text_size = strlen(network->text);
-	add_plugin(networks, network, network->document, network->file ? "file" : "cache");
+	add_plugin(networks, network, network->document, "");
 }
 
 static void check_name(struct networks *networks, struct network *network)
@@ -212,7 +261,7 @@ static void read_list(struct networks *networks, struct network *network)
 	bool is_list = json_member(document, "plugins") || !json_member(document, "type");
 	struct report report = { .networks = networks, .network = network };
 	struct list_keys keys = { 0 };
-	const struct field *const tables[] = { list_fields };
+	const struct field *const tables[] = { network_list_fields };
 	struct error err = { .message = "expected an object" };
 	int r;
 
@@ -220,7 +269,7 @@ static void read_list(struct networks *networks, struct network *network)
 		r = json_check(document, tables, 1, (void *const[]){ &keys }, networks->arena,
 			       report_problem, &report);
 	else
-		r = json_decode(document, list_fields, &keys, networks->arena, &err);
+		r = json_decode(document, network_list_fields, &keys, networks->arena, &err);
 	if (r < 0 && !network->unusable)
 		problem(networks, network, true, err.message);
 	network->name = keys.name;
@@ -229,18 +278,21 @@ static void read_list(struct networks *networks, struct network *network)
 	network->disable_gc = keys.disable_gc;
 	check_name(networks, network);
 	if (!cni_version_known(network->version))
-		problem(networks, network, false,
-			arena_printf(
-				networks->arena,
-				"cniVersion: \"%s\" is not known; the newest is " CNI_VERSION_NEWEST,
-				network->version));
+		network_blame(networks->arena, network, true, "cniVersion",
+			      arena_printf(networks->arena,
+					   "\"%s\" is not known; the newest is " CNI_VERSION_NEWEST,
+					   network->version));
 	if (!is_list)
 		wrap_single(networks, network);
 	else
 		read_plugins(networks, network, &keys);
-	if (is_list && network->file && !has_suffix(network->file, ".conflist"))
-		problem(networks, network, false,
-			"plugins: runtimes read a list only from a file *.conflist");
+	if (is_list && network->file &&
+	    (has_suffix(network->file, ".conf") || has_suffix(network->file, ".json")))
+		network_blame(networks->arena, network, true, "plugins",
+			      "runtimes read a list only from a file *.conflist");
+	if (!is_list && network->file && has_suffix(network->file, ".conflist"))
+		network_blame(networks->arena, network, true, "type",
+			      "a file *.conflist is read as a list, which has \"plugins\"");
 }
 
 /* What a file's error says behind the file's name, which is in front of every problem already. */
@@ -255,41 +307,65 @@ static const char *without_path(const char *message, const char *path, struct ar
 	return arena_printf(arena, "%.*s%s", (int)(at - message - 1), message, behind);
 }
 
-static void add_file(struct networks *networks, const char *name)
+void networks_add_source(struct networks *networks, const char *file, const char *text, size_t size)
 {
 	struct network *network = list_add(networks->arena, &networks->all);
+	struct error err = { 0 };
+
+	*network = (struct network){
+		.file = file,
+		.version = "",
+		.source = text,
+		.source_size = size,
+		.text = text,
+		.text_size = size,
+	};
+	network->document = document_parse(networks, text, size, &err);
+	if (network->document) {
+		read_list(networks, network);
+		return;
+	}
+	network_blame(networks->arena, network, true, "", err.message);
+	network->unusable = true;
+}
+
+void networks_add_file(struct networks *networks, const char *file)
+{
+	struct network *network;
 	struct error err = { 0 };
 	char *text;
 	size_t size;
 
-	network->file = arena_printf(networks->arena, "%s/%s", networks->folder, name);
-	network->version = "";
-	if (file_read(network->file, FILE_MAX, networks->arena, &text, &size, &err) >= 0) {
-		network->text = text;
-		network->text_size = size;
-		network->document = document_parse(networks, text, size, &err);
+	if (file_read(file, FILE_MAX, networks->arena, &text, &size, &err) >= 0) {
+		networks_add_source(networks, file, text, size);
+		return;
 	}
-	if (network->document)
-		read_list(networks, network);
-	else
-		problem(networks, network, true,
-			without_path(err.message, network->file, networks->arena));
+	network = list_add(networks->arena, &networks->all);
+	*network = (struct network){ .file = file, .version = "", .unusable = true };
+	network_blame(networks->arena, network, true, "",
+		      without_path(err.message, file, networks->arena));
+}
+
+int networks_add_folder(struct networks *networks, const char *folder, struct error *err)
+{
+	static const char *const suffixes[] = { ".conf", ".conflist", ".json", NULL };
+	words_t names = { 0 };
+	int r;
+
+	networks->folder = folder;
+	r = folder_names(folder, suffixes, networks->arena, &names);
+	if (r < 0)
+		return fail_errno(err, -r, "folder of networks %s", folder);
+	list_each(name, &names)
+		networks_add_file(networks, arena_printf(networks->arena, "%s/%s", folder, *name));
+	return 0;
 }
 
 int networks_load(const char *folder, struct arena *arena, struct networks *networks,
 		  struct error *err)
 {
-	static const char *const suffixes[] = { ".conf", ".conflist", ".json", NULL };
-	problems_t names = { 0 };
-	int r;
-
-	*networks = (struct networks){ .folder = folder, .arena = arena };
-	r = folder_names(folder, suffixes, arena, &names);
-	if (r < 0)
-		return fail_errno(err, -r, "folder of networks %s", folder);
-	list_each(name, &names)
-		add_file(networks, *name);
-	return 0;
+	*networks = (struct networks){ .arena = arena };
+	return networks_add_folder(networks, folder, err);
 }
 
 void networks_release(struct networks *networks)
@@ -303,7 +379,7 @@ int networks_find(const struct networks *networks, const char *name, const struc
 		  struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
-	problems_t names = { 0 };
+	words_t names = { 0 };
 	const char *nearest;
 
 	list_each(one, &networks->all) {
@@ -313,7 +389,7 @@ int networks_find(const struct networks *networks, const char *name, const struc
 			continue;
 		if (one->unusable)
 			return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s: %s", one->file,
-					 one->problems.items[0]);
+					 one->problems.items[0].text);
 		*network = one;
 		return 0;
 	}
@@ -325,7 +401,7 @@ int networks_find(const struct networks *networks, const char *name, const struc
 		if (!one->name && one->problems.n)
 			return fail(err, ENOENT,
 				    "no network \"%s\" in %s, where %s cannot be used: %s", name,
-				    networks->folder, one->file, one->problems.items[0]);
+				    networks->folder, one->file, one->problems.items[0].text);
 	return fail(err, ENOENT, "no network \"%s\" in %s (%zu there: `cnibox cni list`)", name,
 		    networks->folder, names.n);
 }
@@ -342,7 +418,7 @@ int networks_add_text(struct networks *networks, const char *text, size_t size,
 	read_list(networks, one);
 	if (one->unusable)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "cached configuration: %s",
-				 one->problems.items[0]);
+				 one->problems.items[0].text);
 	*network = one;
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "cni/ipam.h"
 #include "kernel/netns.h"
 
 #include <errno.h>
@@ -66,8 +67,8 @@ static int check_command_version(const char *version, enum cni_command command, 
 	return 0;
 }
 
-static int check_supported(const struct cni_plugin *plugin, const struct cni_request *request,
-			   struct error *err)
+int plugin_supports(const struct cni_plugin *plugin, const struct cni_request *request,
+		    struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	const char *version = request_version(request), *details;
@@ -84,7 +85,7 @@ static int check_versions(const struct cni_plugin *plugin, const struct cni_requ
 {
 	int r = check_command_version(request_version(request), request->command, err);
 
-	return r < 0 ? r : check_supported(plugin, request, err);
+	return r < 0 ? r : plugin_supports(plugin, request, err);
 }
 
 /*
@@ -105,6 +106,27 @@ static int check_namespace(const struct cni_request *request, struct error *err)
 			 "plugin's netns and netns from CNI_NETNS should not be the same");
 }
 
+/* Of ADD: what must be around the plugin. */
+static int check_place(const struct cni_plugin *plugin, const struct cni_request *request,
+		       struct error *err)
+{
+	bool prev = request->common.prev_result;
+
+	if (plugin->chained && !prev)
+		return request_unchained(plugin->chained, err);
+	if (plugin->needs_ipam && !ipam_has(request) && !(plugin->takes_prev_addresses && prev))
+		return ipam_missing(plugin->needs_ipam, err);
+	return 0;
+}
+
+int plugin_validate(const struct cni_plugin *plugin, const struct cni_request *request, void *conf,
+		    struct error *err)
+{
+	int r = plugin->validate ? plugin->validate(request, conf, err) : 0;
+
+	return r < 0 || request->command != CNI_ADD ? r : check_place(plugin, request, err);
+}
+
 /* The plugin's own keys, decoded and validated; in the request's arena. */
 static int load_config(const struct cni_plugin *plugin, const struct cni_request *request,
 		       void **conf, struct error *err)
@@ -121,7 +143,7 @@ static int load_config(const struct cni_plugin *plugin, const struct cni_request
 		r = json_decode(request->config, fields, *conf, request->arena, err);
 	if (r < 0)
 		return plugin->load_context ? wrap(err, "%s", plugin->load_context) : r;
-	return plugin->validate ? plugin->validate(request, *conf, err) : 0;
+	return plugin_validate(plugin, request, *conf, err);
 }
 
 static int run_verb(const struct cni_plugin *plugin, struct cni_request *request, void *conf,
@@ -296,7 +318,7 @@ int plugin_restore(const struct cni_plugin *plugin, struct cni_request *request,
 	int r;
 
 	request->command = CNI_CHECK;
-	r = check_supported(plugin, request, err);
+	r = plugin_supports(plugin, request, err);
 	if (r >= 0 && plugin->restore)
 		r = load_config(plugin, request, &conf, err);
 	return r < 0 || !plugin->restore ? r : plugin->restore(request, conf, err);

@@ -6,6 +6,7 @@
 #ifndef CNI_PLUGIN_H
 #define CNI_PLUGIN_H
 
+#include "cni/advice.h"
 #include "cni/request.h"
 #include "describe/help.h"
 
@@ -21,6 +22,13 @@ struct cni_plugin {
 	const char *load_context;
 	/* An IPAM plugin that asks over the container's link: a main plugin has it there before ADD and until after DEL. */
 	bool needs_link;
+	bool is_ipam; /* it belongs below `ipam` */
+	/* It belongs behind another plugin: what ADD says without prevResult. NULL = it may come first. */
+	const char *chained;
+	/* What ADD says without IPAM (unless prevResult stands in: takes_prev_addresses). NULL = it can do without. */
+	const char *needs_ipam;
+	bool takes_prev_addresses;
+	bool passes_on; /* it makes nothing that another one could be in the way of, and hands on prevResult */
 	/* The key whose object configures another plugin, and which one when it does not say; NULL = it has none. */
 	const char *delegate_key, *delegate_type;
 	/* Rules between fields and with the request (CNI_ARGS, runtimeConfig); no side effects; for
@@ -37,6 +45,9 @@ struct cni_plugin {
 	/* Put back what somebody flushed (rules), from prevResult and live state; what is still there
 	 * is left alone. Not a CNI command: the tool asks for it. NULL = nothing to put back. */
 	int (*restore)(struct cni_request *request, void *conf, struct error *err);
+	/* For lint: what ADD would do with a configuration that is right, in words, and what in it is surely not meant. NULL =
+	 * there is nothing to say but its summary. */
+	void (*explain)(const struct cni_request *request, const void *conf, struct advice *advice);
 };
 
 /* The whole process contract: reads the environment and stdin, writes stdout. Returns the exit
@@ -47,6 +58,13 @@ int plugin_main(const char *name, const struct cni_plugin *plugin, cni_find_fn *
 /* One verb on a decoded request: version gates, decode, validate, verb. result only for ADD. */
 int plugin_call(const struct cni_plugin *plugin, struct cni_request *request,
 		struct cni_result *result, struct error *err) must_check;
+
+/* What a call says of a decoded configuration before it acts: the version's gate, and validate with what the plugin needs
+ * around it. */
+int plugin_supports(const struct cni_plugin *plugin, const struct cni_request *request,
+		    struct error *err) must_check;
+int plugin_validate(const struct cni_plugin *plugin, const struct cni_request *request, void *conf,
+		    struct error *err) must_check;
 
 /* The same as a process of its own would answer: the namespace is checked first (code 8), *reply is
  * the result of ADD in the configuration's version (own it), NULL for the rest; an ADD whose result

@@ -229,10 +229,16 @@ int cni_fail(struct error *err, int code, const char *details, const char *forma
 
 int request_unchained(const char *text, struct error *err)
 {
-	return cni_fail(
+	cni_fail(
 		err, CNI_INVALID_CONFIG,
 		"prevResult comes from the plugin before this one in \"plugins\" of a network list",
 		"%s", text);
+	return error_at(err, "type");
+}
+
+bool request_expects(const struct cni_request *request, const char *capability)
+{
+	return json_true(json_member(request->capabilities, capability));
 }
 
 int cni_check_mtu(int mtu, struct error *err)
@@ -241,8 +247,8 @@ int cni_check_mtu(int mtu, struct error *err)
 
 	if (mtu == 0 || (mtu >= LEAST && mtu <= MOST))
 		return 0;
-	return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-			 "invalid MTU %d (must be 0 or between %d and %d)", mtu, LEAST, MOST);
+	return fail_key(err, "mtu", "invalid MTU %d (must be 0 or between %d and %d)", mtu, LEAST,
+			MOST);
 }
 
 bool cni_valid_name(const char *name)

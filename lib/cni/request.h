@@ -46,6 +46,8 @@ struct cni_request {
 	struct cni_common common;
 	struct arena *arena;      /* lives as long as the call */
 	cni_find_fn *find_plugin; /* delegation in process */
+	/* Of an ADD that is only thought of (lint): the capabilities that the runtime may give a value to. NULL: a call. */
+	const struct json *capabilities;
 	bool embedded; /* a plugin that CNI_PATH lacks may be this binary's own (tool cni) */
 };
 
@@ -71,6 +73,8 @@ int cni_fail(struct error *err, int code, const char *details, const char *forma
 	printf_like(4, 5);
 /* Of a plugin that belongs behind another one, and has no prevResult: code 7, the text that users know, and what to do. */
 int request_unchained(const char *text, struct error *err);
+/* Lint: the runtime may yet say what the configuration does not. */
+bool request_expects(const struct cni_request *request, const char *capability);
 bool cni_valid_name(const char *name); /* container ids, network names */
 int cni_check_ifname(const char *ifname, struct error *err) must_check;
 /* Of a pair or tap that we make: 0 (the kernel's default), or what Ethernet devices take. */

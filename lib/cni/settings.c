@@ -41,16 +41,17 @@ static int add_setting(settings_t *settings, const struct cni_request *request, 
 	if (!setting.value)
 		return fail_code(err, CNI_DECODE_FAILURE, EINVAL,
 				 "sysctl.%s: expected a string (also a number stands in quotes)",
-				 key);
+				 key),
+		       error_at(err, "sysctl.%s", key);
 	if (!has_prefix(setting.path, "net/"))
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "invalid net sysctl key: \"%s\"",
-				 key);
+				 key),
+		       error_at(err, "sysctl.%s", key);
 	list_each(other, settings) {
 		if (!streq(other->path, setting.path))
 			continue;
 		if (!replaces)
-			return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-					 "duplicated sysctl keys are not allowed");
+			return fail_key(err, "sysctl", "duplicated sysctl keys are not allowed");
 		*other = setting;
 		return 0;
 	}

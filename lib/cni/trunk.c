@@ -37,11 +37,14 @@ static const char *mistake(const struct trunk *trunk)
 
 int trunk_map(const trunks_t *trunks, uint8_t map[VLAN_MAP_SIZE], struct error *err)
 {
+	size_t i = 0;
+
 	list_each(trunk, trunks) {
 		const char *text = mistake(trunk);
 
 		if (text)
-			return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s", text);
+			return fail_key(err, "", "%s", text), error_at(err, "vlanTrunk[%zu]", i);
+		i++;
 		for (int id = trunk->min_id; trunk->has_min && id <= trunk->max_id; id++)
 			map[id / 8] |= 1u << (id % 8);
 		if (trunk->has_id)

@@ -18,6 +18,8 @@
 struct walk {
 	json_report_fn *report;
 	void *arg;
+	const struct field *roots; /* rows of the whole document */
+	size_t n_roots;
 };
 
 static void walk_value(const struct walk *walk, const struct path *path, const struct field *rows,
@@ -36,12 +38,55 @@ static const char *nearest_key(const struct field *rows, size_t n, const char *k
 	return nearest_word(key, keys, n_keys);
 }
 
-static void warn_unknown(const struct walk *walk, const struct path *path, const char *nearest)
+static bool rows_have(const struct field *rows, size_t n, const char *key)
 {
-	char where[PATH_TEXT_SIZE], text[PATH_TEXT_SIZE + 128];
+	for (size_t i = 0; i < n; i++)
+		if (field_find(rows[i].fields, key))
+			return true;
+	return false;
+}
 
+/* In one of the tables: nobody is to write it. */
+static bool is_hidden(const struct field *rows, size_t n, const char *key)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct field *row = field_find(rows[i].fields, key);
+
+		if (row && row->flags & FIELD_HIDDEN)
+			return true;
+	}
+	return false;
+}
+
+/* The object of these rows that has the key: it was written one level too high. */
+static const char *lower_place(const struct field *rows, size_t n, const char *key)
+{
+	for (size_t i = 0; i < n; i++)
+		for (const struct field *row = rows[i].fields; row->type; row++)
+			if (row->type == FIELD_OBJECT && field_find(row->fields, key) &&
+			    !is_hidden(rows, n, row->key))
+				return row->key;
+	return NULL;
+}
+
+static void warn_unknown(const struct walk *walk, const struct path *path, const struct field *rows,
+			 size_t n)
+{
+	char where[PATH_TEXT_SIZE], text[2 * PATH_TEXT_SIZE + 128];
+	const char *nearest = nearest_key(rows, n, path->key),
+		   *lower = lower_place(rows, n, path->key);
+	const struct path *top = path;
+
+	while (top->parent)
+		top = top->parent;
 	path_text(path, where);
-	if (nearest)
+	if (lower)
+		snprintf(text, sizeof(text), "%s: unknown key; did you mean \"%s.%s\"?", where,
+			 lower, path->key);
+	else if (top != path && rows_have(walk->roots, walk->n_roots, path->key))
+		snprintf(text, sizeof(text), "%s: unknown key; it belongs beside \"%s\"", where,
+			 top->key);
+	else if (nearest)
 		snprintf(text, sizeof(text), "%s: unknown key; did you mean \"%s\"?", where,
 			 nearest);
 	else
@@ -79,7 +124,7 @@ static void walk_object(const struct walk *walk, const struct path *path, const 
 				found[n_found++] = *field;
 		}
 		if (!n_found)
-			warn_unknown(walk, &node, nearest_key(rows, n, key));
+			warn_unknown(walk, &node, rows, n);
 		else if (found[0].flags & FIELD_DEPRECATED)
 			warn_deprecated(walk, &node, &found[0]);
 		walk_value(walk, &node, found, n_found, value);
@@ -125,8 +170,8 @@ int json_check(const struct json *json, const struct field *const *tables, size_
 	       void *const *outs, struct arena *arena, json_report_fn *report, void *arg)
 {
 	struct decode decode = { .arena = arena, .report = report, .arg = arg };
-	struct walk walk = { .report = report, .arg = arg };
 	struct field rows[ROWS_MAX];
+	struct walk walk = { .report = report, .arg = arg, .roots = rows, .n_roots = n_tables };
 
 	if (n_tables > ROWS_MAX)
 		return -E2BIG;

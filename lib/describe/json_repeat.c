@@ -1,27 +1,12 @@
 /*
- * Keys that are given twice: the parser keeps the last one, so the text is looked at again, member by member. It has
- * been parsed before, which is why a bracket outside of a string is enough to know the depth.
+ * Keys that are given twice: the parser keeps the last one, so the text is looked at again, member by member.
  */
 #include "describe/jansson.h"
+#include "describe/json_walk.h"
 
 #include <strings.h>
 
-struct walk {
-	const char *at, *end;
-};
-
-/* Past a string that begins here. */
-static void skip_string(struct walk *walk)
-{
-	for (walk->at++; walk->at < walk->end && *walk->at != '"'; walk->at++)
-		if (*walk->at == '\\')
-			walk->at++;
-	if (walk->at < walk->end)
-		walk->at++;
-}
-
-/* Up to a comma, or the bracket that closes what is around. */
-static void skip_value(struct walk *walk)
+void walk_skip_value(struct json_walk *walk)
 {
 	unsigned depth = 0;
 
@@ -29,7 +14,7 @@ static void skip_value(struct walk *walk)
 		char c = *walk->at;
 
 		if (c == '"') {
-			skip_string(walk);
+			walk_skip_string(walk);
 			continue;
 		}
 		if (depth == 0 && (c == ',' || c == '}' || c == ']'))
@@ -40,7 +25,7 @@ static void skip_value(struct walk *walk)
 	}
 }
 
-static bool find(struct walk *walk, char c)
+bool walk_find(struct json_walk *walk, char c)
 {
 	while (walk->at < walk->end && *walk->at != c)
 		walk->at++;
@@ -59,21 +44,21 @@ static bool has_repeated_key(const char *text, size_t size)
 /* Keys with escapes in them are not looked for. */
 bool json_repeats(const char *text, size_t size, const char *member)
 {
-	struct walk walk = { text, text + size };
+	struct json_walk walk = { text, text + size };
 	size_t len = strlen(member);
 
-	if (!find(&walk, '{'))
+	if (!walk_find(&walk, '{'))
 		return false;
-	while (find(&walk, '"')) {
+	while (walk_find(&walk, '"')) {
 		const char *key = walk.at + 1, *value;
 		bool wanted;
 
-		skip_string(&walk);
+		walk_skip_string(&walk);
 		wanted = (size_t)(walk.at - key) == len + 1 && !strncasecmp(key, member, len);
-		if (!find(&walk, ':'))
+		if (!walk_find(&walk, ':'))
 			return false;
 		value = ++walk.at;
-		skip_value(&walk);
+		walk_skip_value(&walk);
 		if (walk.at > walk.end)
 			return false;
 		if (wanted && has_repeated_key(value, (size_t)(walk.at - value)))

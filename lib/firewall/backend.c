@@ -18,8 +18,7 @@ int firewall_choose(const char *wanted, enum firewall_backend *backend, struct e
 	bool any = !wanted || !*wanted;
 
 	if (!any && !streq(wanted, "iptables") && !streq(wanted, "nftables"))
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "unknown ipmasq backend \"%s\"",
-				 wanted);
+		return fail_key(err, "ipMasqBackend", "unknown ipmasq backend \"%s\"", wanted);
 	*backend = FIREWALL_NFTABLES;
 	if (!any && streq(wanted, "nftables"))
 		return 0;

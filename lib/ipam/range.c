@@ -17,13 +17,16 @@ static bool in_bounds(const struct range *range, const struct ip *ip)
 	       (!range->end.family || ip_compare(ip, &range->end) <= 0);
 }
 
-static int bad(struct error *err, const char *what, const struct ip *ip, const struct cidr *subnet)
+static int bad(struct error *err, const char *key, const char *what, const struct ip *ip,
+	       const struct cidr *subnet)
 {
 	char address[IP_TEXT_SIZE], network[CIDR_TEXT_SIZE];
 
-	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s %s not in network %s", what,
-			 ip_format(ip, address), cidr_format(subnet, network));
+	return fail_key(err, key, "%s %s not in network %s", what, ip_format(ip, address),
+			cidr_format(subnet, network));
 }
+
+static const char subnet_key[] = "subnet";
 
 static int check_subnet(const struct cidr *subnet, struct error *err)
 {
@@ -31,14 +34,13 @@ static int check_subnet(const struct cidr *subnet, struct error *err)
 	char text[CIDR_TEXT_SIZE];
 
 	if (!subnet->ip.family)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "IP <nil> not v4 nor v6");
+		return fail_key(err, subnet_key, "IP <nil> not v4 nor v6");
 	if (subnet->prefix > ip_bits(&subnet->ip) - 2)
-		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-				 "Network %s too small to allocate from",
-				 cidr_format(subnet, text));
+		return fail_key(err, subnet_key, "Network %s too small to allocate from",
+				cidr_format(subnet, text));
 	if (!cidr_equal(subnet, &network))
-		return fail_code(
-			err, CNI_INVALID_CONFIG, EINVAL,
+		return fail_key(
+			err, subnet_key,
 			"Network has host bits set. For a subnet mask of length %u the network address is %s",
 			subnet->prefix, ip_format(&network.ip, text));
 	return 0;
@@ -55,14 +57,14 @@ static int range_canonical(struct range *range, struct error *err)
 	if (!range->gateway.family)
 		range->gateway = first;
 	if (range->start.family && !in_bounds(range, &range->start))
-		return bad(err, "RangeStart", &range->start, &range->subnet);
+		return bad(err, "rangeStart", "RangeStart", &range->start, &range->subnet);
 	if (!range->start.family)
 		range->start = first;
 	/* The reference takes it, and puts an IPv6 address with an IPv4 prefix length on the bridge. */
 	if (range->gateway.family && range->gateway.family != range->subnet.ip.family)
-		return bad(err, "Gateway", &range->gateway, &range->subnet);
+		return bad(err, "gateway", "Gateway", &range->gateway, &range->subnet);
 	if (range->end.family && !in_bounds(range, &range->end))
-		return bad(err, "RangeEnd", &range->end, &range->subnet);
+		return bad(err, "rangeEnd", "RangeEnd", &range->end, &range->subnet);
 	if (!range->end.family) {
 		range->end = cidr_last(&range->subnet);
 		if (ip_size(&range->end) == 4)
@@ -96,7 +98,8 @@ static int check_set_overlaps(const range_set_t *set, struct error *err)
 				return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
 						 "subnets %s and %s overlap",
 						 range_text(&set->items[i], a),
-						 range_text(&set->items[j], b));
+						 range_text(&set->items[j], b)),
+				       error_at(err, "[%zu]", j);
 	return 0;
 }
 
@@ -108,10 +111,12 @@ static int set_canonical(const range_set_t *set, struct error *err)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "empty range set");
 	for (size_t i = 0; i < set->n; i++) {
 		r = range_canonical(&set->items[i], err);
-		if (r < 0)
+		if (r == 0 && set->items[i].start.family != set->items[0].start.family)
+			r = fail_key(err, subnet_key, "mixed address families");
+		if (r < 0) {
+			error_at(err, "[%zu]", i);
 			return r;
-		if (set->items[i].start.family != set->items[0].start.family)
-			return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "mixed address families");
+		}
 	}
 	return check_set_overlaps(set, err);
 }
@@ -132,6 +137,7 @@ int ranges_canonical(range_sets_t *sets, struct error *err)
 
 		if (r < 0) {
 			wrap(err, "invalid range set %zu", i);
+			error_at(err, "[%zu]", i);
 			return r;
 		}
 	}
@@ -139,7 +145,8 @@ int ranges_canonical(range_sets_t *sets, struct error *err)
 		for (size_t j = i + 1; j < sets->n; j++)
 			if (sets_overlap(&sets->items[i], &sets->items[j]))
 				return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
-						 "range set %zu overlaps with %zu", i, j);
+						 "range set %zu overlaps with %zu", i, j),
+				       error_at(err, "[%zu]", j);
 	return 0;
 }
 

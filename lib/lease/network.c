@@ -13,21 +13,24 @@ struct document {
 	struct cidr network, network6;
 	int subnet_len, subnet_len6;
 	struct ip min, max, min6, max6;
-	struct json *backend_json;
+	bool has_backend;
 	struct network_backend backend;
 };
 
 /* What differs between the families. */
 struct rules {
 	int family;
-	const char *prefix; /* of keys: "" or "IPv6" */
-	int usual_len;      /* of subnets, where the network has room for four of them */
-	int max_len;        /* of a subnet */
-	int max_network;    /* prefix of a network whose SubnetLen is not given */
+	const char *network, *len, *min, *max; /* keys */
+	int usual_len;   /* of subnets, where the network has room for four of them */
+	int max_len;     /* of a subnet */
+	int max_network; /* prefix of a network whose SubnetLen is not given */
 };
 
-static const struct rules ipv4 = { AF_INET, "", 24, 30, 28 };
-static const struct rules ipv6 = { AF_INET6, "IPv6", 64, 126, 124 };
+static const struct rules ipv4 = { AF_INET,     "Network", "SubnetLen", "SubnetMin",
+				   "SubnetMax", 24,        30,          28 };
+static const struct rules ipv6 = {
+	AF_INET6, "IPv6Network", "IPv6SubnetLen", "IPv6SubnetMin", "IPv6SubnetMax", 64, 126, 124
+};
 
 #define DOC(member)     offsetof(struct document, member)
 #define BACKEND(member) offsetof(struct network_backend, member)
@@ -54,10 +57,10 @@ static const struct field fields[] = { { "Network", FIELD_CIDR, DOC(network) },
 				       { "SubnetMax", FIELD_IP, DOC(max) },
 				       { "IPv6SubnetMin", FIELD_IP, DOC(min6) },
 				       { "IPv6SubnetMax", FIELD_IP, DOC(max6) },
-				       { "Backend", FIELD_JSON, DOC(backend_json) },
+				       { "Backend", FIELD_OBJECT, DOC(backend),
+					 .fields = backend_fields,
+					 .seen = FIELD_SEEN(struct document, has_backend) },
 				       FIELDS_END };
-
-#define refuse(err, ...) fail_code((err), CNI_INVALID_CONFIG, EINVAL, __VA_ARGS__)
 
 /* Where the subnet that holds ip begins. */
 static struct ip subnet_of(const struct ip *ip, int len)
@@ -81,20 +84,22 @@ static int settle_len(const struct rules *rules, struct network_family *family, 
 	int prefix = family->network.prefix;
 
 	if (family->subnet_len > rules->max_len)
-		return refuse(err, "%sSubnetLen must be less than /%d", rules->prefix,
-			      rules->max_len + 1);
+		return fail_key(err, rules->len, "%s must be less than /%d", rules->len,
+				rules->max_len + 1);
 	if (family->subnet_len && family->subnet_len < prefix + 2)
-		return refuse(err, "network must be able to accommodate at least four subnets");
+		return fail_key(err, rules->len,
+				"network must be able to accommodate at least four subnets");
 	if (!family->subnet_len && prefix > rules->max_network)
-		return refuse(err, "network is too small. Minimum useful network prefix is /%d",
-			      rules->max_network);
+		return fail_key(err, rules->network,
+				"network is too small. Minimum useful network prefix is /%d",
+				rules->max_network);
 	if (!family->subnet_len)
 		family->subnet_len = prefix <= rules->usual_len - 2 ? rules->usual_len : prefix + 2;
 	return 0;
 }
 
 static int settle_bound(const struct rules *rules, const struct network_family *family,
-			const char *name, struct ip *bound, struct ip usual, struct error *err)
+			const char *key, struct ip *bound, struct ip usual, struct error *err)
 {
 	char text[IP_TEXT_SIZE];
 	struct ip start;
@@ -104,12 +109,11 @@ static int settle_bound(const struct rules *rules, const struct network_family *
 		return 0;
 	}
 	if (bound->family != rules->family || !cidr_contains(&family->network, bound))
-		return refuse(err, "%s%s is not in the range of the %sNetwork", rules->prefix, name,
-			      rules->prefix);
+		return fail_key(err, key, "%s is not in the range of the %s", key, rules->network);
 	start = subnet_of(bound, family->subnet_len);
 	if (!ip_equal(&start, bound))
-		return refuse(err, "%s%s is not on a SubnetLen boundary: %s", rules->prefix, name,
-			      ip_format(bound, text));
+		return fail_key(err, key, "%s is not on a SubnetLen boundary: %s", key,
+				ip_format(bound, text));
 	return 0;
 }
 
@@ -119,20 +123,19 @@ static int settle_family(const struct rules *rules, struct network_family *famil
 	struct ip last = cidr_last(&family->network);
 
 	if (family->network.ip.family != rules->family)
-		return refuse(err,
-			      "please define a correct %sNetwork parameter in the flannel config",
-			      rules->prefix);
+		return fail_key(err, rules->network,
+				"please define a correct %s parameter in the flannel config",
+				rules->network);
 	family->network = cidr_network(&family->network);
 	if (!allocates)
 		return 0;
 	if (settle_len(rules, family, err) ||
-	    settle_bound(rules, family, "SubnetMin", &family->min, second_subnet(family), err) ||
-	    settle_bound(rules, family, "SubnetMax", &family->max,
+	    settle_bound(rules, family, rules->min, &family->min, second_subnet(family), err) ||
+	    settle_bound(rules, family, rules->max, &family->max,
 			 subnet_of(&last, family->subnet_len), err))
 		return -err->errnum;
 	if (ip_compare(&family->min, &family->max) > 0)
-		return refuse(err, "%sSubnetMin lies behind %sSubnetMax", rules->prefix,
-			      rules->prefix);
+		return fail_key(err, rules->min, "%s lies behind %s", rules->min, rules->max);
 	return 0;
 }
 
@@ -148,24 +151,35 @@ static const char *lower(struct arena *arena, const char *text)
 static int settle_backend(const struct document *document, struct arena *arena,
 			  struct network_backend *backend, struct error *err)
 {
-	*backend = (struct network_backend){ .type = "udp", .by_default = true, .vni = 1 };
-	if (!document->backend_json)
-		return 0;
-	backend->type = "";
-	backend->by_default = false;
-	if (json_decode(document->backend_json, backend_fields, backend, arena, err))
-		return wrap(err, "Backend");
-	if (!*backend->type)
-		return refuse(err, "Backend.Type: unknown backend type \"\"");
-	backend->type = lower(arena, backend->type);
+	const char *type = document->backend.type;
+
+	*backend = document->backend;
+	backend->by_default = !document->has_backend;
+	if (backend->by_default)
+		backend->type = "udp";
+	else if (!type || !*type)
+		return fail_key(err, "Backend.Type", "Backend.Type: unknown backend type \"\"");
+	else
+		backend->type = lower(arena, type);
 	return 0;
+}
+
+static const struct document document_defaults = { .enable_ipv4 = true, .backend.vni = 1 };
+
+int network_config_check(const struct json *json, struct arena *arena, json_report_fn *report,
+			 void *arg)
+{
+	struct document document = document_defaults;
+	const struct field *const tables[] = { fields };
+
+	return json_check(json, tables, 1, (void *const[]){ &document }, arena, report, arg);
 }
 
 int network_config_decode(const char *text, size_t size, bool allocates, struct arena *arena,
 			  struct network_config *config, struct error *err)
 {
 	auto_json struct json *json = json_parse(text, size, err);
-	struct document document = { .enable_ipv4 = true };
+	struct document document = document_defaults;
 
 	if (!json)
 		return -err->errnum;
@@ -179,7 +193,7 @@ int network_config_decode(const char *text, size_t size, bool allocates, struct 
 		.nftables = document.enable_nftables,
 	};
 	if (!config->v4.enabled && !config->v6.enabled)
-		return refuse(err, "neither EnableIPv4 nor EnableIPv6 is set");
+		return fail_key(err, "EnableIPv4", "neither EnableIPv4 nor EnableIPv6 is set");
 	if ((config->v4.enabled && settle_family(&ipv4, &config->v4, allocates, err)) ||
 	    (config->v6.enabled && settle_family(&ipv6, &config->v6, allocates, err)))
 		return -err->errnum;

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/ip.h"
+#include "describe/json.h"
 
 /* One family of the network: subnets of `subnet_len` between min and max (both included) are given out. */
 struct network_family {
@@ -39,5 +40,9 @@ struct network_config {
  */
 int network_config_decode(const char *text, size_t size, bool allocates, struct arena *arena,
 			  struct network_config *config, struct error *err) must_check;
+
+/* For lint: all that is of a wrong type, and what is unknown; the rest is decode's to say. */
+int network_config_check(const struct json *json, struct arena *arena, json_report_fn *report,
+			 void *arg) must_check;
 
 #endif

@@ -20,6 +20,8 @@
 int health_check_networks(struct health *health, struct error *err)
 {
 	const struct health_query *query = health->query;
+	const struct netlint how = { .path = query->plugin_path,
+				     .find_plugin = query->find_plugin };
 	int r = networks_load(query->conf_dir, health->arena, &health->networks, err);
 
 	if (r == -ENOENT || r == -ENOTDIR) /* a node without networks */
@@ -27,10 +29,10 @@ int health_check_networks(struct health *health, struct error *err)
 	if (r < 0)
 		return r;
 	list_each(network, &health->networks.all) {
-		network_lint(&health->networks, network, query->plugin_path, query->find_plugin);
+		network_lint(&health->networks, network, &how);
 		list_each(problem, &network->problems)
 			health_add(health, "network",
-				   health_text(health, "%s: %s", network->file, *problem),
+				   health_text(health, "%s: %s", network->file, problem->text),
 				   network->unusable ? "no runtime can use it as it is" : NULL,
 				   health_text(health, "edit %s", network->file));
 	}
@@ -39,68 +41,39 @@ int health_check_networks(struct health *health, struct error *err)
 
 /* ---- networks with each other ---- */
 
-static const char *bridge_of(const struct network *network)
+static void add_conflict(void *arg, const struct network_conflict *conflict)
 {
-	list_each(plugin, &network->plugins) {
-		const char *type = json_string(json_member(*plugin, "type"));
-		const char *bridge = json_string(json_member(*plugin, "bridge"));
-
-		if (type && streq(type, "bridge"))
-			return bridge ? bridge : "cni0";
-	}
-	return NULL;
-}
-
-static void check_ranges(struct health *health, const struct network *a, const struct network *b,
-			 const struct range *one, const struct range *other)
-{
+	const struct network *a = conflict->first, *b = conflict->second;
 	char text[CIDR_TEXT_SIZE], text2[CIDR_TEXT_SIZE];
-	const char *bridge = bridge_of(a), *bridge2 = bridge_of(b);
-	bool shared = bridge && bridge2 && streq(bridge, bridge2);
+	struct health *health = arg;
 
-	if (cidr_overlaps(&one->subnet, &other->subnet))
+	cidr_format(&conflict->one->subnet, text);
+	cidr_format(&conflict->other->subnet, text2);
+	if (!conflict->bridge)
 		health_add(
 			health, "conflict",
 			health_text(health, "networks %s and %s give out the same addresses",
 				    a->name, b->name),
 			health_text(health,
 				    "%s (%s) and %s (%s) overlap, and each counts its own leases",
-				    cidr_format(&one->subnet, text), a->file,
-				    cidr_format(&other->subnet, text2), b->file),
+				    text, a->file, text2, b->file),
 			health_text(health, "change the subnet in %s", b->file));
-	else if (shared && one->subnet.ip.family == other->subnet.ip.family)
+	else
 		health_add(health, "conflict",
 			   health_text(health,
 				       "networks %s and %s share bridge %s with different subnets",
-				       a->name, b->name, bridge),
+				       a->name, b->name, conflict->bridge),
 			   health_text(health,
 				       "%s and %s: the second is refused, or takes the gateway's "
 				       "address away (forceAddress)",
-				       cidr_format(&one->subnet, text),
-				       cidr_format(&other->subnet, text2)),
+				       text, text2),
 			   health_text(health, "change \"bridge\" in %s", b->file));
-}
-
-static void check_pair(struct health *health, const struct network *a, const struct network *b)
-{
-	range_sets_t ones = { 0 }, others = { 0 };
-
-	if (streq(a->name, b->name)) /* told by itself */
-		return;
-	if (pool_ranges(a, health->arena, &ones, NULL) < 0 ||
-	    pool_ranges(b, health->arena, &others, NULL) < 0)
-		return;
-	list_each(set, &ones)
-		list_each(one, set)
-			list_each(set2, &others)
-				list_each(other, set2)
-					check_ranges(health, a, b, one, other);
 }
 
 static bool is_bridge_of_any(const struct health *health, const char *name)
 {
 	list_each(network, &health->networks.all) {
-		const char *bridge = network->unusable ? NULL : bridge_of(network);
+		const char *bridge = network->unusable ? NULL : network_bridge(network);
 
 		if (bridge && streq(bridge, name))
 			return true;
@@ -131,7 +104,7 @@ static void check_own(struct health *health, const struct network *network)
 {
 	range_sets_t sets = { 0 };
 
-	if (network->unusable || !network->name || !bridge_of(network) ||
+	if (network->unusable || !network->name || !network_bridge(network) ||
 	    pool_ranges(network, health->arena, &sets, NULL) < 0)
 		return;
 	list_each(set, &sets)
@@ -142,15 +115,10 @@ static void check_own(struct health *health, const struct network *network)
 
 int health_check_conflicts(struct health *health, struct error *err)
 {
-	const struct network *all = health->networks.all.items;
-
 	(void)err;
 	list_each(network, &health->networks.all)
 		check_own(health, network);
-	for (size_t i = 0; i < health->networks.all.n; i++)
-		for (size_t j = i + 1; j < health->networks.all.n; j++)
-			if (!all[i].unusable && !all[j].unusable && all[i].name && all[j].name)
-				check_pair(health, &all[i], &all[j]);
+	networks_conflicts(&health->networks, health->arena, add_conflict, health);
 	return 0;
 }
 

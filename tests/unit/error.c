@@ -34,6 +34,28 @@ TEST(error_wrap_puts_context_in_front)
 	check_int(wrap(NULL, "x"), -EIO);
 }
 
+TEST(error_has_the_key_it_is_about)
+{
+	struct error err = { 0 };
+
+	check_int(fail_key(&err, "subnet", "%s is bad", "x"), -EINVAL);
+	check_str(err.message, "x is bad");
+	check_str(err.key, "subnet");
+	check_int(err.code, CNI_INVALID_CONFIG);
+	check_int(error_at(&err, "[%d]", 1), -EINVAL);
+	check_int(error_at(&err, "ipam.%s", "ranges"), -EINVAL);
+	check_str(err.key, "ipam.ranges[1].subnet");
+	wrap(&err, "context");
+	check_str(err.key, "ipam.ranges[1].subnet");
+	for (int i = 0; i < 20; i++)
+		error_at(&err, "longer");
+	check_int(strlen(err.key), sizeof(err.key) - 1);
+	fail(&err, EIO, "another");
+	check_str(err.key, "");
+	check_int(fail_key(NULL, "x", "y"), -EINVAL);
+	check_int(error_at(NULL, "x"), -EIO);
+}
+
 TEST(error_is_cut_not_overrun)
 {
 	struct error err = { 0 };

@@ -431,6 +431,17 @@ TEST(lint_finds_misspelt_and_deprecated_keys)
 		  "W ipam.ranges[0][0].gatway: unknown key; did you mean \"gateway\"?\n");
 }
 
+TEST(lint_knows_keys_of_another_level)
+{
+	struct report report;
+
+	check_int(
+		lint("{\"ranges\": [], \"ipam\": {\"isGateway\": true, \"type\": \"x\"}}", &report),
+		0);
+	check_str(report.text, "W ranges: unknown key; did you mean \"ipam.ranges\"?\n"
+			       "W ipam.isGateway: unknown key; it belongs beside \"ipam\"\n");
+}
+
 /* ---- schema ---- */
 
 TEST(schema_describes_the_table)

@@ -64,7 +64,7 @@ TEST(network_config_defaults_and_refusals)
 		{ "{\"Network\": \"10.5.0.0/16\", \"Backend\": {}}",
 		  "Backend.Type: unknown backend type \"\"" },
 		{ "{\"Network\": \"10.5.0.0/16\", \"Backend\": {\"Type\": \"vxlan\", \"VNI\": \"1\"}}",
-		  "Backend: VNI: expected an integer, found string" },
+		  "Backend.VNI: expected an integer, found string" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
