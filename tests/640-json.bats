@@ -92,6 +92,7 @@ cni() { CNI_PATH=/run/plugins "$CNIBOX" cni "$@"; }
 
 @test "networks, attachments, addresses, and what is left of them" {
 	keep cni-list cni list --json
+	keep lint "$CNIBOX" lint /etc/cni/net.d --json
 	keep cni-status cni status lan --json
 	keep cni-status cni status pods --json
 	keep ipam-list "$CNIBOX" ipam list --json
