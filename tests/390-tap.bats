@@ -323,7 +323,7 @@ remake() {
 		add tap0~there is an interface tap0 already
 		add lo~there is an interface lo already
 		del lo~lo is not a tun or tap device
-		del tap9~tap9: Link not found
+		del tap9~there is no interface tap9
 	TABLE
 	"$CNIBOX" tun del tap0
 	refute "it is gone" ip link show tap0
