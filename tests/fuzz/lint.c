@@ -19,13 +19,13 @@ static const struct cni_plugin *find_plugin(const char *name)
 	return entry ? entry->applet->plugin : NULL;
 }
 
-static void check_answer(const char *answer, const char *text, struct arena *arena)
+static void check_answer(const char *answer, const char *text, const char *end, struct arena *arena)
 {
 	auto_json struct json *json = json_parse(answer, strlen(answer), NULL);
 	const struct json *findings = json_member(json, "findings");
 	int64_t lines = 1, line;
 
-	for (const char *p = text; *p; p++)
+	for (const char *p = text; p < end; p++)
 		lines += *p == '\n';
 	fuzz_check(json_is_array(findings), "not an answer: %s", answer);
 	for (size_t i = 0; i < json_length(findings); i++) {
@@ -79,6 +79,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	out = text_stream(&answer, &answer_size);
 	lint(path, out, &arena);
 	fclose(out);
-	check_answer(answer, text, &arena);
+	check_answer(answer, text, end, &arena);
 	return 0;
 }

@@ -55,6 +55,15 @@ struct manifest {
 	unsigned found;
 };
 
+static unsigned lines_before(const char *text, const char *end)
+{
+	unsigned n = 0;
+
+	for (; text < end; text++)
+		n += *text == '\n';
+	return n;
+}
+
 /* The next place of the key with a colon behind it; NULL = none. */
 static const char *find_key(const char *text, const char *key)
 {
@@ -73,21 +82,23 @@ static const char *find_key(const char *text, const char *key)
 /* Where the value of a key stands: behind `key: |` on the lines that follow, else on the key's line. */
 static void find_value(struct manifest *manifest, const char *key, struct source *inner)
 {
-	const char *text = manifest->source.text, *at = find_key(manifest->at, key), *end;
-	unsigned line = 1;
+	/* of the text that YAML made of it, which may be another number than in the file */
+	unsigned n = lines_before(inner->text, inner->text + inner->size);
+	const char *text = manifest->source.text, *at = find_key(manifest->at, key), *value;
+	unsigned line;
 
 	if (!at)
 		at = find_key(text, key);
-	for (const char *p = text; at && p < at; p++)
-		line += *p == '\n';
+	line = 1 + (at ? lines_before(text, at) : 0);
 	inner->only = line;
 	if (!at)
 		return;
 	manifest->at = at + strlen(key);
-	end = manifest->at + strcspn(manifest->at, "\n");
-	for (const char *p = manifest->at; p < end; p++)
-		if (*p == '|' || *p == '>')
-			inner->line = line + 1;
+	value = manifest->at + strspn(manifest->at, "\"' ");
+	value += strspn(value, ": ");
+	if ((*value == '|' || *value == '>') &&
+	    line + n <= lines_before(text, text + manifest->source.size))
+		inner->line = line + 1;
 }
 
 static void read_value(struct manifest *manifest, const char *key, const struct json *value)
@@ -100,9 +111,9 @@ static void read_value(struct manifest *manifest, const char *key, const struct 
 	if (!text ||
 	    !(has_suffix(key, ".json") || has_suffix(key, ".conf") || has_suffix(key, ".conflist")))
 		return;
-	find_value(manifest, key, &inner);
 	inner.text = arena_strdup(session->arena, text);
 	inner.size = strlen(text);
+	find_value(manifest, key, &inner);
 	inner.inside = arena_printf(session->arena, "data.%s", key);
 	json = json_parse(text, inner.size, NULL);
 	manifest->found++;
