@@ -75,7 +75,7 @@ older() { [[ $(left "$1") -le 86396 ]]; }
 renewed() { keep "$2" >/run/kept && [[ $(left "$1") -gt 86396 ]]; }
 
 @test "a lease is kept before a quarter of its life is over: its life begins anew, and what is gone or too short is told" {
-	local id short
+	local id short revision
 
 	[[ -x ${CNIBOX%/*}/http ]] || missing "${CNIBOX%/*}/http (make tests)"
 	start 1 host-gw
@@ -84,6 +84,9 @@ renewed() { keep "$2" >/run/kept && [[ $(left "$1") -gt 86396 ]]; }
 	wait_for "it is as new" 20 renewed "$id" "$(subnet n1 | tr / -)"
 	assert_eq "what is said" "$(</run/kept)" kept
 	assert_eq "the same lease" "$(etcd_lease "$(lease_key n1)")" "$id"
+	revision=$(etcd get x -w json | jq .header.revision)
+	assert_eq "once more" "$(keep "$(subnet n1 | tr / -)")" kept
+	assert_eq "without a word to watchers" "$(etcd get x -w json | jq .header.revision)" "$revision"
 	put_lease 10.5.201.0-24 '{"PublicIP":"192.0.2.7"}'
 	assert_eq "a reservation has no end" "$(keep 10.5.201.0-24)" kept
 	assert_eq "no such key" "$(keep 10.5.202.0-24)" gone

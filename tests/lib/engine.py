@@ -2,7 +2,6 @@
 
 OPTIONS are the place's, in JSON. WHAT:
   again COMMAND ...  what COMMAND changes arrives before a question, and is read together with its answer: a wait tells of it
-  keep KEY           the entry's life begins anew; the result: 0, or a negative errno
 """
 import json
 import os
@@ -67,11 +66,8 @@ def again(store, command):
 
 def main():
     store = Store(sys.argv[1], sys.argv[2])
-    if sys.argv[3] == "again":
-        print(*again(store, sys.argv[4:]))
-    else:
-        assert store.call("list", entry={"key": "subnets/"}) == 0
-        print(store.call("keep", entry={"key": sys.argv[4], "leftMs": 86400000}))
+    assert sys.argv[3] == "again", "what?"
+    print(*again(store, sys.argv[4:]))
 
 
 main()
