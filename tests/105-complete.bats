@@ -111,6 +111,7 @@ attach_pods() {
 	complete_to $'last\nfirst' flanneld --iptables-forward-position ""
 	complete_to $'--iptables-forward-position=last' flanneld --iptables-forward-position=l
 	complete_to $'--json=yes\n--json=no' netns list --json=
+	complete_to '' cni add -v=x # letters have no values of that form
 	assert_eq "plugins" "$("$CNIBOX" complete install --only "" | cut -f1)" "$("$CNIBOX" list --plain | sed -n 's/^cni //p')"
 	complete_to @file policy-iptables lint -f ""
 	complete_to @dir cni list --conf-dir ""

@@ -222,8 +222,8 @@ static void attached_value(struct completer completer)
 			     .argc = 1,
 			     .argv = (char *const *)&completer.typed };
 
-	if (scan_next(&scan) != SCAN_OPTION)
-		return;
+	if (scan_next(&scan) != SCAN_OPTION || !scan.value)
+		return; /* letters, and no value */
 	completer.lead = arena_printf(completer.call->arena, "%.*s",
 				      (int)(scan.value - completer.typed), completer.typed);
 	completer.typed = scan.value;
