@@ -27,7 +27,7 @@ node_files() {
 		modprobe -a virtio_pci virtio_net
 		n=0
 		until [ -e /sys/class/net/eth0 ] || [ $n = 50 ]; do n=$((n + 1)); sleep 0.1; done
-		env -i PATH=/node/bin /node/bin/sh /node/run
+		env -i TERM=dumb PATH=/node/bin /node/bin/sh /node/run
 	END
 	chmod 755 "$dir"/*
 	files=("$(type -P dash):/node/bin/sh" "$CNIBOX:/node/bin/cnibox" "$TALK:/node/bin/talk" "$CNIBOX_TESTS/fixtures/minimal-node.sh:/node/run"
