@@ -86,34 +86,39 @@ static void split(const struct netpol_writer *writer, const struct set_change *c
 			*element;
 }
 
+/* All parts of a set that is there. */
+static int fill(struct netpol_writer *writer, const struct set *set, const elements_t *elements,
+		bool gone, struct error *err)
+{
+	struct netpol_part parts[NETPOL_PARTS];
+	unsigned n = netpol_parts(set, writer->arena, parts);
+	int r = 0;
+
+	for (unsigned i = 0; i < n && r == 0; i++)
+		r = fill_part(writer, &parts[i], elements, gone, err);
+	return r;
+}
+
 static int grow_set(struct netpol_writer *writer, const struct set_change *change,
 		    struct error *err)
 {
-	struct netpol_part parts[NETPOL_PARTS];
-	unsigned n = netpol_parts(change->to, writer->arena, parts);
 	elements_t now = { 0 }, later = { 0 };
-	int r = 0;
 
 	split(writer, change, &now, &later);
-	for (unsigned i = 0; i < n && r == 0; i++)
-		r = fill_part(writer, &parts[i], &now, false, err);
-	return r;
+	return fill(writer, change->to, &now, false, err);
 }
 
 static int shrink_set(struct netpol_writer *writer, const struct set_change *change,
 		      struct error *err)
 {
-	struct netpol_part parts[NETPOL_PARTS];
-	unsigned n = netpol_parts(change->to, writer->arena, parts);
 	elements_t now = { 0 }, later = { 0 };
-	int r = 0;
+	int r;
 
 	split(writer, change, &now, &later);
 	writer->whole = later.n > 0;
-	for (unsigned i = 0; i < n && r == 0; i++)
-		r = fill_part(writer, &parts[i], &change->gone, true, err);
-	for (unsigned i = 0; i < n && r == 0; i++)
-		r = fill_part(writer, &parts[i], &later, false, err);
+	r = fill(writer, change->to, &change->gone, true, err);
+	if (r == 0)
+		r = fill(writer, change->to, &later, false, err);
 	writer->whole = false;
 	return r;
 }
