@@ -3,20 +3,13 @@
  * Makefile leads the names that would do so (its variable `unreached`) to one function, which ends the program. Others
  * (its variable `small`) are called, and libc's are large: there are plain ones here.
  */
-#include <stddef.h>
+#include "base/unreached.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 void unreached(void);
 long unneeded(void);
-char *small_strncpy(char *to, const char *from, size_t size);
-char *small_strcpy(char *to, const char *from);
-char *small_stpcpy(char *to, const char *from);
-int small_strncmp(const char *a, const char *b, size_t size);
-int small_strcasecmp(const char *a, const char *b);
-int small_strncasecmp(const char *a, const char *b, size_t size);
-char *small_strstr(const char *text, const char *part);
-char *small_strcasestr(const char *text, const char *part);
 const char *small_dcgettext(const char *domain, const char *text, int category);
 extern long unreached_data[8];
 

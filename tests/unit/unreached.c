@@ -5,18 +5,10 @@
 #include "unit.h"
 
 #include "base/text.h"
+#include "base/unreached.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-char *small_strncpy(char *to, const char *from, size_t size);
-char *small_strcpy(char *to, const char *from);
-char *small_stpcpy(char *to, const char *from);
-int small_strncmp(const char *a, const char *b, size_t size);
-int small_strcasecmp(const char *a, const char *b);
-int small_strncasecmp(const char *a, const char *b, size_t size);
-char *small_strstr(const char *text, const char *part);
-char *small_strcasestr(const char *text, const char *part);
 
 static int sign(int value)
 {
