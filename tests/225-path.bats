@@ -137,12 +137,7 @@ setup() {
 }
 
 @test "NetworkPolicies that are in force" {
-	for pod in blue:$BLUE red:$RED; do
-		jq -n -c --arg name "${pod%%:*}" --arg ip "${pod#*:}" '{kind: "Pod", apiVersion: "v1", spec: {nodeName: "n1"},
-			metadata: {name: $name, labels: {app: $name}}, status: {podIP: $ip}}'
-	done >/run/objects.json
-	jq -n -c '{kind: "NetworkPolicy", apiVersion: "networking.k8s.io/v1", metadata: {name: "only80"},
-		spec: {podSelector: {matchLabels: {app: "red"}}, policyTypes: ["Ingress"], ingress: [{ports: [{port: 80}]}]}}' >>/run/objects.json
+	only80
 	serve red 80
 	serve red 81
 	is_ok blue "$RED" 81

@@ -93,12 +93,7 @@ dual() {
 	iptables-legacy -I FORWARD -s "$BLUE" -d 192.0.2.9 -j DROP
 	stops filter 'drops the packet: rule 1 of chain FORWARD' blue 192.0.2.9
 	mends blue 192.0.2.9
-	for pod in blue:$BLUE red:$RED; do
-		jq -n -c --arg name "${pod%%:*}" --arg ip "${pod#*:}" '{kind: "Pod", apiVersion: "v1", spec: {nodeName: "n1"},
-			metadata: {name: $name, labels: {app: $name}}, status: {podIP: $ip}}'
-	done >/run/objects.json
-	jq -n -c '{kind: "NetworkPolicy", apiVersion: "networking.k8s.io/v1", metadata: {name: "only80"},
-		spec: {podSelector: {matchLabels: {app: "red"}}, policyTypes: ["Ingress"], ingress: [{ports: [{port: 80}]}]}}' >>/run/objects.json
+	only80
 	serve red 80
 	serve red 81
 	"$CNIBOX" policy-iptables apply --node n1 -f /run/objects.json --backend iptables-legacy >/dev/null

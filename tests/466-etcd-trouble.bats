@@ -94,14 +94,7 @@ engine() { python3 "$CNIBOX_TESTS/lib/engine.py" "${CNIBOX%/*}/cnibox-store" "{\
 	nodes 2 host-gw
 	etcd_start
 	etcd_network host-gw
-	etcd user add root:rootpass
-	etcd role add flannel
-	etcd role grant-permission flannel --prefix=true readwrite $ETCD_PREFIX/
-	etcd user add flannel:se-cr-et
-	etcd user grant-role flannel flannel
-	etcd user grant-role root root
-	etcd auth enable
-	ETCD_USER=root:rootpass
+	etcd_users
 	said=$("$CNIBOX" lease list "${PLACE[@]}" 2>&1) && flunk "NOT refused"
 	assert_eq "no user" "$said" "lease list: 192.0.2.201:2379: etcd wants a user (--etcd-username)"
 	said=$("$CNIBOX" lease list "${PLACE[@]}" --etcd-username flannel --etcd-password wrong 2>&1) && flunk "NOT refused"

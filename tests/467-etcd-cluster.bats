@@ -80,14 +80,7 @@ tokens_end() { run_in n1 ping -q -i 0.5 -c 9 -W 1 192.0.2.2 >/dev/null || :; }
 	ETCD_OPTIONS=(--auth-token "jwt,pub-key=$PKI/token.pub,priv-key=$PKI/token.key,sign-method=RS256,ttl=3s")
 	etcd_start 3 tls
 	etcd_network host-gw
-	etcd user add root:rootpass
-	etcd role add flannel
-	etcd role grant-permission flannel --prefix=true readwrite $ETCD_PREFIX/
-	etcd user add flannel:se-cr-et
-	etcd user grant-role flannel flannel
-	etcd user grant-role root root
-	etcd auth enable
-	ETCD_USER=root:rootpass
+	etcd_users
 	PLACE+=(--etcd-username flannel)
 	export FLANNELD_ETCD_PASSWORD=se-cr-et
 	assert_match "a name in the certificate" "$(lease list "${PLACE[@]}")" \

@@ -9,6 +9,7 @@
 #   etcd WORD ...              etcdctl, from the host; ETCD_USER=name:password
 #   etcd_leader                name of the member that leads
 #   etcd_network TYPE [JQ]     write the network's configuration, as `nodes` has it for the folder
+#   etcd_users                 from now on it wants a user: flannel (password se-cr-et) for the network, root is $ETCD_USER
 #   etcd_leases                KEY VALUE of each lease, sorted
 # $ETCD is all the endpoints with commas between; PLACE becomes the options that name this store.
 # shellcheck shell=bash
@@ -79,6 +80,17 @@ etcd_leader() {
 
 etcd_network() {
 	etcd put $ETCD_PREFIX/config "$(jq -n -c --arg type "$1" '{Network: "10.5.0.0/16", Backend: {Type: $type}} | '"${2:-.}")" >/dev/null
+}
+
+etcd_users() {
+	etcd user add root:rootpass
+	etcd role add flannel
+	etcd role grant-permission flannel --prefix=true readwrite $ETCD_PREFIX/
+	etcd user add flannel:se-cr-et
+	etcd user grant-role flannel flannel
+	etcd user grant-role root root
+	etcd auth enable
+	ETCD_USER=root:rootpass
 }
 
 etcd_leases() { etcd get --prefix $ETCD_PREFIX/subnets/ | paste -d' ' - - | sed "s,^$ETCD_PREFIX/subnets/,," | sort; }

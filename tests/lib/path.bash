@@ -5,6 +5,7 @@
 #   stops WHAT PATTERN WORDS   the one thing that stops the packet, in these words; $remedy is what is said against it
 #   mends WORDS             that is run, and the path is well
 #   port_of POD, mac_of POD its end on the host; its hardware address
+#   only80                  /run/objects.json: blue and red on n1, and a policy that lets only TCP port 80 come to red
 #   on NODE WORDS           path on another node, which sees no namespace but its own, as JSON
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # of the tests
@@ -32,6 +33,17 @@ path_node() { # [JQ, of the network list]
 }
 
 BLUE=10.1.0.2 RED=10.1.0.3 GREEN=10.1.0.4
+
+only80() {
+	local pod
+
+	for pod in blue:$BLUE red:$RED; do
+		jq -n -c --arg name "${pod%%:*}" --arg ip "${pod#*:}" '{kind: "Pod", apiVersion: "v1", spec: {nodeName: "n1"},
+			metadata: {name: $name, labels: {app: $name}}, status: {podIP: $ip}}'
+	done >/run/objects.json
+	jq -n -c '{kind: "NetworkPolicy", apiVersion: "networking.k8s.io/v1", metadata: {name: "only80"},
+		spec: {podSelector: {matchLabels: {app: "red"}}, policyTypes: ["Ingress"], ingress: [{ports: [{port: 80}]}]}}' >>/run/objects.json
+}
 
 port_of() { # POD: its end on the host
 	ip -j link show master cni0 | jq -r --arg i "$(ip -n "$1" -j link show eth0 | jq '.[0].link_index')" '.[] | select(.ifindex == ($i | tonumber)).ifname'
