@@ -198,16 +198,18 @@ teardown() {
 	done
 }
 
-# What the daemon and its programs call while COMMAND runs and until `rules` says so, in /run/traced.
+# What the daemon and its programs call while COMMAND runs and until all of it is written and `rules` says so, in /run/traced.
 traced() { # CALLS TEXT COMMAND ...
-	local tracer
+	local tracer writes
 
+	writes=$(metric writes_total)
 	: >/run/traced
 	strace -f -qq -e trace="$1" -o /run/traced -p "$watch_pid" 3>&- &
 	tracer=$!
 	wait_for "strace is there" 10 grep -q "TracerPid:[[:space:]]*$tracer" "/proc/$watch_pid/status"
 	"${@:3}"
 	wait_for "$2" 10 has_rule "$2"
+	wait_for "by every family" 10 eval '(( $(metric writes_total) > '"$writes"' ))'
 	kill "$tracer"
 	wait "$tracer" || :
 }

@@ -87,8 +87,8 @@ static void split(const struct netpol_writer *writer, const struct set_change *c
 }
 
 /* All parts of a set that is there. */
-static int fill(struct netpol_writer *writer, const struct set *set, const elements_t *elements,
-		bool gone, struct error *err)
+static int fill_parts(struct netpol_writer *writer, const struct set *set,
+		      const elements_t *elements, bool gone, struct error *err)
 {
 	struct netpol_part parts[NETPOL_PARTS];
 	unsigned n = netpol_parts(set, writer->arena, parts);
@@ -105,7 +105,7 @@ static int grow_set(struct netpol_writer *writer, const struct set_change *chang
 	elements_t now = { 0 }, later = { 0 };
 
 	split(writer, change, &now, &later);
-	return fill(writer, change->to, &now, false, err);
+	return fill_parts(writer, change->to, &now, false, err);
 }
 
 static int shrink_set(struct netpol_writer *writer, const struct set_change *change,
@@ -116,9 +116,9 @@ static int shrink_set(struct netpol_writer *writer, const struct set_change *cha
 
 	split(writer, change, &now, &later);
 	writer->whole = later.n > 0;
-	r = fill(writer, change->to, &change->gone, true, err);
+	r = fill_parts(writer, change->to, &change->gone, true, err);
 	if (r == 0)
-		r = fill(writer, change->to, &later, false, err);
+		r = fill_parts(writer, change->to, &later, false, err);
 	writer->whole = false;
 	return r;
 }
