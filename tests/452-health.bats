@@ -37,6 +37,7 @@ metric() { get "$1" /metrics | sed -n "s/^cnibox_$2 //p"; }
 	wait_for "its peer" 3 has 'cnibox_peers{state="installed"} 1' get n1 /metrics
 	assert_eq "peers wanted, failed" "$(metric n1 'peers{state="wanted"}') $(metric n1 'peers{state="failed"}')" "1 0"
 	assert_eq "leases, restarts of the store" "$(metric n1 leases) $(metric n1 store_restarts_total)" "2 0"
+	assert_eq "subnets" "$(metric n1 subnets_free) of $(metric n1 subnets)" "253 of 255"
 	wait_for "the lease's life" 3 has 'cnibox_lease_left_seconds 86' get n1 /metrics
 	ip -n n1 route del "$(subnet n2)"
 	wait_for "the repair" 3 has 'cnibox_repairs_total{kind="route",action="added"} 1' get n1 /metrics

@@ -103,3 +103,41 @@ registered() { [[ $(ls $STORE/subnets | wc -l) == "$1" ]]; }
 	wait_for "a new peer" 4 has 10.5.250.0 peer_of
 	assert_eq "processes of it" "$(pgrep -c -P "$(agent_pid n1)")" 1
 }
+
+# Somebody's lease of 10.5.N.0/24, or none any more, and n1 has seen it.
+other_node() { # N
+	echo "{\"PublicIP\":\"192.0.2.$1\",\"BackendType\":\"host-gw\"}" >$STORE/new
+	mv $STORE/new "$STORE/subnets/10.5.$1.0-24"
+	wait_for "n1 sees $1" 5 has "10.5.$1.0/24 via" peer_of
+}
+no_other_node() {
+	rm "$STORE/subnets/10.5.$1.0-24"
+	wait_for "n1 sees that $1 is gone" 5 lacks "10.5.$1.0/24 via" peer_of
+}
+
+@test "four fifths of the subnets are taken: it is told once, and again only when it was less meanwhile" {
+	local n
+	nodes 1 host-gw '.SubnetMin = "10.5.40.0" | .SubnetMax = "10.5.49.0"'
+	AGENT=hostgw-sync
+	mkdir -p $STORE/subnets
+	echo '{"PublicIP":"192.0.2.1"}' >$STORE/subnets/10.5.40.0-24
+	agent n1
+	ready n1
+	for n in 41 42 43 44 45 46 250; do
+		other_node $n
+	done
+	assert_eq "seven of ten, and one that is not of them" "$(warnings n1 warning:)" 0
+	other_node 47
+	assert_eq "eight" "$(grep warning: $STORE/n1.log)" "cnibox: warning: 8 of the network's 10 subnets are taken: 2 are free"
+	other_node 48
+	assert_eq "nine" "$(warnings n1 warning:)" 1
+	no_other_node 48
+	no_other_node 47
+	other_node 47
+	assert_eq "eight again, after seven" "$(warnings n1 'warning: 8 of')" 2
+	agent_kill n1
+	: >$STORE/n1.log
+	agent n1 --observe
+	wait_for "one that observes" 5 grep -q "everything is in place" $STORE/n1.log
+	assert_eq "has no subnet to be short of" "$(warnings n1 warning:)" 0
+}

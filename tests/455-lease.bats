@@ -38,7 +38,20 @@ lease_fails() {
 	echo junk >"$STORE/subnets/hello"
 	lease list >/run/out 2>/run/err
 	assert_eq "named" "$(</run/err)" "subnets/hello is no lease: no key of a lease"
-	assert_eq "rows" "$(wc -l </run/out)" 3
+	assert_eq "lines" "$(wc -l </run/out)" 4
+}
+
+@test "usage, and the list's last line: how many subnets are free of how many, in each family" {
+	assert_eq "list" "$(lease list | tail -n 1)" "253 of 255 subnets are free"
+	assert_eq "usage" "$(lease usage)" $'NETWORK      SUBNETS  TAKEN  FREE\n10.5.0.0/16  255      2      253'
+	echo '{"Network": "10.5.0.0/16", "SubnetMin": "10.5.2.0", "SubnetMax": "10.5.11.0", "EnableIPv6": true, "IPv6Network": "fd00:5::/48"}' >"$STORE/config"
+	echo '{"PublicIP":"192.0.2.9","PublicIPv6":"fd77::9"}' >"$STORE/subnets/10.5.4.0-22&fd00:5:0:4::-64"
+	assert_eq "the family with fewer" "$(lease list | tail -n 1)" "5 of 10 subnets are free"
+	assert_json "JSON" "$(lease usage --json)" '. == [{network: "10.5.0.0/16", subnets: 10, taken: 5, free: 5},
+		{network: "fd00:5::/48", subnets: 65535, taken: 1, free: 65534}]'
+	rm "$STORE/config"
+	assert_eq "without a network the list is one" "$(lease list | wc -l)" 4
+	lease_fails "the store has no network configuration (key config)" usage
 }
 
 @test "reserve: new ones, and one that the node has; what is another's is refused, and nothing changes" {

@@ -290,6 +290,8 @@ pages() {
 	lease() { nsenter --net=/run/netns/n1 "$CNIBOX" lease "$1" --kube-subnet-mgr --kube-api-url http://$API:8080 --net-config-path $STORE/config "${@:2}" 2>&1; }
 	assert_json "list" "$(lease list --json)" 'map([.subnet, .node, .type, .left]) == [["10.5.1.0/24", "192.0.2.1", "host-gw", "as its node"],
 		["10.5.2.0/24", "192.0.2.2", "host-gw", "as its node"]]'
+	assert_eq "lines: podCIDRs are nobody's to choose" "$(lease list | wc -l)" 3
+	assert_match "usage" "$(lease usage)" "this store says which subnet a node has: nodes take none out of it"
 	assert_match "show" "$(lease show 10.5.2.7)" "10.5.2.0/24 +- +192.0.2.2"
 	assert_match "reserve" "$(lease reserve 10.5.9.0/24 192.0.2.9)" "in Kubernetes a node's podCIDR is its subnet: there is nothing to reserve"
 	agent_kill n2

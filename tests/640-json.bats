@@ -72,6 +72,7 @@ cni() { CNI_PATH=/run/plugins "$CNIBOX" cni "$@"; }
 	echo '{"PublicIP":"192.0.2.8","PublicIPv6":"fd77::8","BackendType":"vxlan"}' >"$STORE/subnets/10.5.248.0-24&fd05:8::-64"
 	"$CNIBOX" lease reserve 10.5.249.0/24 192.0.2.9 --store "$STORE"
 	keep lease-list "$CNIBOX" lease list --store "$STORE" --json
+	keep lease-usage "$CNIBOX" lease usage --store "$STORE" --json
 	keep lease-show "$CNIBOX" lease show 192.0.2.9 --store "$STORE" --json
 	"$CNIBOX" lease watch --store "$STORE" --json >/run/watched 3>&- &
 	watch=$!

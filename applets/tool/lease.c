@@ -10,6 +10,7 @@
 #include "lease/place.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 struct options {
 	struct lease_place place;
@@ -118,6 +119,22 @@ static void say_bad(void *arg, const char *key, const struct error *why)
 	fprintf(stderr, "%s is no lease: %s\n", key, why->message);
 }
 
+/* For a person: who adds nodes wants to know. Not being able to say it is no failure of the list. */
+static void print_free(struct invocation *call, const struct options *options, struct kv *kv,
+		       const subnet_leases_t *leases)
+{
+	struct network_config config;
+	struct subnet_usage usage;
+	struct error why = { 0 };
+
+	if (!lease_place_allocates(&options->place) ||
+	    lease_config(kv, call->arena, &config, NULL, &why) < 0)
+		return;
+	usage = subnet_usage(&config, leases);
+	fprintf(call->out, "%" PRIu64 " of %" PRIu64 " subnets are free\n", usage.all - usage.taken,
+		usage.all);
+}
+
 static int lease_list_run(struct invocation *call, void *options_, struct error *err)
 {
 	const struct options *options = options_;
@@ -131,6 +148,60 @@ static int lease_list_run(struct invocation *call, void *options_, struct error 
 	if (lease_list(kv, call->arena, &leases, say_bad, call, err))
 		return -err->errnum;
 	print_leases(call, &leases, options->json);
+	if (!options->json)
+		print_free(call, options, kv, &leases);
+	return 0;
+}
+
+/* ---- usage ---- */
+
+/* Of one family. */
+struct usage_row {
+	struct cidr network;
+	uint64_t subnets, taken, free;
+};
+
+#define USAGE(member) offsetof(struct usage_row, member)
+static const struct field usage_row_fields[] = { { "network", FIELD_CIDR, USAGE(network) },
+						 { "subnets", FIELD_UINT64, USAGE(subnets) },
+						 { "taken", FIELD_UINT64, USAGE(taken) },
+						 { "free", FIELD_UINT64, USAGE(free) },
+						 FIELDS_END };
+
+static void print_usage(struct invocation *call, const struct network_config *config,
+			const subnet_leases_t *leases, bool json)
+{
+	const struct network_family *const families[] = { &config->v4, &config->v6 };
+	struct usage_row rows[ARRAY_SIZE(families)];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		struct subnet_usage usage = subnet_family_usage(families[i], leases);
+
+		if (families[i]->enabled)
+			rows[n++] = (struct usage_row){ families[i]->network, usage.all,
+							usage.taken, usage.all - usage.taken };
+	}
+	table_print(call->out, usage_row_fields, rows, n, sizeof(rows[0]), json);
+}
+
+static int lease_usage_run(struct invocation *call, void *options_, struct error *err)
+{
+	const struct options *options = options_;
+	struct kv *kv auto_kv = NULL;
+	struct network_config config = { 0 };
+	subnet_leases_t leases = { 0 };
+
+	if (!lease_place_allocates(&options->place))
+		return fail(err, ENOTSUP,
+			    "this store says which subnet a node has: nodes take none out of it");
+	call_step(call, "asking the store");
+	if (lease_place_open(&kv, &options->place, err) ||
+	    lease_config(kv, call->arena, &config, NULL, err) ||
+	    lease_list(kv, call->arena, &leases, NULL, NULL, err))
+		return -err->errnum;
+	call_step(call, NULL);
+	print_usage(call, &config, &leases, options->json);
 	return 0;
 }
 
@@ -361,10 +432,12 @@ static int lease_watch_run(struct invocation *call, void *options_, struct error
 		.size = sizeof(struct options), .defaults = &defaults, .run = lease_##name_##_run \
 	}
 #define watch_fields list_fields
+#define usage_fields list_fields
 
 static const struct verb verbs[] = {
 	VERB(list, "who has which subnet, and for how long"),
 	VERB(show, "the lease of a subnet, an address or a node"),
+	VERB(usage, "how many subnets the network has, and has left"),
 	VERB(reserve, "keep a subnet for a node, without end"),
 	VERB(release, "remove a lease or a reservation"),
 	VERB(watch, "the leases, and what happens to them"),

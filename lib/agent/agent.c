@@ -7,6 +7,7 @@
 #include "agent/leftover.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 
@@ -16,6 +17,7 @@
 #include "base/notify.h"
 #include "kernel/confine.h"
 #include "kernel/monitor.h"
+#include "lease/place.h"
 
 enum { SOON_MS = 3, PACE_MS = 20, RETRY_MS = 1000, AGAIN_MS = 300000, CLAIM_MS = 1000 };
 enum { MANY = 256, TIDY_MS = 1000 };
@@ -188,8 +190,8 @@ static void on_network(void *arg, const char *text, size_t size)
 		log_warning("the network's configuration has changed: restart to use it");
 		return;
 	}
-	/* The store has held it to its bounds, where it has some. */
-	if (network_config_decode(text, size, false, &agent->network_arena, &agent->config, &err)) {
+	if (network_config_decode(text, size, lease_place_allocates(agent->options->place),
+				  &agent->network_arena, &agent->config, &err)) {
 		log_warning("%s", err.message);
 		return;
 	}
@@ -200,6 +202,20 @@ static void on_network(void *arg, const char *text, size_t size)
 	agent->way = way;
 	agent->network = arena_strdup(&agent->network_arena, text);
 	agent_ask_for_pass(agent, 0);
+}
+
+/* While there is still time: the node that finds no subnet has no pods. */
+static void look_at_usage(struct agent *agent)
+{
+	struct subnet_usage usage = subnet_usage(&agent->config, &agent->leases);
+	bool high = subnet_usage_is_high(&usage);
+
+	if (high && !agent->usage_high && !agent->options->observe)
+		log_warning("%" PRIu64 " of the network's %" PRIu64 " subnets are taken: %" PRIu64
+			    " are free",
+			    usage.taken, usage.all, usage.all - usage.taken);
+	agent->usage = usage;
+	agent->usage_high = high;
 }
 
 static void on_leases(void *arg, const subnet_leases_t *leases, unsigned n_bad)
@@ -213,6 +229,7 @@ static void on_leases(void *arg, const subnet_leases_t *leases, unsigned n_bad)
 		log_warning("%u entries of the store are no leases, and are passed over", n_bad);
 	agent->n_bad = n_bad;
 	agent->have_leases = true;
+	look_at_usage(agent);
 	agent_ask_for_pass(agent, 0);
 }
 

@@ -48,6 +48,8 @@ struct agent {
 	subnet_leases_t leases; /* the store's */
 	unsigned n_bad;
 	bool have_leases;
+	struct subnet_usage usage; /* by them; all = 0 where nodes do not choose */
+	bool usage_high;           /* it has been told */
 
 	struct arena own_arena; /* what the store gave */
 	struct subnet_lease own;

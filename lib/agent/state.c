@@ -154,6 +154,16 @@ static void add_peers(struct text *text, const struct agent *agent)
 		agent->n_bad);
 }
 
+static void add_usage(struct text *text, const struct subnet_usage *usage)
+{
+	if (!usage->all)
+		return;
+	add_one(text, "subnets", "gauge", "subnets that the network has for nodes",
+		(double)usage->all);
+	add_one(text, "subnets_free", "gauge", "of those, neither leased nor reserved",
+		(double)(usage->all - usage->taken));
+}
+
 static void add_store(struct text *text, const struct agent *agent)
 {
 	add_one(text, "store_trouble", "gauge", "1 while the store is not well",
@@ -219,6 +229,7 @@ static void add_all(struct text *text, const struct agent *agent)
 	add_one(text, "ready", "gauge", "1 when everything is in place and the store is heard",
 		agent_is_ready(agent, text->arena, &why));
 	add_peers(text, agent);
+	add_usage(text, &agent->usage);
 	add_store(text, agent);
 	add_repairs(text, agent);
 	add_one(text, "rules", "gauge", "1 when the masquerade and forward rules are in place",

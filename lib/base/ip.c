@@ -131,9 +131,9 @@ struct ip ip_add(const struct ip *ip, int64_t delta)
 	return sum;
 }
 
-uint64_t ip_distance(const struct ip *a, const struct ip *b)
+uint64_t ip_blocks(const struct ip *a, const struct ip *b, unsigned bits)
 {
-	uint64_t distance = 0, above = 0;
+	uint64_t blocks = 0, above = 0;
 	size_t size = ip_size(a);
 	int borrow = 0;
 
@@ -141,14 +141,25 @@ uint64_t ip_distance(const struct ip *a, const struct ip *b)
 		return 0;
 	for (size_t i = size; i-- > 0;) {
 		int value = b->bytes[i] - a->bytes[i] - borrow;
+		uint64_t byte = (uint8_t)value;
+		unsigned at = 8 * (unsigned)(size - 1 - i);
 
 		borrow = value < 0;
-		if (size - 1 - i < 8)
-			distance |= (uint64_t)(uint8_t)value << 8 * (size - 1 - i);
-		else
-			above |= (uint8_t)value;
+		if (at < bits)
+			blocks |= at + 8 > bits ? byte >> (bits - at) : 0;
+		else if (at - bits < 64)
+			blocks |= byte << (at - bits);
+		if (at >= bits + 64)
+			above |= byte;
+		else if (at > bits + 56)
+			above |= byte >> (bits + 64 - at);
 	}
-	return above ? UINT64_MAX : distance;
+	return above ? UINT64_MAX : blocks;
+}
+
+uint64_t ip_distance(const struct ip *a, const struct ip *b)
+{
+	return ip_blocks(a, b, 0);
 }
 
 static bool in_block(const struct ip *ip, const char *block4, const char *block6)

@@ -45,6 +45,8 @@ bool ip_equal(const struct ip *a, const struct ip *b);
 struct ip ip_add(const struct ip *ip, int64_t delta); /* wraps around at the family's end */
 /* b - a within one family, saturated to UINT64_MAX; 0 when b < a. */
 uint64_t ip_distance(const struct ip *a, const struct ip *b);
+/* The same in whole blocks of 2^bits addresses, that is of networks: bits = those of a host. */
+uint64_t ip_blocks(const struct ip *a, const struct ip *b, unsigned bits);
 bool ip_is_unspecified(const struct ip *ip);
 bool ip_is_loopback(const struct ip *ip);
 bool ip_is_multicast(const struct ip *ip);

@@ -109,3 +109,59 @@ int subnet_allocate(const struct network_config *config, const subnet_leases_t *
 		return -err->errnum;
 	return 0;
 }
+
+/* ---- how much is left ---- */
+
+/* Larger ones take several, smaller ones the one that they lie in; `next` is the first that is not counted yet. */
+static uint64_t count_taken(const struct network_family *family, const cidrs_t *taken)
+{
+	struct cidr end = { family->max, (uint8_t)family->subnet_len };
+	unsigned bits = ip_bits(&family->min) - (unsigned)family->subnet_len;
+	struct ip max = cidr_last(&end);
+	uint64_t n = 0, next = 0;
+
+	list_each(cidr, taken) {
+		struct ip first = cidr_network(cidr).ip, last = cidr_last(cidr);
+		uint64_t from = ip_blocks(&family->min, &first, bits), to;
+
+		if (ip_compare(&last, &family->min) < 0 || ip_compare(&first, &max) > 0)
+			continue;
+		to = ip_blocks(&family->min, ip_compare(&last, &max) < 0 ? &last : &max, bits);
+		from = from > next ? from : next;
+		if (to < from)
+			continue;
+		n += to - from + 1;
+		next = to + 1;
+	}
+	return n;
+}
+
+struct subnet_usage subnet_family_usage(const struct network_family *family,
+					const subnet_leases_t *leases)
+{
+	auto_arena struct arena arena = { 0 };
+	struct subnet_usage usage = { 0 };
+	cidrs_t taken;
+
+	if (!family->enabled || !family->min.family)
+		return usage;
+	taken = taken_of(leases, family->network.ip.family, &arena);
+	usage.all = ip_blocks(&family->min, &family->max,
+			      ip_bits(&family->min) - (unsigned)family->subnet_len);
+	usage.all += usage.all < UINT64_MAX;
+	usage.taken = count_taken(family, &taken);
+	return usage;
+}
+
+struct subnet_usage subnet_usage(const struct network_config *config, const subnet_leases_t *leases)
+{
+	struct subnet_usage v4 = subnet_family_usage(&config->v4, leases),
+			    v6 = subnet_family_usage(&config->v6, leases);
+
+	return !v4.all || (v6.all && v6.all - v6.taken < v4.all - v4.taken) ? v6 : v4;
+}
+
+bool subnet_usage_is_high(const struct subnet_usage *usage)
+{
+	return usage->all && usage->taken >= usage->all - usage->all / 5;
+}

@@ -18,4 +18,17 @@ int subnet_allocate(const struct network_config *config, const subnet_leases_t *
 		    struct subnet_lease *wanted, subnet_random_fn *random,
 		    struct error *err) must_check;
 
+/* How many subnets are given out, and how many of them are taken, whole or in part: by leases and by reservations. all = 0: the
+ * store gives out none, or not in this family. */
+struct subnet_usage {
+	uint64_t all, taken;
+};
+struct subnet_usage subnet_family_usage(const struct network_family *family,
+					const subnet_leases_t *leases);
+/* Of the family that has the fewest left: that one says how many nodes there may yet be. */
+struct subnet_usage subnet_usage(const struct network_config *config,
+				 const subnet_leases_t *leases);
+/* Four fifths are taken: time to think of a larger network. */
+bool subnet_usage_is_high(const struct subnet_usage *usage);
+
 #endif

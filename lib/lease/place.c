@@ -27,6 +27,13 @@ enum lease_engine lease_place_engine(const struct lease_place *place)
 	return place->etcd_endpoints ? LEASE_ETCD : LEASE_FILES;
 }
 
+bool lease_place_allocates(const struct lease_place *place)
+{
+	enum lease_engine engine = lease_place_engine(place);
+
+	return engine == LEASE_FILES || engine == LEASE_ETCD;
+}
+
 /* ---- the other program ---- */
 
 /* Beside this one, or where programs are. */

@@ -32,6 +32,8 @@ struct lease_place {
 
 enum lease_engine { LEASE_FILES, LEASE_STATIC, LEASE_ETCD, LEASE_KUBERNETES };
 enum lease_engine lease_place_engine(const struct lease_place *place);
+/* Nodes take subnets out of the network's there; else somebody else says which one a node has. */
+bool lease_place_allocates(const struct lease_place *place);
 
 /* Its rows, of a struct lease_place at offset `base` of the options' struct. */
 #define LEASE_PLACE_ROW(base, key_, kind, member, metavar_, env_, help_)                \

@@ -190,6 +190,14 @@ TEST(ip_distance_saturates)
 	check_int(ip_distance(&below, &b), 1);
 	check_int(ip_distance(&v4, &v4_last), 4294967295);
 	check_int(ip_distance(&v4, &a), 0);
+	check(ip_blocks(&a, &last, 64) == UINT64_MAX);
+	check(ip_blocks(&a, &last, 63) == UINT64_MAX);
+	check(ip_blocks(&a, &last, 65) == UINT64_MAX >> 1);
+	check(ip_blocks(&a, &last, 61) == UINT64_MAX);
+	check_int(ip_blocks(&a, &b, 61), 8);
+	check_int(ip_blocks(&below, &b, 1), 0);
+	check_int(ip_blocks(&v4, &v4_last, 5), 134217727);
+	check_int(ip_blocks(&v4, &v4_last, 8), 16777215);
 	check(ip_compare(&v4_last, &a) < 0);
 	check(!ip_equal(&v4, &a));
 }

@@ -205,21 +205,30 @@ static size_t choose(size_t n)
 	return chosen < n ? chosen : n - 1;
 }
 
+/* Keys with blanks between, as leases. */
+static subnet_leases_t leases_of(const char *keys)
+{
+	subnet_leases_t leases = { 0 };
+	char *words = arena_strdup(&arena, keys);
+
+	for (char *word; (word = strsep(&words, " "));)
+		if (*word)
+			*list_add(&arena, &leases) = lease_of(word, "192.0.2.9");
+	return leases;
+}
+
 /* The subnet that a node gets which had `before`, where `taken` (keys with blanks between) are. */
 static const char *allocated(const char *config_text, const char *taken, const char *before,
 			     size_t pick)
 {
 	struct network_config config;
 	struct subnet_lease wanted = { .type = "" };
-	subnet_leases_t leases = { 0 };
+	subnet_leases_t leases = leases_of(taken);
 	struct error err = { 0 };
-	char *words = arena_strdup(&arena, taken), *key = arena_alloc(&arena, SUBNET_KEY_SIZE);
+	char *key = arena_alloc(&arena, SUBNET_KEY_SIZE);
 
 	if (network_config_decode(config_text, strlen(config_text), true, &arena, &config, &err))
 		return arena_strdup(&arena, err.message);
-	for (char *word; (word = strsep(&words, " "));)
-		if (*word)
-			*list_add(&arena, &leases) = lease_of(word, "192.0.2.9");
 	if (*before)
 		wanted = lease_of(before, "192.0.2.1");
 	chosen = pick;
@@ -253,4 +262,50 @@ TEST(subnet_allocation)
 		  "10.5.2.0-24&fd00:0:0:2::-64");
 	check_str(allocated(dual, "10.5.1.0-24", "10.5.1.0-24&fd00:0:0:5::-64", 0),
 		  "10.5.2.0-24&fd00:0:0:5::-64");
+}
+
+/* "TAKEN of ALL", with "!" when that is many. */
+static const char *usage_of(const char *config_text, bool allocates, const char *taken)
+{
+	subnet_leases_t leases = leases_of(taken);
+	struct network_config config;
+	struct subnet_usage usage;
+	struct error err = { 0 };
+
+	if (network_config_decode(config_text, strlen(config_text), allocates, &arena, &config,
+				  &err))
+		return arena_strdup(&arena, err.message);
+	usage = subnet_usage(&config, &leases);
+	return arena_printf(&arena, "%llu of %llu%s", (unsigned long long)usage.taken,
+			    (unsigned long long)usage.all, subnet_usage_is_high(&usage) ? "!" : "");
+}
+
+TEST(subnet_usage)
+{
+	const char *net = "{\"Network\": \"10.5.0.0/16\"}",
+		   *small = "{\"Network\": \"10.5.0.0/22\"}";
+	const char *bound = "{\"Network\": \"10.5.0.0/16\", \"SubnetMin\": \"10.5.10.0\","
+			    " \"SubnetMax\": \"10.5.19.0\"}";
+	const char *dual = "{\"Network\": \"10.5.0.0/16\", \"EnableIPv6\": true,"
+			   " \"IPv6Network\": \"fd00::/60\"}",
+		   *wide = "{\"EnableIPv4\": false, \"EnableIPv6\": true, \"IPv6SubnetLen\": 66,"
+			   " \"IPv6Network\": \"fd00::/33\"}";
+
+	check_str(usage_of(net, true, ""), "0 of 255");
+	check_str(usage_of(net, true, "10.5.1.0-24 10.5.255.0-24 10.5.0.0-24 10.6.1.0-24"),
+		  "2 of 255"); /* the first is not given out, the last of another network */
+	/* Of another length: each that they lie in or reach over, once. */
+	check_str(usage_of(net, true, "10.5.16.0-20 10.5.17.0-24 10.5.40.0-25 10.5.40.128-25"),
+		  "17 of 255");
+	check_str(usage_of(small, true, "10.5.3.0-24 10.5.1.0-24"), "2 of 3");
+	check_str(usage_of(small, true, "10.5.0.0-22"), "3 of 3!");
+	check_str(usage_of(bound, true, "10.5.9.0-24 10.5.16.0-21"), "4 of 10");
+	check_str(usage_of(bound, true, "10.5.9.0-24 10.5.10.0-23 10.5.12.0-22 10.5.19.0-24"),
+		  "7 of 10");
+	check_str(usage_of(bound, true, "10.5.10.0-23 10.5.12.0-22 10.5.16.0-24 10.5.19.0-24"),
+		  "8 of 10!");
+	/* The family with less room, whatever the other one has. */
+	check_str(usage_of(dual, true, "10.5.1.0-24&fd00:0:0:1::-64 10.5.2.0-24"), "1 of 15");
+	check_str(usage_of(wide, true, "0.0.0.0-0&fd00:0:1::-66"), "1 of 8589934591");
+	check_str(usage_of(net, false, "10.5.1.0-24"), "0 of 0"); /* Kubernetes */
 }
