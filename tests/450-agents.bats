@@ -186,19 +186,16 @@ killed_amid_traffic() { # TYPE
 	wait_for "without NAT" 3 grep -q '"192.0.2.1"' $STORE/subnets/*
 	assert_eq "it does" "$(tx_checksum n1 flannel.1)" 1
 	agent_kill n1
+	ip -n n1 addr add 203.0.113.7/32 dev lo
+	agent n1 --public-ip 203.0.113.7
+	wait_for "the public address is this node's, elsewhere" 3 grep -q '"203.0.113.7"' $STORE/subnets/*
+	agent_kill n1
+	assert_eq "nothing is translated" "$(tx_checksum n1 flannel.1)" 1
 	agent n1 --no-tx-checksum
 	wait_for "unless told otherwise" 3 is 0 tx_checksum n1 flannel.1
 }
 
 is() { [[ $("${@:2}") == "$1" ]]; }
-
-tx_checksum() { # NODE DEVICE: ETHTOOL_GTXCSUM
-	nsenter --net="/run/netns/$1" python3 -c '
-import array, fcntl, socket, struct, sys
-value = array.array("I", [0x16, 0])
-fcntl.ioctl(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0x8946, struct.pack("16sP", sys.argv[1].encode(), value.buffer_info()[0]))
-print(value[1])' "$2"
-}
 
 @test "what cannot be is said in one line: no network, another backend, no such interface" {
 	nodes 1 host-gw

@@ -57,13 +57,14 @@ mac()    { ip -n "$1" -j link show flannel.1 | jq -r '.[0].address'; }
 	wait_for "and told to be up" 5 is '["False","FlannelIsUp","Flannel is running on this node"]' condition n1
 }
 
-@test "the MAC is kept over a reboot; public-ip-overwrite is told to the others; node-public-ip chooses the interface" {
+@test "the MAC is kept over a reboot; public-ip-overwrite is told to the others, for whom a card's checksums are wrong; node-public-ip chooses the interface" {
 	cluster 2 vxlan
 	AGENT=vxlan
 	kube n1
 	ready n1
 	wait_for "annotations" 3 is 192.0.2.1 annotation n1 public-ip
 	was=$(mac n1)
+	assert_eq "checksums by the card" "$(tx_checksum n1 flannel.1)" 1
 	agent_kill n1
 	ip -n n1 link del flannel.1
 	rm -r /run/n1
@@ -73,8 +74,16 @@ mac()    { ip -n "$1" -j link show flannel.1 | jq -r '.[0].address'; }
 	ready n1
 	assert_eq "MAC" "$(mac n1)" "$was"
 	wait_for "the public address" 3 is 203.0.113.9 annotation n1 public-ip
+	wait_for "checksums by the kernel" 5 is 0 tx_checksum n1 flannel.1
 	api annotate n1 $PREFIX/public-ip-overwrite-
 	wait_for "the node's again" 3 is 192.0.2.101 annotation n1 public-ip
+	agent_kill n1
+	ip -n n1 link del flannel.1
+	kube n1
+	wait_for "and the card's checksums" 5 is 1 tx_checksum n1 flannel.1
+	api annotate n1 $PREFIX/public-ip-overwrite=192.0.2.1
+	wait_for "another of the node's addresses" 3 is 192.0.2.1 annotation n1 public-ip
+	assert_eq "is no NAT" "$(tx_checksum n1 flannel.1)" 1
 }
 
 @test "the node's address changes, and is told; kill -9 and a boot without the API server: all from the node's own disk" {
@@ -197,6 +206,10 @@ change_n1() { api annotate n1 $PREFIX/kube-subnet-manager=true $PREFIX/backend-t
 	assert_json "annotations" "$(annotations n1)" '.["public-ipv6"] == "fd77::1" and (.["backend-v6-data"] | fromjson | .VNI == 1 and (.VtepMAC | length == 17))'
 	assert_match "subnet.env" "$(</run/n1/subnet.env)" "FLANNEL_IPV6_SUBNET=fd00:5:0:1::1/64"
 	wait_for "a route" 3 has "fd00:5:0:2::/64" ip -n n1 -6 route show proto 118
+	api annotate n1 $PREFIX/public-ipv6-overwrite=2001:db8::9
+	wait_for "NAT of IPv6: the card makes no checksums there" 5 is 0 tx_checksum n1 flannel-v6.1
+	assert_eq "of IPv4 it does" "$(tx_checksum n1 flannel.1)" 1
+	wait_for "the peer is told" 3 has "dst 2001:db8::9" nsenter --net=/run/netns/n2 bridge fdb show dev flannel-v6.1
 	agent_kill n2
 	api annotate n2 "$PREFIX/backend-v6-data={\"VNI\":1,\"VtepMAC\":\"02:00:00:00:00:66\"}"
 	wait_for "the new MAC" 3 has 02:00:00:00:00:66 ip -n n1 neigh show dev flannel-v6.1

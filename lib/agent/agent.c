@@ -166,6 +166,8 @@ static void on_node(void *arg, const struct lease_node *node)
 
 	agent->node_ip = node->public_ip;
 	agent->node_ip6 = node->public_ip6;
+	agent->told = node->told;
+	agent->told6 = node->told6;
 	if (node->value &&
 	    subnet_value_parse(node->value, strlen(node->value), &arena, &there, NULL) == 0) {
 		if (!agent->mac.set)

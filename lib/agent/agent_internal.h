@@ -60,6 +60,7 @@ struct agent {
 	bool have_wanted;
 
 	struct ip node_ip, node_ip6; /* public ones, as the store says; family 0 = it does not */
+	struct ip told, told6;       /* the others, in their place; the same */
 	struct arena external_arena;
 	struct external external;
 	struct link vtep, vtep6; /* index 0 = none */

@@ -186,6 +186,14 @@ static struct ip choose_address(const struct search *search, const struct link *
 	return best ? best->cidr.ip : (struct ip){ 0 };
 }
 
+static bool is_elsewhere(const struct search *search, const struct ip *public_ip,
+			 const struct ip *told)
+{
+	const struct ip *ip = told->family ? told : public_ip;
+
+	return ip->family && !by_address(search, ip);
+}
+
 static int take_addresses(const struct search *search, const struct link *link,
 			  struct external *external, struct error *err)
 {
@@ -200,6 +208,8 @@ static int take_addresses(const struct search *search, const struct link *link,
 			    choice->v4 && !external->ip.family ? "IPv4" : "IPv6");
 	external->public_ip = choice->public_ip.family ? choice->public_ip : external->ip;
 	external->public_ip6 = choice->public_ip6.family ? choice->public_ip6 : external->ip6;
+	external->translated = is_elsewhere(search, &external->public_ip, &choice->told);
+	external->translated6 = is_elsewhere(search, &external->public_ip6, &choice->told6);
 	list_each(addr, &search->addrs)
 		if (addr->index == link->index && !ip_is_link_local(&addr->cidr.ip))
 			*list_add(search->arena, &external->near) = addr->cidr;

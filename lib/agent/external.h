@@ -15,7 +15,8 @@ struct external_choice {
 	struct ip reach;  /* --iface-can-reach */
 	struct ip public_ip,
 		public_ip6; /* --public-ip: published; need not be on the node when an interface is named */
-	bool v4, v6; /* families that are needed */
+	struct ip told, told6; /* published in their place, whatever was found */
+	bool v4, v6;           /* families that are needed */
 };
 
 struct external {
@@ -24,6 +25,7 @@ struct external {
 	int mtu;
 	struct ip ip, ip6;               /* on the interface */
 	struct ip public_ip, public_ip6; /* as others reach the node */
+	bool translated, translated6;    /* what is published is no address of this node's: NAT */
 	cidrs_t near;                    /* that the interface is in, with its address */
 };
 

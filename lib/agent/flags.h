@@ -70,7 +70,7 @@ extern const struct agent_flags agent_flags_defaults;
 	AGENT_FLAG("ipBlackholeRoute", FIELD_BOOL, ip_blackhole_route, \
 		   "drop what is for pods of this node that are not there", .env = "FLANNELD_IP_BLACKHOLE_ROUTE"), \
 	AGENT_FLAG("txChecksum", FIELD_BOOL, tx_checksum, \
-		   "leave checksums of what goes over VXLAN to network cards; never behind NAT"), \
+		   "leave checksums of what goes over VXLAN to network cards; never where the others are told an address that this node has not (NAT)"), \
 	AGENT_FLAG("resync", FIELD_DURATION, resync, "look at everything this often; 0 = on events only"), \
 	AGENT_FLAG("once", FIELD_BOOL, once, "end when everything is in place"), \
 	AGENT_FLAG("observe", FIELD_BOOL, observe, "only ways to the other nodes' pods: no lease, no subnet for this node"), \

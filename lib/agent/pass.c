@@ -41,6 +41,8 @@ static int find_external(struct agent *agent, struct error *err)
 		choice.public_ip = agent->node_ip;
 	if (agent->node_ip6.family)
 		choice.public_ip6 = agent->node_ip6;
+	choice.told = agent->told;
+	choice.told6 = agent->told6;
 	choice.v4 = agent->config.v4.enabled;
 	choice.v6 = agent->config.v6.enabled;
 	if (external_find(agent->nl, &choice, &arena, &external, err)) {

@@ -23,9 +23,7 @@ static bool leaves_checksums(const struct agent *agent, bool v6)
 {
 	const struct external *external = &agent->external;
 
-	return !agent->options->tx_checksum ||
-	       (v6 ? !ip_equal(&external->public_ip6, &external->ip6)
-		   : !ip_equal(&external->public_ip, &external->ip));
+	return !agent->options->tx_checksum || (v6 ? external->translated6 : external->translated);
 }
 
 static int ensure_vtep(struct agent *agent, bool v6, struct error *err)

@@ -82,6 +82,8 @@ static void give(struct lease_store *store, const struct lease_store_message *me
 		client->node(client->arg,
 			     &(struct lease_node){ .public_ip = message->node.public_ip,
 						   .public_ip6 = message->node.public_ip6,
+						   .told = message->node.told,
+						   .told6 = message->node.told6,
 						   .value = message->node.value });
 	if (message->network)
 		client->network(client->arg, message->network, strlen(message->network));

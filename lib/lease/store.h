@@ -12,10 +12,11 @@
 #include "base/worker.h"
 #include "lease/acquire.h"
 
-/* What a store says of this node itself: addresses as if options gave them (family 0 = nothing said), and the value of the
- * lease that it has there, NULL = none. */
+/* What a store says of this node itself: addresses as if options gave them, those that it tells the others instead (family 0 =
+ * nothing said), and the value of the lease that it has there, NULL = none. */
 struct lease_node {
 	struct ip public_ip, public_ip6;
+	struct ip told, told6;
 	const char *value;
 };
 

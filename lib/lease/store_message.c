@@ -27,10 +27,11 @@ static const struct field lease_fields[] = {
 
 #define NODE(member) offsetof(struct node_words, member)
 
-static const struct field node_fields[] = { { "publicIp", FIELD_IP, NODE(public_ip) },
-					    { "publicIpv6", FIELD_IP, NODE(public_ip6) },
-					    { "value", FIELD_STRING, NODE(value) },
-					    FIELDS_END };
+static const struct field node_fields[] = {
+	{ "publicIp", FIELD_IP, NODE(public_ip) }, { "publicIpv6", FIELD_IP, NODE(public_ip6) },
+	{ "told", FIELD_IP, NODE(told) },          { "told6", FIELD_IP, NODE(told6) },
+	{ "value", FIELD_STRING, NODE(value) },    FIELDS_END
+};
 
 static const struct field fields[] = {
 	{ "network", FIELD_STRING, MESSAGE(network) },

@@ -12,7 +12,7 @@ struct lease_words {
 };
 
 struct node_words {
-	struct ip public_ip, public_ip6;
+	struct ip public_ip, public_ip6, told, told6;
 	const char *value; /* NULL = none */
 };
 

@@ -219,6 +219,7 @@ static int look_at_leases(struct serving *serving, struct error *err)
 static bool same_given(const struct kv_own *a, const struct kv_own *b)
 {
 	return ip_equal(&a->public_ip, &b->public_ip) && ip_equal(&a->public_ip6, &b->public_ip6) &&
+	       ip_equal(&a->told, &b->told) && ip_equal(&a->told6, &b->told6) &&
 	       streq(a->value ? a->value : "", b->value ? b->value : "");
 }
 
@@ -244,7 +245,8 @@ static int look_at_node(struct serving *serving, struct error *err)
 	serving->given = given;
 	serving->told_given = true;
 	message.has_node = true;
-	message.node = (struct node_words){ given.public_ip, given.public_ip6, given.value };
+	message.node = (struct node_words){ given.public_ip, given.public_ip6, given.told,
+					    given.told6, given.value };
 	return tell(serving, &message);
 }
 

@@ -11,6 +11,7 @@
 #   two TYPE [JQ]            n1 and n2 with agents and pods that reach each other
 #   peer_of                  n1's routes to its peers
 #   state                    what n1 has for its peers, in full; same_state TEXT: it is this (for wait_for)
+#   tx_checksum NODE DEVICE  1 when checksums are left to the device, else 0
 # shellcheck shell=bash
 
 STORE=/run/store AGENT=vxlan
@@ -110,6 +111,14 @@ two() {
 	nodes 2 "$@"
 	AGENT=$([[ $1 == vxlan ]] && echo vxlan || echo hostgw-sync)
 	join_two
+}
+
+tx_checksum() { # NODE DEVICE
+	nsenter --net="/run/netns/$1" python3 -c '
+import array, fcntl, socket, struct, sys
+value = array.array("I", [0x16, 0]) # ETHTOOL_GTXCSUM
+fcntl.ioctl(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0x8946, struct.pack("16sP", sys.argv[1].encode(), value.buffer_info()[0]))
+print(value[1])' "$2"
 }
 
 peer_of() { ip -n n1 route show proto 118; }
