@@ -115,28 +115,14 @@ setup() {
 	assert_eq "the subnet" "$(subnet n1)" "$was"
 }
 
-killed_amid_traffic() { # TYPE
-	local ping before
-
-	two "$1"
-	nsenter --net=/run/netns/n1 ping -q -i 0.01 -c 150 -W 1 -I "$(pod_ip n1)" "$(pod_ip n2)" >$STORE/ping 2>&1 3>&- &
-	ping=$!
-	before=$(state)
-	agent_kill n1 KILL
-	rm -f /run/n1/subnet.env
-	agent n1
-	ready n1
-	wait "$ping"
-	assert_match "packets" "$(<$STORE/ping)" "150 packets transmitted, 150 received"
-	assert_eq "the state" "$(state)" "$before"
-}
-
 @test "VXLAN, kill -9 during traffic: no packet is lost, and the next agent takes over without a trace" {
-	killed_amid_traffic vxlan
+	two vxlan
+	killed_amid_traffic agent n1
 }
 
 @test "host-gw, kill -9 during traffic: the same" {
-	killed_amid_traffic host-gw
+	two host-gw
+	killed_amid_traffic agent n1
 }
 
 @test "flanneld's leavings are adopted: device, MAC, peers; what is stale goes" {

@@ -110,6 +110,20 @@ mac()    { ip -n "$1" -j link show flannel.1 | jq -r '.[0].address'; }
 	assert_eq "the peers" "$(routes)" "$before"
 }
 
+@test "VXLAN, kill -9 during traffic: no packet is lost, the next agent adopts the device, and the node's object is as it was" {
+	two vxlan
+	wait_for "the condition" 3 has FlannelIsUp condition n1
+	before=$(api get n1)
+	killed_amid_traffic next_kube
+	wait_for "it has looked at everything" 5 grep -q "everything is in place" $STORE/n1.log
+	assert_eq "its object" "$(api get n1)" "$before"
+}
+
+next_kube() {
+	: >$STORE/n1.log
+	kube n1
+}
+
 @test "podCIDR: awaited when there is none, refused outside of the network, and no node is said to be none" {
 	cluster 0 host-gw
 	node_add n1 1

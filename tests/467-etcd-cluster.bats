@@ -113,21 +113,16 @@ tokens_end() { run_in n1 ping -q -i 0.5 -c 9 -W 1 192.0.2.2 >/dev/null || :; }
 	pod n1
 	pod n2
 	wait_for "n1 reaches n2" 5 reach n1 n2
-	before=$(peers_of n1) leases=$(etcd_leases) store=$(pgrep -P "$(agent_pid n1)" cnibox-store)
-	run_in n1 ping -q -i 0.01 -c 150 -W 1 -I "$(pod_ip n1)" "$(pod_ip n2)" >$STORE/ping 2>&1 3>&- &
-	ping=$!
-	agent_kill n1 KILL
-	rm /run/n1/subnet.env
-	wait_for "its store ends" 5 ended "$store"
-	agent n1
-	ready n1
-	wait $ping
-	assert_match "packets" "$(<$STORE/ping)" "150 packets transmitted, 150 received"
-	assert_eq "routes" "$(peers_of n1)" "$before"
+	leases=$(etcd_leases) store=$(pgrep -P "$(agent_pid n1)" cnibox-store)
+	killed_amid_traffic agent_after "$store"
 	assert_eq "leases" "$(etcd_leases)" "$leases"
 	assert_eq "etcd's leases" "$(etcd lease list | grep -c '^[0-9a-f]*$')" 2
 }
 
+agent_after() { # its predecessor's STORE
+	wait_for "its store ends" 5 ended "$1"
+	agent n1
+}
 ended() { ! kill -0 "$1" 2>/dev/null; }
 
 @test "certificates: a CA alone, and what is wrong is named" {

@@ -11,6 +11,8 @@
 #   two TYPE [JQ]            n1 and n2 with agents and pods that reach each other
 #   peer_of                  n1's routes to its peers
 #   state                    what n1 has for its peers, in full; same_state TEXT: it is this (for wait_for)
+#   killed_amid_traffic COMMAND ...  n1's agent ends by SIGKILL, and the command starts the next one, while n1's pod pings n2's:
+#                            no packet is lost, and n1 has the same devices and ways to its peers as before
 #   tx_checksum NODE DEVICE  1 when checksums are left to the device, else 0
 # shellcheck shell=bash
 
@@ -129,3 +131,18 @@ state() {
 	nsenter --net=/run/netns/n1 bridge fdb show dev flannel.1 2>/dev/null || :
 }
 same_state() { [[ $(state) == "$1" ]]; }
+
+killed_amid_traffic() {
+	local ping before
+
+	nsenter --net=/run/netns/n1 ping -q -i 0.01 -c 150 -W 1 -I "$(pod_ip n1)" "$(pod_ip n2)" >$STORE/ping 2>&1 3>&- &
+	ping=$!
+	before=$(ip -n n1 link && state)
+	agent_kill n1 KILL
+	rm -f /run/n1/subnet.env
+	"$@"
+	ready n1
+	wait "$ping"
+	assert_match "packets" "$(<$STORE/ping)" "150 packets transmitted, 150 received"
+	assert_eq "devices and ways" "$(ip -n n1 link && state)" "$before"
+}
