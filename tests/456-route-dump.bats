@@ -21,6 +21,7 @@ setup() {
 	ip route add default via 10.1.0.8
 	ip -6 route add fd09::/64 via fd01::9 mtu 1280
 	ip -6 route add prohibit fd08::/64
+	ip -6 route add fe80::7/128 dev va table local encap seg6local action End.DX2 oif vb
 }
 
 # iproute2 ends lines with a blank, or not.

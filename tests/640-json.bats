@@ -67,6 +67,7 @@ cni() { CNI_PATH=/run/plugins "$CNIBOX" cni "$@"; }
 	ip route add blackhole 10.18.0.0/16
 	ip route add 10.16.0.0/16 nexthop via 10.1.9.2 weight 2 nexthop via 10.1.9.3
 	ip route add 10.15.0.0/24 via inet6 fd09::7 dev va
+	ip -6 route add fe80::7/128 dev va table local encap seg6local action End.DX2 oif vb
 	keep route-dump "$CNIBOX" route-dump --json
 	keep route-dump nsenter --net=/run/netns/n1 "$CNIBOX" route-dump --peers --store "$STORE" --json
 	echo '{"PublicIP":"192.0.2.8","PublicIPv6":"fd77::8","BackendType":"vxlan"}' >"$STORE/subnets/10.5.248.0-24&fd05:8::-64"

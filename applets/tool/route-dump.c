@@ -202,6 +202,9 @@ static void print_text(const struct dump *dump, const struct route *route)
 
 	print_word(out, "", view.type);
 	print_word(out, "", view.dst);
+	if (route->frame_oif)
+		fprintf(out, " encap seg6local action End.DX2 oif %s ",
+			dev_name(dump, route->frame_oif));
 	print_word(out, view.other_family ? "via inet6" : "via", view.gateway);
 	print_word(out, "dev", view.dev);
 	print_word(out, "table", view.table);
@@ -292,6 +295,11 @@ static struct json *route_json(const struct dump *dump, const struct route *rout
 
 	set_word(object, "type", view.type);
 	set_word(object, "dst", view.dst);
+	if (route->frame_oif) {
+		set_word(object, "encap", "seg6local");
+		set_word(object, "action", "End.DX2");
+		set_word(object, "oif", dev_name(dump, route->frame_oif));
+	}
 	set_gateway(object, &view);
 	set_word(object, "dev", view.dev);
 	set_word(object, "table", view.table);

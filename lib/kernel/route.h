@@ -47,6 +47,9 @@ struct route {
 	uint8_t type;         /* RTN_*, 0 = unicast */
 	bool onlink;
 	bool shared; /* several next hops, not all of them through oif */
+	/* IPv6: the frame inside a packet is sent to this link (SRv6 behaviour End.DX2, RFC 8986 section 4.11); 0 = it is an ordinary
+	 * route. */
+	int frame_oif;
 	/* Of one that is there: */
 	uint8_t flags;               /* ROUTE_DEAD and its like */
 	bool has_metric;             /* priority was said, be it 0 */
