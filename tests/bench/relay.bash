@@ -18,6 +18,20 @@ row_relay() {
 	relay_rows ours "relay, in the kernel" bar
 	relay_rows ours-user "relay, its process" no_bar
 	no_bar "relay, its process with --busy-poll, round trip; kernel VXLAN" us "${at[trip vxlan]}" "${at[trip ours-spin]}"
+	relay_bridges
+}
+
+# What pods behind bridges get: between a bridge and the tunnel segments can be cut apart.
+relay_bridges() {
+	local -A at
+
+	while read -r measure way rate cpu _; do
+		at[$measure $way]=$rate at[$measure $way cpu]=$cpu
+	done < <(BUILD=$build PODS=bridge WAYS="vxlan ours" MEASURES="stream1 stream4" "$here/relay" ${RELAY_ROUNDS:-3} 400)
+	for measure in stream1 stream4; do
+		bar "relay, pods behind bridges: ${measure#stream} TCP flow(s); kernel VXLAN" Mbit/s "${at[$measure vxlan]}" "${at[$measure ours]}" ">=" 0.65
+		bar "... CPU per gigabyte, kernel VXLAN" s "${at[$measure vxlan cpu]}" "${at[$measure ours cpu]}" "<=" 1.6
+	done
 }
 
 no_bar() { keep "$1" "$2" "$3" "$4" "$(ratio "$4" "$3")x" "" ""; }
