@@ -282,7 +282,8 @@ static void on_pong(void *arg, int64_t left_ms)
 static bool is_on_ours(const struct agent *agent, int index)
 {
 	return index && (index == agent->external.index || index == agent->vtep.index ||
-			 index == agent->vtep6.index || index == agent->tun.index);
+			 index == agent->vtep6.index || index == agent->tun.index ||
+			 (agent->relay && relay_is_link(agent->relay, index)));
 }
 
 /* What others do to what is ours. Routes of ours that appear are our own doing. */

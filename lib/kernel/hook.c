@@ -132,6 +132,15 @@ int hook_list(struct netlink *nl, int index, const char *prefix, struct arena *a
 	return look_at(nl, index, &look, err);
 }
 
+bool hook_has(const hook_programs_t *programs, const struct hook *hook, uint32_t id)
+{
+	list_each(program, programs)
+		if (program->hook.index == hook->index && program->hook.egress == hook->egress &&
+		    program->hook.v6 == hook->v6 && program->id == id)
+			return true;
+	return false;
+}
+
 /* ---- removing ---- */
 
 static void tolerate_absence(struct netlink *nl)

@@ -27,6 +27,8 @@ int hook_attach(struct netlink *nl, const struct hook *hook, int program, const 
 /* Those whose names begin so, on a link that may be gone. */
 int hook_list(struct netlink *nl, int index, const char *prefix, struct arena *arena,
 	      hook_programs_t *programs, struct error *err) must_check;
+/* Is that program there? */
+bool hook_has(const hook_programs_t *programs, const struct hook *hook, uint32_t id);
 /* Take them away, from every link but two (0 = none), and the hooks with them where nobody else has something there. */
 int hook_remove_all(struct netlink *nl, const char *prefix, int keep, int keep_too,
 		    unsigned *n_removed, struct error *err) must_check;

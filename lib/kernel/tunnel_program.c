@@ -1,5 +1,5 @@
 /*
- * The two programs, in pieces. Headers are read into the frame, in one row as they stand on the wire: outer IP, UDP, inner IP;
+ * The programs, in pieces. Headers are read into the frame, in one row as they stand on the wire: outer IP, UDP, inner IP;
  * so that they are written in one go, too. Nothing is changed before it is sure that the packet can be carried.
  */
 #include "kernel/tunnel_program.h"
@@ -12,7 +12,10 @@
 #include "kernel/bpf.h"
 #include "kernel/bpf_line.h"
 
-enum { UDP = 17, TCP = 6, UDP_SIZE = 8, OUTER_TTL = 64, CLOCK_SLACK_MS = 16 };
+enum { UDP = 17, TCP = 6, FRAME_INSIDE = 143, UDP_SIZE = 8, OUTER_TTL = 64, CLOCK_SLACK_MS = 16 };
+/* IPv6 and the frame's header. Ticks (1 to 10 ms) for which what is wrapped may still be on its way, with much to spare. */
+enum { WRAP_SIZE = 40 + ETH_HLEN, IN_ORDER_TICKS = 32 };
+enum { BECOMES_IPV6 = 1 << 8 }; /* BPF_F_ADJ_ROOM_DECAP_L3_IPV6, Linux 6.3 */
 enum { DO_NOT_FRAGMENT = 0x4000, FRAGMENT_MASK = 0x3fff };
 
 /* Places in the frame. */
@@ -27,7 +30,22 @@ enum {
 	TUPLE = -280,
 };
 
-enum { PASS = 1, DROP, LARGE, IS_UDP, SIZED, LOOK, ASK, SURE, FOUND, KNOWN, FRESH };
+enum {
+	PASS = 1,
+	DROP,
+	LARGE,
+	IS_UDP,
+	SIZED,
+	LOOK,
+	ASK,
+	SURE,
+	FOUND,
+	KNOWN,
+	FRESH,
+	WRAP,
+	BARE,
+	COUNT
+};
 
 /* Kept: R6 the packet, R7 its size from the inner header on, R8 one segment's (out: with the outer headers, later whether the way
  * was looked up), R9 the state. */
@@ -161,11 +179,11 @@ static void emit_write(const struct build *b, int offset, int from, int size)
 	     SET(R5, 0), CALL(skb_store_bytes), IF_NE(R0, 0, DROP));
 }
 
-static void emit_resize(const struct build *b, int by, int flags)
+static void emit_resize(const struct build *b, int by, int flags, int otherwise)
 {
 	EMIT(b, MOVE(R1, R6), SET(R2, by), SET(R3, BPF_ADJ_ROOM_MAC),
 	     SET(R4, flags | BPF_F_ADJ_ROOM_FIXED_GSO), SET(R5, 0), CALL(skb_adjust_room),
-	     IF_NE(R0, 0, PASS));
+	     IF_NE(R0, 0, otherwise));
 }
 
 static void emit_count(const struct build *b, int counter)
@@ -309,7 +327,8 @@ static void emit_egress(const struct build *b)
 	emit_hop(b);
 	emit_resize(b, b->header + UDP_SIZE,
 		    BPF_F_ADJ_ROOM_ENCAP_L4_UDP |
-			    (b->v6 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV4));
+			    (b->v6 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV4),
+		    PASS);
 	EMIT(b, MOVE(R1, R6), SET(R2, ETH_HLEN), SET(R3, 0), CALL(skb_change_head),
 	     IF_NE(R0, 0, DROP));
 	emit_write(b, 0, b->outer - ETH_HLEN, ETH_HLEN + all);
@@ -354,6 +373,71 @@ static void emit_check_outer(const struct build *b)
 	EMIT(b, IF_NE(R0, 0xffff, PASS));
 }
 
+/* ---- unwrapping ---- */
+
+struct ip tunnel_wrap_address(void)
+{
+	static const uint8_t bytes[16] = { 0xfe, 0x80, [10] = 'c', 'n', 'i', 'b', 'o', 'x' };
+
+	return ip_make(AF_INET6, bytes);
+}
+
+/* The headers that segments are wrapped into, which end at that place in the frame. */
+static void emit_wrap_headers(const struct build *b, int end)
+{
+	const struct ip address = tunnel_wrap_address();
+	uint16_t words[WRAP_SIZE / 2] = { htons(0x6000), [3] = htons(FRAME_INSIDE << 8 |
+								     OUTER_TTL) };
+	uint8_t *bytes = (uint8_t *)words;
+
+	memcpy(bytes + 8, address.bytes, 16);
+	memcpy(bytes + 24, address.bytes, 16);
+	memcpy(bytes + 40, b->spec->wrap_to.bytes, 6);
+	memcpy(bytes + 46, b->spec->wrap_from.bytes, 6);
+	words[26] = wire16(b->v6 ? ETH_P_IPV6 : ETH_P_IP);
+	for (int i = 0; i < WRAP_SIZE / 2; i++)
+		EMIT(b, PUT16(FRAME, end - WRAP_SIZE + 2 * i, words[i]));
+	EMIT(b, MOVE(R1, R7), ADD(R1, ETH_HLEN), SWAP16(R1),
+	     STORE16(FRAME, end - WRAP_SIZE + 4, R1));
+}
+
+/* What comes behind wrapped segments takes their way for a while, not to be there before them. Falls through to BARE for what
+ * is not wrapped, and where the kernel cannot. */
+static void emit_wrap(const struct build *b)
+{
+	if (!b->spec->wrap_to.set)
+		return;
+	EMIT(b, CALL(jiffies64), LOAD32(R1, R6, offsetof(struct __sk_buff, gso_size)),
+	     IF_EQ(R1, 0, LOOK), STORE32(R9, b->spec->wrapped, R0), GOTO(WRAP), LABEL(LOOK),
+	     LOAD32(R1, R9, b->spec->wrapped), SUB32_OF(R0, R1), IF_GT(R0, IN_ORDER_TICKS, BARE),
+	     LABEL(WRAP));
+	emit_wrap_headers(b, b->inner);
+	emit_resize(b, -1, BECOMES_IPV6, BARE);
+	emit_resize(b, WRAP_SIZE - b->header - UDP_SIZE + 1, 0, DROP);
+	emit_write(b, ETH_HLEN, b->inner - WRAP_SIZE, WRAP_SIZE + b->header);
+	EMIT(b, GOTO(COUNT), LABEL(BARE));
+}
+
+/* A frame whose header is unknown to the kernel as yet: it stands where the IP header should. Another one in front of it, and it is
+ * what is in between. */
+static void emit_unwrap(const struct build *b)
+{
+	emit_read(b, 0, b->inner, ETH_HLEN);
+	for (int i = 0; i < 6; i += 2) {
+		uint16_t to, from;
+
+		memcpy(&to, b->spec->wrap_to.bytes + i, 2);
+		memcpy(&from, b->spec->wrap_from.bytes + i, 2);
+		EMIT(b, LOAD16(R1, FRAME, b->inner + i), IF_NE(R1, to, DROP),
+		     LOAD16(R1, FRAME, b->inner + 6 + i), IF_NE(R1, from, DROP));
+	}
+	EMIT(b, MOVE(R1, R6), SET(R2, ETH_HLEN), SET(R3, 0), CALL(skb_change_head),
+	     IF_NE(R0, 0, DROP));
+	emit_resize(b, -ETH_HLEN, 0, DROP);
+	EMIT(b, SET(R1, b->spec->device), SET(R2, BPF_F_INGRESS), CALL(redirect));
+	emit_ends(b);
+}
+
 static void emit_ingress(const struct build *b)
 {
 	const int shift = ETH_HLEN + b->header + UDP_SIZE;
@@ -371,23 +455,30 @@ static void emit_ingress(const struct build *b)
 	emit_reader(b, b->source);
 	emit_sizes(b, shift + b->header);
 	emit_hop(b);
-	emit_resize(b, -b->header - UDP_SIZE, 0);
+	emit_wrap(b);
+	emit_resize(b, -b->header - UDP_SIZE, 0, PASS);
 	emit_write(b, ETH_HLEN + hop, b->inner + hop, b->v6 ? 1 : 4);
+	EMIT(b, LABEL(COUNT));
 	emit_count(b, b->spec->received);
 	EMIT(b, SET(R1, b->spec->device), SET(R2, BPF_F_INGRESS), CALL(redirect));
 	emit_ends(b);
 }
 
-int tunnel_program_load(const struct tunnel_program *program, bool egress, int *fd,
+int tunnel_program_load(const struct tunnel_program *program, enum tunnel_hook hook, int *fd,
 			struct error *err)
 {
+	static const struct {
+		const char *name;
+		void (*emit)(const struct build *b);
+	} programs[] = {
+		[TUNNEL_OUT] = { "cnibox_out", emit_egress },
+		[TUNNEL_IN] = { "cnibox_in", emit_ingress },
+		[TUNNEL_UNWRAP] = { "cnibox_unwrap", emit_unwrap },
+	};
 	struct bpf_code *code auto_bpf_code = bpf_code_new();
 	const struct build b = build_of(program, code);
 
 	EMIT(&b, MOVE(R6, R1));
-	if (egress)
-		emit_egress(&b);
-	else
-		emit_ingress(&b);
-	return bpf_code_load(code, egress ? "cnibox_out" : "cnibox_in", fd, err);
+	programs[hook].emit(&b);
+	return bpf_code_load(code, programs[hook].name, fd, err);
 }

@@ -7,12 +7,19 @@
  * in that peer's subnet, UDP without a checksum, which is how the other program sends: one of a process may have been
  * put together by a device, or wait for its checksum, which cannot be seen here. Where nobody reads the socket, what is
  * otherwise left to its reader is carried as well as it goes.
+ *
+ * Unwrap: segments that come together are marked as a tunnel's (skb->encapsulation), a bridge therefore cuts them apart, and nothing that a
+ * program may call takes the mark off (Linux 6.18). The kernel's own decapsulation does. So the program for the way in
+ * wraps them once more, into IPv6 with a frame inside, which a route of the device unwraps (route.h, frame_oif) and
+ * sends to a link, at whose egress this third program gives it to the device.
  */
 #ifndef KERNEL_TUNNEL_PROGRAM_H
 #define KERNEL_TUNNEL_PROGRAM_H
 
 #include "base/error.h"
 #include "base/ip.h"
+
+enum tunnel_hook { TUNNEL_OUT, TUNNEL_IN, TUNNEL_UNWRAP };
 
 #define TUNNEL_PROGRAM_PREFIX "cnibox_relay" /* of their names at the hooks (hook.h) */
 
@@ -40,11 +47,16 @@ struct tunnel_program {
 	/* Offsets in a state: counters of packets and behind it of bytes (uint64_t each), and when the peer last proved
 	 * to have these programs, too (uint32_t, ms of CLOCK_MONOTONIC, 0 = never). */
 	uint16_t sent, received, taken;
-	uint16_t way;     /* offset of its struct tunnel_way */
+	uint16_t way; /* offset of its struct tunnel_way */
+	uint16_t
+		wrapped; /* of the kernel's tick in which segments of it were last wrapped (uint32_t) */
 	uint32_t keep_ms; /* for so long that proof counts */
+	/* By these the third program knows what the second one wrapped, so nobody else may know them. Not set: nothing is wrapped. */
+	struct mac wrap_from, wrap_to;
 };
+struct ip tunnel_wrap_address(void); /* where it is sent to: a link-local address of the device */
 
-int tunnel_program_load(const struct tunnel_program *program, bool egress, int *fd,
+int tunnel_program_load(const struct tunnel_program *program, enum tunnel_hook hook, int *fd,
 			struct error *err) must_check;
 
 #endif

@@ -18,7 +18,8 @@ struct relay_state {
 		asked_ms; /* when it last proved to be of our kind, when it was asked; 0 = never */
 	uint32_t
 		short_ms; /* when its kernel last proved to take what ours sends; 0 = it does not */
-	struct tunnel_way way; /* the programs' */
+	uint32_t wrapped; /* the programs' */
+	struct tunnel_way way; /* theirs, too */
 	uint64_t seen;         /* packets that had been sent to it when it was asked */
 } __attribute__((aligned(64)));
 

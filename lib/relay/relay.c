@@ -495,3 +495,8 @@ bool relay_is_in_kernel(const struct relay *relay)
 {
 	return relay->shortcut;
 }
+
+bool relay_is_link(const struct relay *relay, int index)
+{
+	return relay->shortcut && shortcut_is_link(relay->shortcut, index);
+}

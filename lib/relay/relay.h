@@ -57,6 +57,8 @@ int relay_open(struct relay **relay, struct loop *loop, const struct relay_spec 
 void relay_close(struct relay *relay); /* ends the process; the device stays */
 bool relay_is(const struct relay *relay, const struct relay_spec *spec);
 bool relay_is_in_kernel(const struct relay *relay);
+/* A link that the relay has beside the device. */
+bool relay_is_link(const struct relay *relay, int index);
 
 /* All other nodes, and this node's addresses on the device (family 0 = none): whenever they change. slots are the
  * relay's to fill in. */

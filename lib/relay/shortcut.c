@@ -8,16 +8,19 @@
 #include <sys/socket.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "kernel/bpf.h"
 #include "kernel/hook.h"
 #include "kernel/link.h"
 #include "kernel/sysctl.h"
 #include "kernel/tunnel_program.h"
 #include "relay/plane.h"
+#include "relay/unwrap.h"
 
 #define PREFIX TUNNEL_PROGRAM_PREFIX
 
-enum { OUT, IN, DIRECTIONS };
+/* IN_BARE: in, but nothing is wrapped (unwrap.h). */
+enum { OUT, IN, IN_BARE, VARIANTS };
 
 struct shortcut {
 	struct netlink *nl;
@@ -28,7 +31,10 @@ struct shortcut {
 	struct relay_state *states;
 	bool has[2]; /* families: IPv4, IPv6 */
 	int peers[2];
-	int programs[2][DIRECTIONS];
+	int programs[2][VARIANTS];
+	bool can_unwrap; /* its programs are loaded */
+	bool told;       /* why it does not */
+	struct unwrap unwrap;
 };
 
 /* ---- maps ---- */
@@ -62,9 +68,10 @@ static int make_peers(struct shortcut *shortcut, int v6, struct error *err)
 
 /* ---- programs ---- */
 
-static int load(struct shortcut *shortcut, const struct relay_spec *spec, int v6, struct error *err)
+static struct tunnel_program program_of(const struct shortcut *shortcut,
+					const struct relay_spec *spec, int v6)
 {
-	const struct tunnel_program program = {
+	return (struct tunnel_program){
 		.device = shortcut->index,
 		.underlay = shortcut->underlay,
 		.own = v6 ? spec->ip6 : spec->ip,
@@ -75,17 +82,34 @@ static int load(struct shortcut *shortcut, const struct relay_spec *spec, int v6
 		.received = offsetof(struct relay_state, counters[RELAY_RECEIVED_PACKETS]),
 		.taken = offsetof(struct relay_state, short_ms),
 		.way = offsetof(struct relay_state, way),
+		.wrapped = offsetof(struct relay_state, wrapped),
 		.keep_ms = KIN_SHORT_MS,
 	};
+}
 
-	for (int way = 0; way < DIRECTIONS; way++) {
-		int r = tunnel_program_load(&program, way == OUT, &shortcut->programs[v6][way],
-					    err);
+static int load(struct shortcut *shortcut, const struct relay_spec *spec, int v6, struct error *err)
+{
+	struct tunnel_program program = program_of(shortcut, spec, v6);
+	int *programs = shortcut->programs[v6];
+	int r = tunnel_program_load(&program, TUNNEL_OUT, &programs[OUT], err);
 
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	if (r == 0)
+		r = tunnel_program_load(&program, TUNNEL_IN, &programs[IN_BARE], err);
+	if (r < 0 || !shortcut->can_unwrap)
+		return r;
+	program.wrap_from = shortcut->unwrap.from;
+	program.wrap_to = shortcut->unwrap.to;
+	r = unwrap_load(&shortcut->unwrap, &program, err);
+	return r < 0 ? r : tunnel_program_load(&program, TUNNEL_IN, &programs[IN], err);
+}
+
+/* Everything gets through without, if not as fast. */
+static void do_not_unwrap(struct shortcut *shortcut, const struct error *why)
+{
+	if (!shortcut->told && why->errnum != ENETDOWN)
+		log_info("bridges will cut apart what comes through %s: %s", shortcut->device,
+			 why->message);
+	shortcut->told |= why->errnum != ENETDOWN;
 }
 
 static int find_links(struct shortcut *shortcut, const struct relay_spec *spec, struct error *err)
@@ -103,12 +127,17 @@ static int find_links(struct shortcut *shortcut, const struct relay_spec *spec, 
 
 static int open_all(struct shortcut *shortcut, const struct relay_spec *spec, struct error *err)
 {
+	struct error why = { 0 };
 	int r = netlink_open(&shortcut->nl, NETLINK_SESSION_ROUTE, -1, err);
 
 	if (r == 0)
 		r = find_links(shortcut, spec, err);
 	if (r == 0)
 		r = make_states(shortcut, err);
+	if (r == 0 && unwrap_open(&shortcut->unwrap, shortcut->nl, shortcut->device,
+				  shortcut->index, &why) < 0)
+		do_not_unwrap(shortcut, &why);
+	shortcut->can_unwrap = shortcut->unwrap.index;
 	for (int v6 = 0; v6 < 2; v6++) {
 		if (r == 0 && shortcut->has[v6])
 			r = make_peers(shortcut, v6, err);
@@ -130,7 +159,8 @@ int shortcut_open(struct shortcut **shortcut, const struct relay_spec *spec, uin
 		.states_map = -1,
 		.has = { spec->ip.family, spec->ip6.family },
 		.peers = { -1, -1 },
-		.programs = { { -1, -1 }, { -1, -1 } },
+		.programs = { { -1, -1, -1 }, { -1, -1, -1 } },
+		.unwrap.programs = { -1, -1 },
 	};
 	snprintf((*shortcut)->device, sizeof((*shortcut)->device), "%s", spec->device);
 	r = open_all(*shortcut, spec, err);
@@ -150,9 +180,10 @@ void shortcut_close(struct shortcut *shortcut)
 	close_fd(&shortcut->states_map);
 	for (int v6 = 0; v6 < 2; v6++) {
 		close_fd(&shortcut->peers[v6]);
-		close_fd(&shortcut->programs[v6][OUT]);
-		close_fd(&shortcut->programs[v6][IN]);
+		for (int variant = 0; variant < VARIANTS; variant++)
+			close_fd(&shortcut->programs[v6][variant]);
 	}
+	unwrap_close(&shortcut->unwrap);
 	netlink_close(shortcut->nl);
 	free(shortcut);
 }
@@ -240,36 +271,39 @@ int shortcut_tell(struct shortcut *shortcut, const struct table *was, const stru
 
 /* ---- hooks ---- */
 
-static struct hook hook_of(const struct shortcut *shortcut, int v6, int way)
+static struct hook hook_of(const struct shortcut *shortcut, int v6, int variant)
 {
 	return (struct hook){
-		.index = way == OUT ? shortcut->index : shortcut->underlay,
-		.egress = way == OUT,
+		.index = variant == OUT ? shortcut->index : shortcut->underlay,
+		.egress = variant == OUT,
 		.v6 = v6,
 	};
 }
 
-static bool is_attached(const hook_programs_t *programs, const struct hook *hook, uint32_t id)
-{
-	list_each(program, programs)
-		if (program->hook.index == hook->index && program->hook.egress == hook->egress &&
-		    program->hook.v6 == hook->v6 && program->id == id)
-			return true;
-	return false;
-}
-
-static int attach(struct shortcut *shortcut, const hook_programs_t *there, int v6, int way,
+static int attach(struct shortcut *shortcut, const hook_programs_t *there, int v6, int variant,
 		  bool *changed, struct error *err)
 {
-	const struct hook hook = hook_of(shortcut, v6, way);
-	int fd = shortcut->programs[v6][way];
+	const struct hook hook = hook_of(shortcut, v6, variant);
+	int fd = shortcut->programs[v6][variant];
 	char name[64];
 
-	if (is_attached(there, &hook, bpf_program_id(fd)))
+	if (hook_has(there, &hook, bpf_program_id(fd)))
 		return 0;
 	*changed = true;
-	snprintf(name, sizeof(name), PREFIX "_%s%d", way == OUT ? "out" : "in", v6 ? 6 : 4);
+	snprintf(name, sizeof(name), PREFIX "_%s%d", variant == OUT ? "out" : "in", v6 ? 6 : 4);
 	return hook_attach(shortcut->nl, &hook, fd, name, err);
+}
+
+static bool ensure_unwrap(struct shortcut *shortcut)
+{
+	struct error why = { 0 };
+
+	if (!shortcut->can_unwrap)
+		return false;
+	if (unwrap_ensure(&shortcut->unwrap, shortcut->nl, &why) == 0)
+		return true;
+	do_not_unwrap(shortcut, &why);
+	return false;
 }
 
 /* The kernel's look-up of the way is for who forwards: the device does. */
@@ -286,6 +320,7 @@ int shortcut_ensure(struct shortcut *shortcut, struct error *err)
 	auto_arena struct arena arena = { 0 };
 	hook_programs_t there = { 0 };
 	bool changed = false;
+	const int variants[] = { OUT, ensure_unwrap(shortcut) ? IN : IN_BARE };
 	unsigned n;
 	int r = hook_list(shortcut->nl, shortcut->index, PREFIX, &arena, &there, err);
 
@@ -294,9 +329,9 @@ int shortcut_ensure(struct shortcut *shortcut, struct error *err)
 	for (int v6 = 0; v6 < 2; v6++) {
 		if (r == 0 && shortcut->has[v6])
 			r = let_forward(shortcut, v6, err);
-		for (int way = 0; way < DIRECTIONS; way++)
+		for (size_t i = 0; i < ARRAY_SIZE(variants); i++)
 			if (r == 0 && shortcut->has[v6])
-				r = attach(shortcut, &there, v6, way, &changed, err);
+				r = attach(shortcut, &there, v6, variants[i], &changed, err);
 	}
 	if (r == 0 && changed)
 		r = hook_remove_all(shortcut->nl, PREFIX, shortcut->index, shortcut->underlay, &n,
@@ -306,5 +341,15 @@ int shortcut_ensure(struct shortcut *shortcut, struct error *err)
 
 int shortcut_remove(struct netlink *nl, unsigned *n_removed, struct error *err)
 {
-	return hook_remove_all(nl, PREFIX, 0, 0, n_removed, err);
+	int r = hook_remove_all(nl, PREFIX, 0, 0, n_removed, err);
+
+	if (r < 0)
+		return r;
+	unwrap_queue_remove(nl);
+	return netlink_commit(nl, err);
+}
+
+bool shortcut_is_link(const struct shortcut *shortcut, int index)
+{
+	return shortcut->can_unwrap && unwrap_is_link(&shortcut->unwrap, index);
 }

@@ -23,6 +23,8 @@ int shortcut_tell(struct shortcut *shortcut, const struct table *was, const stru
 		  struct error *err) must_check;
 /* Our programs are at their hooks, and on no other link. */
 int shortcut_ensure(struct shortcut *shortcut, struct error *err) must_check;
+/* A link that is its alone: when it goes, shortcut_ensure() is due. */
+bool shortcut_is_link(const struct shortcut *shortcut, int index);
 /* Of any agent of this node. */
 int shortcut_remove(struct netlink *nl, unsigned *n_removed, struct error *err) must_check;
 
