@@ -97,7 +97,7 @@ static int ensure_links(struct unwrap *unwrap, struct netlink *nl, struct error 
 	if (r < 0)
 		return r;
 	unwrap->index = links[0].index;
-	return links[0].flags & links[1].flags & IFF_UP ? 0 : bring_up(nl, err);
+	return (links[0].flags & links[1].flags & IFF_UP) ? 0 : bring_up(nl, err);
 }
 
 int unwrap_open(struct unwrap *unwrap, struct netlink *nl, const char *device, int device_index,
