@@ -141,6 +141,18 @@ next_kube() {
 	assert "the agent has lived on" kill -0 "$(agent_pid n1)"
 }
 
+@test "a network's configuration that is none is said to be so; one that is mended is taken" {
+	cluster 1 host-gw
+	mv $STORE/config $STORE/right
+	echo '{oops' >$STORE/config
+	AGENT=hostgw-sync
+	kube n1
+	wait_for "what is wrong" 5 grep -q "network configuration: " $STORE/n1.log
+	mv $STORE/right $STORE/config
+	ready n1
+	refute "its store's process was lost" grep -q "process has ended" $STORE/n1.log
+}
+
 # A node NUMBER that an agent elsewhere has annotated, and its route on both.
 other() { # NUMBER WHY
 	api node "x$1" "10.5.$1.0/24"

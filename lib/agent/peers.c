@@ -243,7 +243,10 @@ int peers_look(struct netlink *nl, const struct plan_node *node, const subnet_le
 {
 	struct plan plan;
 	struct comparing comparing = { .plan = &plan, .arena = arena };
+	struct error unasked = { 0 };
 
+	if (!err)
+		err = &unasked;
 	plan_make(node, leases, arena, &plan);
 	if (route_list(nl, 0, 0, ROUTE_TABLE_MAIN, arena, &comparing.routes, err) ||
 	    look_at_devices(nl, node, &comparing, err))

@@ -152,12 +152,13 @@ static int mute_here(const char *ifname, uint16_t port, int *fd, struct error *e
 {
 	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
 	auto_close int new = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int one = 1;
+	int one = 1, r;
 
 	if (new < 0)
 		return fail_errno(err, errno, "open a UDP socket");
-	if (packet_accept_nothing(new, err))
-		return -err->errnum;
+	r = packet_accept_nothing(new, err);
+	if (r < 0)
+		return r;
 	setsockopt(new, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (setsockopt(new, SOL_SOCKET, SO_BINDTODEVICE, ifname, (socklen_t)strlen(ifname)) < 0 ||
 	    bind(new, (struct sockaddr *)&any, sizeof(any)) < 0)
@@ -168,10 +169,9 @@ static int mute_here(const char *ifname, uint16_t port, int *fd, struct error *e
 
 int packet_mute_port(int netns, const char *ifname, uint16_t port, int *fd, struct error *err)
 {
-	int old auto_netns = -1;
+	int old auto_netns = -1, r;
 
 	*fd = -1;
-	if (netns_enter(netns, &old, err))
-		return -err->errnum;
-	return mute_here(ifname, port, fd, err);
+	r = netns_enter(netns, &old, err);
+	return r < 0 ? r : mute_here(ifname, port, fd, err);
 }

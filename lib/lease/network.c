@@ -178,9 +178,13 @@ int network_config_check(const struct json *json, struct arena *arena, json_repo
 int network_config_decode(const char *text, size_t size, bool allocates, struct arena *arena,
 			  struct network_config *config, struct error *err)
 {
-	auto_json struct json *json = json_parse(text, size, err);
+	auto_json struct json *json = NULL;
 	struct document document = document_defaults;
+	struct error unasked = { 0 };
 
+	if (!err)
+		err = &unasked;
+	json = json_parse(text, size, err);
 	if (!json)
 		return -err->errnum;
 	if (json_decode(json, fields, &document, arena, err))

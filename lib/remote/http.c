@@ -458,6 +458,7 @@ int http_stream_line(struct http_stream *stream, int fd, int timeout_ms, struct 
 {
 	int64_t deadline = timeout_ms < 0 ? INT64_MAX : clock_ms() + timeout_ms;
 	struct curl_waitfd extra = { .fd = fd, .events = CURL_WAIT_POLLIN };
+	int r;
 
 	for (;;) {
 		*line = take_line(stream, arena);
@@ -465,8 +466,9 @@ int http_stream_line(struct http_stream *stream, int fd, int timeout_ms, struct 
 			return 1;
 		if (stream->ended)
 			return fail_stream(stream, err);
-		if (drive(stream, err) < 0)
-			return -err->errnum;
+		r = drive(stream, err);
+		if (r < 0)
+			return r;
 		*line = take_line(stream, arena);
 		if (*line)
 			return 1;
@@ -477,8 +479,9 @@ int http_stream_line(struct http_stream *stream, int fd, int timeout_ms, struct 
 		if (extra.revents)
 			return 2;
 		if (timeout_ms >= 0 && clock_ms() >= deadline) {
-			if (drive(stream, err) < 0)
-				return -err->errnum;
+			r = drive(stream, err);
+			if (r < 0)
+				return r;
 			*line = take_line(stream, arena);
 			return *line ? 1 : stream->ended ? fail_stream(stream, err) : 0;
 		}

@@ -205,6 +205,24 @@ static size_t choose(size_t n)
 	return chosen < n ? chosen : n - 1;
 }
 
+TEST(subnet_network_that_is_none_and_nobody_asks_why)
+{
+	static const char *const texts[] = {
+		"",
+		"{oops",
+		"[]",
+		"{}",
+		"{\"Network\": 7}",
+		"{\"Network\": \"10.5.0.0/16\", \"SubnetLen\": 17}",
+		"{\"Network\": \"10.5.0.0/16\", \"Backend\": {}}",
+	};
+	struct network_config config;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		check(network_config_decode(texts[i], strlen(texts[i]), true, &arena, &config,
+					    NULL) < 0);
+}
+
 /* Keys with blanks between, as leases. */
 static subnet_leases_t leases_of(const char *keys)
 {
