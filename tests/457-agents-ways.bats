@@ -124,7 +124,7 @@ lease_of() { # ADDRESS: names of the leases that have it
 	two vxlan
 	link=$(ip -n n1 route show 192.0.2.0/24)
 	echo '{"PublicIP":"192.0.2.9","BackendType":"host-gw"}' >$STORE/subnets/192.0.2.0-24
-	wait_for "it is told of that one" 2 grep -q "192.0.2.9, which has 192.0.2.0-24: its subnet overlaps a network" $STORE/n1.log
+	wait_for "it is told of that one" 2 grep -q "192.0.2.9, which has 192.0.2.0-24: its subnet takes in the network of the nodes" $STORE/n1.log
 	echo '{"PublicIP":"192.0.2.7","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:07"}}' >$STORE/subnets/10.5.201.0-24
 	echo '{"PublicIP":"192.0.2.8","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:07"}}' >$STORE/subnets/10.5.202.0-24
 	wait_for "both have a neighbour" 2 has "10.5.202.0 lladdr 02:00:00:00:00:07" state

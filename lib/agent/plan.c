@@ -15,6 +15,7 @@ struct planning {
 	const struct plan_node *node;
 	struct arena *arena;
 	struct plan *plan;
+	LIST(struct ip) addresses; /* of all nodes, sorted */
 	LIST(struct claim) claims;
 };
 
@@ -125,6 +126,73 @@ static struct leg leg_of(const struct plan_node *node, const struct subnet_lease
 				  lease->revision };
 }
 
+/* ---- what a lease must not take away: the way to the nodes themselves ---- */
+
+static int compare_ips(const void *a, const void *b)
+{
+	return ip_compare(a, b);
+}
+
+/* One that no link leads to at once is a mistake, or behind a gateway: it must not cost another peer its way. */
+static void add_address(struct planning *planning, const struct ip *ip)
+{
+	if (ip->family && is_near(planning->node, ip))
+		*list_add(planning->arena, &planning->addresses) = *ip;
+}
+
+static void collect_addresses(struct planning *planning, const subnet_leases_t *leases)
+{
+	list_each(network, &planning->node->near)
+		add_address(planning, &network->ip);
+	list_each(lease, leases) {
+		add_address(planning, &lease->public_ip);
+		add_address(planning, &lease->public_ip6);
+	}
+	if (planning->addresses.n)
+		qsort(planning->addresses.items, planning->addresses.n, sizeof(struct ip),
+		      compare_ips);
+}
+
+/* The first address that is not before the subnet is in it, or none is. */
+static bool holds_node(const struct planning *planning, const struct cidr *subnet)
+{
+	const struct cidr base = cidr_network(subnet);
+	size_t low = 0, high = planning->addresses.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (ip_compare(&planning->addresses.items[middle], &base.ip) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < planning->addresses.n && cidr_contains(&base, &planning->addresses.items[low]);
+}
+
+/*
+ * Nodes may well be in a network that is wider than the pods' and contains it: the subnet is the narrower one then, and
+ * takes nothing from them unless one has an address there. The relay's one route is not the subnet's: what a narrower link
+ * has is not reached by it.
+ */
+static bool takes_link(const struct planning *planning, const struct subnet_lease *lease,
+		       const struct cidr *subnet)
+{
+	const struct network_config *config = planning->node->config;
+	const struct cidr *all = subnet->ip.family == config->v4.network.ip.family
+					 ? &config->v4.network
+					 : &config->v6.network;
+
+	if (!subnet->ip.family)
+		return false;
+	list_each(network, &planning->node->near)
+		if (overlaps(subnet, network) &&
+		    (subnet->prefix <= network->prefix ||
+		     (plan_is_udp(lease) && all->prefix < network->prefix)))
+			return true;
+	return holds_node(planning, subnet);
+}
+
 static enum plan_trouble plan_lease(struct planning *planning, const struct subnet_lease *lease)
 {
 	const struct plan_node *node = planning->node;
@@ -134,9 +202,9 @@ static enum plan_trouble plan_lease(struct planning *planning, const struct subn
 	if (overlaps(&lease->subnet, &node->own->subnet) ||
 	    overlaps(&lease->subnet6, &node->own->subnet6))
 		return PLAN_OVERLAPS_OURS;
-	list_each(network, &node->near)
-		if (overlaps(&lease->subnet, network) || overlaps(&lease->subnet6, network))
-			return PLAN_OVERLAPS_LINK;
+	if (takes_link(planning, lease, &lease->subnet) ||
+	    takes_link(planning, lease, &lease->subnet6))
+		return PLAN_OVERLAPS_LINK;
 	if (node->config->v4.enabled && v4.subnet.ip.family)
 		trouble = plan_leg(planning, lease, &v4);
 	if (node->config->v6.enabled && v6.subnet.ip.family)
@@ -262,6 +330,7 @@ void plan_make(const struct plan_node *node, const subnet_leases_t *leases, stru
 	struct planning planning = { .node = node, .arena = arena, .plan = plan };
 
 	*plan = (struct plan){ 0 };
+	collect_addresses(&planning, leases);
 	list_each(lease, leases) {
 		if (subnet_same(lease, node->own) || subnet_same_node(lease, node->own))
 			continue;
@@ -289,7 +358,7 @@ const char *plan_trouble_text(enum plan_trouble trouble)
 		[PLAN_SAME_MAC] = "another node's VXLAN end has the same hardware address",
 		[PLAN_OVERLAPS_OURS] = "its subnet overlaps this node's own",
 		[PLAN_OVERLAPS_LINK] =
-			"its subnet overlaps a network that the nodes themselves are in",
+			"its subnet takes in the network of the nodes themselves, or a node's address",
 	};
 
 	return texts[trouble];

@@ -36,7 +36,7 @@ enum plan_trouble {
 	PLAN_OTHER_TYPE,    /* a way that we do not have, or have no device for */
 	PLAN_SAME_MAC,      /* as another peer's, which frames for it go to */
 	PLAN_OVERLAPS_OURS, /* its subnet is, or is part of, our own */
-	PLAN_OVERLAPS_LINK, /* its subnet has to do with a network by which nodes reach each other */
+	PLAN_OVERLAPS_LINK, /* its subnet would take the way to nodes themselves away */
 };
 
 struct plan_peer {

@@ -143,15 +143,56 @@ TEST(plan_of_other_peers)
 /* A lease must not take the way to the nodes themselves away. */
 TEST(plan_of_a_subnet_that_nodes_are_in)
 {
-	check_str(planned(CONFIG(""), "192.0.2.0-24",
-			  "{\"PublicIP\":\"192.0.2.2\",\"BackendType\":\"host-gw\"}"),
-		  "192.0.2.2: its subnet overlaps a network that the nodes themselves are in; ");
-	check_str(planned(CONFIG(""), "192.0.2.2-31",
-			  "{\"PublicIP\":\"192.0.2.2\",\"BackendType\":\"host-gw\"}"),
-		  "192.0.2.2: its subnet overlaps a network that the nodes themselves are in; ");
-	check_str(planned(CONFIG(""), "10.5.2.0-24&fd77::-48",
-			  VXLAN("192.0.2.2", "\"fd77::2\"", "02:00:00:00:00:02")),
-		  "192.0.2.2: its subnet overlaps a network that the nodes themselves are in; ");
+	check_str(
+		planned(CONFIG(""), "192.0.2.0-24",
+			"{\"PublicIP\":\"192.0.2.2\",\"BackendType\":\"host-gw\"}"),
+		"192.0.2.2: its subnet takes in the network of the nodes themselves, or a node's address; ");
+	check_str(
+		planned(CONFIG(""), "192.0.2.2-31",
+			"{\"PublicIP\":\"192.0.2.2\",\"BackendType\":\"host-gw\"}"),
+		"192.0.2.2: its subnet takes in the network of the nodes themselves, or a node's address; ");
+	check_str(
+		planned(CONFIG(""), "10.5.2.0-24&fd77::-48",
+			VXLAN("192.0.2.2", "\"fd77::2\"", "02:00:00:00:00:02")),
+		"192.0.2.2: its subnet takes in the network of the nodes themselves, or a node's address; ");
+}
+
+/* Nodes of a network that is wider than the pods', and contains it, have nothing to lose by a subnet's route. */
+TEST(plan_of_nodes_in_a_wide_network)
+{
+	struct plan_node node = node_of(CONFIG(""));
+	subnet_leases_t leases = { 0 };
+	struct plan plan;
+
+	node.near.n = 0;
+	*list_add(&arena, &node.near) = cidr("10.200.0.1/8");
+	*list_add(&arena, &node.near) = cidr("fd77::1/64");
+	*list_add(&arena, &leases) = lease_of(
+		"10.5.2.0-24", "{\"PublicIP\":\"10.200.0.2\",\"BackendType\":\"host-gw\"}");
+	*list_add(&arena, &leases) =
+		lease_of("10.5.3.0-24", "{\"PublicIP\":\"10.5.4.9\",\"BackendType\":\"host-gw\"}");
+	*list_add(&arena, &leases) = lease_of(
+		"10.5.4.0-24", "{\"PublicIP\":\"10.200.0.4\",\"BackendType\":\"host-gw\"}");
+	*list_add(&arena, &leases) = lease_of(
+		"10.200.0.0-24", "{\"PublicIP\":\"10.201.0.9\",\"BackendType\":\"host-gw\"}");
+	*list_add(&arena, &leases) =
+		lease_of("10.0.0.0-8", "{\"PublicIP\":\"10.200.0.5\",\"BackendType\":\"host-gw\"}");
+	own.subnet = cidr("172.16.0.0/24");
+	plan_make(&node, &leases, &arena, &plan);
+	check_int(plan.peers.items[0].trouble, PLAN_FINE);
+	check_int(plan.peers.items[1].trouble, PLAN_FINE);
+	check_int(plan.peers.items[2].trouble, PLAN_OVERLAPS_LINK); /* it holds another's address */
+	check_int(plan.peers.items[3].trouble, PLAN_OVERLAPS_LINK); /* and this one's */
+	check_int(plan.peers.items[4].trouble, PLAN_OVERLAPS_LINK); /* the link's network itself */
+	/* The relay's way has one route for all: only a link that is narrower than that is in the way. */
+	leases.items[0].type = "udp";
+	node.tun = 9;
+	plan_make(&node, &leases, &arena, &plan);
+	check_int(plan.peers.items[0].trouble, PLAN_FINE);
+	node.near.items[0] = cidr("10.5.0.1/20");
+	plan_make(&node, &leases, &arena, &plan);
+	check_int(plan.peers.items[0].trouble, PLAN_OVERLAPS_LINK);
+	arena_free(&arena);
 }
 
 /* Two leases with one MAC, or one subnet: one of them wins, and always the same. */
