@@ -52,6 +52,25 @@ metric() { get "$1" /metrics | sed -n "s/^cnibox_$2 //p"; }
 		END { for (name in used) if (help[name] != 1 || type[name] != 1) { print name; bad = 1 } exit bad }'
 }
 
+@test "a peer that no way leads to is named, and keeps the node from being ready; a lease that is at fault does not" {
+	mkdir -p $STORE/subnets
+	echo '{"PublicIP":"198.51.100.9","BackendType":"host-gw"}' >$STORE/subnets/10.5.250.0-24
+	echo '{"PublicIP":"198.51.100.8","BackendType":"wireguard"}' >$STORE/subnets/10.5.240.0-24
+	why="2 of 2 peers cannot be reached: 198.51.100.9, which has 10.5.250.0-24: host-gw needs it on a network that both nodes are in; also 198.51.100.8"
+	run_log nsenter --net=/run/netns/n1 timeout 5 "$CNIBOX" flanneld --store $STORE --iface eth0 --subnet-file /run/n1/subnet.env --once
+	agent n1 --healthz-port $PORT
+	ready n1
+	wait_for "a word on it" 5 grep -q "[23] leases; what can be is in place, but $why" $STORE/n1.log
+	refute "everything is in place" grep -q "everything is in place" $STORE/n1.log
+	wait_for "not ready" 3 is n1 /readyz $'503\nflanneld is not ready yet: '"$why"
+	assert_eq "ready" "$(metric n1 ready)" 0
+	rm $STORE/subnets/10.5.250.0-24
+	wait_for "ready with the other one" 3 is n1 /readyz 200
+	assert_eq "it is counted" "$(metric n1 'peers{state="unreachable"}')" 1
+	rm $STORE/subnets/10.5.240.0-24
+	wait_for "all is told" 3 grep -q "peers can be reached" $STORE/n1.log
+}
+
 @test "ready is no longer true when the store is silent or the kernel lacks something, and becomes so again" {
 	agent n1 --healthz-port $PORT --store-silence 1s
 	agent n2

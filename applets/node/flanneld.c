@@ -110,7 +110,8 @@ const struct applet applet_flanneld = {
 		". A network without Backend means \"udp\", as for flannel.\n"
 		"\n"
 		"SIGHUP has it look at everything again, SIGUSR1 has it log its state. What flannel did otherwise: a wrong"
-		" flag ends with status 2; a lost lease is taken again; ready means that the peers are in place and the"
+		" flag ends with status 2; a lost lease is taken again; ready means that the way to every"
+		" peer is in place, unless its lease is at fault or names a backend that is not served here, and that the"
 		" store is heard; /metrics answers this machine only, unless --healthz-ip is given.",
 	.example = "flanneld -etcd-endpoints=http://192.0.2.9:2379 -iface=eth0 -ip-masq\n"
 		   "cnibox flanneld --store /var/lib/cnibox/network --healthz-port 10256\n"

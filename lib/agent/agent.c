@@ -95,6 +95,20 @@ static void pass_failed(struct agent *agent, const struct error *err)
 	agent_ask_for_pass(agent, RETRY_MS);
 }
 
+/* What can be in place is: a supervisor need not wait for a peer that no way leads to. */
+static void tell_done(const struct agent *agent)
+{
+	const char *unreached = agent->peer_trouble.text;
+
+	if (!agent->fine && *unreached)
+		log_info("%zu leases; what can be is in place, but %s", agent->leases.n, unreached);
+	else if (!agent->fine)
+		log_info("%zu leases; everything is in place", agent->leases.n);
+	if (!agent->fine || agent->news)
+		notify_send("READY=1\nSTATUS=%zu leases; %s", agent->leases.n,
+			    *unreached ? unreached : "everything is in place");
+}
+
 static void run_pass(struct loop *loop, void *arg)
 {
 	struct agent *agent = arg;
@@ -112,10 +126,7 @@ static void run_pass(struct loop *loop, void *arg)
 	agent->pass_trouble = (struct agent_trouble){ 0 };
 	if ((!agent->have_own && !agent->options->observe) || !agent->have_leases || !agent->way)
 		return;
-	if (!agent->fine)
-		log_info("%zu leases; everything is in place", agent->leases.n);
-	if (!agent->fine || agent->news)
-		notify_send("READY=1\nSTATUS=%zu leases; everything is in place", agent->leases.n);
+	tell_done(agent);
 	agent->fine = true;
 	agent->news = false;
 	if (!agent->told_ready)

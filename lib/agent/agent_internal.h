@@ -21,7 +21,9 @@ struct agent_trouble {
 struct agent_peers {
 	unsigned wanted;    /* of the leases, this node's not among them */
 	unsigned unreached; /* of those: for a reason that lies in the lease or the network */
-	unsigned failed;    /* of those: the kernel refused something */
+	unsigned
+		missing; /* of those: no way leads there, though one should (plan_trouble_counts) */
+	unsigned failed; /* of those: the kernel refused something */
 };
 
 struct agent_counts {

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "lease/subnet_env.h"
 
-enum { VALUE_MAX = 65536 };
+enum { VALUE_MAX = 65536, NAMES = 3 };
 
 static int base_mtu(const struct agent *agent)
 {
@@ -143,8 +143,10 @@ static void count(struct agent *agent, const struct plan_node *node, const struc
 	struct agent_counts *counts = &agent->counts;
 
 	agent->peers = (struct agent_peers){ .wanted = (unsigned)plan->peers.n };
-	list_each(peer, &plan->peers)
+	list_each(peer, &plan->peers) {
 		agent->peers.unreached += peer->trouble != PLAN_FINE;
+		agent->peers.missing += plan_trouble_counts(peer->trouble);
+	}
 	if (done->failed)
 		agent->peers.failed = count_failed(agent, node);
 	counts->refusals += done->failed;
@@ -154,27 +156,56 @@ static void count(struct agent *agent, const struct plan_node *node, const struc
 	}
 }
 
-/* The first of them is named; `route-dump --peers` names all. */
-static void report_unreached(struct agent *agent, const struct plan *plan, struct arena *arena)
+/* One that should be reached comes before one that cannot be. */
+static const struct plan_peer *worst_peer(const struct plan *plan)
 {
-	const struct plan_peer *first = NULL;
-	char key[SUBNET_KEY_SIZE], ip[IP_TEXT_SIZE];
+	const struct plan_peer *worst = NULL;
 
 	list_each(peer, &plan->peers)
-		if (peer->trouble && !first)
-			first = peer;
-	if (!first) {
+		if (peer->trouble && (!worst || (plan_trouble_counts(peer->trouble) &&
+						 !plan_trouble_counts(worst->trouble))))
+			worst = peer;
+	return worst;
+}
+
+static const char *address_text(const struct subnet_lease *lease, char ip[IP_TEXT_SIZE])
+{
+	return ip_format(lease->public_ip.family ? &lease->public_ip : &lease->public_ip6, ip);
+}
+
+/* A few of the others by name, the rest by number. */
+static const char *other_names(const struct plan *plan, const struct plan_peer *but,
+			       struct arena *arena)
+{
+	const char *names = "";
+	char ip[IP_TEXT_SIZE];
+	unsigned n = 0;
+
+	list_each(peer, &plan->peers)
+		if (peer->trouble && peer != but && n++ < NAMES)
+			names = arena_printf(arena, "%s%s %s", names, n == 1 ? "; also" : ",",
+					     address_text(peer->lease, ip));
+	return n > NAMES ? arena_printf(arena, "%s and %u more", names, n - NAMES) : names;
+}
+
+/* One of them is told with its reason; `route-dump --peers` tells all. */
+static void report_unreached(struct agent *agent, const struct plan *plan, struct arena *arena)
+{
+	const struct plan_peer *worst = worst_peer(plan);
+	char key[SUBNET_KEY_SIZE], ip[IP_TEXT_SIZE];
+
+	if (!worst) {
+		if (agent->peer_trouble.n)
+			log_info("all %zu peers can be reached", plan->peers.n);
 		agent->peer_trouble = (struct agent_trouble){ 0 };
 		return;
 	}
-	ip_format(first->lease->public_ip.family ? &first->lease->public_ip
-						 : &first->lease->public_ip6,
-		  ip);
 	agent_tell_trouble(
 		&agent->peer_trouble,
-		arena_printf(arena, "%u of %zu peers cannot be reached: %s, which has %s: %s",
-			     agent->peers.unreached, plan->peers.n, ip,
-			     subnet_key(first->lease, key), plan_trouble_text(first->trouble)));
+		arena_printf(arena, "%u of %zu peers cannot be reached: %s, which has %s: %s%s",
+			     agent->peers.unreached, plan->peers.n, address_text(worst->lease, ip),
+			     subnet_key(worst->lease, key), plan_trouble_text(worst->trouble),
+			     other_names(plan, worst, arena)));
 }
 
 static void report(struct agent *agent, const struct plan *plan, const struct reconciled *done,

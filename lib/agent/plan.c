@@ -363,3 +363,9 @@ const char *plan_trouble_text(enum plan_trouble trouble)
 
 	return texts[trouble];
 }
+
+bool plan_trouble_counts(enum plan_trouble trouble)
+{
+	return trouble == PLAN_FAR || trouble == PLAN_OVERLAPS_OURS ||
+	       trouble == PLAN_OVERLAPS_LINK;
+}

@@ -57,6 +57,11 @@ void plan_make(const struct plan_node *node, const subnet_leases_t *leases, stru
 /* Is it reached by way of a relay? flannel's leases of that way say no type. */
 bool plan_is_udp(const struct subnet_lease *lease);
 const char *plan_trouble_text(enum plan_trouble trouble);
+/*
+ * Does it keep a node from being ready? Not what the lease itself is to blame for, nor what is so by design (another kind of
+ * network beside this one, the lease that a node of flannel's leaves when its address changes): that could last for ever.
+ */
+bool plan_trouble_counts(enum plan_trouble trouble);
 
 /* Order of routes: by destination; each has one at most. */
 int plan_compare_routes(const void *a, const void *b);

@@ -49,6 +49,8 @@ bool agent_is_ready(const struct agent *agent, struct arena *arena, const char *
 		*why = "not everything is in place yet";
 	else if (limit && silence_ms(agent) > limit)
 		*why = silence_text(agent, arena);
+	else if (agent->peers.missing)
+		*why = arena_strdup(arena, agent->peer_trouble.text);
 	else
 		return true;
 	return false;
@@ -226,7 +228,8 @@ static void add_all(struct text *text, const struct agent *agent)
 	const struct agent_counts *counts = &agent->counts;
 	const char *why;
 
-	add_one(text, "ready", "gauge", "1 when everything is in place and the store is heard",
+	add_one(text, "ready", "gauge",
+		"1 when the way to every other node is in place and the store is heard",
 		agent_is_ready(agent, text->arena, &why));
 	add_peers(text, agent);
 	add_usage(text, &agent->usage);
