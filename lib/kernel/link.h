@@ -155,6 +155,12 @@ int link_vlans(struct netlink *nl, int index, struct arena *arena, link_vlans_t 
 /* -ENODEV `Link not found`-class errors carry errnum ENODEV. */
 int link_get(struct netlink *nl, const char *name, struct link *link, struct error *err) must_check;
 int link_get_index(struct netlink *nl, int index, struct link *link, struct error *err) must_check;
+/* What it has carried since it is there. */
+struct link_packets {
+	uint64_t sent, received;
+};
+int link_packets(struct netlink *nl, int index, struct link_packets *packets,
+		 struct error *err) must_check;
 typedef LIST(struct link) links_t;
 /* All links; kind "" or NULL = every kind, master 0 = any: filtered in the kernel. */
 int link_list(struct netlink *nl, const char *kind, int master, struct arena *arena, links_t *links,

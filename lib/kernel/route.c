@@ -455,29 +455,48 @@ bool route_is_unicast(const struct route *route)
 	return !route->type || route->type == RTN_UNICAST;
 }
 
-static int read_oif(const struct nlmsghdr *reply, void *arg, struct error *err)
+struct way {
+	int oif;
+	uint32_t mtu;
+};
+
+static int read_way(const struct nlmsghdr *reply, void *arg, struct error *err)
 {
-	struct nlattr *attrs[RTA_MAX + 1];
+	struct nlattr *attrs[RTA_MAX + 1], *metrics[RTAX_MAX + 1];
+	struct way *way = arg;
 	int r = netlink_parse(reply, sizeof(struct rtmsg), attrs, RTA_MAX, err);
 
-	if (r == 0)
-		*(int *)arg = (int)attr_u32(attrs[RTA_OIF], 0);
-	return r;
+	if (r < 0)
+		return r;
+	netlink_parse_nested(attrs[RTA_METRICS], metrics, RTAX_MAX);
+	*way = (struct way){ (int)attr_u32(attrs[RTA_OIF], 0), attr_u32(metrics[RTAX_MTU], 0) };
+	return 0;
 }
 
-int route_to(struct netlink *nl, const struct ip *ip, int *oif, struct error *err)
+int route_way(struct netlink *nl, const struct ip *ip, int *oif, uint32_t *mtu, struct error *err)
 {
 	struct rtmsg header = { .rtm_family = ip->family, .rtm_dst_len = (uint8_t)ip_bits(ip) };
 	char text[IP_TEXT_SIZE];
 	struct nl_msg *msg = netlink_queue(nl, RTM_GETROUTE, 0, &header, sizeof(header),
 					   "look up the route to %s", ip_format(ip, text));
+	struct way way = { 0 };
+	int r;
 
-	*oif = 0;
 	put_ip(msg, RTA_DST, ip);
 	netlink_tolerate(nl, ENETUNREACH);
 	netlink_tolerate(nl, EHOSTUNREACH);
 	netlink_tolerate(nl, EACCES); /* an unreachable, prohibit or blackhole route */
 	netlink_tolerate(nl, EINVAL);
-	netlink_expect(nl, read_oif, oif);
-	return netlink_commit(nl, err);
+	netlink_expect(nl, read_way, &way);
+	r = netlink_commit(nl, err);
+	*oif = way.oif;
+	*mtu = way.mtu;
+	return r;
+}
+
+int route_to(struct netlink *nl, const struct ip *ip, int *oif, struct error *err)
+{
+	uint32_t mtu;
+
+	return route_way(nl, ip, oif, &mtu, err);
 }

@@ -76,6 +76,10 @@ void route_queue_remove(struct netlink *nl, const struct route *route);
 
 /* The link that leads to the address: its index, 0 = there is no way. */
 int route_to(struct netlink *nl, const struct ip *ip, int *oif, struct error *err) must_check;
+/* The same, with the largest packet that passes there as far as the kernel knows by now: the route's, or one learnt on the
+ * way; *mtu 0 = no less than the link's. */
+int route_way(struct netlink *nl, const struct ip *ip, int *oif, uint32_t *mtu,
+	      struct error *err) must_check;
 /* Routes of a family (0 = both), through one link (0 = all), of one table (0 = all); filtered in the kernel. */
 int route_list(struct netlink *nl, int family, int oif, uint32_t table, struct arena *arena,
 	       routes_t *routes, struct error *err) must_check;
