@@ -3,7 +3,6 @@
  * changes. It reads and writes what agents do (lib/lease), under the same conditions.
  */
 #include "describe/applet.h"
-#include "describe/duration.h"
 #include "describe/json.h"
 #include "describe/table.h"
 #include "lease/acquire.h"
@@ -70,22 +69,6 @@ static const char *cidr_word(const struct cidr *cidr, struct arena *arena)
 	return cidr->ip.family ? arena_strdup(arena, cidr_format(cidr, text)) : "";
 }
 
-/* To the minute: seconds would differ with every look. */
-static const char *life_word(int64_t left_ms, struct arena *arena)
-{
-	char text[DURATION_TEXT_SIZE];
-	const int64_t minute = 60000;
-
-	if (left_ms < 0)
-		return "reserved";
-	if (left_ms == KV_LASTING)
-		return "as its node";
-	if (left_ms == KV_LEFT_UNKNOWN)
-		return "";
-	left_ms = (left_ms + minute - 1) / minute * minute;
-	return arena_strdup(arena, duration_format(left_ms, text));
-}
-
 static struct row row_of(const struct subnet_lease *lease, struct arena *arena)
 {
 	const struct ip *node = lease->public_ip.family ? &lease->public_ip : &lease->public_ip6;
@@ -99,7 +82,7 @@ static struct row row_of(const struct subnet_lease *lease, struct arena *arena)
 		/* An agent's without a type is udp's; a reservation has none until the node's agent comes. */
 		.type = *lease->type || lease->left_ms < 0 ? lease->type : "udp",
 		.mac = vtep->set ? arena_strdup(arena, mac_format(&vtep->mac, mac)) : "",
-		.left = life_word(lease->left_ms, arena),
+		.left = subnet_life_text(lease, arena),
 	};
 }
 

@@ -69,9 +69,10 @@ static void print_cell(FILE *out, const char *text, size_t width, bool last)
 		fprintf(out, "%*s", (int)(width > len ? width - len : 0) + 2, "");
 }
 
-static void print_columns(FILE *out, const struct field *fields, const char *records, size_t n,
-			  size_t size)
+void table_print_under(FILE *out, const struct field *fields, const void *records_, size_t n,
+		       size_t size, table_under_fn *under, void *arg)
 {
+	const char *records = records_;
 	auto_arena struct arena arena = { 0 };
 	struct column columns[COLUMNS_MAX];
 	size_t n_columns = make_columns(fields, columns);
@@ -90,9 +91,13 @@ static void print_columns(FILE *out, const struct field *fields, const char *rec
 	}
 	for (size_t i = 0; i < n_columns; i++)
 		print_cell(out, columns[i].heading, columns[i].width, i == n_columns - 1);
-	for (size_t i = 0; i < n * n_columns; i++)
-		print_cell(out, cells[i], columns[i % n_columns].width,
-			   i % n_columns == n_columns - 1);
+	for (size_t i = 0; i < n * n_columns; i++) {
+		bool last = i % n_columns == n_columns - 1;
+
+		print_cell(out, cells[i], columns[i % n_columns].width, last);
+		if (last && under)
+			under(arg, i / n_columns, out);
+	}
 }
 
 void table_print(FILE *out, const struct field *fields, const void *records, size_t n, size_t size,
@@ -102,7 +107,7 @@ void table_print(FILE *out, const struct field *fields, const void *records, siz
 	auto_json struct json *array = NULL;
 
 	if (!as_json) {
-		print_columns(out, fields, records, n, size);
+		table_print_under(out, fields, records, n, size, NULL, NULL);
 		return;
 	}
 	array = json_new_array();

@@ -10,5 +10,9 @@
  * with as_json, as an array of objects with a final newline. No records: nothing, or []. */
 void table_print(FILE *out, const struct field *fields, const void *records, size_t n, size_t size,
 		 bool as_json);
+/* For people only; below each row there is room for whole lines, which `under` writes. */
+typedef void table_under_fn(void *arg, size_t i, FILE *out);
+void table_print_under(FILE *out, const struct field *fields, const void *records, size_t n,
+		       size_t size, table_under_fn *under, void *arg);
 
 #endif

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "describe/duration.h"
 #include "describe/json.h"
+#include "lease/kv.h"
 
 /* The value, and a VTEP in it, as JSON has them. */
 struct value {
@@ -150,6 +152,22 @@ int subnet_value_parse(const char *text, size_t size, struct arena *arena,
 static bool same_address(const struct ip *a, const struct ip *b)
 {
 	return a->family && !ip_is_unspecified(a) && ip_equal(a, b);
+}
+
+/* To the minute: seconds would differ with every look. */
+const char *subnet_life_text(const struct subnet_lease *lease, struct arena *arena)
+{
+	char text[DURATION_TEXT_SIZE];
+	const int64_t minute = 60000;
+
+	if (lease->left_ms < 0)
+		return "reserved";
+	if (lease->left_ms == KV_LASTING)
+		return "as its node";
+	if (lease->left_ms == KV_LEFT_UNKNOWN)
+		return "";
+	return arena_strdup(arena,
+			    duration_format((lease->left_ms + minute - 1) / minute * minute, text));
 }
 
 bool subnet_same_node(const struct subnet_lease *a, const struct subnet_lease *b)
