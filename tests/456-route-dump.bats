@@ -107,12 +107,18 @@ verdict() { peers --json | jq -r '.[0].verdict'; }
 	pod n1
 	pod n2
 	wait_for "traffic" 5 reach n1 n2
-	assert_match "all is well" "$(peers)" "$(subnet n2) +192\.0\.2\.2 +vxlan +ok +ok +ok +ok"
+	assert_match "all is well" "$(peers)" "$(subnet n2) +192\.0\.2\.2 +vxlan +(1d|23h59m) +1450 +ok +ok +ok +ok"$'\n'
+	assert_match "what passes the device, in all" "$(peers)" $'\nflannel.1 in all: [1-9][0-9]* packets sent, [1-9][0-9]* received, MTU 1450$'
+	assert_eq "right, no more is said" "$(peers | grep -c expected)" 0
 	agent_kill n1          # or it would mend all of it
 	mac=$(ip -n n2 -j link show flannel.1 | jq -r '.[0].address')
 	nsenter --net=/run/netns/n1 bridge fdb replace "$mac" dev flannel.1 dst 192.0.2.99
 	assert_eq "a stale forwarding entry" "$(verdict)" "frames for its VXLAN end go nowhere, or to another node"
 	assert_json "where it leads" "$(peers --json)" '.[0].fdb' 192.0.2.99
+	assert_eq "as expected, and as it is" "$(peers | grep expected)" \
+		"    fdb        expected $mac dev flannel.1 dst 192.0.2.2 / is $mac dev flannel.1 dst 192.0.2.99"
+	assert_json "the same" "$(peers --json)" '.[0] | .expected.fdb, .actual.fdb' "$mac dev flannel.1 dst 192.0.2.2
+$mac dev flannel.1 dst 192.0.2.99"
 	ip -n n1 neigh replace "$(subnet n2 | sed 's,/.*,,')" lladdr 02:00:00:00:00:99 dev flannel.1 nud permanent
 	assert_eq "a wrong MAC" "$(verdict)" "its VXLAN end has no hardware address here, or a wrong one"
 	ip -n n1 route replace "$(subnet n2)" via 192.0.2.2
@@ -121,9 +127,40 @@ verdict() { peers --json | jq -r '.[0].verdict'; }
 	status=0
 	peers >/dev/null || status=$?
 	assert_eq "no route, and the exit status" "$status $(verdict)" "1 there is no route to its subnet"
+	node=$(subnet n2 | sed 's,/.*,,')
+	assert_eq "all that is wrong" "$(peers | grep expected)" "$(printf '    %-9s  expected %s / is %s\n' \
+		route "$(subnet n2) via $node dev flannel.1 onlink" missing \
+		neighbour "$node dev flannel.1 lladdr $mac" "$node dev flannel.1 lladdr 02:00:00:00:00:99" \
+		fdb "$mac dev flannel.1 dst 192.0.2.2" "$mac dev flannel.1 dst 192.0.2.99")"
+	assert_json "what is missing" "$(peers --json)" '.[0] | .expected.mtu, .actual.route, .actual.mtu' $'1450\nnull\nnull'
 	echo '{"PublicIP":"198.51.100.9","BackendType":"host-gw"}' >"$STORE/subnets/10.5.250.0-24"
 	assert_json "one that is far" "$(peers --json)" '.[] | select(.subnet == "10.5.250.0/24") | .verdict' \
 		"host-gw needs it on a network that both nodes are in"
+}
+
+@test "--peers: how much fits into a packet on the way, and each thing in full" {
+	nodes 2 vxlan
+	agent n1
+	agent n2
+	ready n1 n2
+	wait_for "the route" 5 peer_of
+	wait_for "all of it" 5 eval '[[ $(verdict) == ok ]]'
+	agent_kill n1
+	node=$(subnet n2 | sed 's,/.*,,') mac=$(ip -n n2 -j link show flannel.1 | jq -r '.[0].address')
+	assert_eq "in full" "$(peers -v | grep expected)" "$(printf '    %-9s  expected %s / is %s\n' \
+		route "$(subnet n2) via $node dev flannel.1 onlink"{,} \
+		neighbour "$node dev flannel.1 lladdr $mac"{,} fdb "$mac dev flannel.1 dst 192.0.2.2"{,} mtu 1450{,})"
+	# a node behind a narrow way: 50 bytes are put around each packet
+	ip -n n1 route add 192.0.2.2 dev eth0 mtu 1400
+	status=0
+	said=$(peers) || status=$?
+	assert_match "a narrow way" "$status $said" "^1 .*vxlan +(1d|23h59m) +1350 +ok +ok +ok +packets to it may have 1350 bytes, not 1450"
+	assert_match "beside what should be" "$said" $'\n    mtu        expected 1450 / is 1350\n'
+	ip -n n1 route del 192.0.2.2 dev eth0
+	ip -n n1 link set flannel.1 mtu 1300
+	assert_eq "a device changed by hand" "$(verdict)" "packets to it may have 1300 bytes, not 1450"
+	assert_json "as JSON" "$(peers --json)" '.[0] | .expected.mtu, .actual.mtu, .device.mtu' $'1450\n1300\n1300'
+	assert_match "its lease" "$(peers --json | jq -r '.[0].left')" '^(1d|23h59m)$'
 }
 
 @test "--peers of the relay: one route for all of them, and a relay behind it" {
@@ -135,7 +172,7 @@ verdict() { peers --json | jq -r '.[0].verdict'; }
 	pod n1
 	pod n2
 	wait_for "traffic" 5 reach n1 n2
-	assert_match "all is well" "$(peers)" "$(subnet n2) +192\.0\.2\.2 +udp +ok +- +- +ok"
+	assert_match "all is well" "$(peers)" "$(subnet n2) +192\.0\.2\.2 +udp +(1d|23h59m) +1472 +ok +- +- +ok"$'\n'
 	agent_kill n1
 	assert_eq "the relay has ended" "$(verdict)" "no relay is at work behind this node's device"
 	ip -n n1 route del 10.5.0.0/16
@@ -154,7 +191,7 @@ verdict() { peers --json | jq -r '.[0].verdict'; }
 	ip -n n1 neigh add 10.5.2.0 lladdr 02:00:00:00:00:02 dev flannel.1 nud permanent
 	nsenter --net=/run/netns/n1 bridge fdb add 02:00:00:00:00:02 dev flannel.1 dst 192.0.2.2
 	ip -n n1 route add 10.5.2.0/24 via 10.5.2.0 dev flannel.1 onlink
-	assert_match "all is well" "$(peers)" '10\.5\.2\.0/24 +192\.0\.2\.2 +vxlan +ok +ok +ok +ok'
+	assert_match "all is well" "$(peers)" '10\.5\.2\.0/24 +192\.0\.2\.2 +vxlan +reserved +1450 +ok +ok +ok +ok'$'\n'
 	status=0
 	said=$("$CNIBOX" route-dump --peers --store "$STORE" 2>&1) || status=$?
 	assert_eq "here is no node" "$status $said" "1 route-dump: none of the 2 leases is this node's"

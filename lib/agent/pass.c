@@ -13,14 +13,9 @@
 
 enum { VALUE_MAX = 65536, NAMES = 3 };
 
-static int base_mtu(const struct agent *agent)
-{
-	return agent->config.backend.mtu ? agent->config.backend.mtu : agent->external.mtu;
-}
-
 int agent_mtu(const struct agent *agent, bool v6)
 {
-	return base_mtu(agent) - (v6 ? agent->way->overhead6 : agent->way->overhead);
+	return way_mtu(agent->way, &agent->config, agent->external.mtu, v6);
 }
 
 struct cidr agent_device_address(const struct agent *agent, bool v6)

@@ -103,9 +103,9 @@ static const struct route *find_route(const routes_t *routes, const struct cidr 
 	return NULL;
 }
 
-static const char *compare_route(const struct comparing *c, const struct route *wanted)
+static const char *compare_route(const struct comparing *c, const struct route *wanted,
+				 const struct route *there)
 {
-	const struct route *there = find_route(&c->routes, &wanted->dst);
 	char ip[IP_TEXT_SIZE];
 
 	if (!there)
@@ -131,9 +131,9 @@ static const struct neigh *find_neigh(const neighs_t *neighs, const struct neigh
 	return NULL;
 }
 
-static const char *compare_neigh(const struct comparing *c, const struct neigh *wanted)
+static const char *compare_neigh(const struct comparing *c, const struct neigh *wanted,
+				 const struct neigh *there)
 {
-	const struct neigh *there = find_neigh(&c->neighs, wanted);
 	char text[IP_TEXT_SIZE > MAC_TEXT_SIZE ? IP_TEXT_SIZE : MAC_TEXT_SIZE];
 
 	if (!there)
@@ -154,26 +154,70 @@ static const struct route *route_to_relay(const struct comparing *c, const struc
 	return NULL;
 }
 
+static const struct neigh *find_neighbour(const neighs_t *neighs, const struct ip *ip)
+{
+	list_each(neigh, neighs)
+		if (!neigh->fdb && ip_equal(&neigh->ip, ip))
+			return neigh;
+	return NULL;
+}
+
+/* Where frames go that the neighbour stands for. */
+static const struct neigh *find_fdb(const neighs_t *neighs, const struct neigh *neighbour)
+{
+	const struct neigh wanted = { .index = neighbour->index,
+				      .mac = neighbour->mac,
+				      .fdb = true };
+
+	return find_neigh(neighs, &wanted);
+}
+
 /* The entries of the plan for this subnet. The neighbour has the subnet's address, the forwarding entry its MAC. */
+static struct peer_entries expected_of(const struct comparing *c, const struct peer_state *state)
+{
+	struct peer_entries expected = {
+		.route = find_route(&c->plan->routes, &state->subnet),
+		.neighbour = find_neighbour(&c->plan->neighs, &state->subnet.ip),
+	};
+
+	if (!expected.route && plan_is_udp(state->lease))
+		expected.route = route_to_relay(c, &state->subnet);
+	if (expected.neighbour)
+		expected.fdb = find_fdb(&c->plan->neighs, expected.neighbour);
+	return expected;
+}
+
+/* What the kernel has in the places of those, or would use in the absence of any. */
+static struct peer_entries actual_of(const struct comparing *c, const struct peer_state *state)
+{
+	const struct peer_entries *expected = &state->expected;
+	struct peer_entries actual = {
+		.route = find_route(&c->routes,
+				    expected->route ? &expected->route->dst : &state->subnet),
+		.neighbour = expected->neighbour ? find_neigh(&c->neighs, expected->neighbour)
+						 : find_neighbour(&c->neighs, &state->subnet.ip),
+	};
+
+	if (expected->fdb)
+		actual.fdb = find_neigh(&c->neighs, expected->fdb);
+	else if (actual.neighbour)
+		actual.fdb = find_fdb(&c->neighs, actual.neighbour);
+	return actual;
+}
+
 static void compare_subnet(const struct comparing *c, struct peer_state *state)
 {
-	const struct route *route = find_route(&c->plan->routes, &state->subnet);
-	const struct neigh *neighbour = NULL;
+	struct peer_entries *expected = &state->expected, *actual = &state->actual;
 
-	if (!route && plan_is_udp(state->lease))
-		route = route_to_relay(c, &state->subnet);
-	state->route = route ? compare_route(c, route) : "-";
-	state->neighbour = state->fdb = "-";
-	list_each(neigh, &c->plan->neighs)
-		if (!neigh->fdb && ip_equal(&neigh->ip, &state->subnet.ip))
-			neighbour = neigh;
-	if (!neighbour)
-		return;
-	state->neighbour = compare_neigh(c, neighbour);
-	list_each(neigh, &c->plan->neighs)
-		if (neigh->fdb && neigh->index == neighbour->index &&
-		    mac_equal(&neigh->mac, &neighbour->mac))
-			state->fdb = compare_neigh(c, neigh);
+	*expected = expected_of(c, state);
+	*actual = actual_of(c, state);
+	state->route = state->neighbour = state->fdb = "-";
+	if (expected->route)
+		state->route = compare_route(c, expected->route, actual->route);
+	if (expected->neighbour)
+		state->neighbour = compare_neigh(c, expected->neighbour, actual->neighbour);
+	if (expected->fdb)
+		state->fdb = compare_neigh(c, expected->fdb, actual->fdb);
 }
 
 static bool is_well(const char *word)
@@ -256,25 +300,32 @@ int peers_look(struct netlink *nl, const struct plan_node *node, const subnet_le
 	return 0;
 }
 
-static int read_store(const struct lease_place *place, struct arena *arena,
-		      struct network_config *config, subnet_leases_t *leases, struct error *err)
+/* ---- the store ---- */
+
+int peers_read(struct netlink *nl, const struct lease_place *place, bool exact_life,
+	       struct arena *arena, struct peers_scene *scene, struct error *err)
 {
 	struct kv *kv auto_kv = NULL;
+	int r;
 
-	if (lease_place_open(&kv, place, err) || lease_config(kv, arena, config, NULL, err))
-		return -err->errnum;
-	return lease_list(kv, arena, leases, NULL, NULL, err);
+	*scene = (struct peers_scene){ 0 };
+	r = lease_place_open(&kv, place, err);
+	if (r < 0)
+		return r;
+	kv->exact_life = exact_life;
+	r = lease_config(kv, arena, &scene->config, NULL, err);
+	if (r >= 0)
+		r = lease_list(kv, arena, &scene->leases, NULL, NULL, err);
+	return r < 0 ? r
+		     : peers_find_node(nl, &scene->config, &scene->leases, arena, &scene->node,
+				       err);
 }
 
 int peers_ask(struct netlink *nl, const struct lease_place *place, struct arena *arena,
 	      peer_states_t *states, struct error *err)
 {
-	struct network_config *config = arena_alloc(arena, sizeof(*config));
-	subnet_leases_t leases = { 0 };
-	struct plan_node node;
-	int r = read_store(place, arena, config, &leases, err);
+	struct peers_scene scene;
+	int r = peers_read(nl, place, false, arena, &scene, err);
 
-	if (r >= 0)
-		r = peers_find_node(nl, config, &leases, arena, &node, err);
-	return r < 0 ? r : peers_look(nl, &node, &leases, arena, states, err);
+	return r < 0 ? r : peers_look(nl, &scene.node, &scene.leases, arena, states, err);
 }

@@ -24,6 +24,8 @@ struct way {
 };
 extern const struct way way_vxlan, way_udp;
 
+/* What a packet of the family may have so that it fits, where the interface below carries that many bytes. */
+int way_mtu(const struct way *way, const struct network_config *config, int below, bool v6);
 /* -EINVAL: there is no such way; the words say which there are. */
 int way_find(const char *name, const struct way **way, struct error *err) must_check;
 
