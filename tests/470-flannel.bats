@@ -275,6 +275,21 @@ CNI_PATH=/run/plugins:$PLUGINS"
 	assert_eq "nothing has changed" "$(snapshot host ctr)" "$before"
 }
 
+@test "ADD waits for a daemon that has only just begun, as long as it is told to" {
+	EXPECT=1 cni_add "$(flannel '.subnetFileTimeout = 0')"
+	assert_json "at once" "$output" .code 11
+	: >/run/flannel/subnet.env
+	(
+		wait_for "it waits" 10 pgrep -f "$PLUGINS/flannel"
+		lease_v4 # while it waits, or just before: it must not matter
+	) 3>&- &
+	cni_add "$(flannel '.subnetFileTimeout = "60s"')"
+	assert_match "an address" "$(jq -r '.ips[0].address' <<<"$output")" '10.1.17.'
+	wait
+	EXPECT=1 cni_add "$(flannel '.subnetFileTimeout = "61s"')"
+	assert_match "no longer than" "$(jq -r '.msg + .details' <<<"$output")" 'subnetFileTimeout.*(60s|1m|60000)'
+}
+
 @test "STATUS: ready, and the delegate's answer when its pool is full" {
 	lease FLANNEL_NETWORK=10.1.0.0/16 FLANNEL_SUBNET=10.1.17.1/30 FLANNEL_MTU=1400 FLANNEL_IPMASQ=true
 	c=$(flannel '.cniVersion = "1.1.0"')

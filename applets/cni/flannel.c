@@ -6,6 +6,7 @@
  * What ADD built is kept in a file until DEL, since the lease may have changed by then. Where that file is lost or
  * damaged, the configuration is built once more: the names of rules, leases and links do not depend on the lease.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/undo.h"
 #include "cni/delegate.h"
@@ -15,12 +16,14 @@
 #include "describe/applet.h"
 
 #include <errno.h>
+#include <time.h>
 
 static const char own_type[] = "flannel";
 
 struct flannel_conf {
 	struct hold_conf hold;
 	const char *subnet_file, *data_dir;
+	int64_t subnet_file_timeout;                   /* ms */
 	struct json *delegate, *ipam, *runtime_config; /* objects or NULL once validated */
 };
 
@@ -33,6 +36,8 @@ struct flannel_conf {
 /* clang-format off */
 static const struct field fields[] = {
 	ROW("subnetFile", FIELD_PATH, subnet_file, "where the flannel daemon tells its node's lease"),
+	ROW("subnetFileTimeout", FIELD_DURATION, subnet_file_timeout,
+	    "how long ADD waits for that file: the daemon may have begun a moment ago", .max = 60000),
 	ROW("dataDir", FIELD_PATH, data_dir, "where the delegate's configuration is kept until DEL"),
 	ROW("delegate", FIELD_JSON, delegate,
 	    "configuration of the plugin that does the work, without name and ipam; type: bridge unless given",
@@ -50,6 +55,7 @@ static const struct field fields[] = {
 static const struct flannel_conf defaults = {
 	.hold = HOLD_DEFAULTS,
 	.subnet_file = "/run/flannel/subnet.env",
+	.subnet_file_timeout = 2000,
 	.data_dir = SAVED_FOLDER,
 };
 
@@ -260,6 +266,24 @@ static int undo_delegate(void *arg, struct error *err)
 	return delegate_call(&to->request, CNI_DEL, to->type, NULL, err);
 }
 
+/* Where the daemon has not written it yet, or not whole, it is waited for. */
+static int await_lease(const struct flannel_conf *conf, struct arena *arena, struct subnet_env *env,
+		       struct error *err)
+{
+	static const struct timespec pause = { .tv_nsec = 50000000 };
+	const int64_t deadline = clock_ms() + conf->subnet_file_timeout;
+	struct error why = { 0 };
+	int r;
+
+	while ((r = subnet_env_load(conf->subnet_file, arena, env, &why)) < 0) {
+		if ((r != -ENOENT && r != -ENODATA) || clock_ms() >= deadline)
+			return fail(err, -r, "%s", why.message);
+		nanosleep(&pause, NULL);
+		why = (struct error){ 0 };
+	}
+	return 0;
+}
+
 static int flannel_add(struct cni_request *request, void *data, struct cni_result *result,
 		       struct error *err)
 {
@@ -270,8 +294,7 @@ static int flannel_add(struct cni_request *request, void *data, struct cni_resul
 	struct undo undo auto_undo = { 0 };
 	struct subnet_env env;
 
-	/* The daemon has not written it yet: a matter of time. */
-	if (subnet_env_load(conf->subnet_file, request->arena, &env, err) < 0)
+	if (await_lease(conf, request->arena, &env, err) < 0)
 		return error_code(err, CNI_TRY_AGAIN_LATER);
 	if (delegation_make(&to, request, delegate_config(request, conf, &env), err) ||
 	    saved_write(conf->data_dir, &owner, to.request.config_text, request->arena, &before,
