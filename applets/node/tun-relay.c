@@ -65,7 +65,8 @@ const struct applet applet_tun_relay = {
 		" why). The programs go on without an agent, with the peers as they were, until the next one or"
 		" --cleanup. What they carry passes neither the node's INPUT and OUTPUT rules for UDP, which are of"
 		" the outer packet, nor, outwards, a capture on flannel0; rules for pods' packets and the tables of routes"
-		" count as ever.\n"
+		" count as ever. Two links of their own, cnibox-unwrap0 and 1, are for bridges to pass on together what"
+		" came together (Linux 6.3).\n"
 		"\n"
 		"SIGUSR1 logs what was carried and dropped, for each peer; so does /metrics of --healthz-port.",
 	.example =
