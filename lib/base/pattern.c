@@ -1,37 +1,24 @@
 /*
  * Go's regular expressions, without what nobody needs to know whether there is a match: greed and captures. They are
  * translated to steps, whose jumps are relative, so that a part can be moved or repeated as it is; all ways through them
- * are followed at once, letter by letter. Flags, named groups, Unicode classes, word boundaries and the escapes of single
- * letters are refused.
+ * are followed at once, letter by letter. Named groups, Unicode classes and the escapes of single letters are refused, with
+ * what to write in their place.
  */
-#include "base/pattern.h"
+#include "base/pattern_internal.h"
 
 #include <ctype.h>
 #include <errno.h>
 
 enum { STEPS_MAX = 5000, DEPTH_MAX = 100, REPEAT_MAX = 1000, NO_MAX = -1 };
 
-enum step_kind { STEP_BYTE, STEP_SPLIT, STEP_JUMP, STEP_BEGIN, STEP_END, STEP_FOUND };
-
-struct byte_set {
-	uint32_t bits[8];
-};
-
-struct step {
-	enum step_kind kind;
-	int to, or_to; /* relative */
-	struct byte_set set;
-};
-
-struct pattern {
-	struct arena *arena;
-	LIST(struct step) steps;
-};
+enum { FOLD = 1, DOT_IS_ALL = 2, GREED = 4 };
 
 struct reading {
 	const char *in;
 	struct pattern *pattern;
 	int depth;
+	unsigned flags;
+	const char *advice; /* what to write instead of what is refused */
 };
 
 /* ---- sets of bytes ---- */
@@ -39,11 +26,6 @@ struct reading {
 static void set_add(struct byte_set *set, unsigned char c)
 {
 	set->bits[c / 32] |= 1u << c % 32;
-}
-
-static bool set_has(const struct byte_set *set, unsigned char c)
-{
-	return set->bits[c / 32] >> c % 32 & 1;
 }
 
 static void set_invert(struct byte_set *set)
@@ -59,15 +41,24 @@ static void set_add_if(struct byte_set *set, int (*is)(int))
 			set_add(set, (unsigned char)c);
 }
 
-static int is_word(int c)
-{
-	return isalnum(c) || c == '_';
-}
-
 /* In Go the vertical tab is none. */
 static int is_blank(int c)
 {
 	return isspace(c) && c != '\v';
+}
+
+/* Letters of both cases where there is one of them. */
+static void set_fold(struct byte_set *set)
+{
+	for (int letter = 'a'; letter <= 'z'; letter++) {
+		unsigned char small = (unsigned char)letter,
+			      capital = (unsigned char)toupper(letter);
+
+		if (set_has(set, small) || set_has(set, capital)) {
+			set_add(set, small);
+			set_add(set, capital);
+		}
+	}
 }
 
 /* \d, \w, \s; in capitals everything else. */
@@ -191,7 +182,26 @@ static bool put_byte(struct reading *reading, char c)
 	struct byte_set set = { 0 };
 
 	set_add(&set, (unsigned char)c);
+	if (reading->flags & FOLD)
+		set_fold(&set);
 	return put_set(reading, &set);
+}
+
+/* For a letter that means something in Go, behind a backslash or as a flag, and nothing here. */
+static bool refuse_letter(struct reading *reading, char c)
+{
+	static const struct {
+		const char *letters, *advice;
+	} rows[] = {
+		{ "pP", "write the letters that are meant in brackets, as [a-z]" },
+		{ "Q", "put a backslash before each sign that stands for itself" },
+		{ "afnrtvxC01234567", "write the character itself" },
+	};
+
+	for (size_t i = 0; c && i < ARRAY_SIZE(rows); i++)
+		if (strchr(rows[i].letters, c))
+			reading->advice = rows[i].advice;
+	return false;
 }
 
 /* Behind a backslash, outside of brackets. */
@@ -203,11 +213,15 @@ static bool read_escape(struct reading *reading)
 	if (!c)
 		return false;
 	reading->in++;
-	if (c == 'A' || c == 'z')
-		return put(reading, (struct step){ c == 'A' ? STEP_BEGIN : STEP_END });
+	switch (c) {
+	case 'A': return put(reading, (struct step){ STEP_BEGIN });
+	case 'z': return put(reading, (struct step){ STEP_END });
+	case 'b': return put(reading, (struct step){ STEP_EDGE });
+	case 'B': return put(reading, (struct step){ STEP_NO_EDGE });
+	}
 	if (set_add_class(&set, c))
 		return put_set(reading, &set);
-	return ispunct((unsigned char)c) && put_byte(reading, c);
+	return ispunct((unsigned char)c) ? put_byte(reading, c) : refuse_letter(reading, c);
 }
 
 /* One member of brackets that may begin or end a range; -1: it is none. */
@@ -217,8 +231,10 @@ static int read_member(struct reading *reading)
 
 	if (c == '\\') {
 		c = (unsigned char)reading->in[1];
-		if (!ispunct(c))
+		if (!ispunct(c)) {
+			refuse_letter(reading, (char)c);
 			return -1;
+		}
 		reading->in++;
 	}
 	if (!c || c > 127)
@@ -273,6 +289,8 @@ static bool read_bracket(struct reading *reading)
 			return false;
 	} while (*reading->in != ']');
 	reading->in++;
+	if (reading->flags & FOLD)
+		set_fold(&set);
 	if (inverted)
 		set_invert(&set);
 	return put_set(reading, &set);
@@ -280,15 +298,55 @@ static bool read_bracket(struct reading *reading)
 
 static bool read_choice(struct reading *reading);
 
+static unsigned flag_of(struct reading *reading, char c)
+{
+	switch (c) {
+	case 'i': return FOLD;
+	case 's': return DOT_IS_ALL;
+	case 'U': return GREED;
+	case 'm': reading->advice = "leave \"m\" out, there is only one line"; return 0;
+	case 'P':
+	case '<': reading->advice = "leave the group's name out: \"(\" alone"; return 0;
+	default: return 0;
+	}
+}
+
+/* Behind "(?", up to the sign that ends them: ")" leaves them on in the rest of the group around. */
+static bool read_flags(struct reading *reading)
+{
+	bool off = false, unfinished = false;
+
+	for (; *reading->in != ')' && *reading->in != ':'; reading->in++) {
+		unsigned flag = flag_of(reading, *reading->in);
+
+		if (*reading->in == '-' && !off) {
+			off = unfinished = true;
+			continue;
+		}
+		if (!flag)
+			return false;
+		reading->flags = off ? reading->flags & ~flag : reading->flags | flag;
+		unfinished = false;
+	}
+	return !unfinished;
+}
+
+static bool is_operator(const char *in);
+
 static bool read_group(struct reading *reading)
 {
-	if (reading->in[0] == '?') {
-		if (reading->in[1] != ':')
+	unsigned outside = reading->flags;
+
+	if (*reading->in == '?') {
+		reading->in++;
+		if (!read_flags(reading))
 			return false;
-		reading->in += 2;
+		if (*reading->in++ == ')')
+			return !is_operator(reading->in);
 	}
 	if (++reading->depth > DEPTH_MAX || !read_choice(reading) || *reading->in != ')')
 		return false;
+	reading->flags = outside;
 	reading->depth--;
 	reading->in++;
 	return true;
@@ -298,7 +356,8 @@ static bool read_any(struct reading *reading)
 {
 	struct byte_set set = { 0 };
 
-	set_add(&set, '\n');
+	if (!(reading->flags & DOT_IS_ALL))
+		set_add(&set, '\n');
 	set_invert(&set);
 	return put_set(reading, &set);
 }
@@ -423,71 +482,10 @@ struct pattern *pattern_read(const char *text, struct arena *arena, struct error
 	pattern->arena = arena;
 	if (read_choice(&reading) && !*reading.in && put(&reading, (struct step){ STEP_FOUND }))
 		return pattern;
-	fail(err, EINVAL, "\"%s\" is no pattern that is understood here, up to \"%.*s\"", text,
-	     (int)(reading.in - text), text);
+	fail(err, EINVAL, "\"%s\" is no pattern that is understood here, up to \"%.*s\"%s%s", text,
+	     (int)(reading.in - text), text, reading.advice ? ": " : "",
+	     reading.advice ? reading.advice : "");
 	return NULL;
-}
-
-/* ---- matching ---- */
-
-struct ways {
-	const struct step *steps;
-	unsigned *seen; /* by step: the place where it was last reached, counted from 1 */
-	size_t *stack;
-};
-
-/* Follow what takes no letter; true when the end is among it. Those that take one go to `list`. */
-static bool follow(struct ways *ways, size_t step, unsigned place, bool at_end, size_t *list,
-		   size_t *n)
-{
-	size_t depth = 0;
-
-	ways->stack[depth++] = step;
-	while (depth > 0) {
-		size_t at = ways->stack[--depth];
-		const struct step *one = ways->steps + at;
-
-		if (ways->seen[at] == place)
-			continue;
-		ways->seen[at] = place;
-		if (one->kind == STEP_FOUND)
-			return true;
-		if (one->kind == STEP_BYTE)
-			list[(*n)++] = at;
-		else if (one->kind == STEP_SPLIT || one->kind == STEP_JUMP)
-			ways->stack[depth++] = at + (size_t)(ssize_t)one->to;
-		else if (one->kind == STEP_BEGIN ? place == 1 : at_end)
-			ways->stack[depth++] = at + 1;
-		if (one->kind == STEP_SPLIT)
-			ways->stack[depth++] = at + (size_t)(ssize_t)one->or_to;
-	}
-	return false;
-}
-
-bool pattern_found(const struct pattern *pattern, const char *subject)
-{
-	auto_arena struct arena arena = { 0 };
-	size_t size = pattern->steps.n * sizeof(size_t), n = 0, n_next;
-	size_t *now = arena_alloc(&arena, size), *next = arena_alloc(&arena, size), *swap;
-	struct ways ways = {
-		.steps = pattern->steps.items,
-		.seen = arena_alloc(&arena, pattern->steps.n * sizeof(unsigned)),
-		.stack = arena_alloc(&arena, 2 * size + sizeof(size_t)),
-	};
-
-	for (unsigned place = 1;; place++, subject++) {
-		if (follow(&ways, 0, place, !*subject, now, &n))
-			return true;
-		if (!*subject)
-			return false;
-		n_next = 0;
-		for (size_t i = 0; i < n; i++)
-			if (set_has(&ways.steps[now[i]].set, (unsigned char)*subject) &&
-			    follow(&ways, now[i] + 1, place + 1, !subject[1], next, &n_next))
-				return true;
-		swap = now, now = next, next = swap;
-		n = n_next;
-	}
 }
 
 int pattern_match(const char *pattern, const char *text, bool *matches, struct error *err)

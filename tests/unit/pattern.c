@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "base/pattern.h"
+#include "base/text.h"
 
 TEST(patterns_match_anywhere)
 {
@@ -40,6 +41,16 @@ TEST(patterns_match_anywhere)
 		{ "^[\\D]$", "a", "1" },
 		{ "^a\\/b\\-c\\{$", "a/b-c{", "a/b-c" },
 		{ "^.$", "a .", "ab" },
+		{ "(?i)^eth[0-9]$", "eth0 ETH0 Eth1", "ens0" },
+		{ "^(?i:e)th(0|(?i)A|b)c$", "Eth0c eth0c ethac ethAc ethBc", "eTh0c eth0C" },
+		{ "(?i)^[^a-c]$", "d D", "a B" },
+		{ "(?i)^a(?-i)b$", "ab Ab", "aB" },
+		{ "(?i-s:^[E]$)", "e E", "f" },
+		{ "(?sU)^e.h$", "eth", "Eth" },
+		{ "\\beth0\\b", "eth0 eth0.5 -eth0", "veth0 eth01 eth0_ _eth0" },
+		{ "eth\\B", "eth0", "eth eth.1" },
+		{ "^\\B$", "", "a" },
+		{ "(\\b)*a", "a -a", "b" },
 	};
 	auto_arena struct arena arena = { 0 };
 
@@ -72,24 +83,18 @@ TEST(patterns_and_what_has_no_letters)
 	check(!matches);
 	check_ok(pattern_match("a.b", "a\nb", &matches, &err), err);
 	check(!matches);
+	check_ok(pattern_match("(?s)a.b", "a\nb", &matches, &err), err);
+	check(matches);
 }
 
 TEST(patterns_that_are_none_are_refused)
 {
 	static const char *const rows[] = {
-		"(?i)net",    "(?P<n>a)",
-		"\\pL",       "\\bnet",
-		"a\\",        "[a",
-		"[[:a",       "[a\\",
-		"\\x41",      "\\Qa",
-		"a**",        "a+?+",
-		"a{2}{3}",    "a{2}*",
-		"net(",       "net)",
-		"*a",         "(+a)",
-		"|?",         "{2}",
-		"a{3,2}",     "[z-a]",
-		"[[:nope:]]", "[]",
-		"a{1001}",    "((a{1000}){1000}){1000}",
+		"(?i)*a",     "(?-)a", "(?i-:a)",    "(?i",  "(?x)a",   "(?=a)",
+		"(?--i)a",    "[\\b]", "a\\",        "[a",   "[[:a",    "[a\\",
+		"\\x41",      "\\Qa",  "a**",        "a+?+", "a{2}{3}", "a{2}*",
+		"net(",       "net)",  "*a",         "(+a)", "|?",      "{2}",
+		"a{3,2}",     "[z-a]", "[[:nope:]]", "[]",   "a{1001}", "((a{1000}){1000}){1000}",
 		"[\xc3\xa9]",
 	};
 	auto_arena struct arena arena = { 0 };
@@ -99,6 +104,32 @@ TEST(patterns_that_are_none_are_refused)
 
 		unit_check(!pattern_read(rows[i], &arena, &err), __FILE__, __LINE__, "%s", rows[i]);
 		check(strstr(err.message, rows[i]) != NULL);
+	}
+}
+
+TEST(what_is_refused_is_told_what_to_write)
+{
+	static const struct {
+		const char *pattern, *end;
+	} rows[] = {
+		{ "(?P<n>a)", "up to \"(?\": leave the group's name out: \"(\" alone" },
+		{ "(?<n>a)", "up to \"(?\": leave the group's name out: \"(\" alone" },
+		{ "(?im)^a", "up to \"(?i\": leave \"m\" out, there is only one line" },
+		{ "a\\pL",
+		  "up to \"a\\p\": write the letters that are meant in brackets, as [a-z]" },
+		{ "\\Qa",
+		  "up to \"\\Q\": put a backslash before each sign that stands for itself" },
+		{ "[\\x41]", "up to \"[\": write the character itself" },
+		{ "a(", "up to \"a(\"" },
+	};
+	auto_arena struct arena arena = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct error err = { 0 };
+
+		check(!pattern_read(rows[i].pattern, &arena, &err));
+		unit_check(has_suffix(err.message, rows[i].end), __FILE__, __LINE__, "%s: %s",
+			   rows[i].pattern, err.message);
 	}
 }
 
