@@ -123,6 +123,70 @@ log_backtrace_at main.go:1 -"
 	assert_eq "one lease" "$(ls $STORE/subnets | wc -l)" 1
 }
 
+# published FLAG ...: the addresses in the lease of a node that is new to the store, or the last line of what is said
+published() {
+	rm -rf $STORE/subnets /run/n1
+	flanneld --store $STORE --once --subnet-file /run/n1/subnet.env "$@"
+	jq -r '"\(.PublicIP // "") \(.PublicIPv6 // "")" | gsub("^ | $"; "")' $STORE/subnets/* 2>/dev/null || tail -n 1 <<<"$said"
+}
+
+# n1 with another interface, eth7, at 198.51.100.1 and .7, and one without address
+interfaces() {
+	nodes 1 host-gw "${1:-.}"
+	ip -n n1 link add eth7 type bridge
+	ip -n n1 addr add 198.51.100.1/24 dev eth7
+	ip -n n1 addr add 198.51.100.7/24 dev eth7
+	ip -n n1 link add none type bridge
+	for link in eth7 none; do ip -n n1 link set $link up; done
+}
+
+@test "the interface: by name, address, pattern, the way to an address, a local public address, the default route" {
+	interfaces
+	while read -r want flags; do
+		assert_eq "$flags" "$(published $flags)" "$want"
+	done <<-'END'
+		198.51.100.1 --iface=eth7
+		198.51.100.7 --iface=198.51.100.7
+		192.0.2.1    --iface-regex=eth
+		198.51.100.1 --iface-regex=^(eth|ens)7$
+		198.51.100.7 --iface-regex=^198[.].*[.]7$
+		198.51.100.1 --iface-regex=(?i)\bETH7\b
+		198.51.100.1 --iface-can-reach=198.51.100.200
+		192.0.2.1    --iface-can-reach=192.0.2.200
+		198.51.100.7 --public-ip=198.51.100.7
+		203.0.113.9  --public-ip=203.0.113.9 --iface=eth7
+	END
+	ip -n n1 route add default via 198.51.100.254
+	assert_eq "the default route" "$(published)" 198.51.100.1
+}
+
+@test "the interface: what does not fit leaves it to the next flag, names before patterns before the way to an address" {
+	interfaces
+	while read -r want flags; do
+		assert_eq "$flags" "$(published $flags)" "$want"
+	done <<-'END'
+		198.51.100.1 --iface=ens3 --iface=eth7
+		198.51.100.1 --iface=none --iface=eth7
+		198.51.100.1 --iface-regex=eth0 --iface=eth7
+		198.51.100.1 --iface-can-reach=192.0.2.9 --iface=eth7
+		192.0.2.1    --iface=ens3 --iface-regex=eth.*
+		198.51.100.1 --iface=none --iface-regex=^ens --iface-regex=^none$ --iface-regex=eth7 --iface-can-reach=192.0.2.9
+		198.51.100.1 --iface=ens3 --iface-regex=^ens --iface-can-reach=198.51.100.200
+	END
+	ip -n n1 route add default via 192.0.2.254
+	assert_match "none of them fits, and the default route is not asked for" "$(published --iface=none --iface=ens3 --iface-regex=^ens)" \
+		"interface none has no IPv4 address; there is no interface and no address ens3 \\(--iface\\); no interface and no address matches --iface-regex \^ens"
+	assert_match "a pattern that is none ends the search" "$(published --iface=ens3 '--iface-regex=(?m)eth' --iface-regex=eth7)" \
+		'--iface-regex: "\(\?m\)eth" is no pattern .*: leave "m" out'
+}
+
+@test "IPv6: the address that is published, and an interface of both families" {
+	interfaces '.EnableIPv6 = true | .IPv6Network = "fd00:5::/48"'
+	assert_eq "the interface's" "$(published --iface=eth0)" "192.0.2.1 fd77::1"
+	assert_eq "another" "$(published --iface=eth0 --public-ipv6=fd99::9)" "192.0.2.1 fd99::9"
+	assert_eq "one that lacks a family does not fit" "$(published --iface=eth7 --iface=fd77::1)" "192.0.2.1 fd77::1"
+}
+
 @test "it runs the way that the network names, with the other agents" {
 	nodes 3 vxlan
 	agent n1

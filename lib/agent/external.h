@@ -1,6 +1,7 @@
 /*
  * The interface that leads to the other nodes, and this node's addresses on it: chosen as flannel chooses (flannel.md,
- * section 4): names and addresses given, patterns, the way to an address, a public address that is local, the default route.
+ * section 4): each name and address given, each pattern, the way to an address, until one of them fits; where none of these is
+ * given, a public address that is local, else the default route.
  */
 #ifndef AGENT_EXTERNAL_H
 #define AGENT_EXTERNAL_H
@@ -10,7 +11,7 @@
 #include "base/ip.h"
 
 struct external_choice {
-	words_t names;    /* --iface: a name or an address; the first that fits */
+	words_t names; /* --iface: a name or an address; the first that is there and has the addresses that are needed */
 	words_t patterns; /* --iface-regex: tried on addresses first, then on names */
 	struct ip reach;  /* --iface-can-reach */
 	struct ip public_ip,
