@@ -5,12 +5,8 @@
 
 # shellcheck disable=SC2030,SC2031,SC2086 # each test is on its own; paths of our own, without blanks
 load lib/all
-load lib/nodes
+load lib/power
 sandbox forward
-
-SAMPLE=${TEST_FULL:+1}
-SAMPLE=${SAMPLE:-${TEST_SAMPLE:-4}}
-WRITES=openat,open,write,pwrite64,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,mkdir,mkdirat,ftruncate,fsync,fdatasync,fsetxattr
 
 setup() {
 	need strace jq
@@ -23,29 +19,6 @@ setup() {
 	mkdir -p /run/flannel
 	printf '%s\n' FLANNEL_NETWORK=10.9.0.0/16 FLANNEL_SUBNET=10.9.0.1/24 FLANNEL_MTU=1450 FLANNEL_IPMASQ=false >/run/flannel/subnet.env
 	container blue red
-}
-
-# Lines `NAME N` of the writes in $TRACE, but for what is only read.
-writes() {
-	awk '{ sub(/^[0-9]+ +/, "") } !/^[a-z]/ { next }
-		{ name = $0; sub(/\(.*/, "", name); n[name]++ }
-		!/^open.*O_RDONLY/ && !/^write\([12],/ && !/\/proc\/sys/ { print name, n[name] }' "$TRACE"
-}
-
-# Every file that is kept. Names that begin with a dot were never finished, and nobody reads them.
-whole() {
-	local file
-
-	while read -r file; do
-		case $file in
-		*/lock | */.cnibox/* | */.[!/]* | *.log | *.pid) ;;
-		*/networks/*/last_reserved_ip.*) grep -qE '^[0-9a-f.:]+$' "$file" ;;
-		*/networks/*) grep -qE $'^[^\r]+\r$' "$file" && grep -qE '^[a-z][a-z0-9]+$' <(tail -n 1 "$file") ;;
-		*/subnet.env) grep -q '^FLANNEL_MTU=[0-9]' "$file" && grep -q '^FLANNEL_IPMASQ=' "$file" ;;
-		*/remembered/*) [[ $(wc -l <"$file") == 2 ]] && jq -s -e 'length == 2' "$file" >/dev/null ;;
-		*) jq -e . "$file" >/dev/null ;;
-		esac || flunk "NOT whole: $file: $(od -c "$file" | head -n 5)" || return
-	done < <(find /var/lib/cni /var/lib/cnibox /run/cni /run/store /run/n1 -type f 2>/dev/null)
 }
 
 # No lease of two containers, none in use by somebody whose it is not: each pod has the address of its own lease.
@@ -97,55 +70,7 @@ at_each() {
 	at_each del cbr0
 }
 
-# An agent that is killed at each write of its beginning; the next one has the same subnet.
-@test "an agent that ends at a write: subnet.env and the lease are whole, and the next has the same subnet" {
-	local name n i subnet traced
-	local -a calls
-
-	nodes 1 vxlan
-	CNIBOX_LOG=info nsenter --net=/run/netns/n1 strace -f -qq -e "trace=$WRITES" -o "$TRACE" "$CNIBOX" vxlan "${PLACE[@]}" --iface eth0 \
-		--subnet-file /run/n1/subnet.env >>"$STORE/n1.log" 2>&1 3>&- &
-	traced=$!
-	ready n1
-	wait_for "it is at work" 5 ip -n n1 link show flannel.1
-	pkill -TERM -P "$traced"
-	wait "$traced" || :
-	subnet=$(subnet n1)
-	mapfile -t calls < <(writes)
-	[[ ${#calls[@]} -gt 3 ]] || flunk "only ${#calls[@]} writes" "$(<"$TRACE")"
-	for ((i = 0; i < ${#calls[@]}; i += SAMPLE)); do
-		read -r name n <<<"${calls[i]}"
-		echo "killed at $name number $n"
-		rm -f /run/n1/subnet.env
-		CNIBOX_LOG=info deadline 10 nsenter --net=/run/netns/n1 strace -f -qq -o /dev/null -e "trace=$name" -e "inject=$name:signal=KILL:when=$n" \
-			"$CNIBOX" vxlan "${PLACE[@]}" --iface eth0 --subnet-file /run/n1/subnet.env >>"$STORE/n1.log" 2>&1 3>&- || :
-		whole
-		agent n1
-		wait_for "it has its subnet" 20 grep -q FLANNEL_MTU /run/n1/subnet.env
-		assert_eq "its subnet" "$(subnet n1)" "$subnet"
-		whole
-		agent_kill n1
-	done
-	echo "${#calls[@]} writes"
-}
-
 # ---- files as a power cut can leave them ----
-
-# each_damage FUNCTION FILE: it is called with the file empty, half and of zeroes
-each_damage() {
-	local damage size
-
-	for damage in empty half zeroes; do
-		size=$(stat -c %s "$2")
-		case $damage in
-		empty) : >"$2" ;;
-		half) truncate -s $((size / 2)) "$2" ;;
-		zeroes) head -c "$size" /dev/zero >"$2" ;;
-		esac
-		echo "$2: $damage"
-		"$1" "$2"
-	done
-}
 
 # Who asks gets another address, and none that somebody has.
 add_and_del() {
@@ -256,20 +181,4 @@ needs_words() {
 	done
 	head -c 80 /dev/zero >/run/flannel/subnet.env
 	needs_words
-}
-
-again() {
-	agent n1
-	wait_for "subnet.env is whole" 5 whole
-	wait_for "the lease" 5 grep -q FLANNEL_MTU /run/n1/subnet.env
-	agent_kill n1
-}
-
-@test "an agent's subnet.env and leases: the next first pass writes them again" {
-	nodes 1 vxlan
-	again
-	subnet=$(subnet n1)
-	each_damage again /run/n1/subnet.env
-	assert_eq "the same subnet" "$(subnet n1)" "$subnet"
-	each_damage again "$(echo $STORE/subnets/*)"
 }

@@ -132,8 +132,24 @@ static int take_error(const struct process_result *done, struct arena *arena, st
 		return fail(err, EIO,
 			    "netplugin failed but error parsing its diagnostic message \"%s\"",
 			    one_line(done->output, arena));
+	if (foreign.code <= 0 || foreign.code > INT32_MAX) /* a runtime would not read on */
+		foreign.code = CNI_INTERNAL;
 	return cni_fail(err, (int)foreign.code, foreign.details ? foreign.details : "", "%s",
-			foreign.message ? foreign.message : status_text(done->status, arena));
+			foreign.message && *foreign.message ? foreign.message
+							    : status_text(done->status, arena));
+}
+
+int delegate_heard(const struct delegate *delegate, const struct process_result *done,
+		   struct arena *arena, struct json **reply, struct error *err)
+{
+	if (done->status != 0)
+		return take_error(done, arena, err);
+	if (!reply)
+		return 0;
+	if (!done->output_size)
+		return fail_code(err, CNI_DECODE_FAILURE, EINVAL, "unexpected end of JSON input");
+	*reply = json_parse(done->output, done->output_size, err);
+	return *reply ? 0 : wrap(err, "result of plugin %s", delegate->path);
 }
 
 /* Execute the file; *reply is what it printed for ADD (own it). */
@@ -155,14 +171,8 @@ static int run_foreign(const struct cni_request *request, const struct delegate 
 		return wrap(err, "execute plugin %s", delegate->path);
 	if (*done.errors)
 		fputs(done.errors, stderr);
-	if (done.status != 0)
-		return take_error(&done, request->arena, err);
-	if (request->command != CNI_ADD || !reply)
-		return 0;
-	if (!done.output_size)
-		return fail_code(err, CNI_DECODE_FAILURE, EINVAL, "unexpected end of JSON input");
-	*reply = json_parse(done.output, done.output_size, err);
-	return *reply ? 0 : wrap(err, "result of plugin %s", delegate->path);
+	return delegate_heard(delegate, &done, request->arena,
+			      request->command == CNI_ADD ? reply : NULL, err);
 }
 
 static int decode_reply(const struct cni_request *request, const struct delegate *delegate,

@@ -6,6 +6,7 @@
 #ifndef CNI_DELEGATE_H
 #define CNI_DELEGATE_H
 
+#include "base/process.h"
 #include "cni/plugin.h"
 
 /* Where the plugin is: `failed to find plugin "x" in path [/a /b]`, `no plugin name provided`,
@@ -27,6 +28,9 @@ int delegate_locate(const struct cni_request *request, const char *type, struct 
  * error of the delegate comes back as it is: code, message, details. */
 int delegate_call(const struct cni_request *parent, enum cni_command command, const char *type,
 		  struct cni_result *result, struct error *err) must_check;
+/* How a foreign plugin has ended: its own error, or for ADD what it printed, whatever that is (own it; NULL = not ADD). */
+int delegate_heard(const struct delegate *delegate, const struct process_result *done,
+		   struct arena *arena, struct json **reply, struct error *err) must_check;
 /* The verb restore of type. A foreign plugin has none: -ENOTSUP with its path. */
 int delegate_restore(const struct cni_request *parent, const char *type,
 		     struct error *err) must_check;

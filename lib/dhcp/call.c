@@ -66,7 +66,7 @@ const struct field dhcp_entry_fields[] = {
 #define ANSWER(member) offsetof(struct dhcp_answer, member)
 const struct field dhcp_answer_fields[] = {
 	{ "protocol", FIELD_INT,    ANSWER(protocol), .flags = FIELD_REQUIRED },
-	{ "wait",     FIELD_INT64,  ANSWER(wait_ms) },
+	{ "wait",     FIELD_INT64,  ANSWER(wait_ms),  .max = INT32_MAX },
 	{ "errnum",   FIELD_INT,    ANSWER(errnum) },
 	{ "code",     FIELD_INT,    ANSWER(code) },
 	{ "error",    FIELD_STRING, ANSWER(error) },

@@ -22,7 +22,7 @@ static const char *legacy_program(struct arena *arena, enum rule_family family, 
 	return iptables_program(arena, family == RULE_IP6, IPTABLES_LEGACY, verb);
 }
 
-static void read_table(struct arena *arena, char *text, struct legacy_table *table)
+void legacy_parse(struct arena *arena, char *text, struct legacy_table *table)
 {
 	char *rest;
 
@@ -53,7 +53,7 @@ int legacy_read(enum rule_family family, const char *name, struct arena *arena,
 		return 0;
 	r = iptables_save(program, name, arena, &text, err);
 	if (r == 0)
-		read_table(arena, text, table);
+		legacy_parse(arena, text, table);
 	return r;
 }
 

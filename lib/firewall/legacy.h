@@ -22,6 +22,8 @@ struct legacy_table {
 };
 
 bool legacy_active(enum rule_family family, const char *table);
+/* text: what the save program printed of it, which is cut into pieces. */
+void legacy_parse(struct arena *arena, char *text, struct legacy_table *table);
 /* 0 with an empty table when there is no program to ask. */
 int legacy_read(enum rule_family family, const char *name, struct arena *arena,
 		struct legacy_table *table, struct error *err) must_check;

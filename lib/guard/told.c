@@ -43,6 +43,9 @@ void told_read(struct guard *guard)
 		log_warning("%s", err.message);
 	if (r < 0)
 		return;
+	/* Zeroes, as a crash may leave them, end lines: what follows is read, and the file is written again. */
+	for (size_t i = 0; i < size; i++)
+		rest[i] = rest[i] ? rest[i] : '\n';
 	guard->told = strdup(rest);
 	for (char *line; (line = strsep(&rest, "\n"));)
 		if (*line)

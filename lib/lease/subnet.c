@@ -70,8 +70,9 @@ int subnet_key_parse(const char *key, struct subnet_lease *lease)
 	if (key[len] && !parse_half(key + len + 1, strlen(key + len + 1), AF_INET6, &v6))
 		return -EINVAL;
 	lease->subnet = lease->subnet6 = (struct cidr){ 0 };
+	v4 = cidr_network(&v4);
 	if (!ip_is_unspecified(&v4.ip))
-		lease->subnet = cidr_network(&v4);
+		lease->subnet = v4;
 	else if (v4.prefix || !v6.ip.family)
 		return -EINVAL;
 	if (v6.ip.family)

@@ -66,7 +66,7 @@ static int connect_to(const char *path, int *fd, struct error *err)
 	return 0;
 }
 
-static int take_answer(const char *text, size_t size, struct error *err)
+int gate_answer_parse(const char *text, size_t size, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	auto_json struct json *json = json_parse(text, size, err);
@@ -98,7 +98,7 @@ static int await_answer(int fd, int64_t deadline, struct frames *frames, struct 
 		if (r < 0)
 			return r;
 		if (r > 0)
-			return take_answer(text, size, err);
+			return gate_answer_parse(text, size, err);
 	}
 }
 

@@ -24,6 +24,8 @@ char *gate_question_text(const struct gate_question *question, struct arena *are
 int gate_question_parse(const char *text, size_t size, struct arena *arena,
 			struct gate_question *question, struct error *err) must_check;
 char *gate_answer_text(const struct gate_answer *answer, struct arena *arena);
+/* 0 when it is in force; otherwise the error is the agent's (-EACCES), or says what is wrong with the answer. */
+int gate_answer_parse(const char *text, size_t size, struct error *err) must_check;
 
 /* Ask, and wait until it is in force; an agent that is not there, or ends, is asked again until the time is over. The error is the
  * agent's (-EACCES), or says why there is none. */

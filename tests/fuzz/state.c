@@ -7,6 +7,8 @@
  */
 #include "scratch.h"
 
+#include <sys/socket.h>
+
 #include "base/file.h"
 #include "cni/allowlist.h"
 #include "cni/backup.h"
@@ -57,6 +59,24 @@ static void read_words(const struct field *fields, const char *text, size_t size
 	again = json_encode(fields, copy);
 	fuzz_check(*err.message || streq(first, json_text(again, JSON_STYLE_COMPACT, arena)),
 		   "%s is not what it was", first);
+}
+
+/* The daemon's words as the plugin hears them on the socket; then it hangs up. */
+static void ask_daemon(const char *text, size_t size, struct arena *arena)
+{
+	const struct dhcp_call call = { .protocol = CALL_PROTOCOL, .verb = CALL_ALLOCATE };
+	struct dhcp_answer answer;
+	struct error err = { 0 };
+	int ends[2], r;
+
+	if (size > 65536 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return;
+	fuzz_check(send(ends[1], text, size, MSG_NOSIGNAL) == (ssize_t)size, "it does not fit");
+	shutdown(ends[1], SHUT_WR);
+	r = call_ask(ends[0], &call, -1, arena, &answer, &err);
+	fuzz_check(r == 0 ? !answer.error : r < 0 && err.errnum > 0, "%d: %s", r, err.message);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 static void read_saved(const char *text, size_t size, struct arena *arena)
@@ -169,6 +189,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		read_words(dhcp_call_fields, text, left, &call[0], &call[1], &arena);
 	} else if (streq(kind, "answer")) {
 		read_words(dhcp_answer_fields, text, left, &answer[0], &answer[1], &arena);
+	} else if (streq(kind, "ask")) {
+		ask_daemon(text, left, &arena);
 	} else if (streq(kind, "saved")) {
 		read_saved(text, left, &arena);
 	} else if (streq(kind, "backup")) {

@@ -1,6 +1,6 @@
 /*
- * What comes from a store of leases, and lies beside one: the network's configuration, messages of the store's process, snapshots,
- * the files of a folder that many write to, and the one that people write. What can be read is written, and read again as the same.
+ * What comes from a store of leases, and lies beside one: the network's configuration, messages of the store's process and the options
+ * it is given, snapshots, the files of a folder that many write to, and the one that people write. What can be read is written, and read again as the same.
  *
  * Input: a line that says which of them, and its text.
  */
@@ -8,11 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/frame.h"
 #include "lease/kv_file_known.h"
 #include "lease/network.h"
+#include "lease/place.h"
 #include "lease/snapshot.h"
 
 static void check_family(const struct network_family *family)
@@ -138,6 +140,37 @@ static void read_static(const char *text, size_t size, struct arena *arena)
 	}
 }
 
+static void read_place(const char *data, size_t size, struct arena *arena)
+{
+	auto_close int fd = memfd_create("fuzz", MFD_CLOEXEC);
+	struct lease_place place = { .store = NULL };
+	struct error err = { 0 };
+
+	fuzz_check(write(fd, data, size) == (ssize_t)size && lseek(fd, 0, SEEK_SET) == 0,
+		   "no file in memory");
+	if (lease_place_read(fd, arena, &place, &err) < 0)
+		fuzz_check(*err.message, "no word about what is wrong");
+}
+
+/* The same by who waits for each: as many, and the end is one or has a word. */
+static void receive_frames(const char *data, size_t size, size_t expected, struct arena *arena)
+{
+	struct error err = { 0 };
+	size_t total = 0, len;
+	char *text;
+	int ends[2], r;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return;
+	fuzz_check(write(ends[1], data, size) == (ssize_t)size, "the pipe is full");
+	close(ends[1]);
+	while ((r = frame_receive(ends[0], arena, &text, &len, &err)) == 0 && text)
+		total += len + FRAME_HEADER;
+	fuzz_check(r == 0 || *err.message, "no word about what is wrong");
+	fuzz_check(total >= expected, "%zu bytes of %zu", total, expected);
+	close(ends[0]);
+}
+
 /* Bytes of a socket, in pieces: they come out whole, in order, or not at all. */
 static void read_frames(const char *data, size_t size, struct arena *arena)
 {
@@ -162,6 +195,7 @@ static void read_frames(const char *data, size_t size, struct arena *arena)
 		   total, size);
 	close(ends[0]);
 	close(ends[1]);
+	receive_frames(data, size, total, arena);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -179,6 +213,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		read_snapshot(text, left, &arena);
 	else if (streq(kind, "file"))
 		read_file(text);
+	else if (streq(kind, "place"))
+		read_place(text, left, &arena);
 	else if (streq(kind, "static"))
 		read_static(text, left, &arena);
 	else if (streq(kind, "frames"))

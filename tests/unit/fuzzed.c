@@ -1,6 +1,8 @@
 /* What fuzzing found and no table of another file has a place for. */
 #include "base/text.h"
+#include "cni/delegate.h"
 #include "cni/netlist.h"
+#include "dhcp/call.h"
 #include "kernel/addr.h"
 #include "kernel/link.h"
 #include "kernel/netlink_internal.h"
@@ -88,4 +90,51 @@ TEST(the_end_of_a_dump_with_an_impossible_error_breaks_the_protocol)
 
 	check_fails(addr_list(nl, 0, 0, &arena, &addrs, &err), err,
 		    "list addresses: netlink: malformed end of a dump");
+}
+
+TEST(a_code_that_is_none_and_no_words_are_not_passed_on)
+{
+	static const struct {
+		const char *output, *message;
+		int code;
+	} rows[] = {
+		{ "{\"code\": 7, \"msg\": \"it says\"}", "it says", 7 },
+		{ "{\"code\": 4294967148, \"msg\": \"it says\"}", "it says", CNI_INTERNAL },
+		{ "{\"code\": -5, \"msg\": \"it says\"}", "it says", CNI_INTERNAL },
+		{ "{\"msg\": \"it says\"}", "it says", CNI_INTERNAL },
+		{ "{\"code\": 7, \"msg\": \"\"}", "exit status 1", 7 },
+	};
+	const struct delegate theirs = { .path = "/opt/theirs" };
+	auto_arena struct arena arena = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct process_result done = { .status = 1,
+						     .output = (char *)rows[i].output,
+						     .output_size = strlen(rows[i].output),
+						     .errors = "" };
+		struct error err = { 0 };
+
+		check_fails(delegate_heard(&theirs, &done, &arena, NULL, &err), err,
+			    rows[i].message);
+		check_int(err.code, rows[i].code);
+	}
+}
+
+TEST(a_daemon_that_lets_wait_for_ever_speaks_another_protocol)
+{
+	static const char words[] = "{\"protocol\":1,\"wait\":9223372036854775807}\n";
+	const struct dhcp_call call = { .protocol = CALL_PROTOCOL };
+	auto_arena struct arena arena = { 0 };
+	struct dhcp_answer answer;
+	struct error err = { 0 };
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return;
+	check(write(pair[1], words, strlen(words)) == (ssize_t)strlen(words));
+	shutdown(pair[1], SHUT_WR);
+	check_fails(call_ask(pair[0], &call, -1, &arena, &answer, &err), err,
+		    "the DHCP daemon there speaks another protocol");
+	close(pair[0]);
+	close(pair[1]);
 }

@@ -92,7 +92,9 @@ TEST(subnet_keys)
 					    "-24",
 					    "10.5.34.0-24x",
 					    "0.0.0.0-8",
-					    "10.5.34.0-024&fd00::-64&x" };
+					    "10.5.34.0-024&fd00::-64&x",
+					    "10.5.34.0-4",
+					    "10.5.34.0-4&fd00::-64" };
 	struct subnet_lease lease;
 	char key[SUBNET_KEY_SIZE];
 
