@@ -15,6 +15,8 @@ struct pass {
 	enum reconcile_kind *kinds;
 	size_t n_outcomes;
 	struct reconciled *done;
+	reconcile_tell_fn *tell; /* instead of doing it */
+	void *arg;
 };
 
 static void pass_end(struct pass *pass)
@@ -109,12 +111,21 @@ static const void *find(const void *wanted, const void *list_, size_t size,
 	return list->n ? bsearch(wanted, list->items, list->n, size, compare) : NULL;
 }
 
+/* Is it only to be told? Then it has been. */
+static bool is_told(struct pass *pass, struct reconcile_change change)
+{
+	if (pass->tell)
+		pass->tell(pass->arg, &change);
+	return pass->tell != NULL;
+}
+
 static void add_routes(struct pass *pass, const routes_t *there)
 {
 	list_each(route, &pass->plan->routes) {
 		const struct route *found = find(route, there, sizeof(*route), plan_compare_routes);
 
-		if (found && same_route(route, found))
+		if ((found && same_route(route, found)) ||
+		    is_told(pass, (struct reconcile_change){ .route_was = found, .route = route }))
 			continue;
 		route_queue_add(pass->nl, route, ROUTE_REPLACE);
 		expect_outcome(pass, RECONCILE_ROUTE);
@@ -124,7 +135,8 @@ static void add_routes(struct pass *pass, const routes_t *there)
 static void remove_routes(struct pass *pass, const routes_t *there)
 {
 	list_each(route, there) {
-		if (find(route, &pass->plan->routes, sizeof(*route), plan_compare_routes))
+		if (find(route, &pass->plan->routes, sizeof(*route), plan_compare_routes) ||
+		    is_told(pass, (struct reconcile_change){ .route_was = route }))
 			continue;
 		route_queue_del(pass->nl, route);
 		netlink_tolerate(pass->nl, ESRCH);
@@ -139,32 +151,36 @@ static enum reconcile_kind kind_of(const struct neigh *neigh)
 	return neigh->fdb ? RECONCILE_FDB : RECONCILE_NEIGHBOUR;
 }
 
+/* A neighbour that has another hardware address by now has been replaced, not added: it is not to be removed. */
+static const struct neigh *find_place(const neighs_t *neighs, const struct neigh *wanted)
+{
+	list_each(neigh, neighs)
+		if (neigh->index == wanted->index && neigh->fdb == wanted->fdb &&
+		    (wanted->fdb ? mac_equal(&neigh->mac, &wanted->mac)
+				 : ip_equal(&neigh->ip, &wanted->ip)))
+			return neigh;
+	return NULL;
+}
+
 static void add_neighs(struct pass *pass, const neighs_t *there)
 {
 	list_each(neigh, &pass->plan->neighs) {
-		if (find(neigh, there, sizeof(*neigh), compare_neighs))
+		if (find(neigh, there, sizeof(*neigh), compare_neighs) ||
+		    (pass->tell &&
+		     is_told(pass, (struct reconcile_change){ .neigh_was = find_place(there, neigh),
+							      .neigh = neigh })))
 			continue;
 		neigh_queue_set(pass->nl, neigh);
 		expect_outcome(pass, kind_of(neigh));
 	}
 }
 
-/* A neighbour that has another hardware address by now has been replaced, not added: it is not to be removed. */
-static bool is_replaced(const neighs_t *wanted, const struct neigh *there)
-{
-	list_each(neigh, wanted)
-		if (neigh->index == there->index && neigh->fdb == there->fdb &&
-		    (there->fdb ? mac_equal(&neigh->mac, &there->mac)
-				: ip_equal(&neigh->ip, &there->ip)))
-			return true;
-	return false;
-}
-
 static void remove_neighs(struct pass *pass, const neighs_t *wanted, const neighs_t *there)
 {
 	list_each(neigh, there) {
 		if (find(neigh, wanted, sizeof(*neigh), compare_neighs) ||
-		    is_replaced(wanted, neigh))
+		    find_place(wanted, neigh) ||
+		    is_told(pass, (struct reconcile_change){ .neigh_was = neigh }))
 			continue;
 		neigh_queue_del(pass->nl, neigh);
 		netlink_tolerate(pass->nl, ENOENT);
@@ -229,5 +245,18 @@ int reconcile(struct netlink *nl, const struct plan_node *node, const struct pla
 			*err = first;
 		return r;
 	}
+	return 0;
+}
+
+int reconcile_look(struct netlink *nl, const struct plan_node *node, const struct plan *plan,
+		   bool adopt, reconcile_tell_fn *tell, void *arg, struct error *err)
+{
+	struct pass pass on_leave(pass_end) = { nl, node, plan, .tell = tell, .arg = arg };
+	routes_t routes = { 0 };
+	neighs_t neighs = { 0 };
+
+	if (list_routes(&pass, adopt, &routes, err) || list_neighs(&pass, &neighs, err))
+		return -err->errnum;
+	queue_difference(&pass, &routes, &neighs);
 	return 0;
 }

@@ -24,4 +24,14 @@ struct reconciled {
 int reconcile(struct netlink *nl, const struct plan_node *node, const struct plan *plan, bool adopt,
 	      struct reconciled *done, struct error *err) must_check;
 
+/* One thing that a pass would do; NULL: there is none, or none is to be. Routes, or neighbours and forwarding entries. */
+struct reconcile_change {
+	const struct route *route_was, *route;
+	const struct neigh *neigh_was, *neigh;
+};
+typedef void reconcile_tell_fn(void *arg, const struct reconcile_change *change);
+/* What reconcile() would do: it is told, and nothing is done. What is told of lives as long as the call. */
+int reconcile_look(struct netlink *nl, const struct plan_node *node, const struct plan *plan,
+		   bool adopt, reconcile_tell_fn *tell, void *arg, struct error *err) must_check;
+
 #endif
