@@ -181,6 +181,65 @@ $mac dev flannel.1 dst 192.0.2.99"
 	assert_eq "no device" "$(verdict)" "it is reached in a way that this node does not have"
 }
 
+difference() { # it, and the exit status in front
+	local said status=0
+
+	said=$(nsenter --net=/run/netns/n1 "$CNIBOX" route-dump --diff --store "$STORE" "$@" 2>&1) || status=$?
+	printf '%s%s' "$status" "${said:+$'\n'$said}"
+}
+
+@test "--diff: what an agent would do; when one has done it, nothing" {
+	nodes 2 vxlan
+	agent n1
+	agent n2
+	ready n1 n2
+	wait_for "all of it" 5 eval '[[ $(verdict) == ok ]]'
+	assert_eq "nothing to do" "$(difference)" 0
+	assert_json "as JSON" "$(difference --json | tail -n +2)" . '[]'
+	agent_kill n1
+	subnet=$(subnet n2) node=$(subnet n2 | sed 's,/.*,,') mac=$(ip -n n2 -j link show flannel.1 | jq -r '.[0].address')
+	ip -n n1 route replace "$subnet" via 192.0.2.2
+	ip -n n1 route add 10.5.77.0/24 via 192.0.2.2 proto 118
+	nsenter --net=/run/netns/n1 bridge fdb del "$mac" dev flannel.1 dst 192.0.2.2
+	ip -n n1 neigh replace "$node" lladdr 02:00:00:00:00:99 dev flannel.1 nud permanent
+	before=$(state)
+	assert_eq "all of it, each once" "$(difference | sort)" "$(sort <<-EOF
+	3
+	- neigh  $node dev flannel.1 lladdr 02:00:00:00:00:99
+	+ neigh  $node dev flannel.1 lladdr $mac
+	+ fdb    $mac dev flannel.1 dst 192.0.2.2
+	- route  $subnet via 192.0.2.2 dev eth0
+	+ route  $subnet via $node dev flannel.1 proto 118 onlink
+	- route  10.5.77.0/24 via 192.0.2.2 dev eth0 proto 118
+	EOF
+	)"
+	assert_json "as JSON" "$(difference --json | tail -n +2)" '.[] | select(.kind == "route" and (.would | not)) | .was' \
+		"10.5.77.0/24 via 192.0.2.2 dev eth0 proto 118"
+	assert_eq "nothing was done" "$(state)" "$before"
+	agent n1
+	wait_for "done by an agent" 5 eval '[[ $(difference) == 0 ]]'
+	agent_kill n1
+	ip -n n1 link del flannel.1
+	assert_eq "no device" "$(difference)" $'3\n+ link   flannel.1 type vxlan id 1'
+	rm "$STORE/config"
+	assert_match "no network" "$(difference)" $'^1\nroute-dump: '
+}
+
+@test "--diff: nothing, in both families, beside host-gw, and with a blackhole for the node's own subnet" {
+	nodes 1 vxlan '.EnableIPv6 = true | .IPv6Network = "fd05::/48"'
+	agent n1 --ip-blackhole-route
+	ready n1
+	echo '{"PublicIP":"192.0.2.7","PublicIPv6":"fd77::7","BackendType":"host-gw"}' >"$STORE/subnets/10.5.250.0-24&fd05:0:0:250::-64"
+	wait_for "its route" 5 has 10.5.250.0/24 peer_of
+	wait_for "all of it" 5 eval '[[ $(difference) == 0 ]]'
+	assert "the blackhole" test -n "$(ip -n n1 route show type blackhole)"
+	agent_kill n1
+	ip -n n1 -6 route replace fd05:0:0:250::/64 via fd77::9
+	assert_eq "IPv6" "$(difference)" "3
+- route  fd05:0:0:250::/64 via fd77::9 dev eth0
++ route  fd05:0:0:250::/64 via fd77::7 dev eth0 proto 118"
+}
+
 @test "--peers on a node of flanneld's making, and on one that is in no network" {
 	nodes 1 vxlan
 	ip -n n1 link add flannel.1 type vxlan id 1 dstport 8472 nolearning local 192.0.2.1 dev eth0
@@ -192,6 +251,9 @@ $mac dev flannel.1 dst 192.0.2.99"
 	nsenter --net=/run/netns/n1 bridge fdb add 02:00:00:00:00:02 dev flannel.1 dst 192.0.2.2
 	ip -n n1 route add 10.5.2.0/24 via 10.5.2.0 dev flannel.1 onlink
 	assert_match "all is well" "$(peers)" '10\.5\.2\.0/24 +192\.0\.2\.2 +vxlan +reserved +1450 +ok +ok +ok +ok'$'\n'
+	assert_eq "an agent would take it over" "$(difference)" "3
+- route  10.5.2.0/24 via 10.5.2.0 dev flannel.1 onlink
++ route  10.5.2.0/24 via 10.5.2.0 dev flannel.1 proto 118 onlink"
 	status=0
 	said=$("$CNIBOX" route-dump --peers --store "$STORE" 2>&1) || status=$?
 	assert_eq "here is no node" "$status $said" "1 route-dump: none of the 2 leases is this node's"

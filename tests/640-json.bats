@@ -70,6 +70,12 @@ cni() { CNI_PATH=/run/plugins "$CNIBOX" cni "$@"; }
 	ip -6 route add fe80::7/128 dev va table local encap seg6local action End.DX2 oif vb
 	keep route-dump "$CNIBOX" route-dump --json
 	keep route-dump nsenter --net=/run/netns/n1 "$CNIBOX" route-dump --peers --store "$STORE" --json
+	cp -r "$STORE" /run/other
+	for lease in /run/other/subnets/*; do
+		jq -c 'if .PublicIP == "192.0.2.2" then .BackendData.VtepMAC = "02:00:00:00:00:99" else . end' "$lease" >/run/changed
+		cp /run/changed "$lease"
+	done
+	keep route-dump nsenter --net=/run/netns/n1 "$CNIBOX" route-dump --diff --store /run/other --json
 	echo '{"PublicIP":"192.0.2.8","PublicIPv6":"fd77::8","BackendType":"vxlan"}' >"$STORE/subnets/10.5.248.0-24&fd05:8::-64"
 	"$CNIBOX" lease reserve 10.5.249.0/24 192.0.2.9 --store "$STORE"
 	keep lease-list "$CNIBOX" lease list --store "$STORE" --json

@@ -27,7 +27,9 @@ static const struct field fields[] = {
 	  .help = "how each node of the network is reached, held against its lease" },
 	{ "verbose", FIELD_BOOL, OPTION(verbose), .letter = 'v',
 	  .help = "with --peers: what is expected and what is there, right or wrong" },
-	LEASE_PLACE_FIELDS(OPTION(place)), /* for --peers */
+	{ "diff", FIELD_BOOL, OPTION(diff),
+	  .help = "what an agent would add (+) and remove (-) now; status 3 when there is anything" },
+	LEASE_PLACE_FIELDS(OPTION(place)), /* for --peers and --diff */
 	{ "json", FIELD_BOOL, OPTION(json), .letter = 'j', .help = "JSON instead of text" },
 	FIELDS_END
 };
@@ -88,6 +90,8 @@ static int route_dump_run(struct invocation *call, void *options_, struct error 
 
 	if (open_session(&dump, options, err))
 		return -err->errnum;
+	if (options->diff)
+		return dump_diff(&dump, options, err);
 	if (options->peers)
 		return dump_peers(&dump, options, err);
 	if (select_routes(&dump, options, &selection, err) ||
@@ -124,10 +128,16 @@ const struct applet applet_route_dump = {
 		" that the lease asks for; below a node, what is not as expected, and in words what is wrong. Nobody counts"
 		" packets for each node in the kernel: the devices' are told in all. It reads only, so that it works where"
 		" flanneld itself is at work, and where no agent is. The exit status is 1 when a peer cannot be reached as"
-		" it should, or a smaller packet than it should fits.",
+		" it should, or a smaller packet than it should fits.\n"
+		"\n"
+		"With --diff: which routes, neighbours and forwarding entries an agent that is started now would add,"
+		" change (- and +) and remove, as `ip route`, `ip neigh` and `bridge fdb` say them. A device that is missing"
+		" is all that is told: the rest depends on it. Nothing is done. The exit status is 0 when there is nothing"
+		" to do, and 3 when there is.",
 	.example = "cnibox route-dump\n"
 		   "cnibox route-dump blue --table main -4\n"
 		   "cnibox route-dump --protocol 118        # what cnibox's agents made\n"
-		   "cnibox route-dump --peers -v             # each thing in full, right or wrong",
+		   "cnibox route-dump --peers -v             # each thing in full, right or wrong\n"
+		   "cnibox route-dump --diff                 # would an agent change anything?",
 	.run = &run,
 };

@@ -76,52 +76,12 @@ struct showing {
 	bool verbose;
 };
 
-/* ---- entries in words ---- */
-
-/* Who made it, and for whom, is not what it is judged by: flanneld's routes are as good as ours. */
-static const char *route_words(const struct dump *dump, const struct route *route)
-{
-	struct route plain;
-
-	if (!route)
-		return NULL;
-	plain = (struct route){
-		.dst = route->dst,
-		.gw = route->gw,
-		.oif = route->oif,
-		.type = route->type,
-		.hops = { route->hops.items, route->hops.n },
-		.mtu = route->mtu,
-		.protocol = PROTOCOL_BOOT,
-		.table = ROUTE_TABLE_MAIN,
-		.flags = route->flags | (route->onlink ? ROUTE_ONLINK : 0),
-	};
-	return dump_words(dump, &plain);
-}
-
-static const char *neigh_words(const struct dump *dump, const struct neigh *neigh)
-{
-	struct arena *arena = dump->call->arena;
-	char mac[MAC_TEXT_SIZE] = "", ip[IP_TEXT_SIZE] = "";
-
-	if (!neigh)
-		return NULL;
-	if (neigh->mac.set)
-		mac_format(&neigh->mac, mac);
-	if (neigh->ip.family)
-		ip_format(&neigh->ip, ip);
-	return neigh->fdb ? arena_printf(arena, "%s dev %s dst %s", mac,
-					 dump_dev(dump, neigh->index), ip)
-			  : arena_printf(arena, "%s dev %s lladdr %s", ip,
-					 dump_dev(dump, neigh->index), mac);
-}
-
 static struct words words_of(const struct dump *dump, const struct peer_entries *entries)
 {
 	return (struct words){
-		.route = route_words(dump, entries->route),
-		.neighbour = neigh_words(dump, entries->neighbour),
-		.fdb = neigh_words(dump, entries->fdb),
+		.route = dump_route(dump, entries->route, false),
+		.neighbour = dump_neigh(dump, entries->neighbour),
+		.fdb = dump_neigh(dump, entries->fdb),
 		.mtu = entries->mtu,
 	};
 }

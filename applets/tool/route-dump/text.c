@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/text.h"
 #include "describe/json.h"
 
 /* ---- names: /etc/iproute2/rt_*, and the kernel's constants ---- */
@@ -191,24 +190,6 @@ void dump_text(const struct dump *dump, FILE *out, const struct route *route)
 	if (view.pref)
 		fprintf(out, "pref %s", view.pref);
 	fputc('\n', out);
-}
-
-const char *dump_words(const struct dump *dump, const struct route *route)
-{
-	char *text auto_free = NULL, *to;
-	size_t size;
-	FILE *out = text_stream(&text, &size);
-
-	dump_text(dump, out, route);
-	fclose(out);
-	to = text;
-	for (const char *from = text; *from; from++) /* several next hops are lines of their own */
-		if (*from != '\n' && *from != '\t')
-			*to++ = *from;
-	while (to > text && to[-1] == ' ')
-		to--;
-	*to = '\0';
-	return arena_strdup(dump->call->arena, text);
 }
 
 /* ---- JSON: iproute2's keys, in its order ---- */
