@@ -21,6 +21,7 @@ enum {
 	KEEP_MS = LEASE_TTL_MS / 4,
 	LEASES_AT_ONCE = 256,
 	SETTLE_MS = 5000,
+	HOLD_TRIES = 3,
 	SAVE_MS = 10000, /* between snapshots */
 };
 
@@ -326,16 +327,19 @@ static int look(struct serving *serving, bool heard, struct error *err)
 	auto_arena struct arena arena = { 0 };
 	struct network_config config;
 	bool listed = heard && serving->told_leases && !serving->pause_ms;
-	int r;
+	int tries = serving->kv->engine->own ? 1 : HOLD_TRIES, r;
 
 	if (look_at_node(serving, err) || look_at_network(serving, &config, &arena, err) ||
 	    keep_own(serving, err) || (!listed && look_at_leases(serving, err))) {
 		serving->settle_at_ms = serving->told_leases ? INT64_MAX : 0;
 		return -err->errnum;
 	}
-	r = hold_own(serving, &config, err);
-	if (r > 0)
-		r = look_at_leases(serving, err); /* with our own in it */
+	/* With our own in it, or somebody has taken it away meanwhile: nothing will tell of that once more. */
+	for (r = 1; r > 0 && tries > 0; tries--) {
+		r = hold_own(serving, &config, err);
+		if (r > 0 && look_at_leases(serving, err) < 0)
+			return -err->errnum;
+	}
 	return r < 0 ? r : tell_ready(serving, err);
 }
 

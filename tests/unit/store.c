@@ -257,6 +257,45 @@ TEST(store_keeps_its_lease)
 	end();
 }
 
+/* ---- a lease that is gone before anybody has looked at it ---- */
+
+static int put_and_lose(struct kv *kv, const struct kv_put *put, uint64_t *revision,
+			struct error *why)
+{
+	int r = files->put(kv, put, revision, why);
+
+	if (r == 0 && n_kept++ == 0)
+		unlink(path_of(put->key));
+	return r;
+}
+
+static int serve_losing(void *arg, int fd)
+{
+	struct kv *kv;
+	struct error why = { 0 };
+	struct kv_engine losing;
+
+	if (kv_file_open(&kv, arg, &why))
+		return 1;
+	files = kv->engine;
+	losing = *files;
+	losing.put = put_and_lose;
+	kv->engine = &losing;
+	n_kept = 0;
+	return lease_store_serve(kv, fd, NULL, &why);
+}
+
+TEST(store_takes_a_lease_again_that_was_lost_at_once)
+{
+	begin_with(serve_losing);
+	until(strstr(told.trouble, "no network configuration"));
+	put_file("config", NETWORK);
+	want("192.0.2.1");
+	until(told.n_own == 2 && told.n_leases == 1);
+	check(access(path_of(arena_printf(&arena, "subnets/%s", told.own)), F_OK) == 0);
+	end();
+}
+
 TEST(store_messages_have_bounds)
 {
 	static const unsigned char huge[] = { 0xff, 0xff, 0xff, 0xff, '{' };
