@@ -79,6 +79,17 @@ log_backtrace_at main.go:1 -"
 	assert_eq "not on standard output" "$(nsenter --net=/run/netns/n1 "$CNIBOX" flanneld --version 2>/dev/null)" ""
 }
 
+@test "the help names every variable of flannel's that counts" {
+	local help name
+
+	help=$("$CNIBOX" help flanneld | sed 's/^# *//' | tr '\n' ' ')
+	assert_eq "other ones that are read" "$(grep -ohE 'getenv\("(NODE|POD)_[A-Z]*"\)' -r "$CNIBOX_TOP/lib/remote" | tr -d '"' | sort -u | xargs)" \
+		"getenv(POD_NAME) getenv(POD_NAMESPACE)"
+	for name in NODE_NAME POD_NAME POD_NAMESPACE NOTIFY_SOCKET; do
+		assert_match "help" "$help" "flannel's other variables[^.]*[^_A-Z]${name}[^_A-Z][^.]*count"
+	done
+}
+
 @test "statuses: 2 for wrong words, 1 for what cannot be, 0 after SIGTERM" {
 	nodes 1 host-gw
 	while read -r want words; do

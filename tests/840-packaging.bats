@@ -197,3 +197,15 @@ for version, plural in re.findall(r"\"((?:[a-z.0-9]+/)?v1[a-z0-9]*)\",\s*\"([a-z
 	assert_eq "the other program finds its libraries" "$status" 2
 	assert_match "and speaks" "$said" cnibox-store
 }
+
+@test "the agent's pod keeps what it remembers of the network on its node, and the image is imported from where make puts it" {
+	local folder
+
+	folder=$(sed -n 's,^#define SNAPSHOTS "\(.*\)/"$,\1,p' "$CNIBOX_TOP/lib/agent/flags.c")
+	assert_json "a folder of the node's" "$(of DaemonSet | jq -c .spec.template.spec)" ".containers[0].securityContext.readOnlyRootFilesystem
+		and ([.containers[0].volumeMounts[] | select(.mountPath == \"$folder\") | .name] as [\$name]
+			| .volumes[] | select(.name == \$name) | .hostPath == {path: \"$folder\", type: \"DirectoryOrCreate\"})"
+	make -s -n -C "$CNIBOX_TOP" image >"$BATS_TEST_TMPDIR/image"
+	assert_match "README" "$(<"$CNIBOX_TOP/README.md")" \
+		"make image .*import $(grep -oE '[^ ]*/cnibox-image.tar' "$BATS_TEST_TMPDIR/image")"
+}

@@ -104,7 +104,7 @@ const struct applet applet_flanneld = {
 		"Reads the network's configuration and runs the way that it names, as `cnibox vxlan` and"
 		" `cnibox hostgw-sync` do. Flags, with one dash or two, and the variables FLANNELD_* are flannel's; so"
 		" are subnet.env and what is in the kernel: a node changes over in either direction without losing a"
-		" packet. Of flannel's other variables NODE_NAME and NOTIFY_SOCKET count.\n"
+		" packet. Of flannel's other variables NODE_NAME, POD_NAME with POD_NAMESPACE, and NOTIFY_SOCKET count.\n"
 		"\n"
 		"Without --store and --kube-subnet-mgr the network is in etcd, at " ETCD_ENDPOINTS
 		". A network without Backend means \"udp\", as for flannel.\n"
