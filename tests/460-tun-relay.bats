@@ -135,6 +135,16 @@ END
 	assert_match "what was right is counted, too" "$(counted n1 "$(subnet n2)")" "received packets"
 }
 
+# The same in IPv6, with nothing in it.
+inject6() { # NAMESPACE TARGET SOURCE DESTINATION
+	nsenter --net="/run/netns/$1" python3 - "${@:2}" <<'END'
+import socket, sys
+target, source, destination = sys.argv[1:]
+packet = bytes([0x60, 0, 0, 0, 0, 0, 59, 9]) + b"".join(socket.inet_pton(socket.AF_INET6, a) for a in (source, destination))
+socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(packet, (target, 8285))
+END
+}
+
 # n1 and n2 with a router between them: 192.0.2.0/24 and 198.51.100.0/24.
 routed() {
 	mkdir -p $STORE
@@ -188,6 +198,26 @@ pod_ip6() { sed -n 's,^FLANNEL_IPV6_SUBNET=\(.*\)/.*,\1,p' "/run/$1/subnet.env";
 	said=$(nsenter --net=/run/netns/n1 ping -c 1 -W 2 -I "$(pod_ip6 n1)" fd00:5:0:fffe::1) || :
 	assert_match "no such peer" "$said" "No route"
 	assert_eq "route" "$(ip -n n1 -6 route show proto 118 | cut -d' ' -f1-3)" "fd00:5::/48 dev flannel0"
+	node_add n3 3
+	inject6 n3 fd77::1 "$(pod_ip6 n2)" "$(pod_ip6 n1)"
+	wait_for "a stranger in a peer's name" 5 has_counted n1 nobody "1 from strangers"
+	inject6 n2 fd77::1 fd00:5:0:fffe::1 "$(pod_ip6 n1)"
+	wait_for "a peer in another's name" 5 has_counted n1 "$(subnet n2)" "1 from a wrong source"
+	inject6 n2 fd77::1 "$(pod_ip6 n1)" "$(pod_ip6 n1)"
+	wait_for "a peer in the node's own name" 5 has_counted n1 "$(subnet n2)" "2 from a wrong source"
+}
+
+too_long6() { nsenter --net=/run/netns/n1 ping -6 -c 1 -W 1 -M "do" -s "$1" -I "$(pod_ip6 n1)" "$(pod_ip6 n2)" 2>&1; }
+
+@test "dual stack, a way that is narrower for IPv6: pods learn what fits, less than the headers around it" {
+	[[ $DATAPATH == user ]] || return 0 # a route's own size is not asked for in the kernel
+	two '.EnableIPv6 = true | .IPv6Network = "fd00:5::/48"'
+	for node in n1 n2; do ip -n $node addr replace "$(pod_ip6 $node)/128" dev lo nodad; done
+	wait_for "n1 reaches n2" 5 reach6 n1 n2
+	assert "the largest gets through" too_long6 1404
+	ip -n n1 -6 route add fd77::2/128 dev eth0 mtu 1400
+	wait_for "the pod hears of the new size" 5 has "mtu=1352" too_long6 1404
+	assert "which gets through" too_long6 1304
 }
 
 @test "the relay killed is there again, the agent killed takes it along, the next one goes on with the device" {
@@ -240,6 +270,31 @@ pod_ip6() { sed -n 's,^FLANNEL_IPV6_SUBNET=\(.*\)/.*,\1,p' "/run/$1/subnet.env";
 at_rest() {
 	timeout 2 strace -f -qq -o $STORE/trace -p "$(relay_pid n1)" || :
 	! grep -qvE 'resuming|restart_syscall|detached|strace: |unfinished' $STORE/trace
+}
+
+# What the relay calls while a ping passes, in FILE
+looks() { # FILE
+	strace -f -qq -e trace=poll -o "$1" -p "$(relay_pid n1)" 3>&- &
+	tracer=$!
+	wait_for "it is attached" 5 grep -q '^TracerPid:.[1-9]' "/proc/$(relay_pid n1)/status"
+	wait_for "a ping" 5 reach n1 n2
+	wait_for "it has been seen" 5 grep -q POLLIN "$1"
+	kill $tracer
+	wait $tracer || :
+}
+
+@test "--busy-poll: before it sleeps the relay looks whether there is more, without it at once" {
+	need strace
+	[[ -z ${CNIBOX_SANITIZED:-} && $DATAPATH == user ]] || return 0
+	two
+	looks $STORE/without
+	agent_kill n1
+	agent n1 --busy-poll 200000
+	wait_for "another relay" 5 process_is n1
+	wait_for "traffic" 5 reach n1 n2
+	looks $STORE/with
+	assert_eq "without" "$(grep -c ', 0) *= 0' $STORE/without || :)" 0
+	assert "with" grep -q ', 0) *= 0' $STORE/with
 }
 
 @test "an idle relay does not wake up, and what cannot be is said in one line" {
