@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 
 enum { DAY = 24 * 60 * 60, LAST_YEAR = 9999 };
 
@@ -102,4 +103,13 @@ bool clock_parse(const char *text, int64_t *wall_ms)
 		days += days_of_month(year, month);
 	*wall_ms = (days * DAY + hour * 3600 + minute * 60 + second) * 1000;
 	return true;
+}
+
+unsigned clock_next_pause(unsigned pause_ms, unsigned min_ms, unsigned max_ms)
+{
+	unsigned pause = pause_ms ? pause_ms * 2 : min_ms;
+
+	if (pause > max_ms)
+		pause = max_ms;
+	return pause - (unsigned)random() % (pause / 4 + 1);
 }

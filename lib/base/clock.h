@@ -26,6 +26,10 @@ static inline int64_t clock_boot_ms(void)
 /* What people set, and the network: for times that others read. A function of its own, so that a test can put one in front. */
 int64_t clock_wall_ms(void);
 
+/* Before the next try of what has failed: twice what it was (0 = none yet), within bounds, less up to a quarter by chance, so that many
+ * who failed together do not come back together. */
+unsigned clock_next_pause(unsigned pause_ms, unsigned min_ms, unsigned max_ms);
+
 enum { CLOCK_TEXT_SIZE = sizeof("2026-11-26T12:00:00Z") };
 
 /* A time of that clock as text, in whole seconds of UTC: "2026-11-26T12:00:00Z"; "" before 1970 or after 9999. */

@@ -475,13 +475,9 @@ static int patience(const struct serving *serving)
 
 static void fall_back(struct serving *serving, const struct error *why)
 {
-	unsigned pause = serving->pause_ms ? serving->pause_ms * 2 : RETRY_MIN_MS;
-
 	trouble(serving, why);
 	remember(serving, why);
-	if (pause > RETRY_MAX_MS)
-		pause = RETRY_MAX_MS;
-	serving->pause_ms = pause - (unsigned)(random() % (pause / 4 + 1));
+	serving->pause_ms = clock_next_pause(serving->pause_ms, RETRY_MIN_MS, RETRY_MAX_MS);
 }
 
 /* While the store is in trouble only the agent is heard; the engine is asked again after the pause. */

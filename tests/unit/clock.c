@@ -71,3 +71,22 @@ TEST(text_between_two_others)
 	check(!text_between(&arena, "a: , c: d", "a: ", ","));
 	check(!text_between(&arena, "a: b", "x", ","));
 }
+
+TEST(pauses_grow_to_a_bound_and_differ_by_chance)
+{
+	unsigned seen = 0, pause = 0, last = 0;
+
+	pause = clock_next_pause(0, 100, 10000);
+	check(pause >= 75 && pause <= 100);
+	for (int i = 0; i < 200; i++) {
+		unsigned next = clock_next_pause(pause, 100, 10000), whole = pause * 2;
+
+		whole = whole < 10000 ? whole : 10000;
+		check(next >= whole - whole / 4 && next <= whole);
+		pause = next;
+		seen += next != last;
+		last = next;
+	}
+	check(pause >= 7500);
+	check(seen > 150);
+}
