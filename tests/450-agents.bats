@@ -64,6 +64,20 @@ setup() {
 	wait_for "traffic from the other side" 2 reach n2 n1
 }
 
+device() { ip -n n1 -d -j addr show flannel.1 | jq -c '.[0] | [.address, .mtu, (.addr_info[] | select(.family == "inet") | .local)]'; }
+
+@test "flannel.1 changed by hand is made as it was: its MAC, MTU and address" {
+	local was
+	two vxlan
+	was=$(device)
+	for damage in "ip -n n1 link set flannel.1 address 02:00:00:00:00:99" "ip -n n1 link set flannel.1 mtu 1400" \
+		"ip -n n1 addr flush dev flannel.1" "ip -n n1 addr add 10.5.199.0/32 dev flannel.1"; do
+		run_log $damage
+		wait_for "repaired after: $damage" 5 is "$was" device
+		wait_for "traffic" 5 reach n2 n1
+	done
+}
+
 @test "entries that are no leases cost no peer anything (D1), and a changed peer leaves nothing behind (D2, D3)" {
 	two vxlan
 	before=$(state)
@@ -210,7 +224,9 @@ settled() { ! ip -n "$1" -6 addr show tentative | grep -q inet6; }
 	need strace
 	[[ -z ${CNIBOX_SANITIZED:-} ]] || return 0
 	wait_for "addresses have settled" 5 settled n2
-	timeout 2 strace -f -qq -o $STORE/trace -p "$(agent_pid n2)" || :
+	store=$(pgrep -P "$(agent_pid n2)")
+	timeout 2 strace -f -qq -o $STORE/trace -p "$(agent_pid n2)" ${store:+-p $store} || :
+	assert "its store's process was looked at" grep -q "^$store " $STORE/trace
 	assert_eq "at rest" "$(grep -vE 'resuming|restart_syscall|detached|strace: ' $STORE/trace)" ""
 	assert "memory below 4 MiB" test "$(awk '/^VmRSS/ { print $2 }' "/proc/$(agent_pid n2)/status")" -lt 4096
 }
