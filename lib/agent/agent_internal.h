@@ -58,6 +58,7 @@ struct agent {
 	bool have_own;
 	struct arena recalled_arena; /* what an earlier agent had; type NULL = unknown */
 	struct subnet_lease recalled;
+	cidrs_t recalled_networks;  /* of subnet.env; in that arena */
 	struct subnet_lease wanted; /* of the store */
 	bool have_wanted;
 

@@ -16,6 +16,8 @@ struct cleanup {
 	const struct agent_options *options;
 	FILE *out;
 	struct agent agent; /* what is remembered; never run */
+	cidrs_t networks; /* this agent's, of subnet.env and of the store; empty = nothing tells */
+	int vni;          /* its, 0 = nothing tells */
 	struct netlink *nl;
 	struct arena arena;
 	unsigned n; /* things removed */
@@ -69,6 +71,19 @@ static bool is_own(const struct cleanup *cleanup, const subnet_leases_t *leases,
 	return false;
 }
 
+static void learn_network(struct cleanup *cleanup, struct kv *kv)
+{
+	struct network_config config = { 0 };
+
+	if (lease_config(kv, &cleanup->arena, &config, NULL, NULL) < 0)
+		return;
+	cleanup->vni = config.backend.vni;
+	if (config.v4.enabled)
+		*list_add(&cleanup->arena, &cleanup->networks) = config.v4.network;
+	if (config.v6.enabled)
+		*list_add(&cleanup->arena, &cleanup->networks) = config.v6.network;
+}
+
 static int release(struct cleanup *cleanup, struct error *err)
 {
 	struct kv *kv auto_kv = NULL;
@@ -77,8 +92,10 @@ static int release(struct cleanup *cleanup, struct error *err)
 	const struct subnet_lease *own;
 	char key[SUBNET_KEY_SIZE];
 
-	if (lease_place_open(&kv, cleanup->options->place, err) ||
-	    lease_list(kv, &cleanup->arena, &leases, NULL, NULL, err) ||
+	if (lease_place_open(&kv, cleanup->options->place, err))
+		return -err->errnum;
+	learn_network(cleanup, kv);
+	if (lease_list(kv, &cleanup->arena, &leases, NULL, NULL, err) ||
 	    addr_list(cleanup->nl, 0, 0, &cleanup->arena, &addrs, err))
 		return -err->errnum;
 	if (!is_own(cleanup, &leases, &addrs, &own) || own->left_ms < 0)
@@ -91,12 +108,21 @@ static int release(struct cleanup *cleanup, struct error *err)
 
 /* ---- the kernel's state ---- */
 
+/* Another network's agent may be at work on this node. Where nothing tells which network is meant, all go. */
+static bool is_of_network(const struct cleanup *cleanup, const struct cidr *dst)
+{
+	list_each(network, &cleanup->networks)
+		if (dst->prefix >= network->prefix && cidr_contains(network, &dst->ip))
+			return true;
+	return !cleanup->networks.n;
+}
+
 /* flanneld's blackhole has no number that would tell; it is for this node's own subnet. */
 static bool is_our_route(const struct cleanup *cleanup, const struct route *route)
 {
 	const struct subnet_lease *recalled = &cleanup->agent.recalled;
 
-	return route->protocol == ROUTE_PROTOCOL_CNIBOX ||
+	return (route->protocol == ROUTE_PROTOCOL_CNIBOX && is_of_network(cleanup, &route->dst)) ||
 	       (route->type == ROUTE_BLACKHOLE && (cidr_equal(&route->dst, &recalled->subnet) ||
 						   cidr_equal(&route->dst, &recalled->subnet6)));
 }
@@ -126,15 +152,63 @@ static int remove_routes(struct cleanup *cleanup, struct error *err)
 	return netlink_commit(cleanup->nl, err);
 }
 
-static int remove_links(struct cleanup *cleanup, struct error *err)
+/* Its address tells, or its number while it has none. */
+static bool is_anothers(const struct cleanup *cleanup, const addrs_t *addrs,
+			const struct link *link)
+{
+	bool any = false;
+
+	list_each(addr, addrs) {
+		if (addr->index != link->index || ip_is_link_local(&addr->cidr.ip))
+			continue;
+		if (is_of_network(cleanup, &addr->cidr))
+			return false;
+		any = true;
+	}
+	return any || (streq(link->kind, "vxlan") && cleanup->vni &&
+		       link->vxlan.vni != (uint32_t)cleanup->vni);
+}
+
+static int list_devices(struct cleanup *cleanup, links_t *devices, links_t *others,
+			struct error *err)
 {
 	links_t links = { 0 };
+	addrs_t addrs = { 0 };
 
-	if (link_list(cleanup->nl, NULL, 0, &cleanup->arena, &links, err))
+	if (link_list(cleanup->nl, NULL, 0, &cleanup->arena, &links, err) ||
+	    addr_list(cleanup->nl, 0, 0, &cleanup->arena, &addrs, err))
 		return -err->errnum;
-	list_each(link, &links) {
-		if (!leftover_is_device(link))
-			continue;
+	list_each(link, &links)
+		if (leftover_is_device(link))
+			*list_add(&cleanup->arena,
+				  is_anothers(cleanup, &addrs, link) ? others : devices) = *link;
+	return 0;
+}
+
+/* A node has one relay: they are another network's when the device is. */
+static int remove_programs(struct cleanup *cleanup, struct error *err)
+{
+	links_t devices = { 0 }, others = { 0 };
+	unsigned n = 0;
+	int r = list_devices(cleanup, &devices, &others, err);
+
+	list_each(link, &others)
+		if (streq(link->kind, "tun"))
+			return r;
+	if (r == 0)
+		r = shortcut_remove(cleanup->nl, &n, err);
+	if (n)
+		say(cleanup, "removed %u programs of the relay", n);
+	return r;
+}
+
+static int remove_links(struct cleanup *cleanup, struct error *err)
+{
+	links_t devices = { 0 }, others = { 0 };
+
+	if (list_devices(cleanup, &devices, &others, err))
+		return -err->errnum;
+	list_each(link, &devices) {
 		link_queue_del_index(cleanup->nl, link->index,
 				     arena_printf(&cleanup->arena, "delete %s", link->name));
 		netlink_tolerate(cleanup->nl, ENODEV);
@@ -143,21 +217,12 @@ static int remove_links(struct cleanup *cleanup, struct error *err)
 	return netlink_commit(cleanup->nl, err);
 }
 
-static int remove_programs(struct cleanup *cleanup, struct error *err)
-{
-	unsigned n = 0;
-	int r = shortcut_remove(cleanup->nl, &n, err);
-
-	if (n)
-		say(cleanup, "removed %u programs of the relay", n);
-	return r;
-}
-
 static int remove_rules(struct cleanup *cleanup, struct error *err)
 {
+	const struct overlay overlay = { .was = cleanup->networks };
 	overlay_names_t removed = { 0 };
 
-	if (overlay_remove(&cleanup->arena, &removed, err))
+	if (overlay_remove(&cleanup->arena, &overlay, &removed, err))
 		return -err->errnum;
 	list_each(name, &removed)
 		say(cleanup, "removed %s", *name);
@@ -215,6 +280,8 @@ int agent_cleanup(const struct agent_options *options, FILE *out, struct error *
 	if (claim(&cleanup, err) || netlink_open(&cleanup.nl, NETLINK_SESSION_ROUTE, -1, err))
 		return -err->errnum;
 	agent_recall(&cleanup.agent);
+	list_each(network, &cleanup.agent.recalled_networks)
+		*list_add(&cleanup.arena, &cleanup.networks) = *network;
 	if (release(&cleanup, &store) < 0)
 		log_debug("cleanup: %s", store.message);
 	try(&cleanup, remove_rules);

@@ -2,6 +2,9 @@
  * Everything that an agent of ours, or flanneld, leaves on a node when it ends, taken away: routes with our protocol number, the
  * devices that are named as flannel's, its rules in every form, subnet.env and what is remembered beside it. What leads
  * through the devices goes with them; nothing else of others is touched.
+ *
+ * Only what is of the agent's own network goes, which subnet.env and the store tell: another network's agent may be at work on
+ * this node. Where neither tells anything, all of it goes.
  */
 #ifndef AGENT_CLEANUP_H
 #define AGENT_CLEANUP_H

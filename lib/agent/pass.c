@@ -225,6 +225,7 @@ static int ensure_peers(struct agent *agent, struct error *err)
 		.vtep6 = agent->vtep6.index,
 		.tun = agent->tun.index,
 		.near = agent->external.near,
+		.was = agent->recalled_networks,
 		.blackhole = agent->options->blackhole,
 	};
 	struct reconciled done;
@@ -261,6 +262,10 @@ static void recall_subnets(struct agent *agent, struct arena *arena)
 		return;
 	agent->recalled.subnet = env.subnet;
 	agent->recalled.subnet6 = env.subnet_v6;
+	list_each(network, &env.networks)
+		*list_add(&agent->recalled_arena, &agent->recalled_networks) = *network;
+	list_each(network, &env.networks_v6)
+		*list_add(&agent->recalled_arena, &agent->recalled_networks) = *network;
 }
 
 void agent_recall(struct agent *agent)

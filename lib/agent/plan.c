@@ -193,6 +193,23 @@ static bool takes_link(const struct planning *planning, const struct subnet_leas
 	return holds_node(planning, subnet);
 }
 
+static bool is_part(const struct cidr *subnet, const struct cidr *network)
+{
+	return subnet->prefix >= network->prefix && cidr_contains(network, &subnet->ip);
+}
+
+bool plan_is_within(const struct network_config *config, const struct cidr *subnet)
+{
+	return (config->v4.enabled && is_part(subnet, &config->v4.network)) ||
+	       (config->v6.enabled && is_part(subnet, &config->v6.network));
+}
+
+/* In a family that the network does not have there is nothing to say. */
+static bool is_outside(const struct network_family *family, const struct cidr *subnet)
+{
+	return family->enabled && subnet->ip.family && !is_part(subnet, &family->network);
+}
+
 static enum plan_trouble plan_lease(struct planning *planning, const struct subnet_lease *lease)
 {
 	const struct plan_node *node = planning->node;
@@ -205,6 +222,9 @@ static enum plan_trouble plan_lease(struct planning *planning, const struct subn
 	if (takes_link(planning, lease, &lease->subnet) ||
 	    takes_link(planning, lease, &lease->subnet6))
 		return PLAN_OVERLAPS_LINK;
+	if (is_outside(&node->config->v4, &lease->subnet) ||
+	    is_outside(&node->config->v6, &lease->subnet6))
+		return PLAN_OUTSIDE;
 	if (node->config->v4.enabled && v4.subnet.ip.family)
 		trouble = plan_leg(planning, lease, &v4);
 	if (node->config->v6.enabled && v6.subnet.ip.family)
@@ -357,6 +377,7 @@ const char *plan_trouble_text(enum plan_trouble trouble)
 		[PLAN_OTHER_TYPE] = "it is reached in a way that this node does not have",
 		[PLAN_SAME_MAC] = "another node's VXLAN end has the same hardware address",
 		[PLAN_OVERLAPS_OURS] = "its subnet overlaps this node's own",
+		[PLAN_OUTSIDE] = "its subnet is not in the network",
 		[PLAN_OVERLAPS_LINK] =
 			"its subnet takes in the network of the nodes themselves, or a node's address",
 	};

@@ -26,6 +26,7 @@ struct plan_node {
 	int tun;         /* of the relay of the udp way, 0 = none */
 	bool blackhole;  /* this node's own subnets get one */
 	cidrs_t near;    /* networks that the external interface is in */
+	cidrs_t was;     /* networks that an agent of this node's kept before */
 };
 
 /* Why a peer is not reached, or not in the way it asks for. */
@@ -36,6 +37,7 @@ enum plan_trouble {
 	PLAN_OTHER_TYPE,    /* a way that we do not have, or have no device for */
 	PLAN_SAME_MAC,      /* as another peer's, which frames for it go to */
 	PLAN_OVERLAPS_OURS, /* its subnet is, or is part of, our own */
+	PLAN_OUTSIDE,       /* its subnet is none of the network's */
 	PLAN_OVERLAPS_LINK, /* its subnet would take the way to nodes themselves away */
 };
 
@@ -63,6 +65,8 @@ const char *plan_trouble_text(enum plan_trouble trouble);
  */
 bool plan_trouble_counts(enum plan_trouble trouble);
 
+/* Is that part of this agent's network? Another network's agent on the node has routes of its own. */
+bool plan_is_within(const struct network_config *config, const struct cidr *subnet);
 /* Order of routes: by destination; each has one at most. */
 int plan_compare_routes(const void *a, const void *b);
 

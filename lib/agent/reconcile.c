@@ -32,19 +32,51 @@ static bool on_vtep(const struct plan_node *node, int index)
 
 /* ---- what is there ---- */
 
+/* Where the kernel keeps it: by destination and metric. */
+static uint32_t metric_of(const struct route *route)
+{
+	enum { IPV6_METRIC = 1024 };
+
+	if (route->priority || route->dst.ip.family != AF_INET6)
+		return route->priority;
+	return IPV6_METRIC;
+}
+
+static int compare_routes(const void *a_, const void *b_)
+{
+	const struct route *a = a_, *b = b_;
+	int order = plan_compare_routes(a, b);
+
+	return order ? order : (metric_of(a) > metric_of(b)) - (metric_of(a) < metric_of(b));
+}
+
+/* The number is every agent's: one for another network may be at work on this node. */
+static bool is_of_network(const struct plan_node *node, const struct cidr *dst, bool adopt)
+{
+	if (plan_is_within(node->config, dst))
+		return true;
+	list_each(network, &node->was)
+		if (adopt && dst->prefix >= network->prefix && cidr_contains(network, &dst->ip))
+			return true;
+	return false;
+}
+
 static int list_routes(struct pass *pass, bool adopt, routes_t *routes, struct error *err)
 {
 	const struct plan_node *node = pass->node;
-	routes_t boot = { 0 };
+	routes_t all = { 0 }, boot = { 0 };
 
-	if (route_list_protocol(pass->nl, ROUTE_PROTOCOL_CNIBOX, &pass->arena, routes, err) ||
+	if (route_list_protocol(pass->nl, ROUTE_PROTOCOL_CNIBOX, &pass->arena, &all, err) ||
 	    (adopt && route_list_protocol(pass->nl, PROTOCOL_BOOT, &pass->arena, &boot, err)))
 		return -err->errnum;
+	list_each(route, &all)
+		if (is_of_network(node, &route->dst, adopt))
+			*list_add(&pass->arena, routes) = *route;
 	list_each(route, &boot)
 		if (on_vtep(node, route->oif) && route->onlink)
 			*list_add(&pass->arena, routes) = *route;
 	if (routes->n)
-		qsort(routes->items, routes->n, sizeof(*routes->items), plan_compare_routes);
+		qsort(routes->items, routes->n, sizeof(*routes->items), compare_routes);
 	return 0;
 }
 
@@ -122,7 +154,7 @@ static bool is_told(struct pass *pass, struct reconcile_change change)
 static void add_routes(struct pass *pass, const routes_t *there)
 {
 	list_each(route, &pass->plan->routes) {
-		const struct route *found = find(route, there, sizeof(*route), plan_compare_routes);
+		const struct route *found = find(route, there, sizeof(*route), compare_routes);
 
 		if ((found && same_route(route, found)) ||
 		    is_told(pass, (struct reconcile_change){ .route_was = found, .route = route }))
@@ -135,7 +167,7 @@ static void add_routes(struct pass *pass, const routes_t *there)
 static void remove_routes(struct pass *pass, const routes_t *there)
 {
 	list_each(route, there) {
-		if (find(route, &pass->plan->routes, sizeof(*route), plan_compare_routes) ||
+		if (find(route, &pass->plan->routes, sizeof(*route), compare_routes) ||
 		    is_told(pass, (struct reconcile_change){ .route_was = route }))
 			continue;
 		route_queue_del(pass->nl, route);

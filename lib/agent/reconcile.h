@@ -1,6 +1,6 @@
 /*
  * Make the kernel hold what the plan says: dumps of what is there, the difference in one batch. What is ours is known by
- * proof: routes by their protocol number, neighbours and forwarding entries by being on a VXLAN device of ours. Everything else
+ * proof: routes by their protocol number and by being part of this network, neighbours and forwarding entries by being on a VXLAN device of ours. Everything else
  * is left alone.
  */
 #ifndef AGENT_RECONCILE_H

@@ -122,6 +122,9 @@ static struct overlay wanted(const struct agent *agent)
 		.forward_first = options->forward_first,
 	};
 
+	if (!agent->rules.in_place)
+		overlay.was = agent->recalled_networks;
+
 	if (agent->config.v4.enabled)
 		overlay.v4 = (struct overlay_family){ agent->config.v4.network, agent->own.subnet };
 	if (agent->config.v6.enabled)

@@ -118,6 +118,11 @@ void overlay_nft_rules(struct arena *arena, const struct overlay *overlay, int f
 	}
 }
 
+bool overlay_is_comment(const char *comment)
+{
+	return streq(comment, MASQ_COMMENT) || streq(comment, FORWARD_COMMENT);
+}
+
 bool overlay_concerns(const char *table, const char *chain, bool gone)
 {
 	bool nat = streq(table, "nat"), filter = streq(table, "filter");

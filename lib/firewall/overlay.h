@@ -30,6 +30,7 @@ struct overlay {
 	struct overlay_family v4, v6;
 	bool masquerade, fully_random;
 	bool forward;
+	cidrs_t was; /* other networks whose lines are this node's own: those of its configuration before */
 	bool forward_first; /* iptables form: the jump before all others; else behind them, as flannel */
 };
 
@@ -51,9 +52,13 @@ struct overlay_done {
 int overlay_ensure(const struct overlay *overlay, enum firewall_backend form, bool thorough,
 		   struct overlay_done *done, struct error *err) must_check;
 
-/* Remove all of it, whatever form and tool; the names of what was there. */
+/* Remove all of it, whatever form and tool; the names of what was there. Where the overlay names networks, other ones' lines
+ * stay, and the chains that they are in. */
 typedef LIST(const char *) overlay_names_t;
-int overlay_remove(struct arena *arena, overlay_names_t *removed, struct error *err) must_check;
+int overlay_remove(struct arena *arena, const struct overlay *overlay, overlay_names_t *removed,
+		   struct error *err) must_check;
+/* Of one of the rules. */
+bool overlay_is_comment(const char *comment);
 
 /* Is a change to that table and chain (NULL = the whole table) a reason to look? gone: of something removed. */
 bool overlay_concerns(const char *table, const char *chain, bool gone);

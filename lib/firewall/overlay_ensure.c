@@ -8,16 +8,15 @@
 #include <netinet/in.h>
 
 #include "firewall/iptables.h"
-#include "firewall/legacy.h"
-#include "firewall/sweep.h"
+#include "firewall/overlay_shared.h"
 #include "firewall/xt.h"
-#include "kernel/xtables.h"
 
 static const int families[] = { AF_INET, AF_INET6 };
 
 /* ---- the nftables form ---- */
 
 struct native {
+	const struct overlay *overlay;
 	struct ruleset sets[ARRAY_SIZE(families)];
 	bool changed;
 };
@@ -63,28 +62,65 @@ static bool same_hook(const struct chain *wanted, const struct nft_chain_info *t
 	       there->priority == wanted->priority;
 }
 
-/* 1: the table is as it should be. */
-static int is_native_right(struct netlink *nl, const struct ruleset *set, bool table,
-			   const struct native_chain chains[N_CHAINS], struct error *err)
+/* The chain with other networks' lines behind ours. Where nothing is wanted of it, theirs and the common one are. */
+static void keep_others(struct arena *arena, struct ruleset *set, struct native_chain *chain,
+			const struct overlay_lines *lines)
 {
-	auto_arena struct arena arena = { 0 };
+	nft_rules_t common = { 0 };
 
-	if (table != (set->chains.n > 0))
-		return 0;
+	if (!lines->others.n)
+		return;
+	list_each(rule, &lines->ours)
+		if (!chain->wanted && overlay_is_common(rule))
+			*list_add(arena, &common) = *rule;
+	if (!chain->wanted)
+		ruleset_chain(arena, set, .name = chain->name, .type = chain->there.type,
+			      .hook = chain->there.hook, .priority = chain->there.priority,
+			      .accept_policy = true, .flush = true);
+	overlay_keep(arena, set, chain->name, &common);
+	overlay_keep(arena, set, chain->name, &lines->others);
+}
+
+/* 1: it is as it should be; the set is then without other networks' lines, else with them. */
+static int is_chain_right(struct netlink *nl, const struct overlay *overlay, struct arena *arena,
+			  struct ruleset *set, struct native_chain *chain, struct error *err)
+{
+	nft_rules_t rules = { 0 };
+	struct overlay_lines lines;
+	bool right;
+
+	if (!chain->there.found)
+		return !chain->wanted;
+	if (nft_rules(nl, nftables_family(set->family), set->table, chain->name, arena, &rules,
+		      err))
+		return -err->errnum;
+	overlay_split(arena, overlay, &rules, &lines);
+	if (chain->wanted)
+		right = same_hook(chain->wanted, &chain->there) &&
+			same_rules(set, chain->name, &lines.ours);
+	else
+		right = lines.others.n &&
+			(!lines.ours.n ||
+			 (lines.ours.n == 1 && overlay_is_common(&lines.ours.items[0])));
+	keep_others(arena, set, chain, &lines);
+	return right;
+}
+
+/* 1: the table is as it should be. */
+static int is_native_right(struct netlink *nl, const struct overlay *overlay, struct arena *arena,
+			   struct ruleset *set, bool table, struct native_chain chains[N_CHAINS],
+			   struct error *err)
+{
+	bool right = true;
+
 	for (size_t i = 0; i < N_CHAINS; i++) {
-		nft_rules_t rules = { 0 };
+		int r = is_chain_right(nl, overlay, arena, set, &chains[i], err);
 
-		if (!chains[i].wanted && !chains[i].there.found)
-			continue;
-		if (!chains[i].wanted || !same_hook(chains[i].wanted, &chains[i].there))
-			return 0;
-		if (nft_rules(nl, nftables_family(set->family), set->table, chains[i].name, &arena,
-			      &rules, err))
-			return -err->errnum;
-		if (!same_rules(set, chains[i].name, &rules))
-			return 0;
+		if (r < 0)
+			return r;
+		right &= r > 0;
 	}
-	return 1;
+	return right && table == (set->chains.n > 0);
 }
 
 /* In one transaction there is no moment without the rules. Only a table that is there can be deleted. */
@@ -97,7 +133,9 @@ static void queue_native(struct netlink *nl, const struct ruleset *set)
 
 static int try_native(struct netlink *nl, void *arg, struct error *err)
 {
+	auto_arena struct arena arena = { 0 };
 	struct native *native = arg;
+	struct ruleset sets[ARRAY_SIZE(families)];
 	struct native_chain chains[ARRAY_SIZE(families)][N_CHAINS];
 	bool tables[ARRAY_SIZE(families)], right[ARRAY_SIZE(families)];
 
@@ -105,6 +143,11 @@ static int try_native(struct netlink *nl, void *arg, struct error *err)
 		const struct ruleset *set = &native->sets[i];
 		enum nft_family family = nftables_family(set->family);
 
+		sets[i] = (struct ruleset){ .family = set->family, .table = set->table };
+		list_each(chain, &set->chains)
+			*list_add(&arena, &sets[i].chains) = *chain;
+		list_each(rule, &set->rules)
+			*list_add(&arena, &sets[i].rules) = *rule;
 		find_wanted(set, chains[i]);
 		nft_queue_find_table(nl, family, set->table, &tables[i]);
 		for (size_t j = 0; j < N_CHAINS; j++)
@@ -114,7 +157,8 @@ static int try_native(struct netlink *nl, void *arg, struct error *err)
 	if (netlink_commit(nl, err))
 		return -err->errnum;
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		int r = is_native_right(nl, &native->sets[i], tables[i], chains[i], err);
+		int r = is_native_right(nl, native->overlay, &arena, &sets[i], tables[i], chains[i],
+					err);
 
 		if (r < 0)
 			return r;
@@ -122,7 +166,7 @@ static int try_native(struct netlink *nl, void *arg, struct error *err)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		if (!right[i])
-			queue_native(nl, &native->sets[i]);
+			queue_native(nl, &sets[i]);
 		native->changed |= !right[i];
 	}
 	return netlink_commit(nl, err);
@@ -133,7 +177,7 @@ static int ensure_native(const struct overlay *overlay, bool *changed, struct er
 {
 	auto_arena struct arena arena = { 0 };
 	auto_netlink struct netlink *nl = NULL;
-	struct native native = { .changed = false };
+	struct native native = { .overlay = overlay };
 	bool any = false;
 	struct error why = { 0 };
 	int r;
@@ -156,6 +200,7 @@ static int ensure_native(const struct overlay *overlay, bool *changed, struct er
 /* ---- the iptables form ---- */
 
 struct looking {
+	const struct overlay *overlay;
 	bool thorough;
 	struct overlay_done *done;
 };
@@ -248,13 +293,17 @@ static int look(const struct xt_view *view, struct arena *arena, struct xt_chang
 {
 	const struct looking *looking = arg;
 	const char *chain = change->asked->chains.items[0].name;
+	struct overlay_lines lines;
 	nft_rules_t there = { 0 };
 
 	if (change->filled) {
 		if (xt_rules(view, chain, arena, &there, err))
 			return -err->errnum;
-		if (same_rules(change->asked, chain, &there))
+		overlay_split(arena, looking->overlay, &there, &lines);
+		if (same_rules(change->asked, chain, &lines.ours))
 			keep_chain(change, chain);
+		else
+			overlay_keep(arena, &change->set, chain, &lines.others);
 	}
 	if (look_at_base(view, arena, change, looking, err))
 		return -err->errnum;
@@ -268,170 +317,27 @@ static int ensure_xt(const struct overlay *overlay, bool thorough, struct overla
 {
 	auto_arena struct arena arena = { 0 };
 	struct ruleset sets[2 * ARRAY_SIZE(families)];
-	struct looking looking = { thorough, done };
+	struct looking looking = { overlay, thorough, done };
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
 		overlay_xt_rules(&arena, overlay, families[i], &sets[2 * i]);
 	return xt_apply(sets, ARRAY_SIZE(sets), look, &looking, err);
 }
 
-/* ---- removal of the iptables form ---- */
-
-static const struct sweep_place places[] = {
-	{ RULE_IP, "nat", "POSTROUTING", OVERLAY_POSTRTG },
-	{ RULE_IP, "filter", "FORWARD", OVERLAY_FWD },
-	{ RULE_IP6, "nat", "POSTROUTING", OVERLAY_POSTRTG },
-	{ RULE_IP6, "filter", "FORWARD", OVERLAY_FWD },
-};
-
-static enum sweep_verdict judge_rule(const struct sweep_place *place,
-				     const struct nft_rule_info *rule, void *arg unused)
-{
-	return streq(rule->target, place->when) ? SWEEP_RULE : SWEEP_KEEP;
-}
-
-/* Our chains of the marked places, and what leads to them. */
-static int sweep_places(const bool marked[ARRAY_SIZE(places)], enum sweep_where where,
-			struct error *err)
-{
-	struct sweep_place bases[ARRAY_SIZE(places)], chains[ARRAY_SIZE(places)];
-	struct sweep sweep = {
-		.where = where, .places = bases, .chains = chains, .rule = judge_rule
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		if (!marked[i])
-			continue;
-		bases[sweep.n_places++] = places[i];
-		chains[sweep.n_chains] = places[i];
-		chains[sweep.n_chains++].chain = places[i].when;
-	}
-	return sweep.n_places ? sweep_run(&sweep, err) : 0;
-}
-
-/* What nobody wants; where kind is not NONE, also what is wanted of a family that has the other kind. */
-static void mark(const struct overlay *overlay, enum iptables_kind kind,
-		 bool marked[ARRAY_SIZE(places)])
-{
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		bool v6 = places[i].family == RULE_IP6;
-		const struct overlay_family *net = v6 ? &overlay->v6 : &overlay->v4;
-		bool wanted =
-			net->network.ip.family &&
-			(streq(places[i].table, "nat") ? overlay->masquerade : overlay->forward);
-
-		marked[i] = !wanted ||
-			    (kind != IPTABLES_NONE && iptables_kind(places[i].family) != kind);
-	}
-}
-
-/* Also from the tables of the variant that is not in use, when it is looked at thoroughly. */
-static int clean_xt(const struct overlay *overlay, bool thorough, struct error *err)
-{
-	bool marked[ARRAY_SIZE(places)];
-	int r;
-
-	mark(overlay, thorough ? IPTABLES_NFT : IPTABLES_NONE, marked);
-	r = sweep_places(marked, SWEEP_NFTABLES, err);
-	if (r < 0 || !thorough)
-		return r;
-	mark(overlay, IPTABLES_LEGACY, marked);
-	return sweep_places(marked, SWEEP_LEGACY, err);
-}
+/* ---- both ---- */
 
 int overlay_ensure(const struct overlay *overlay, enum firewall_backend form, bool thorough,
 		   struct overlay_done *done, struct error *err)
 {
-	const struct overlay nothing = { .forward = false };
+	const struct overlay nothing = overlay_nothing(overlay);
 	const struct overlay *native = form == FIREWALL_NFTABLES ? overlay : &nothing,
 			     *xt = form == FIREWALL_IPTABLES ? overlay : &nothing;
 
 	/* What is wanted comes before the other form goes. */
 	*done = (struct overlay_done){ .changed = false };
 	if ((form == FIREWALL_NFTABLES && ensure_native(native, &done->changed, err)) ||
-	    ensure_xt(xt, thorough, done, err) || clean_xt(xt, thorough, err) ||
+	    ensure_xt(xt, thorough, done, err) || overlay_clean_xt(xt, thorough, err) ||
 	    (form == FIREWALL_IPTABLES && ensure_native(native, &done->changed, err)))
 		return wrap(err, "masquerade and forward rules");
-	return 0;
-}
-
-uint64_t overlay_legacy_state(void)
-{
-	uint64_t state = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-		if (legacy_active(places[i].family, places[i].table))
-			state = state * 31 +
-				xtables_fingerprint(places[i].family == RULE_IP6, places[i].table);
-	return state;
-}
-
-/* ---- the end ---- */
-
-struct present {
-	bool tables[ARRAY_SIZE(families)], chains[ARRAY_SIZE(places)];
-};
-
-static int find_in_nftables(struct present *present, struct error *err)
-{
-	auto_netlink struct netlink *nl = NULL;
-	struct error why = { 0 };
-	int r = nft_open(&nl, &why);
-
-	if (r == -EOPNOTSUPP)
-		return 0;
-	if (r < 0) {
-		*err = why;
-		return r;
-	}
-	nft_queue_find_table(nl, NFT_IP, OVERLAY_TABLE, &present->tables[0]);
-	nft_queue_find_table(nl, NFT_IP6, OVERLAY_TABLE6, &present->tables[1]);
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-		nft_queue_find_chain(nl, nftables_family(places[i].family), places[i].table,
-				     places[i].when, &present->chains[i]);
-	return netlink_commit(nl, err);
-}
-
-static int find_in_legacy(struct present *present, struct error *err)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		auto_arena struct arena arena = { 0 };
-		struct legacy_table table;
-
-		if (!legacy_active(places[i].family, places[i].table))
-			continue;
-		if (legacy_read(places[i].family, places[i].table, &arena, &table, err))
-			return -err->errnum;
-		present->chains[i] |= legacy_has_chain(&table, places[i].when);
-	}
-	return 0;
-}
-
-static void name_all(const struct present *present, struct arena *arena, overlay_names_t *removed)
-{
-	static const char *const tables[] = { "ip " OVERLAY_TABLE, "ip6 " OVERLAY_TABLE6 };
-
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-		if (present->tables[i])
-			*list_add(arena, removed) =
-				arena_printf(arena, "nftables: table %s", tables[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-		if (present->chains[i])
-			*list_add(arena, removed) = arena_printf(
-				arena, "%s: chain %s of table %s, and what led to it",
-				places[i].family == RULE_IP6 ? "ip6tables" : "iptables",
-				places[i].when, places[i].table);
-}
-
-int overlay_remove(struct arena *arena, overlay_names_t *removed, struct error *err)
-{
-	const struct overlay nothing = { .forward = false };
-	struct present present = { .tables = { false } };
-	struct overlay_done done;
-
-	if (find_in_nftables(&present, err) || find_in_legacy(&present, err) ||
-	    overlay_ensure(&nothing, FIREWALL_IPTABLES, true, &done, err))
-		return -err->errnum;
-	name_all(&present, arena, removed);
 	return 0;
 }

@@ -134,6 +134,12 @@ TEST(plan_of_other_peers)
 	check_str(planned(CONFIG(""), "10.5.0.0-20",
 			  "{\"PublicIP\":\"192.0.2.2\",\"BackendType\":\"host-gw\"}"),
 		  "192.0.2.2: its subnet overlaps this node's own; ");
+	check_str(planned(CONFIG(""), "10.6.2.0-24",
+			  "{\"PublicIP\":\"192.0.2.2\",\"BackendType\":\"host-gw\"}"),
+		  "192.0.2.2: its subnet is not in the network; ");
+	check_str(planned(CONFIG(""), "8.0.0.0-8",
+			  "{\"PublicIP\":\"198.51.100.2\",\"BackendType\":\"host-gw\"}"),
+		  "198.51.100.2: its subnet is not in the network; ");
 	/* This node under another key: a ghost of its own. */
 	check_str(planned(CONFIG(""), "10.5.9.0-24",
 			  "{\"PublicIP\":\"192.0.2.1\",\"BackendType\":\"host-gw\"}"),
@@ -333,6 +339,32 @@ static void reconcile_live(void)
 	netlink_close(nl);
 }
 
+/* What an agent for another network keeps on this node; what this one's had before; and a second one of the same subnet. */
+static void networks_live(void)
+{
+	subnet_leases_t leases = { 0 };
+
+	make_node();
+	shell("ip route add 10.6.2.0/24 via 192.0.2.6 proto 118;"
+	      "ip route add 10.5.9.0/24 via 192.0.2.9 proto 118;"
+	      "ip route add 10.5.2.0/24 via 192.0.2.9 metric 5 proto 118");
+	*list_add(&arena, &leases) = peer(2, "192.0.2.2");
+	apply(&leases, true);
+	check_int(done.removed_of[RECONCILE_ROUTE], 2);
+	check_str(shell("ip route show proto 118"),
+		  "10.5.2.0/24 via 10.5.2.0 dev flannel.1 onlink \n"
+		  "10.6.2.0/24 via 192.0.2.6 dev eth0 \n");
+	apply(&leases, false);
+	check_int(done.added + done.removed, 0);
+	*list_add(&arena, &live_node.was) = cidr("10.6.0.0/16");
+	apply(&leases, false);
+	check_int(done.removed, 0);
+	apply(&leases, true);
+	check_int(done.removed, 1);
+	live_node.was.n = 0;
+	netlink_close(nl);
+}
+
 static void adopt_live(void)
 {
 	subnet_leases_t leases = { 0 };
@@ -387,6 +419,7 @@ static void scale_live(void)
 	unsigned sends;
 
 	make_node();
+	config.v4.network = cidr("10.0.0.0/8");
 	for (unsigned i = 0; i < PEERS; i++) {
 		struct subnet_lease lease = peer(2 + i % 250, "192.0.2.2");
 
@@ -439,6 +472,10 @@ static void run_live(void (*body)(void))
 TEST(reconcile_repairs_and_removes)
 {
 	run_live(reconcile_live);
+}
+TEST(reconcile_leaves_other_networks_alone)
+{
+	run_live(networks_live);
 }
 TEST(reconcile_adopts_what_flannel_left)
 {
