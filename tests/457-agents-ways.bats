@@ -95,6 +95,34 @@ lease_of() { # ADDRESS: names of the leases that have it
 	assert_eq "how often" "$(grep -c "cannot be reached" $STORE/n1.log)" 1
 }
 
+@test "near is what the kernel's routes say: a /32 address with a route to the link; a way by a gateway is none, from then on" {
+	nodes 1 vxlan '.Backend.DirectRouting = true'
+	ip -n n1 addr flush dev eth0 scope global
+	ip -n n1 addr add 192.0.2.1/32 dev eth0
+	ip -n n1 route add 192.0.2.0/24 dev eth0 src 192.0.2.1
+	mkdir -p $STORE/subnets
+	echo '{"PublicIP":"192.0.2.9","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:09"}}' >$STORE/subnets/10.5.250.0-24
+	echo '{"PublicIP":"192.0.2.8","BackendType":"host-gw"}' >$STORE/subnets/10.5.240.0-24
+	agent n1 --resync 0s
+	wait_for "it is direct" 5 has "10.5.250.0/24 via 192.0.2.9 dev eth0" peer_of
+	assert_match "the other" "$(peer_of)" "10.5.240.0/24 via 192.0.2.8 dev eth0"
+	# By a gateway of that link: heard of at once.
+	ip -n n1 route add 192.0.2.8/31 via 192.0.2.254
+	wait_for "the other end" 5 has "10.5.250.0/24 via 10.5.250.0 dev flannel.1" peer_of
+	wait_for "no way to the other" 5 lacks 10.5.240.0 peer_of
+	ip -n n1 route del 192.0.2.8/31
+	wait_for "direct again" 5 has "10.5.250.0/24 via 192.0.2.9 dev eth0" peer_of
+	wait_for "the other" 5 has "10.5.240.0/24 via 192.0.2.8 dev eth0" peer_of
+	# By another interface: heard of at the next look.
+	ip -n n1 link add other0 type bridge
+	ip -n n1 link set other0 up
+	ip -n n1 addr add 198.51.100.1/24 dev other0
+	ip -n n1 route add 192.0.2.9/32 dev other0
+	kill -HUP "$(agent_pid n1)"
+	wait_for "not by this link" 5 has "10.5.250.0/24 via 10.5.250.0 dev flannel.1" peer_of
+	assert_match "what route-dump says" "$(nsenter --net=/run/netns/n1 "$CNIBOX" route-dump --peers "${PLACE[@]}" || :)" '10\.5\.250\.0/24 .*ok'
+}
+
 @test "a lease whose node is gone leaves its peers when it ends" {
 	two host-gw
 	echo '{"PublicIP":"192.0.2.9","BackendType":"host-gw","Expires":"'"$(date -u -d +2sec +%FT%TZ)"'"}' >$STORE/subnets/10.5.250.0-24

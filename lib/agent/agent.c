@@ -303,8 +303,12 @@ static void on_event(void *arg, const struct monitor_event *event)
 	struct agent *agent = arg;
 	bool concerns = is_on_ours(agent, event->index);
 
-	if (event->kind == MONITOR_ROUTE)
-		concerns = event->protocol == ROUTE_PROTOCOL_CNIBOX ? event->gone : event->replaces;
+	if (event->index == agent->external.index && event->protocol != ROUTE_PROTOCOL_CNIBOX)
+		agent->near_known = false;
+	if (event->kind == MONITOR_ROUTE && event->protocol == ROUTE_PROTOCOL_CNIBOX)
+		concerns = event->gone;
+	else if (event->kind == MONITOR_ROUTE)
+		concerns = event->replaces || (concerns && event->index == agent->external.index);
 	if (event->kind == MONITOR_NEIGH)
 		concerns = event->index && (event->index == agent->vtep.index ||
 					    event->index == agent->vtep6.index);
@@ -319,8 +323,10 @@ static void on_events(struct loop *loop unused, void *arg)
 	struct agent *agent = arg;
 	struct error err = { 0 };
 
-	if (monitor_read(agent->monitor, on_event, agent, &err) < 0)
+	if (monitor_read(agent->monitor, on_event, agent, &err) < 0) {
+		agent->near_known = false;
 		ask_soon(agent); /* some were lost: look at everything */
+	}
 }
 
 /* Once, when everything has been in place for a while: the other nodes have heard of this one's way by then. One that observes may
@@ -339,6 +345,7 @@ static void on_resync(struct loop *loop, void *arg)
 	struct agent *agent = arg;
 
 	agent->rules.due = true;
+	agent->near_known = false;
 	agent->resync_timer = loop_after(loop, agent->options->resync_ms, on_resync, agent, NULL);
 	ask_soon(agent);
 	if (agent->fine)
@@ -351,6 +358,7 @@ static void look_again(struct loop *loop unused, void *arg)
 	struct agent *agent = arg;
 
 	agent->rules.due = true;
+	agent->near_known = false;
 	lease_store_ping(agent->store);
 	agent_ask_for_pass(agent, 0);
 }
@@ -394,6 +402,7 @@ static void agent_end(struct agent *agent)
 	arena_free(&agent->own_arena);
 	arena_free(&agent->recalled_arena);
 	arena_free(&agent->external_arena);
+	arena_free(&agent->near_arena);
 	close_fd(&agent->claim);
 }
 

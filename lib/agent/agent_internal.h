@@ -66,6 +66,9 @@ struct agent {
 	struct ip told, told6;       /* the others, in their place; the same */
 	struct arena external_arena;
 	struct external external;
+	struct arena near_arena;
+	struct near near; /* by the table, when it was read last */
+	bool near_known;
 	struct link vtep, vtep6; /* index 0 = none */
 	struct link tun;         /* of the udp way */
 	struct relay *relay;     /* the same; NULL = none */

@@ -133,7 +133,7 @@ static int take(const struct search *search, const struct candidate *candidate, 
 	external->translated6 = is_elsewhere(search, &external->public_ip6, &choice->told6);
 	list_each(addr, &search->addrs)
 		if (addr->index == link->index && !ip_is_link_local(&addr->cidr.ip))
-			*list_add(search->arena, &external->near) = addr->cidr;
+			*list_add(search->arena, &external->links) = addr->cidr;
 	return 0;
 }
 

@@ -27,7 +27,7 @@ struct external {
 	struct ip ip, ip6;               /* on the interface */
 	struct ip public_ip, public_ip6; /* as others reach the node */
 	bool translated, translated6;    /* what is published is no address of this node's: NAT */
-	cidrs_t near;                    /* that the interface is in, with its address */
+	cidrs_t links;                   /* that the interface is in, with its address */
 };
 
 /* `unable to find default route` and the like: what was looked for, and where. Lists go to the arena. */

@@ -212,6 +212,29 @@ static void report(struct agent *agent, const struct plan *plan, const struct re
 	report_unreached(agent, plan, arena);
 }
 
+/* VXLAN to all needs no answer. */
+static bool needs_near(const struct agent *agent)
+{
+	if (agent->way != &way_vxlan || agent->config.backend.direct_routing)
+		return true;
+	list_each(lease, &agent->leases)
+		if (streq(lease->type, "host-gw"))
+			return true;
+	return false;
+}
+
+/* Kept from pass to pass, until an event says that it may be another. */
+static int find_near(struct agent *agent, struct error *err)
+{
+	if (agent->near_known || !needs_near(agent))
+		return 0;
+	arena_free(&agent->near_arena);
+	if (near_read(agent->nl, &agent->near_arena, &agent->near, err))
+		return -err->errnum;
+	agent->near_known = true;
+	return 0;
+}
+
 static int ensure_peers(struct agent *agent, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
@@ -224,13 +247,16 @@ static int ensure_peers(struct agent *agent, struct error *err)
 		.vtep = agent->vtep.index,
 		.vtep6 = agent->vtep6.index,
 		.tun = agent->tun.index,
-		.near = agent->external.near,
+		.links = agent->external.links,
 		.was = agent->recalled_networks,
 		.blackhole = agent->options->blackhole,
 	};
 	struct reconciled done;
 	struct plan plan;
 
+	if (find_near(agent, err))
+		return -err->errnum;
+	node.near = agent->near_known ? &agent->near : NULL;
 	plan_make(&node, &agent->leases, &arena, &plan);
 	if (reconcile(agent->nl, &node, &plan, !agent->adopted, &done, err))
 		return -err->errnum;

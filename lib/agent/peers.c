@@ -71,6 +71,15 @@ static int find_devices(struct netlink *nl, const struct network_config *config,
 	return 0;
 }
 
+static int find_near(struct netlink *nl, struct arena *arena, struct plan_node *node,
+		     struct error *err)
+{
+	struct near *near = arena_alloc(arena, sizeof(*near));
+
+	node->near = near;
+	return near_read(nl, arena, near, err);
+}
+
 int peers_find_node(struct netlink *nl, const struct network_config *config,
 		    const subnet_leases_t *leases, struct arena *arena, struct plan_node *node,
 		    struct error *err)
@@ -89,8 +98,8 @@ int peers_find_node(struct netlink *nl, const struct network_config *config,
 		return -err->errnum;
 	list_each(addr, &addrs)
 		if (addr->index == node->external && !ip_is_link_local(&addr->cidr.ip))
-			*list_add(arena, &node->near) = addr->cidr;
-	return 0;
+			*list_add(arena, &node->links) = addr->cidr;
+	return find_near(nl, arena, node, err);
 }
 
 /* ---- the comparison ---- */

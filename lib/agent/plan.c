@@ -30,10 +30,7 @@ struct leg {
 
 static bool is_near(const struct plan_node *node, const struct ip *ip)
 {
-	list_each(network, &node->near)
-		if (cidr_contains(network, ip))
-			return true;
-	return false;
+	return node->near && near_has(node->near, node->external, ip);
 }
 
 static void add_route(struct planning *planning, const struct leg *leg, const struct ip *gw,
@@ -128,6 +125,14 @@ static struct leg leg_of(const struct plan_node *node, const struct subnet_lease
 
 /* ---- what a lease must not take away: the way to the nodes themselves ---- */
 
+static bool is_linked(const struct plan_node *node, const struct ip *ip)
+{
+	list_each(network, &node->links)
+		if (cidr_contains(network, ip))
+			return true;
+	return false;
+}
+
 static int compare_ips(const void *a, const void *b)
 {
 	return ip_compare(a, b);
@@ -136,13 +141,13 @@ static int compare_ips(const void *a, const void *b)
 /* One that no link leads to at once is a mistake, or behind a gateway: it must not cost another peer its way. */
 static void add_address(struct planning *planning, const struct ip *ip)
 {
-	if (ip->family && is_near(planning->node, ip))
+	if (ip->family && is_linked(planning->node, ip))
 		*list_add(planning->arena, &planning->addresses) = *ip;
 }
 
 static void collect_addresses(struct planning *planning, const subnet_leases_t *leases)
 {
-	list_each(network, &planning->node->near)
+	list_each(network, &planning->node->links)
 		add_address(planning, &network->ip);
 	list_each(lease, leases) {
 		add_address(planning, &lease->public_ip);
@@ -185,7 +190,7 @@ static bool takes_link(const struct planning *planning, const struct subnet_leas
 
 	if (!subnet->ip.family)
 		return false;
-	list_each(network, &planning->node->near)
+	list_each(network, &planning->node->links)
 		if (overlaps(subnet, network) &&
 		    (subnet->prefix <= network->prefix ||
 		     (plan_is_udp(lease) && all->prefix < network->prefix)))

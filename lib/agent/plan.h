@@ -9,6 +9,7 @@
 #ifndef AGENT_PLAN_H
 #define AGENT_PLAN_H
 
+#include "agent/near.h"
 #include "kernel/neigh.h"
 #include "kernel/route.h"
 #include "lease/network.h"
@@ -25,8 +26,9 @@ struct plan_node {
 	int vtep, vtep6; /* indices of the VXLAN devices, 0 = none */
 	int tun;         /* of the relay of the udp way, 0 = none */
 	bool blackhole;  /* this node's own subnets get one */
-	cidrs_t near;    /* networks that the external interface is in */
-	cidrs_t was;     /* networks that an agent of this node's kept before */
+	cidrs_t links;   /* networks that the external interface is in, with its addresses */
+	const struct near *near; /* what is on it; NULL = nothing */
+	cidrs_t was;             /* networks that an agent of this node's kept before */
 };
 
 /* Why a peer is not reached, or not in the way it asks for. */

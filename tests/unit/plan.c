@@ -34,6 +34,22 @@ static struct subnet_lease lease_of(const char *key, const char *value)
 	return lease;
 }
 
+/* Two networks on the link; more: one that has a gateway. */
+static const struct near *near_of(const char *a, const char *b, const char *more)
+{
+	struct near *near = arena_alloc(&arena, sizeof(*near));
+	routes_t routes = { 0 };
+
+	*list_add(&arena, &routes) = (struct route){ .dst = cidr(a), .oif = EXTERNAL };
+	*list_add(&arena, &routes) = (struct route){ .dst = cidr(b), .oif = EXTERNAL };
+	if (more)
+		*list_add(&arena, &routes) = (struct route){ .dst = cidr(more),
+							     .gw = cidr("192.0.2.254/32").ip,
+							     .oif = EXTERNAL };
+	near_make(&routes, &arena, near);
+	return near;
+}
+
 static struct plan_node node_of(const char *config_text)
 {
 	struct plan_node node = {
@@ -47,8 +63,9 @@ static struct plan_node node_of(const char *config_text)
 	own = lease_of(
 		"10.5.1.0-24&fd00:5:0:1::-64",
 		"{\"PublicIP\":\"192.0.2.1\",\"PublicIPv6\":\"fd77::1\",\"BackendType\":\"vxlan\"}");
-	*list_add(&arena, &node.near) = cidr("192.0.2.1/24");
-	*list_add(&arena, &node.near) = cidr("fd77::1/64");
+	*list_add(&arena, &node.links) = cidr("192.0.2.1/24");
+	*list_add(&arena, &node.links) = cidr("fd77::1/64");
+	node.near = near_of("192.0.2.0/24", "fd77::/64", NULL);
 	return node;
 }
 
@@ -163,6 +180,46 @@ TEST(plan_of_a_subnet_that_nodes_are_in)
 		"192.0.2.2: its subnet takes in the network of the nodes themselves, or a node's address; ");
 }
 
+static bool has(const struct near *near, int link, const char *address)
+{
+	struct ip ip = { 0 };
+
+	check(ip_parse(address, &ip));
+	return near_has(near, link, &ip);
+}
+
+/* What the table says of an address: the longest prefix, the best metric, no gateway, the link that is meant. */
+TEST(near_is_what_the_table_says)
+{
+	const struct near *near = near_of("192.0.2.0/24", "fd77::/64", "192.0.2.9/32");
+	struct near other;
+	routes_t routes = { 0 };
+
+	check(has(near, EXTERNAL, "192.0.2.8"));
+	check(has(near, EXTERNAL, "fd77::8"));
+	check(!has(near, EXTERNAL, "192.0.2.9"));
+	check(!has(near, VTEP, "192.0.2.8"));
+	check(!has(near, EXTERNAL, "198.51.100.8"));
+	check(!near_has(near, EXTERNAL, &(struct ip){ 0 }));
+	*list_add(&arena, &routes) =
+		(struct route){ .dst = cidr("192.0.2.0/24"), .oif = EXTERNAL, .priority = 7 };
+	*list_add(&arena, &routes) =
+		(struct route){ .dst = cidr("192.0.2.0/24"), .oif = VTEP, .priority = 5 };
+	*list_add(&arena, &routes) = (struct route){ .dst = cidr("192.0.2.0/25"),
+						     .oif = EXTERNAL,
+						     .type = ROUTE_BLACKHOLE };
+	*list_add(&arena, &routes) = (struct route){ .dst = cidr("0.0.0.0/0"), .oif = EXTERNAL };
+	*list_add(&arena, &routes) = (struct route){ .dst = cidr("192.0.2.200/32"),
+						     .oif = EXTERNAL,
+						     .protocol = ROUTE_PROTOCOL_CNIBOX };
+	near_make(&routes, &arena, &other);
+	check(!has(&other, EXTERNAL, "192.0.2.200"));
+	check(has(&other, VTEP, "192.0.2.200"));
+	check(!has(&other, EXTERNAL, "192.0.2.8"));
+	check(has(&other, EXTERNAL, "198.51.100.8")); /* a default route by the link */
+	arena_free(&arena);
+}
+
 /* Nodes of a network that is wider than the pods', and contains it, have nothing to lose by a subnet's route. */
 TEST(plan_of_nodes_in_a_wide_network)
 {
@@ -170,9 +227,9 @@ TEST(plan_of_nodes_in_a_wide_network)
 	subnet_leases_t leases = { 0 };
 	struct plan plan;
 
-	node.near.n = 0;
-	*list_add(&arena, &node.near) = cidr("10.200.0.1/8");
-	*list_add(&arena, &node.near) = cidr("fd77::1/64");
+	node.links.n = 0;
+	*list_add(&arena, &node.links) = cidr("10.200.0.1/8");
+	*list_add(&arena, &node.links) = cidr("fd77::1/64");
 	*list_add(&arena, &leases) = lease_of(
 		"10.5.2.0-24", "{\"PublicIP\":\"10.200.0.2\",\"BackendType\":\"host-gw\"}");
 	*list_add(&arena, &leases) =
@@ -183,6 +240,7 @@ TEST(plan_of_nodes_in_a_wide_network)
 		"10.200.0.0-24", "{\"PublicIP\":\"10.201.0.9\",\"BackendType\":\"host-gw\"}");
 	*list_add(&arena, &leases) =
 		lease_of("10.0.0.0-8", "{\"PublicIP\":\"10.200.0.5\",\"BackendType\":\"host-gw\"}");
+	node.near = near_of("10.0.0.0/8", "fd77::/64", NULL);
 	own.subnet = cidr("172.16.0.0/24");
 	plan_make(&node, &leases, &arena, &plan);
 	check_int(plan.peers.items[0].trouble, PLAN_FINE);
@@ -195,7 +253,7 @@ TEST(plan_of_nodes_in_a_wide_network)
 	node.tun = 9;
 	plan_make(&node, &leases, &arena, &plan);
 	check_int(plan.peers.items[0].trouble, PLAN_FINE);
-	node.near.items[0] = cidr("10.5.0.1/20");
+	node.links.items[0] = cidr("10.5.0.1/20");
 	plan_make(&node, &leases, &arena, &plan);
 	check_int(plan.peers.items[0].trouble, PLAN_OVERLAPS_LINK);
 	arena_free(&arena);
@@ -251,6 +309,7 @@ static const char *shell(const char *command)
 
 static struct netlink *nl;
 static struct plan_node live_node;
+static struct near live_near;
 static struct reconciled done;
 
 static void make_node(void)
@@ -269,6 +328,9 @@ static void make_node(void)
 	check_ok(link_get(nl, "flannel.1", &link, &err), err);
 	live_node.vtep = link.index;
 	live_node.vtep6 = 0;
+	live_near = *live_node.near;
+	check_ok(near_read(nl, &arena, &live_near, &err), err);
+	live_node.near = &live_near;
 }
 
 static void apply(const subnet_leases_t *leases, bool adopt)
