@@ -95,7 +95,7 @@ metric() { get "$1" /metrics | sed -n "s/^cnibox_$2 //p"; }
 	wait_for "ready once more" 6 is n1 /readyz 200
 	ip -n n1 link set eth0 down
 	ip -n n1 addr flush dev eth0
-	wait_for "no way to the others" 4 is n1 /readyz $'503\nflanneld is not ready yet: interface eth0 has no IPv4 address'
+	wait_for "no way to the others" 4 is n1 /readyz $'503\nflanneld is not ready yet: find the external interface: interface eth0 has no IPv4 address'
 	ip -n n1 addr add 192.0.2.1/24 dev eth0
 	ip -n n1 link set eth0 up
 	wait_for "ready in the end" 4 is n1 /readyz 200
