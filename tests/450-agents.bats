@@ -197,6 +197,18 @@ device() { ip -n n1 -d -j addr show flannel.1 | jq -c '.[0] | [.address, .mtu, (
 
 is() { [[ $("${@:2}") == "$1" ]]; }
 
+@test "host-gw behind NAT is refused, with no lease; its public address may be on another interface" {
+	AGENT=hostgw-sync
+	nodes 1 host-gw
+	agent n1 --public-ip 203.0.113.7
+	wait_for "it is told" 5 grep -q "host-gw does not work behind NAT: no interface has the public address 203.0.113.7" $STORE/n1.log
+	refute "it is ready" grep -q "in place" $STORE/n1.log
+	assert_eq "leases" "$(ls $STORE/subnets 2>/dev/null)" ""
+	ip -n n1 addr add 203.0.113.7/32 dev lo
+	ready n1
+	assert_match "lease" "$(cat $STORE/subnets/*)" '"PublicIP":"203.0.113.7"'
+}
+
 @test "what cannot be is said in one line: no network, another backend, no such interface" {
 	nodes 1 host-gw
 	said=$(nsenter --net=/run/netns/n1 timeout 5 "$CNIBOX" vxlan --store $STORE --subnet-file /run/x 2>&1) && flunk "NOT refused"

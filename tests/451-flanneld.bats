@@ -143,7 +143,7 @@ published() {
 
 # n1 with another interface, eth7, at 198.51.100.1 and .7, and one without address
 interfaces() {
-	nodes 1 host-gw "${1:-.}"
+	nodes 1 vxlan "${1:-.}"
 	ip -n n1 link add eth7 type bridge
 	ip -n n1 addr add 198.51.100.1/24 dev eth7
 	ip -n n1 addr add 198.51.100.7/24 dev eth7

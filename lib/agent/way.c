@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-static const struct way way_host_gw = { .name = "host-gw", .lease_type = "host-gw" };
-
 static const struct way *const ways[] = { &way_vxlan, &way_host_gw, &way_udp };
 
 int way_mtu(const struct way *way, const struct network_config *config, int below, bool v6)

@@ -13,7 +13,7 @@ struct way {
 	const char *name;        /* Backend.Type of the network */
 	const char *lease_type;  /* BackendType of the node's own lease */
 	int overhead, overhead6; /* bytes that a packet grows by, over IPv4 and over IPv6 */
-	/* Make the devices so, whatever is there; NULL = it has none. Called in every pass, before there is a lease, too. */
+	/* Make the devices so, whatever is there, or say what is in the way; NULL = it has none. Called in every pass, before there is a lease, too. */
 	int (*ensure_devices)(struct agent *agent, struct error *err);
 	/* Peers by way of an agent's process; NULL = the kernel's tables are all. */
 	int (*tell_peers)(struct agent *agent, const struct plan *plan, struct error *err);
@@ -22,7 +22,7 @@ struct way {
 	/* What peers must know of the devices; NULL = nothing. */
 	void (*lease_data)(const struct agent *agent, struct subnet_lease *own);
 };
-extern const struct way way_vxlan, way_udp;
+extern const struct way way_vxlan, way_host_gw, way_udp;
 
 /* What a packet of the family may have so that it fits, where the interface below carries that many bytes. */
 int way_mtu(const struct way *way, const struct network_config *config, int below, bool v6);
