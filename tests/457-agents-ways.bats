@@ -72,6 +72,17 @@ lease_of() { # ADDRESS: names of the leases that have it
 	wait_for "traffic, with nothing remembered" 3 reach n2 n1
 }
 
+@test "flannel.1 that somebody renamed gets its name back, with all that was on it" {
+	two vxlan
+	mac=$(ip -n n1 -j link show flannel.1 | jq -r '.[0].address')
+	ip -n n1 link set flannel.1 down
+	ip -n n1 link set flannel.1 name other
+	wait_for "traffic" 5 reach n1 n2
+	assert_eq "its MAC" "$(ip -n n1 -j link show flannel.1 | jq -r '.[0].address')" "$mac"
+	assert_eq "devices" "$(ip -n n1 -j link show type vxlan | jq length)" 1
+	wait_for "the other way" 5 reach n2 n1
+}
+
 @test "what others keep on flannel.1, learnt or static, stays; ours comes back beside it" {
 	two vxlan
 	nsenter --net=/run/netns/n1 bridge fdb add 02:00:00:00:aa:01 dev flannel.1 dst 192.0.2.50 dynamic

@@ -54,6 +54,30 @@ static int create(struct netlink *nl, const struct vtep_spec *spec, const struct
 	return 0;
 }
 
+/* A device of another name has our number, so that there can be no second one: ours, by its shape and MAC, gets its name back. */
+static int find_renamed(struct netlink *nl, const struct vtep_spec *spec, struct link *link,
+			struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	struct link_change down = { .what = LINK_SET_UP, .up = false },
+			   name = { .what = LINK_SET_NAME, .new_name = spec->name };
+	links_t links = { 0 };
+
+	if (!spec->mac.set)
+		return 0;
+	if (link_list(nl, "vxlan", 0, &arena, &links, err))
+		return -err->errnum;
+	list_each(there, &links) {
+		if (!same_device(&spec->vxlan, &there->vxlan) ||
+		    !mac_equal(&spec->mac, &there->mac))
+			continue;
+		link_queue_change(nl, there->index, NULL, &down, "set the renamed device down");
+		link_queue_change(nl, there->index, NULL, &name, "give the device its name back");
+		return netlink_commit(nl, err) ? -err->errnum : look(nl, spec->name, link, err);
+	}
+	return 0;
+}
+
 /* Adopt, or make anew. A MAC that somebody else changed meanwhile (systemd's MACAddressPolicy) is put right. */
 static int ensure_device(struct netlink *nl, const struct vtep_spec *spec, struct link *link,
 			 bool *changed, struct error *err)
@@ -61,6 +85,8 @@ static int ensure_device(struct netlink *nl, const struct vtep_spec *spec, struc
 	struct mac mac = spec->mac;
 
 	if (look(nl, spec->name, link, err))
+		return -err->errnum;
+	if (!link->index && find_renamed(nl, spec, link, err))
 		return -err->errnum;
 	if (link->index && streq(link->kind, "vxlan") && same_device(&spec->vxlan, &link->vxlan))
 		return 0;
