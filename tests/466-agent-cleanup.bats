@@ -138,6 +138,7 @@ settled() { ! ip -n n1 -6 addr show tentative | grep -q inet6; }
 	ip -n n1 link set flannel.1 up
 	ip -n n1 route add 10.5.44.0/24 via 10.5.44.0 dev flannel.1 onlink
 	ip -n n1 route add blackhole 10.5.7.0/24
+	ip -n n1 route add 10.5.45.0/24 via 192.0.2.45
 	ip -n n1 tuntap add mode tun flannel0
 	on n1 nft -f - <<<'table ip flannel-ipv4 { chain forward { type filter hook forward priority filter; ip saddr 10.5.0.0/16 accept; }; }; table ip6 flannel-ipv6 { }'
 	on n1 iptables -t nat -N FLANNEL-POSTRTG
@@ -146,7 +147,7 @@ settled() { ! ip -n n1 -6 addr show tentative | grep -q inet6; }
 	on n1 iptables -N FLANNEL-FWD
 	said=$(cleanup n1)
 	assert_eq "after" "$(snapshot)" "$before"
-	assert_eq "lines" "$(wc -l <<<"$said")" 9
+	assert_eq "lines" "$(wc -l <<<"$said")" 10
 	assert_match "the lease" "$said" "released lease 10.5.7.0-24"
 }
 

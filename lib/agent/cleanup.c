@@ -117,12 +117,13 @@ static bool is_of_network(const struct cleanup *cleanup, const struct cidr *dst)
 	return !cleanup->networks.n;
 }
 
-/* flanneld's blackhole has no number that would tell; it is for this node's own subnet. */
+/* flanneld's have no number that would tell; its blackhole is for this node's own subnet. */
 static bool is_our_route(const struct cleanup *cleanup, const struct route *route)
 {
 	const struct subnet_lease *recalled = &cleanup->agent.recalled;
 
 	return (route->protocol == ROUTE_PROTOCOL_CNIBOX && is_of_network(cleanup, &route->dst)) ||
+	       reconcile_is_flannels(route, &cleanup->agent.recalled_networks, recalled) ||
 	       (route->type == ROUTE_BLACKHOLE && (cidr_equal(&route->dst, &recalled->subnet) ||
 						   cidr_equal(&route->dst, &recalled->subnet6)));
 }

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-enum { PROTOCOL_BOOT = 3 };
+enum { PROTOCOL_BOOT = 3, IPV6_METRIC = 1024 };
 
 struct pass {
 	struct netlink *nl;
@@ -35,8 +35,6 @@ static bool on_vtep(const struct plan_node *node, int index)
 /* Where the kernel keeps it: by destination and metric. */
 static uint32_t metric_of(const struct route *route)
 {
-	enum { IPV6_METRIC = 1024 };
-
 	if (route->priority || route->dst.ip.family != AF_INET6)
 		return route->priority;
 	return IPV6_METRIC;
@@ -50,15 +48,29 @@ static int compare_routes(const void *a_, const void *b_)
 	return order ? order : (metric_of(a) > metric_of(b)) - (metric_of(a) < metric_of(b));
 }
 
+static bool is_part_of_any(const cidrs_t *networks, const struct cidr *dst)
+{
+	list_each(network, networks)
+		if (dst->prefix >= network->prefix && cidr_contains(network, &dst->ip))
+			return true;
+	return false;
+}
+
 /* The number is every agent's: one for another network may be at work on this node. */
 static bool is_of_network(const struct plan_node *node, const struct cidr *dst, bool adopt)
 {
-	if (plan_is_within(node->config, dst))
-		return true;
-	list_each(network, &node->was)
-		if (adopt && dst->prefix >= network->prefix && cidr_contains(network, &dst->ip))
-			return true;
-	return false;
+	return plan_is_within(node->config, dst) || (adopt && is_part_of_any(&node->was, dst));
+}
+
+bool reconcile_is_flannels(const struct route *route, const cidrs_t *networks,
+			   const struct subnet_lease *own)
+{
+	const struct cidr *like = route->dst.ip.family == AF_INET6 ? &own->subnet6 : &own->subnet;
+
+	return route->protocol == PROTOCOL_BOOT && route_is_unicast(route) && route->gw.family &&
+	       !route->onlink && like->ip.family && route->dst.prefix == like->prefix &&
+	       route->priority == (route->dst.ip.family == AF_INET6 ? IPV6_METRIC : 0) &&
+	       is_part_of_any(networks, &route->dst);
 }
 
 static int list_routes(struct pass *pass, bool adopt, routes_t *routes, struct error *err)
@@ -73,7 +85,9 @@ static int list_routes(struct pass *pass, bool adopt, routes_t *routes, struct e
 		if (is_of_network(node, &route->dst, adopt))
 			*list_add(&pass->arena, routes) = *route;
 	list_each(route, &boot)
-		if (on_vtep(node, route->oif) && route->onlink)
+		if ((on_vtep(node, route->oif) && route->onlink) ||
+		    (route->oif == node->external &&
+		     reconcile_is_flannels(route, &node->was, node->own)))
 			*list_add(&pass->arena, routes) = *route;
 	if (routes->n)
 		qsort(routes->items, routes->n, sizeof(*routes->items), compare_routes);

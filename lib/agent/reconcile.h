@@ -18,8 +18,15 @@ struct reconciled {
 };
 
 /*
- * adopt: also take over what flannel left on the VXLAN devices (routes of protocol boot): wanted ones become ours without
- * a moment in which they are missing, others go. A refusal of one entry does not keep the others from being made.
+ * Is it one that flanneld made to a host-gw peer? They carry no number that would prove it: flannel's networks by subnet.env,
+ * a subnet as long as this node's own, and a gateway do.
+ */
+bool reconcile_is_flannels(const struct route *route, const cidrs_t *networks,
+			   const struct subnet_lease *own);
+
+/*
+ * adopt: also take over what flannel left (routes of protocol boot, on the VXLAN devices and to host-gw peers): wanted ones become
+ * ours without a moment in which they are missing, others go. A refusal of one entry does not keep the others from being made.
  */
 int reconcile(struct netlink *nl, const struct plan_node *node, const struct plan *plan, bool adopt,
 	      struct reconciled *done, struct error *err) must_check;

@@ -453,6 +453,33 @@ static void adopt_live(void)
 	netlink_close(nl);
 }
 
+/* What flanneld had to host-gw peers, and what only looks like it. */
+static void adopt_host_gw_live(void)
+{
+	subnet_leases_t leases = { 0 };
+
+	make_node();
+	shell("ip route add 10.5.2.0/24 via 192.0.2.2; ip route add 10.5.9.0/24 via 192.0.2.9;"
+	      "ip route add 10.5.10.0/24 via 192.0.2.9 metric 7; ip route add 10.5.11.0/25 via 192.0.2.9;"
+	      "ip route add 10.5.12.0/24 dev eth0; ip route add 10.5.13.0/24 via 192.0.2.9 proto static;"
+	      "ip route add 10.6.9.0/24 via 192.0.2.9");
+	*list_add(&arena, &leases) =
+		lease_of("10.5.2.0-24", "{\"PublicIP\":\"192.0.2.2\",\"BackendType\":\"host-gw\"}");
+	apply(&leases, true);
+	check_int(done.removed, 0);
+	shell("ip route replace 10.5.2.0/24 via 192.0.2.2");
+	*list_add(&arena, &live_node.was) = cidr("10.5.0.0/16");
+	apply(&leases, true);
+	check_int(done.removed, 1);
+	check_str(shell("ip route show proto 118; ip route show 10.5.9.0/24"),
+		  "10.5.2.0/24 via 192.0.2.2 dev eth0 \n");
+	check_str(
+		shell("ip route show proto boot | grep -c via; ip route show 10.5.12.0/24 | wc -l"),
+		"3\n1\n");
+	live_node.was.n = 0;
+	netlink_close(nl);
+}
+
 /* One peer that the kernel refuses costs the others nothing (D1, D7). */
 static void refusal_live(void)
 {
@@ -542,6 +569,10 @@ TEST(reconcile_leaves_other_networks_alone)
 TEST(reconcile_adopts_what_flannel_left)
 {
 	run_live(adopt_live);
+}
+TEST(reconcile_adopts_what_flannel_left_of_host_gw)
+{
+	run_live(adopt_host_gw_live);
 }
 TEST(reconcile_goes_on_after_a_refusal)
 {
