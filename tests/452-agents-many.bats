@@ -79,6 +79,7 @@ ipv6_only() { # TYPE
 	ready n2
 	assert_eq "leases" "$(ls $STORE/subnets | wc -l)" 2
 	assert_eq "of nodes" "$(jq -r .PublicIPv6 $STORE/subnets/* | sort)" $'fd77::1\nfd77::2'
+	refute "a null, at which flannel drops all its peers (D1)" grep -q null $STORE/subnets/*
 	assert_eq "subnet.env" "$(grep -c 'FLANNEL_\(NETWORK\|SUBNET\)' /run/n1/subnet.env)" 0
 	ip -n n1 addr add "$(sed -n 's/^FLANNEL_IPV6_SUBNET=//p' /run/n1/subnet.env)" dev lo nodad
 	ip -n n2 addr add "$(sed -n 's/^FLANNEL_IPV6_SUBNET=//p' /run/n2/subnet.env)" dev lo nodad

@@ -67,6 +67,15 @@ lease_fails() {
 	assert_eq "the store" "$(cd "$STORE/subnets" && grep . ./*)" "$before"
 }
 
+@test "reserve knows a node by the address that flannel knows it by, and writes no null for it" {
+	lease_fails "nodes of this network are known by their IPv4 addresses: fd77::9 is none" reserve 10.5.7.0/24 fd77::9
+	refute "an entry" test -e "$STORE/subnets/10.5.7.0-24"
+	echo '{"EnableIPv4": false, "EnableIPv6": true, "IPv6Network": "fd00:5::/48"}' >"$STORE/config"
+	lease_fails "nodes of this network are known by their IPv6 addresses: 192.0.2.9 is none" reserve fd00:5:0:7::/64 192.0.2.9
+	lease reserve fd00:5:0:7::/64 fd77::9
+	assert_eq "the entry" "$(<"$STORE/subnets/0.0.0.0-0&fd00:5:0:7::-64")" '{"PublicIPv6":"fd77::9"}'
+}
+
 @test "release removes a lease; an agent that still wants it takes it again" {
 	lease release 10.5.2.0/24
 	refute "it is there" test -e "$STORE/subnets/10.5.2.0-24"

@@ -296,6 +296,20 @@ static int refuse_taken(const struct change *change, struct error *err)
 	return 0;
 }
 
+/* It is known by one address: that of IPv4, where the network has that. Without it flannel would take the lease for another's. */
+static int take_node(struct change *change, const struct ip *node, struct error *err)
+{
+	bool v6 = !change->config.v4.enabled;
+	char text[IP_TEXT_SIZE];
+
+	if (is_v6(node) != v6)
+		return fail(err, EINVAL,
+			    "nodes of this network are known by their %s addresses: %s is none",
+			    v6 ? "IPv6" : "IPv4", ip_format(node, text));
+	*(v6 ? &change->wanted.public_ip6 : &change->wanted.public_ip) = *node;
+	return 0;
+}
+
 /* The lease that the node has already loses its end; else a new entry, without type: the node's agent adds it. */
 static int lease_reserve_run(struct invocation *call, void *options_, struct error *err)
 {
@@ -308,7 +322,8 @@ static int lease_reserve_run(struct invocation *call, void *options_, struct err
 
 	if (r < 0)
 		return r;
-	*(is_v6(&options->node) ? &wanted->public_ip6 : &wanted->public_ip) = options->node;
+	if (take_node(&change, &options->node, err))
+		return -err->errnum;
 	if (!subnet_fits(&change.config, wanted))
 		return fail(err, EINVAL, "the network gives out no such subnet (see its config)");
 	if (refuse_taken(&change, err))

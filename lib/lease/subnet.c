@@ -101,7 +101,9 @@ const char *subnet_value(const struct subnet_lease *lease, struct arena *arena)
 {
 	auto_json struct json *object = json_new_object();
 
-	set_ip(object, "PublicIP", &lease->public_ip);
+	/* flannel's reader takes null for the other family only: in this one it is an error, and costs it all its peers (D1). */
+	if (lease->public_ip.family)
+		set_ip(object, "PublicIP", &lease->public_ip);
 	set_ip(object, "PublicIPv6", &lease->public_ip6);
 	if (lease->type && *lease->type)
 		json_set(object, "BackendType", json_new_string(lease->type));

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "base/text.h"
-
 #define MEMBER_OF_NETWORK "kube-subnet-manager"
 
 /* A lease's value and a node's annotations say the same, this under that name. */
@@ -95,7 +93,7 @@ static const char *value_of(const struct json *object, const char *prefix, struc
 
 		if (text && *text && (!pairs[i].is_json || !streq(text, "null")))
 			json_set(value, pairs[i].member, member_of(text, pairs[i].is_json));
-		else if (has_prefix(pairs[i].member, "Public"))
+		else if (streq(pairs[i].member, "PublicIPv6")) /* as subnet_value() has it */
 			json_set(value, pairs[i].member, json_new_null());
 	}
 	return json_text(value, JSON_STYLE_COMPACT, arena);

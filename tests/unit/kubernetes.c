@@ -169,11 +169,11 @@ TEST(nodes_are_leases)
 	check_str(lease_text("{\"podCIDR\":\"10.5.1.0/24\"}", WORDS("kube-subnet-manager=false")),
 		  "10.5.1.0-24 -");
 	check_str(lease_text("{}", WORDS("kube-subnet-manager=true")),
-		  "none {\"PublicIP\":null,\"PublicIPv6\":null}");
+		  "none {\"PublicIPv6\":null}");
 	/* What is no JSON stays what it is, and is nobody's data. */
 	check_str(lease_text("{\"podCIDR\":\"10.5.1.0/24\"}",
 			     WORDS("kube-subnet-manager=true", "backend-data={oops")),
-		  "10.5.1.0-24 {\"PublicIP\":null,\"PublicIPv6\":null,\"BackendData\":\"{oops\"}");
+		  "10.5.1.0-24 {\"PublicIPv6\":null,\"BackendData\":\"{oops\"}");
 	check_str(lease_text("{\"podCIDRs\":[\"10.5.1.0/24\",\"10.5.2.0/24\"]}", NULL), "odd -");
 	check_str(lease_text("{\"podCIDRs\":[\"x\"]}", NULL), "odd -");
 	check_str(lease_text("{\"podCIDRs\":[\"10.5.1.1/32\"]}", NULL), "odd -");

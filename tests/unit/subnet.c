@@ -133,6 +133,16 @@ TEST(subnet_values_are_flannels_byte_for_byte)
 	}
 }
 
+/* flannel's PublicIP is no pointer: it reads no null, and takes one for a broken entry; without the key it is 0.0.0.0. */
+TEST(subnet_values_of_ipv6_alone_have_no_null_that_flannel_refuses)
+{
+	struct subnet_lease lease = { .type = "host-gw" };
+
+	ip_parse("fd77::11", &lease.public_ip6);
+	check_str(subnet_value(&lease, &arena),
+		  "{\"PublicIPv6\":\"fd77::11\",\"BackendType\":\"host-gw\"}");
+}
+
 TEST(subnet_value_needs_no_error)
 {
 	struct subnet_lease lease = { 0 };
