@@ -7,23 +7,13 @@ load lib/all
 load lib/nodes
 sandbox
 
-PORT=10256
-
 setup() {
 	need ping bridge jq nft
 	nodes 2 host-gw
 	AGENT=flanneld
 }
 
-# get NODE PATH: status and text; ask NODE TEXT: what comes back for that text
-ask() {
-	nsenter --net="/run/netns/$1" timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/'$PORT' && printf "%b" "$1" >&3 && cat <&3' - "$2"
-}
-get() {
-	ask "$1" "GET $2 HTTP/1.1\r\nHost: x\r\n\r\n" | tr -d '\r' | sed -n '1s/^HTTP.1.1 \([0-9]*\) .*/\1/p; /^$/,$ { /^$/! p }'
-}
 is() { [[ $(get "$1" "$2") == "$3"* ]]; }
-metric() { get "$1" /metrics | sed -n "s/^cnibox_$2 //p"; }
 
 @test "healthz, readyz and metrics are there when a port is named, and say what is so" {
 	agent n1 --healthz-port $PORT

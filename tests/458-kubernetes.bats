@@ -206,6 +206,17 @@ change_n1() { api annotate n1 $PREFIX/kube-subnet-manager=true $PREFIX/backend-t
 		again bash -c change_n1)" "1 0"
 }
 
+@test "a lease that lasts as its node does has no figure of its life" {
+	cluster 1 host-gw
+	AGENT=hostgw-sync
+	kube n1 --healthz-port $PORT --store-silence 2s
+	ready n1
+	wait_for "ready" 5 has "cnibox_ready 1" get n1 /metrics
+	refute "a figure" has lease_left get n1 /metrics
+	kill -USR1 "$(agent_pid n1)"
+	wait_for "for a person" 5 grep -q "; a lease without end" $STORE/n1.log
+}
+
 @test "nodes that make no sense, and those of another network, cost nobody else anything (D1)" {
 	two vxlan
 	before=$(routes)

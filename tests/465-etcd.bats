@@ -99,6 +99,28 @@ renewed() { keep "$2" >/run/kept && [[ $(left "$1") -gt 86396 ]]; }
 	assert_match "nobody is there" "$(keep "$(subnet n1 | tr / -)")" '^error: .*192.0.2.201'
 }
 
+left_is() { [[ $(metric n1 lease_left_seconds) =~ ^$1 ]]; }
+
+@test "how long the lease lives is what etcd says: in metrics, and for who asks the agent" {
+	local short key value
+
+	nodes 1 host-gw
+	etcd_start
+	etcd_network host-gw
+	AGENT=hostgw-sync
+	agent n1 --healthz-port $PORT --store-silence 2s
+	ready n1
+	wait_for "a day" 10 left_is '86[34]'
+	key=$(lease_key n1) value=$(etcd get --print-value-only "$(lease_key n1)")
+	short=$(etcd lease grant 5000 | grep -oE '[0-9a-f]{10,}')
+	etcd put --lease "$short" "$key" "$value" >/dev/null
+	wait_for "an hour and some, as etcd says" 10 left_is '4[89]'
+	kill -USR1 "$(agent_pid n1)"
+	wait_for "the same for a person" 5 grep -qE "; 1h2[0-3]m[0-9s]* left of the lease" $STORE/n1.log
+	etcd put "$key" "$value" >/dev/null
+	wait_for "a reservation has no figure" 10 lacks lease_left get n1 /metrics
+}
+
 @test "dual stack is one key; host-gw has no data; another prefix is another network" {
 	start 1 host-gw '.EnableIPv6 = true | .IPv6Network = "2001:cafe:42::/48"'
 	assert_match "key and value" "$(etcd_leases)" \

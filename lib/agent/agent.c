@@ -246,6 +246,13 @@ static void on_leases(void *arg, const subnet_leases_t *leases, unsigned n_bad)
 	agent_ask_for_pass(agent, 0);
 }
 
+/* One that lasts as long as its node has no end of its own. */
+static void take_life(struct agent *agent, int64_t left_ms)
+{
+	agent->left_ms = left_ms >= KV_LEFT_UNKNOWN ? -1 : left_ms;
+	agent->life_told_ms = clock_ms();
+}
+
 /* Pods have addresses of the subnet that was: another one is no way on. */
 static void on_own(void *arg, const struct subnet_lease *own)
 {
@@ -261,7 +268,7 @@ static void on_own(void *arg, const struct subnet_lease *own)
 	}
 	log_info("this node has %s", subnet_key(own, is));
 	store_spoke(agent);
-	agent->left_ms = own->left_ms;
+	take_life(agent, own->left_ms);
 	arena_free(&agent->own_arena);
 	agent->env = NULL;
 	agent->own = subnet_copy(own, &agent->own_arena);
@@ -285,7 +292,7 @@ static void on_pong(void *arg, int64_t left_ms)
 	struct agent *agent = arg;
 
 	store_spoke(agent);
-	agent->left_ms = left_ms;
+	take_life(agent, left_ms);
 }
 
 /* ---- the kernel ---- */

@@ -93,8 +93,8 @@ struct agent {
 	bool news; /* leases have changed since the last pass: what differs is no damage */
 	struct agent_peers peers;
 	struct agent_counts counts;
-	int64_t contact_ms; /* when the store was heard last; 0 = never */
-	int64_t left_ms;    /* of the lease's life, then; -1 = it has no end */
+	int64_t contact_ms;            /* when the store was heard last; 0 = never */
+	int64_t left_ms, life_told_ms; /* of the lease's life, and when; -1 = it has no end */
 	struct health *health;
 	int pass_timer, resync_timer;
 	struct daemon_calls calls;

@@ -13,10 +13,10 @@ static int64_t silence_ms(const struct agent *agent)
 	return agent->contact_ms ? clock_ms() - agent->contact_ms : -1;
 }
 
-/* Since the agent was told how long it lives. */
+/* Less by what has passed since the agent was told. */
 static int64_t left_ms(const struct agent *agent)
 {
-	int64_t left = agent->left_ms - (silence_ms(agent) > 0 ? silence_ms(agent) : 0);
+	int64_t left = agent->left_ms - (clock_ms() - agent->life_told_ms);
 
 	return agent->left_ms < 0 ? -1 : left > 0 ? left : 0;
 }

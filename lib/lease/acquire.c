@@ -258,6 +258,20 @@ int lease_keep(struct kv *kv, const struct subnet_lease *own, struct error *err)
 	return own->left_ms < 0 ? 0 : kv->engine->keep(kv, key_of(own, &arena), LEASE_TTL_MS, err);
 }
 
+int lease_life(struct kv *kv, const struct subnet_lease *own, int64_t *left_ms, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	struct kv_entry entry = { .left_ms = -1 };
+	bool was = kv->exact_life;
+	int r;
+
+	kv->exact_life = true;
+	r = kv->engine->get(kv, key_of(own, &arena), &arena, &entry, err);
+	kv->exact_life = was;
+	*left_ms = r < 0 ? -1 : entry.left_ms;
+	return r == -ENOENT ? 0 : r;
+}
+
 int lease_release(struct kv *kv, const struct subnet_lease *own, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };

@@ -44,6 +44,9 @@ int lease_acquire_among(struct kv *kv, const struct network_config *config,
 
 /* Life anew; -ENOENT without text: it is gone. */
 int lease_keep(struct kv *kv, const struct subnet_lease *own, struct error *err) must_check;
+/* How much of it is left, asked of the store; -1 = it has no end, or is gone. */
+int lease_life(struct kv *kv, const struct subnet_lease *own, int64_t *left_ms,
+	       struct error *err) must_check;
 /* Give it back, so that peers drop the node at once; not there, or somebody else's by now: fine. A reservation stays. */
 int lease_release(struct kv *kv, const struct subnet_lease *own, struct error *err) must_check;
 

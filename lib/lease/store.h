@@ -33,8 +33,8 @@ struct lease_store_client {
 	void (*own)(void *arg, const struct subnet_lease *own);
 	/* The store cannot be reached, or does not do what was asked for: why. NULL = it is well again. */
 	void (*trouble)(void *arg, const char *why);
-	/* The answer to lease_store_ping(): the store has just been looked at. left_ms: of the own lease's life, -1 = it has no
-	 * end, or there is none. May be NULL. */
+	/* The answer to lease_store_ping(): the store has just been looked at; unasked, when the own lease begins its life anew.
+	 * left_ms: of that, -1 = it has no end, or there is none; KV_LASTING. May be NULL. */
 	void (*pong)(void *arg, int64_t left_ms);
 };
 

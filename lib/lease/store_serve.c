@@ -306,6 +306,11 @@ static int hold_own(struct serving *serving, const struct network_config *config
 	return r < 0 ? r : 1;
 }
 
+static int tell_life(struct serving *serving, int64_t left_ms)
+{
+	return tell(serving, &(struct lease_store_message){ .pong = true, .own.left_ms = left_ms });
+}
+
 static int keep_own(struct serving *serving, struct error *err)
 {
 	int r;
@@ -313,12 +318,11 @@ static int keep_own(struct serving *serving, struct error *err)
 	if (!serving->have || clock_boot_ms() < serving->keep_at_ms)
 		return 0;
 	r = lease_keep(serving->kv, &serving->own, err);
-	if (r == -ENOENT)
-		serving->have = false; /* hold_own() comes next */
-	else if (r < 0)
+	if (r < 0 && r != -ENOENT)
 		return r;
 	serving->keep_at_ms = clock_boot_ms() + KEEP_MS;
-	return 0;
+	serving->have = r == 0; /* gone: hold_own() comes next */
+	return r < 0 ? 0 : tell_life(serving, serving->own.left_ms);
 }
 
 /* Everything once: the state is told where it changed. When only the agent has spoken, what was listed last will do. */
@@ -392,23 +396,15 @@ static void remember(struct serving *serving, const struct error *why)
 /* When the look that was asked for has succeeded. */
 static int answer_ping(struct serving *serving, struct error *err)
 {
-	auto_arena struct arena arena = { 0 };
-	struct lease_store_message message = { .pong = true, .own.left_ms = -1 };
-	struct kv_entry entry;
-	char key[SUBNET_KEY_SIZE];
+	int64_t left_ms = -1;
 	int r = 0;
 
 	if (serving->pinged && serving->have)
-		r = serving->kv->engine->get(
-			serving->kv,
-			arena_printf(&arena, LEASE_SUBNETS "%s", subnet_key(&serving->own, key)),
-			&arena, &entry, err);
-	if (!serving->pinged || (r < 0 && r != -ENOENT))
+		r = lease_life(serving->kv, &serving->own, &left_ms, err);
+	if (!serving->pinged || r < 0)
 		return r;
-	if (r == 0 && serving->have)
-		message.own.left_ms = entry.left_ms;
 	serving->pinged = false;
-	return tell(serving, &message);
+	return tell_life(serving, left_ms);
 }
 
 static int take_wish(struct serving *serving, const struct lease_store_message *message,
