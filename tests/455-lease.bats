@@ -76,6 +76,19 @@ lease_fails() {
 	assert_eq "the entry" "$(<"$STORE/subnets/0.0.0.0-0&fd00:5:0:7::-64")" '{"PublicIPv6":"fd77::9"}'
 }
 
+@test "reserve in dual stack: the other family's subnet is named, or the first that is free; the node's lease keeps its own" {
+	echo '{"Network": "10.5.0.0/16", "EnableIPv6": true, "IPv6Network": "fd00:5::/48"}' >"$STORE/config"
+	assert_eq "the other is chosen" "$(lease reserve 10.5.7.0/24 192.0.2.7)" "10.5.7.0/24 and fd00:5:0:1::/64"
+	assert_eq "the entry" "$(<"$STORE/subnets/10.5.7.0-24&fd00:5:0:1::-64")" '{"PublicIP":"192.0.2.7","PublicIPv6":null}'
+	assert_eq "what is taken is passed by" "$(lease reserve fd00:5:0:9::/64 192.0.2.8)" "10.5.3.0/24 and fd00:5:0:9::/64"
+	assert_eq "both are named" "$(lease reserve fd00:5:0:a::/64 192.0.2.9 --with 10.5.10.0/24)" "10.5.10.0/24 and fd00:5:0:a::/64"
+	assert_eq "again, by the other half" "$(lease reserve 10.5.10.0/24 192.0.2.9)" "10.5.10.0/24 and fd00:5:0:a::/64"
+	lease_fails "--with: in this family it is fd00:5:0:a::/64" reserve 10.5.10.0/24 192.0.2.9 --with fd00:5:0:b::/64
+	lease_fails "fd00:5:0:9::/64 belongs to 192.0.2.8" reserve 10.5.11.0/24 192.0.2.10 --with fd00:5:0:9::/64
+	lease_fails "the network gives out no such subnet (see its config)" reserve 10.6.0.0/24 192.0.2.10
+	assert_eq "entries" "$(find "$STORE/subnets" -type f | wc -l)" 5
+}
+
 @test "release removes a lease; an agent that still wants it takes it again" {
 	lease release 10.5.2.0/24
 	refute "it is there" test -e "$STORE/subnets/10.5.2.0-24"

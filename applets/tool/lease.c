@@ -14,7 +14,7 @@
 struct options {
 	struct lease_place place;
 	const char *what;
-	struct cidr subnet;
+	struct cidr subnet, with;
 	struct ip node;
 	bool json;
 };
@@ -40,6 +40,8 @@ static const struct field reserve_fields[] = {
 	    .flags = FIELD_POSITIONAL | FIELD_REQUIRED),
 	ROW("node", FIELD_IP, node, "address of the node that is to have it",
 	    .flags = FIELD_POSITIONAL | FIELD_REQUIRED, .noun = NOUN_NODE),
+	ROW("with", FIELD_CIDR, with,
+	    "dual stack: its subnet of the other family, not any free one"),
 	ROW_STORE, FIELDS_END
 };
 static const struct field release_fields[] = {
@@ -276,22 +278,27 @@ static int change_begin(struct change *change, const struct options *options, st
 	return 0;
 }
 
+static bool overlaps(const struct cidr *a, const struct cidr *b)
+{
+	return a->ip.family && a->ip.family == b->ip.family && cidr_overlaps(a, b);
+}
+
 /* Of another node, or in the way of one. */
 static int refuse_taken(const struct change *change, struct error *err)
 {
 	char node[IP_TEXT_SIZE], subnet[CIDR_TEXT_SIZE];
 
 	list_each(lease, &change->leases) {
-		bool overlap = (lease->subnet.ip.family && change->wanted.subnet.ip.family &&
-				cidr_overlaps(&lease->subnet, &change->wanted.subnet)) ||
-			       (lease->subnet6.ip.family && change->wanted.subnet6.ip.family &&
-				cidr_overlaps(&lease->subnet6, &change->wanted.subnet6));
+		bool v4 = overlaps(&lease->subnet, &change->wanted.subnet);
 
-		if (overlap &&
-		    (lease != change->there || !subnet_same_node(lease, &change->wanted)))
+		if (!v4 && !overlaps(&lease->subnet6, &change->wanted.subnet6))
+			continue;
+		if (lease != change->there || !subnet_same_node(lease, &change->wanted))
 			return fail(err, EEXIST, "%s belongs to %s",
-				    cidr_format(&lease->subnet, subnet),
-				    ip_format(&lease->public_ip, node));
+				    cidr_format(v4 ? &lease->subnet : &lease->subnet6, subnet),
+				    ip_format(lease->public_ip.family ? &lease->public_ip
+								      : &lease->public_ip6,
+					      node));
 	}
 	return 0;
 }
@@ -310,6 +317,48 @@ static int take_node(struct change *change, const struct ip *node, struct error 
 	return 0;
 }
 
+static size_t first_of(size_t n unused)
+{
+	return 0;
+}
+
+/* With two families a lease has a subnet of each: what is not named is the first that is free. */
+static int complete(struct change *change, struct error *err)
+{
+	struct subnet_lease *wanted = &change->wanted, all = *wanted;
+
+	if (!change->config.v4.enabled || !change->config.v6.enabled ||
+	    (wanted->subnet.ip.family && wanted->subnet6.ip.family))
+		return 0;
+	if (subnet_allocate(&change->config, &change->leases, &all, first_of, err))
+		return -err->errnum;
+	if (wanted->subnet.ip.family)
+		wanted->subnet6 = all.subnet6;
+	else
+		wanted->subnet = all.subnet;
+	return 0;
+}
+
+/* The subnet that goes with it, of the other family; a lease that is there has its own. */
+static int take_other(struct change *change, const struct cidr *with, struct error *err)
+{
+	struct subnet_lease *wanted = &change->wanted;
+	struct cidr other = cidr_network(with), *place;
+	char is[CIDR_TEXT_SIZE];
+
+	if (change->there) {
+		wanted->subnet = change->there->subnet;
+		wanted->subnet6 = change->there->subnet6;
+	}
+	if (!with->ip.family)
+		return 0;
+	place = is_v6(&with->ip) ? &wanted->subnet6 : &wanted->subnet;
+	if (place->ip.family && !cidr_equal(place, &other))
+		return fail(err, EINVAL, "--with: in this family it is %s", cidr_format(place, is));
+	*place = other;
+	return 0;
+}
+
 /* The lease that the node has already loses its end; else a new entry, without type: the node's agent adds it. */
 static int lease_reserve_run(struct invocation *call, void *options_, struct error *err)
 {
@@ -317,17 +366,17 @@ static int lease_reserve_run(struct invocation *call, void *options_, struct err
 	struct change change on_leave(change_end) = { .kv = NULL };
 	struct kv_put put = { .when = KV_ABSENT };
 	struct subnet_lease *wanted = &change.wanted;
+	char v4[CIDR_TEXT_SIZE], v6[CIDR_TEXT_SIZE];
 	uint64_t revision;
 	int r = change_begin(&change, options, call->arena, err);
 
 	if (r < 0)
 		return r;
-	if (take_node(&change, &options->node, err))
+	if (take_node(&change, &options->node, err) || take_other(&change, &options->with, err) ||
+	    refuse_taken(&change, err) || complete(&change, err))
 		return -err->errnum;
 	if (!subnet_fits(&change.config, wanted))
 		return fail(err, EINVAL, "the network gives out no such subnet (see its config)");
-	if (refuse_taken(&change, err))
-		return -err->errnum;
 	if (change.there) {
 		*wanted = *change.there;
 		put.when = KV_REVISION;
@@ -336,6 +385,9 @@ static int lease_reserve_run(struct invocation *call, void *options_, struct err
 	put.key = key_of(wanted, call->arena);
 	put.value = subnet_value(wanted, call->arena);
 	r = change.kv->engine->put(change.kv, &put, &revision, err);
+	if (r >= 0 && wanted->subnet.ip.family && wanted->subnet6.ip.family)
+		fprintf(call->out, "%s and %s\n", cidr_format(&wanted->subnet, v4),
+			cidr_format(&wanted->subnet6, v6));
 	return r == -EEXIST ? fail(err, EAGAIN, "somebody else changed it meanwhile") : r;
 }
 
