@@ -98,7 +98,8 @@ static int tell_peers(struct agent *agent, const struct plan *plan, struct error
 	LIST(struct relay_peer) peers = { 0 };
 
 	list_each(peer, &plan->peers)
-		if (plan_is_udp(peer->lease) && peer->trouble != PLAN_OVERLAPS_OURS)
+		if (plan_is_udp(peer->lease) && peer->trouble != PLAN_OVERLAPS_OURS &&
+		    peer->trouble != PLAN_OUTSIDE)
 			*list_add(&arena, &peers) = (struct relay_peer){
 				.subnet = peer->lease->subnet,
 				.subnet6 = peer->lease->subnet6,
