@@ -176,6 +176,26 @@ lease_of() { # ADDRESS: names of the leases that have it
 	assert "traffic" reach n1 n2
 }
 
+@test "a lease of foreign addresses, and one that no node can have, are told once, and take nothing from others" {
+	local before mac
+	two vxlan
+	before=$(state) mac=$(nsenter --net=/run/netns/n2 cat /sys/class/net/flannel.1/address)
+	put() { echo "{\"PublicIP\":\"$2\",\"BackendType\":\"$3\",\"BackendData\":{\"VNI\":1,\"VtepMAC\":\"$4\"}}" >$STORE/subnets/$1; }
+	put 8.8.8.0-24 192.0.2.9 host-gw 02:00:00:00:00:01
+	put 198.51.100.0-24 192.0.2.10 vxlan "$mac" # as n2's, and newer: frames for n2 would go there
+	wait_for "foreign ones are told" 5 grep -qE "2 of 3 peers cannot be reached: .*: its subnet is not in the network" $STORE/n1.log
+	put 10.5.201.0-24 192.0.2.9 vxlan 00:00:00:00:00:00
+	put 10.5.202.0-24 192.0.2.9 vxlan ff:ff:ff:ff:ff:ff
+	put 10.5.203.0-24 224.0.0.1 vxlan 02:00:00:00:00:03
+	put 10.5.204.0-24 255.255.255.255 vxlan 02:00:00:00:00:04
+	wait_for "the others are no leases" 5 grep -q "4 entries of the store are no leases" $STORE/n1.log
+	assert_eq "what n1 has" "$(state)" "$before"
+	assert_match "for a person" "$(nsenter --net=/run/netns/n1 "$CNIBOX" route-dump --peers "${PLACE[@]}" || :)" '8\.8\.8\.0/24 .*its subnet is not in the network'
+	assert_match "lease list says why" "$("$CNIBOX" lease list "${PLACE[@]}" 2>&1)" "subnets/10.5.203.0-24 is no lease: PublicIP and PublicIPv6: 224.0.0.1 is no node's address"
+	assert_eq "how often" "$(grep -c "4 entries of the store" $STORE/n1.log)" 1
+	assert "traffic" reach n1 n2
+}
+
 @test "from VXLAN to host-gw, node by node, and back: everybody reaches everybody, and no packet is lost" {
 	local way node ping
 	nodes 3 vxlan

@@ -114,10 +114,20 @@ const char *subnet_value(const struct subnet_lease *lease, struct arena *arena)
 	return json_text(object, JSON_STYLE_COMPACT, arena);
 }
 
+/* One's own: not all zeros, and not of a group, as that of broadcasts is. */
+static bool is_of_device(const struct mac *mac)
+{
+	static const struct mac none = { .set = true };
+
+	return !mac_equal(mac, &none) && !(mac->bytes[0] & 1);
+}
+
 /* Data of a type that we do not have may be anything. */
 static int parse_vtep(const char *name, const char *type, const struct json *data,
 		      struct arena *arena, struct subnet_vtep *vtep, struct error *err)
 {
+	char mac[MAC_TEXT_SIZE];
+
 	*vtep = (struct subnet_vtep){ 0 };
 	if (json_is_null(data) || !data || !streq(type, "vxlan"))
 		return 0;
@@ -125,8 +135,21 @@ static int parse_vtep(const char *name, const char *type, const struct json *dat
 		return wrap(err, "%s", name);
 	if (!vtep->mac.set)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s.VtepMAC: missing", name);
+	if (!is_of_device(&vtep->mac))
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
+				 "%s.VtepMAC: %s is no device's address", name,
+				 mac_format(&vtep->mac, mac));
 	vtep->set = true;
 	return 0;
+}
+
+/* None (0.0.0.0 is what flannel writes for none), or one that packets for a node can be sent to. */
+static bool is_of_node(const struct ip *ip)
+{
+	static const struct ip broadcast = { AF_INET, { 255, 255, 255, 255 } };
+
+	return !ip->family ||
+	       (!ip_is_multicast(ip) && !ip_is_loopback(ip) && !ip_equal(ip, &broadcast));
 }
 
 int subnet_value_parse(const char *text, size_t size, struct arena *arena,
@@ -135,6 +158,7 @@ int subnet_value_parse(const char *text, size_t size, struct arena *arena,
 	auto_json struct json *json = NULL;
 	struct value value = { .type = "" };
 	struct error unasked = { 0 };
+	char ip[IP_TEXT_SIZE];
 
 	if (!err)
 		err = &unasked;
@@ -146,6 +170,12 @@ int subnet_value_parse(const char *text, size_t size, struct arena *arena,
 	if (value.public_ip.family == AF_INET6 || value.public_ip6.family == AF_INET)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
 				 "PublicIP and PublicIPv6: an address of the other family");
+	if (!is_of_node(&value.public_ip) || !is_of_node(&value.public_ip6))
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
+				 "PublicIP and PublicIPv6: %s is no node's address",
+				 ip_format(is_of_node(&value.public_ip) ? &value.public_ip6
+									: &value.public_ip,
+					   ip));
 	lease->public_ip = value.public_ip;
 	lease->public_ip6 = value.public_ip6;
 	lease->type = arena_strdup(arena, value.type);

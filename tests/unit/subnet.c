@@ -3,6 +3,7 @@
 
 #include "lease/allocate.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 
 static struct arena arena;
@@ -180,6 +181,38 @@ TEST(subnet_values_of_others)
 		    "PublicIP and PublicIPv6: an address of the other family");
 	check_fails(parse_value("{\"PublicIP\": 7}", &lease, &err), err,
 		    "PublicIP: expected an IP address, found number");
+}
+
+#define WITH_MAC(mac)                                                                 \
+	"{\"PublicIP\": \"192.0.2.9\", \"BackendType\": \"vxlan\", \"BackendData\": " \
+	"{\"VNI\": 1, \"VtepMAC\": \"" mac "\"}}"
+
+TEST(subnet_values_that_no_node_can_have)
+{
+	static const char *const none[][2] = {
+		{ WITH_MAC("00:00:00:00:00:00"), "00:00:00:00:00:00 is no device's address" },
+		{ WITH_MAC("ff:ff:ff:ff:ff:ff"), "ff:ff:ff:ff:ff:ff is no device's address" },
+		{ WITH_MAC("01:00:5e:00:00:01"), "01:00:5e:00:00:01 is no device's address" },
+		{ "{\"PublicIP\": \"224.0.0.1\"}", "224.0.0.1 is no node's address" },
+		{ "{\"PublicIP\": \"255.255.255.255\"}", "255.255.255.255 is no node's address" },
+		{ "{\"PublicIP\": \"127.0.0.1\"}", "127.0.0.1 is no node's address" },
+		{ "{\"PublicIP\": \"192.0.2.9\", \"PublicIPv6\": \"ff02::1\"}",
+		  "ff02::1 is no node's address" },
+		{ "{\"PublicIPv6\": \"::1\"}", "::1 is no node's address" },
+	};
+	struct subnet_lease lease = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
+		struct error err = { 0 };
+
+		check_int(parse_value(none[i][0], &lease, &err), -EINVAL);
+		unit_check(strstr(err.message, none[i][1]) != NULL, __FILE__, __LINE__,
+			   "\"%s\" says not: %s", err.message, none[i][1]);
+	}
+	/* flannel's, of nodes of IPv6 alone */
+	check_int(parse_value("{\"PublicIP\": \"0.0.0.0\", \"PublicIPv6\": \"fd77::9\"}", &lease,
+			      NULL),
+		  0);
 }
 
 static struct subnet_lease lease_of(const char *key, const char *node)
