@@ -153,7 +153,8 @@ lease_of() { # ADDRESS: names of the leases that have it
 	echo '{"PublicIP":"192.0.2.9","BackendType":"host-gw"}' >$STORE/subnets/"${was/\//-}"
 	wait "$(agent_pid n1)" || status=$?
 	assert_eq "exit status" "$status" 1
-	assert_match "said" "$(tail -n 1 $STORE/n1.log)" "another node has ${was/\//-} by now; this one would get 10\.5\."
+	assert_match "said" "$(tail -n 1 $STORE/n1.log)" "another node has ${was/\//-} by now: 192\.0\.2\.9, with ${was/\//-}$"
+	assert_eq "it has taken no other" "$(find $STORE/subnets -type f | wc -l)" 2
 	assert_eq "the data plane" "$(state)" "$before"
 	assert_match "the other's lease" "$(<$STORE/subnets/"${was/\//-}")" 192.0.2.9
 }
@@ -179,7 +180,7 @@ lease_of() { # ADDRESS: names of the leases that have it
 @test "a lease of foreign addresses, and one that no node can have, are told once, and take nothing from others" {
 	local before mac
 	two vxlan
-	before=$(state) mac=$(nsenter --net=/run/netns/n2 cat /sys/class/net/flannel.1/address)
+	before=$(state) mac=$(ip -n n2 -j link show flannel.1 | jq -r '.[0].address')
 	put() { echo "{\"PublicIP\":\"$2\",\"BackendType\":\"$3\",\"BackendData\":{\"VNI\":1,\"VtepMAC\":\"$4\"}}" >$STORE/subnets/$1; }
 	put 8.8.8.0-24 192.0.2.9 host-gw 02:00:00:00:00:01
 	put 198.51.100.0-24 192.0.2.10 vxlan "$mac" # as n2's, and newer: frames for n2 would go there

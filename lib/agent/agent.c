@@ -261,7 +261,7 @@ static void on_own(void *arg, const struct subnet_lease *own)
 	struct error err = { 0 };
 
 	if (agent->have_own && !subnet_same(own, &agent->own)) {
-		fail(&err, EXDEV, "another node has %s by now; this one would get %s",
+		fail(&err, EXDEV, "this node had %s, and is given %s by now",
 		     subnet_key(&agent->own, was), subnet_key(own, is));
 		end_with(agent, &err);
 		return;
@@ -275,6 +275,15 @@ static void on_own(void *arg, const struct subnet_lease *own)
 	agent->have_own = true;
 	agent->rules.due = true;
 	agent_ask_for_pass(agent, 0);
+}
+
+static void on_lost(void *arg, const char *why)
+{
+	struct agent *agent = arg;
+	struct error err = { 0 };
+
+	fail(&err, EXDEV, "%s", why);
+	end_with(agent, &err);
 }
 
 static void on_trouble(void *arg, const char *why)
@@ -416,7 +425,7 @@ static void agent_end(struct agent *agent)
 static int listen_to_all(struct agent *agent, struct error *err)
 {
 	const struct lease_store_client client = {
-		agent, on_node, on_network, on_leases, on_own, on_trouble, on_pong,
+		agent, on_node, on_network, on_leases, on_own, on_lost, on_trouble, on_pong,
 	};
 
 	agent->calls = (struct daemon_calls){ agent, look_again, tell_state };

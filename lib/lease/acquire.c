@@ -133,19 +133,24 @@ static int take_over(struct kv *kv, const struct subnet_lease *there, struct sub
 	return kv->engine->put(kv, &put, &own->revision, err);
 }
 
+static int put_new(struct kv *kv, struct subnet_lease *own, struct arena *arena, struct error *err)
+{
+	struct kv_put put = { .key = key_of(own, arena),
+			      .value = subnet_value(own, arena),
+			      .when = KV_ABSENT,
+			      .ttl_ms = LEASE_TTL_MS };
+
+	own->left_ms = LEASE_TTL_MS;
+	return kv->engine->put(kv, &put, &own->revision, err);
+}
+
 static int take_new(struct kv *kv, const struct network_config *config,
 		    const subnet_leases_t *leases, struct subnet_lease *own, struct arena *arena,
 		    struct error *err)
 {
-	struct kv_put put = { .when = KV_ABSENT, .ttl_ms = LEASE_TTL_MS };
 	int r = subnet_allocate(config, leases, own, random_below, err);
 
-	if (r < 0)
-		return r;
-	own->left_ms = LEASE_TTL_MS;
-	put.key = key_of(own, arena);
-	put.value = subnet_value(own, arena);
-	return kv->engine->put(kv, &put, &own->revision, err);
+	return r < 0 ? r : put_new(kv, own, arena, err);
 }
 
 static int try_acquire(struct kv *kv, const struct network_config *config,
@@ -249,6 +254,73 @@ int lease_acquire(struct kv *kv, const struct network_config *config, const char
 		  struct subnet_lease *own, struct error *err)
 {
 	return lease_acquire_among(kv, config, NULL, written, own, err);
+}
+
+/* ---- a lease that the node has pods in ---- */
+
+static bool overlaps(const struct cidr *a, const struct cidr *b)
+{
+	return a->ip.family && a->ip.family == b->ip.family && cidr_overlaps(a, b);
+}
+
+/* Of what is in the way of taking it again; NULL = nothing is. */
+static const struct subnet_lease *find_rival(const subnet_leases_t *leases,
+					     const struct subnet_lease *own)
+{
+	list_each(lease, leases)
+		if (overlaps(&lease->subnet, &own->subnet) ||
+		    overlaps(&lease->subnet6, &own->subnet6) || subnet_same_node(lease, own))
+			return lease;
+	return NULL;
+}
+
+static int fail_lost(const struct subnet_lease *rival, const struct subnet_lease *own,
+		     struct error *err)
+{
+	char key[SUBNET_KEY_SIZE], other[SUBNET_KEY_SIZE], node[IP_TEXT_SIZE];
+
+	if (subnet_same_node(rival, own))
+		return fail(err, EXDEV, "this node had %s, and has %s by now", subnet_key(own, key),
+			    subnet_key(rival, other));
+	return fail(
+		err, EXDEV, "another node has %s by now: %s, with %s", subnet_key(own, key),
+		ip_format(rival->public_ip.family ? &rival->public_ip : &rival->public_ip6, node),
+		subnet_key(rival, other));
+}
+
+static int try_hold(struct kv *kv, const subnet_leases_t *known, const char *written,
+		    struct subnet_lease *own, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	subnet_leases_t leases = { 0 };
+	const struct subnet_lease *there, *rival;
+	int r = known ? 0 : lease_list(kv, &arena, &leases, NULL, NULL, err);
+
+	if (r < 0)
+		return r;
+	if (known)
+		leases = *known;
+	there = subnet_find(&leases, own);
+	if (there && (subnet_same_node(there, own) ||
+		      (written && streq(subnet_value(there, &arena), written))))
+		return take_over(kv, there, own, &arena, err);
+	rival = find_rival(&leases, own);
+	if (rival)
+		return known ? -EEXIST : fail_lost(rival, own, err);
+	return put_new(kv, own, &arena, err);
+}
+
+int lease_hold(struct kv *kv, const subnet_leases_t *known, const char *written,
+	       struct subnet_lease *own, struct error *err)
+{
+	int r = -EEXIST;
+
+	for (int i = 0; i < ATTEMPTS && r == -EEXIST; i++)
+		r = try_hold(kv, i == 0 ? known : NULL, written, own, err);
+	if (r == -EEXIST)
+		return fail(err, EAGAIN, "the lease changed each of %d times that it was looked at",
+			    ATTEMPTS);
+	return r < 0 && r != -EXDEV ? wrap(err, "take the lease again") : r;
 }
 
 int lease_keep(struct kv *kv, const struct subnet_lease *own, struct error *err)

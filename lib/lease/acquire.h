@@ -42,6 +42,11 @@ int lease_acquire_among(struct kv *kv, const struct network_config *config,
 			const subnet_leases_t *known, const char *written, struct subnet_lease *own,
 			struct error *err) must_check;
 
+/* For a lease that the node has had, with pods in its subnets: just these again, taken or written anew. -EXDEV: they are another
+ * node's by now, or the store has others for this node; nothing is written. Not for a store that says itself what a node has. */
+int lease_hold(struct kv *kv, const subnet_leases_t *known, const char *written,
+	       struct subnet_lease *own, struct error *err) must_check;
+
 /* Life anew; -ENOENT without text: it is gone. */
 int lease_keep(struct kv *kv, const struct subnet_lease *own, struct error *err) must_check;
 /* How much of it is left, asked of the store; -1 = it has no end, or is gone. */

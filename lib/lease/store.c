@@ -17,6 +17,7 @@ struct lease_store {
 	struct arena wish;
 	struct lease_words want; /* key NULL = nothing wanted yet */
 	const char *written;
+	bool held; /* the agent has been given a lease */
 	bool released, ready, pinged;
 };
 
@@ -89,8 +90,11 @@ static void give(struct lease_store *store, const struct lease_store_message *me
 		client->network(client->arg, message->network, strlen(message->network));
 	if (message->own.value && lease_words_read(&message->own, arena, &own, NULL) == 0) {
 		keep_wish(store, &message->own);
+		store->held = true;
 		client->own(client->arg, &own);
 	}
+	if (message->lost)
+		client->lost(client->arg, message->lost);
 	if (message->has_leases || message->leases.n)
 		give_leases(store, message);
 	if (message->pong && client->pong)
@@ -133,7 +137,8 @@ static void ask_for_wish(struct lease_store *store)
 {
 	if (store->want.value)
 		ask(store, &(struct lease_store_message){ .want = store->want,
-							  .written = store->written });
+							  .written = store->written,
+							  .held = store->held });
 }
 
 static void say_ready(struct lease_store *store)

@@ -31,6 +31,8 @@ struct lease_store_client {
 	void (*leases)(void *arg, const subnet_leases_t *leases, unsigned n_bad);
 	/* This node has this lease now. */
 	void (*own)(void *arg, const struct subnet_lease *own);
+	/* The lease that the node had is another's by now: why. No other is taken, and none is asked for any more. */
+	void (*lost)(void *arg, const char *why);
 	/* The store cannot be reached, or does not do what was asked for: why. NULL = it is well again. */
 	void (*trouble)(void *arg, const char *why);
 	/* The answer to lease_store_ping(): the store has just been looked at; unasked, when the own lease begins its life anew.

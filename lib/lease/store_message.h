@@ -25,6 +25,7 @@ struct lease_store_message {
 	bool changes;           /* these are not all: only what is different, and what is gone */
 	subnet_leases_t gone;
 	uint32_t n_bad;
+	const char *lost; /* why the own lease is no longer this node's, NULL = it is not lost */
 	bool has_trouble;
 	const char *trouble; /* NULL = well again */
 	bool released;
@@ -34,6 +35,7 @@ struct lease_store_message {
 	/* to the store */
 	struct lease_words want; /* key: what the node had before, "" = nothing */
 	const char *written;
+	bool held; /* it has been the node's since its agent began: just this one, or none */
 	bool release;
 	bool ping, ready;
 };

@@ -41,6 +41,7 @@ struct serving {
 	/* the node's own lease */
 	struct arena wish;
 	bool wanted, have;
+	bool held;                  /* the agent has had it: no other will do */
 	struct subnet_lease wished; /* as the agent asked */
 	struct subnet_lease own;
 	const char *written;
@@ -285,6 +286,15 @@ static bool as_told(const struct serving *serving, const struct subnet_lease *ow
 	return serving->have && serving->kv->engine->own && subnet_lease_equal(own, &serving->own);
 }
 
+static int tell_lost(struct serving *serving, struct error *err)
+{
+	int r = tell(serving, &(struct lease_store_message){ .lost = err->message });
+
+	serving->wanted = serving->have = false;
+	*err = (struct error){ 0 };
+	return r;
+}
+
 /* Taken at first, and again when it is gone or changed (D10). 1: it has been written. */
 static int hold_own(struct serving *serving, const struct network_config *config, struct error *err)
 {
@@ -293,14 +303,20 @@ static int hold_own(struct serving *serving, const struct network_config *config
 
 	if (!serving->wanted || is_held(serving))
 		return 0;
-	r = lease_acquire_among(serving->kv, config, &serving->leases, serving->written, &own, err);
+	if (serving->held && !serving->kv->engine->own)
+		r = lease_hold(serving->kv, &serving->leases, serving->written, &own, err);
+	else
+		r = lease_acquire_among(serving->kv, config, &serving->leases, serving->written,
+					&own, err);
+	if (r == -EXDEV)
+		return tell_lost(serving, err);
 	if (r < 0)
 		return r;
 	if (as_told(serving, &own))
 		return own.revision != 0;
 	serving->own = own;
 	serving->written = arena_strdup(&serving->wish, subnet_value(&own, &serving->wish));
-	serving->have = true;
+	serving->have = serving->held = true;
 	serving->keep_at_ms = clock_boot_ms() + KEEP_MS;
 	r = tell_own(serving);
 	return r < 0 ? r : 1;
@@ -421,6 +437,7 @@ static int take_wish(struct serving *serving, const struct lease_store_message *
 				   : NULL;
 	serving->wanted = true;
 	serving->have = false;
+	serving->held = message->held;
 	return 0;
 }
 

@@ -142,6 +142,37 @@ TEST(lease_moves_with_the_nodes_address)
 	end(kv);
 }
 
+/* Pods have addresses of it: just this one is taken again, or none. */
+TEST(lease_that_a_node_holds_is_that_one_or_none)
+{
+	struct kv *kv;
+	struct subnet_lease own = node("192.0.2.1"), moved;
+	const char *key, *written;
+
+	begin(&kv, NETWORK);
+	check_ok(lease_acquire(kv, &config, NULL, &own, &err), err);
+	key = key_of(&own);
+	written = subnet_value(&own, &arena);
+	check_ok(lease_release(kv, &own, &err), err);
+	check_ok(lease_hold(kv, NULL, written, &own, &err), err);
+	check_str(key_of(&own), key);
+	check(strstr(get_file(key), "\"Expires\":\"2") != NULL);
+	moved = own;
+	ip_parse("192.0.2.77", &moved.public_ip);
+	check_ok(lease_hold(kv, NULL, written, &moved, &err), err);
+	check(strstr(get_file(key), "192.0.2.77") != NULL);
+	check_fails(lease_hold(kv, NULL, NULL, &own, &err), err,
+		    arena_printf(&arena, "another node has %s by now: 192.0.2.77, with %s",
+				 strchr(key, '/') + 1, strchr(key, '/') + 1));
+	check(strstr(get_file(key), "192.0.2.77") != NULL);
+	check_ok(lease_release(kv, &moved, &err), err);
+	put_file("subnets/10.5.0.0-17", "{\"PublicIP\": \"192.0.2.9\"}\n");
+	put_file("subnets/10.5.128.0-17", "{\"PublicIP\": \"192.0.2.9\"}\n");
+	check_int(lease_hold(kv, NULL, written, &own, &err), -EXDEV);
+	check_str(get_file(key), "");
+	end(kv);
+}
+
 TEST(lease_of_another_cut_is_given_back)
 {
 	struct kv *kv;

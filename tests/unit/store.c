@@ -48,8 +48,11 @@ static void on_trouble(void *arg, const char *why)
 	snprintf(told.trouble, sizeof(told.trouble), "%s", why ? why : "");
 }
 
-static const struct lease_store_client client = { NULL,      NULL,   on_network,
-						  on_leases, on_own, on_trouble };
+static const struct lease_store_client client = { .network = on_network,
+						  .leases = on_leases,
+						  .own = on_own,
+						  .lost = on_trouble,
+						  .trouble = on_trouble };
 
 static int serve_files(void *arg, int fd)
 {
