@@ -239,6 +239,6 @@ settled() { ! ip -n "$1" -6 addr show tentative | grep -q inet6; }
 	store=$(pgrep -P "$(agent_pid n2)")
 	timeout 2 strace -f -qq -o $STORE/trace -p "$(agent_pid n2)" ${store:+-p $store} || :
 	assert "its store's process was looked at" grep -q "^$store " $STORE/trace
-	assert_eq "at rest" "$(grep -vE 'resuming|restart_syscall|detached|strace: ' $STORE/trace)" ""
+	assert_eq "at rest" "$(grep -vE 'resuming|restart_syscall|detached|strace: |unfinished' $STORE/trace)" ""
 	assert "memory below 4 MiB" test "$(awk '/^VmRSS/ { print $2 }' "/proc/$(agent_pid n2)/status")" -lt 4096
 }
