@@ -2,14 +2,13 @@
 #include "firewall/overlay_shared.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 
 #include "firewall/iptables.h"
 #include "firewall/legacy.h"
 #include "firewall/sweep.h"
 #include "kernel/xtables.h"
 
-static const int families[] = { AF_INET, AF_INET6 };
+enum { FAMILIES = 2 }; /* tables of nftables: IPv4, IPv6 */
 
 /* ---- the iptables form ---- */
 
@@ -122,7 +121,7 @@ uint64_t overlay_legacy_state(void)
 /* ---- the end ---- */
 
 struct present {
-	bool tables[ARRAY_SIZE(families)], chains[ARRAY_SIZE(places)];
+	bool tables[FAMILIES], chains[ARRAY_SIZE(places)];
 };
 
 static int find_in_nftables(struct present *present, struct error *err)
@@ -164,7 +163,7 @@ static void name_all(const struct present *present, struct arena *arena, overlay
 {
 	static const char *const tables[] = { "ip " OVERLAY_TABLE, "ip6 " OVERLAY_TABLE6 };
 
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+	for (size_t i = 0; i < FAMILIES; i++)
 		if (present->tables[i])
 			*list_add(arena, removed) =
 				arena_printf(arena, "nftables: table %s", tables[i]);
@@ -194,7 +193,7 @@ int overlay_remove(struct arena *arena, const struct overlay *overlay, overlay_n
 	    overlay_ensure(&nothing, FIREWALL_IPTABLES, true, &done, err) ||
 	    find_present(&left, err))
 		return -err->errnum;
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+	for (size_t i = 0; i < FAMILIES; i++)
 		present.tables[i] &= !left.tables[i];
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		present.chains[i] &= !left.chains[i];
