@@ -2,9 +2,7 @@
 #include "kernel/route.h"
 
 #include <errno.h>
-#include <linux/lwtunnel.h>
 #include <linux/rtnetlink.h>
-#include <linux/seg6_local.h>
 
 #include "kernel/netlink_internal.h"
 #include "kernel/route_internal.h"
@@ -61,19 +59,6 @@ static void put_metrics(struct nl_msg *msg, const struct route *route)
 	if (route->advmss)
 		nla_put_u32(msg, RTAX_ADVMSS, route->advmss);
 	nla_nest_end(msg, metrics);
-}
-
-static void put_frame_oif(struct nl_msg *msg, const struct route *route)
-{
-	struct nlattr *encap;
-
-	if (!route->frame_oif)
-		return;
-	nla_put_u16(msg, RTA_ENCAP_TYPE, LWTUNNEL_ENCAP_SEG6_LOCAL);
-	encap = nla_nest_start(msg, RTA_ENCAP);
-	nla_put_u32(msg, SEG6_LOCAL_ACTION, SEG6_LOCAL_ACTION_END_DX2);
-	nla_put_u32(msg, SEG6_LOCAL_OIF, (uint32_t)route->frame_oif);
-	nla_nest_end(msg, encap);
 }
 
 static uint8_t choose_scope(const struct route *route)
@@ -137,7 +122,7 @@ void route_queue_add(struct netlink *nl, const struct route *route, enum route_a
 		header.rtm_type = RTN_UNICAST;
 	msg = start(nl, RTM_NEWROUTE, NLM_F_CREATE | add_flags[how], &header, route, "add");
 	put_metrics(msg, route);
-	put_frame_oif(msg, route);
+	route_put_frame_oif(msg, route->frame_oif);
 	if (how == ROUTE_APPEND)
 		netlink_tolerate(nl, EEXIST);
 }
@@ -224,17 +209,6 @@ static void read_hops(const struct nlattr *multipath, struct arena *arena, struc
 	}
 }
 
-static int read_frame_oif(struct nlattr **attrs)
-{
-	struct nlattr *inside[SEG6_LOCAL_MAX + 1];
-	bool is_local = attr_u16(attrs[RTA_ENCAP_TYPE], 0) == LWTUNNEL_ENCAP_SEG6_LOCAL;
-
-	netlink_parse_nested(is_local ? attrs[RTA_ENCAP] : NULL, inside, SEG6_LOCAL_MAX);
-	if (attr_u32(inside[SEG6_LOCAL_ACTION], 0) != SEG6_LOCAL_ACTION_END_DX2)
-		return 0;
-	return (int)attr_u32(inside[SEG6_LOCAL_OIF], 0);
-}
-
 static struct route make_route(const struct rtmsg *header, struct nlattr **attrs,
 			       struct arena *arena)
 {
@@ -262,7 +236,7 @@ static struct route make_route(const struct rtmsg *header, struct nlattr **attrs
 		.has_metric = attrs[RTA_PRIORITY],
 		.has_pref = attrs[RTA_PREF],
 		.pref = attr_u8(attrs[RTA_PREF], 0),
-		.frame_oif = read_frame_oif(attrs),
+		.frame_oif = route_read_frame_oif(attrs),
 	};
 	read_hops(attrs[RTA_MULTIPATH], arena, &route);
 	return route;
