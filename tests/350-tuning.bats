@@ -229,8 +229,10 @@ link() {
 	echo '^net\.[' >$LIST
 	CODE=999 refused net.core.somaxconn
 	assert_match "a broken pattern" "$output" "allow-list: $LIST: .*is no pattern"
-	echo '^net\.(?i)core' >$LIST
+	echo '^(?m)net\.core' >$LIST
 	CODE=999 refused net.core.somaxconn
+	echo '^net\.(?i)CORE' >$LIST
+	allowed net.core.somaxconn
 	: >$LIST
 	refused net.core.somaxconn
 	assert_match "an empty list" "$output" 'allowed: \[\]'
