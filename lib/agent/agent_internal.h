@@ -107,6 +107,10 @@ struct agent {
 int agent_mtu(const struct agent *agent, bool v6);
 /* A device's address is the subnet's own, as one host; family 0 = not known yet. */
 struct cidr agent_device_address(const struct agent *agent, bool v6);
+/* What the store calls (told.c). */
+struct lease_store_client agent_store_client(struct agent *agent);
+/* The loop ends with that error; without one, well. */
+void agent_end_with(struct agent *agent, const struct error *why);
 void agent_tell_trouble(struct agent_trouble *trouble, const char *text);
 /* Everything that can be done with what is known by now. */
 int agent_pass(struct agent *agent, struct error *err) must_check;

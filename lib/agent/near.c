@@ -5,12 +5,11 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "agent/plan.h"
 
 static int compare(const void *a_, const void *b_)
 {
 	const struct route *a = a_, *b = b_;
-	int order = plan_compare_routes(a, b);
+	int order = route_compare(a, b);
 
 	return order ? order : (a->priority > b->priority) - (a->priority < b->priority);
 }
@@ -27,7 +26,7 @@ void near_make(const routes_t *routes, struct arena *arena, struct near *near)
 	if (sorted.n)
 		qsort(sorted.items, sorted.n, sizeof(*sorted.items), compare);
 	list_each(route, &sorted) {
-		if (last && plan_compare_routes(last, route) == 0)
+		if (last && route_compare(last, route) == 0)
 			continue;
 		last = route;
 		*list_add(arena, &near->routes) = *route;
@@ -57,7 +56,7 @@ static const struct route *look_up(const struct near *near, const struct ip *ip)
 
 		if (near->lens[v6][len])
 			found = bsearch(&wanted, near->routes.items, near->routes.n, sizeof(wanted),
-					plan_compare_routes);
+					route_compare);
 		if (found)
 			return found;
 	}

@@ -257,14 +257,6 @@ static void add_blackhole(struct planning *planning, const struct cidr *subnet)
 	};
 }
 
-int plan_compare_routes(const void *a_, const void *b_)
-{
-	const struct route *a = a_, *b = b_;
-	int order = ip_compare(&a->dst.ip, &b->dst.ip);
-
-	return order ? order : (a->dst.prefix > b->dst.prefix) - (a->dst.prefix < b->dst.prefix);
-}
-
 /* Where the kernel keeps it: a second one there would replace the first. */
 static int compare_places(const void *a_, const void *b_)
 {
@@ -296,7 +288,7 @@ static int compare_claims(const void *a_, const void *b_)
 static int compare_all_of_routes(const void *a_, const void *b_)
 {
 	const struct route *a = a_, *b = b_;
-	int order = plan_compare_routes(a, b);
+	int order = route_compare(a, b);
 
 	if (!order)
 		order = ip_compare(&a->gw, &b->gw);
@@ -365,8 +357,7 @@ void plan_make(const struct plan_node *node, const subnet_leases_t *leases, stru
 	plan_tun(&planning);
 	add_blackhole(&planning, &node->own->subnet);
 	add_blackhole(&planning, &node->own->subnet6);
-	settle(&plan->routes, sizeof(*plan->routes.items), compare_all_of_routes,
-	       plan_compare_routes);
+	settle(&plan->routes, sizeof(*plan->routes.items), compare_all_of_routes, route_compare);
 	settle(&planning.claims, sizeof(struct claim), compare_claims, compare_places);
 	list_each(claim, &planning.claims)
 		*list_add(arena, &plan->neighs) = claim->neigh;

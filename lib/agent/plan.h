@@ -15,9 +15,6 @@
 #include "lease/network.h"
 #include "lease/subnet.h"
 
-/* Proof that a route is ours: nobody else uses this number (/etc/iproute2/rt_protos; bird 12, Calico 80, FRR 186-192). */
-enum { ROUTE_PROTOCOL_CNIBOX = 118 };
-
 /* What is known of the node. */
 struct plan_node {
 	const struct network_config *config;
@@ -69,7 +66,5 @@ bool plan_trouble_counts(enum plan_trouble trouble);
 
 /* Is that part of this agent's network? Another network's agent on the node has routes of its own. */
 bool plan_is_within(const struct network_config *config, const struct cidr *subnet);
-/* Order of routes: by destination; each has one at most. */
-int plan_compare_routes(const void *a, const void *b);
 
 #endif

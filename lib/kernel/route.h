@@ -17,6 +17,9 @@
 #define ROUTE_SCOPE_LINK    253
 #define ROUTE_SCOPE_HOST    254
 
+/* Proof that a route is ours: nobody else uses this number (/etc/iproute2/rt_protos; bird 12, Calico 80, FRR 186-192). */
+enum { ROUTE_PROTOCOL_CNIBOX = 118 };
+
 /* One of several next hops. */
 struct route_hop {
 	struct ip gw;
@@ -90,6 +93,8 @@ int route_records(struct netlink *nl, int family, int oif, uint32_t table, struc
 /* Both families' routes of the main table that have this protocol number, filtered in the kernel. */
 int route_list_protocol(struct netlink *nl, uint8_t protocol, struct arena *arena, routes_t *routes,
 			struct error *err) must_check;
+/* Order of struct route: by destination. */
+int route_compare(const void *a, const void *b);
 /* Not a blackhole, a local or a broadcast route. */
 bool route_is_unicast(const struct route *route);
 

@@ -17,7 +17,7 @@
 #define SECOND "cnibox-unwrap1"
 #define NAME   "cnibox_unwrap"
 
-enum { TABLE_LOCAL = 255, ROUTE_PROTOCOL = 118, MTU = 65535 };
+enum { MTU = 65535 };
 
 /* ---- links ---- */
 
@@ -178,8 +178,8 @@ static struct route route_of(int device, int link)
 		.dst = cidr_host(&address),
 		.oif = device,
 		.scope = -1,
-		.table = TABLE_LOCAL,
-		.protocol = ROUTE_PROTOCOL,
+		.table = ROUTE_TABLE_LOCAL,
+		.protocol = ROUTE_PROTOCOL_CNIBOX,
 		.frame_oif = link,
 	};
 }
@@ -189,7 +189,7 @@ static int ensure_route(const struct unwrap *unwrap, struct netlink *nl, struct 
 	const struct route route = route_of(unwrap->device_index, unwrap->index);
 	auto_arena struct arena arena = { 0 };
 	routes_t routes = { 0 };
-	int r = route_list(nl, AF_INET6, route.oif, TABLE_LOCAL, &arena, &routes, err);
+	int r = route_list(nl, AF_INET6, route.oif, ROUTE_TABLE_LOCAL, &arena, &routes, err);
 
 	if (r < 0)
 		return r;
