@@ -5,11 +5,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-
 static int compare(const void *a_, const void *b_)
 {
 	const struct route *a = a_, *b = b_;
-	int order = route_compare(a, b);
+	int order = route_dst_order(a, b);
 
 	return order ? order : (a->priority > b->priority) - (a->priority < b->priority);
 }
@@ -26,7 +25,7 @@ void near_make(const routes_t *routes, struct arena *arena, struct near *near)
 	if (sorted.n)
 		qsort(sorted.items, sorted.n, sizeof(*sorted.items), compare);
 	list_each(route, &sorted) {
-		if (last && route_compare(last, route) == 0)
+		if (last && route_dst_order(last, route) == 0)
 			continue;
 		last = route;
 		*list_add(arena, &near->routes) = *route;
@@ -56,7 +55,7 @@ static const struct route *look_up(const struct near *near, const struct ip *ip)
 
 		if (near->lens[v6][len])
 			found = bsearch(&wanted, near->routes.items, near->routes.n, sizeof(wanted),
-					route_compare);
+					route_dst_order);
 		if (found)
 			return found;
 	}

@@ -288,7 +288,7 @@ static int compare_claims(const void *a_, const void *b_)
 static int compare_all_of_routes(const void *a_, const void *b_)
 {
 	const struct route *a = a_, *b = b_;
-	int order = route_compare(a, b);
+	int order = route_dst_order(a, b);
 
 	if (!order)
 		order = ip_compare(&a->gw, &b->gw);
@@ -357,7 +357,7 @@ void plan_make(const struct plan_node *node, const subnet_leases_t *leases, stru
 	plan_tun(&planning);
 	add_blackhole(&planning, &node->own->subnet);
 	add_blackhole(&planning, &node->own->subnet6);
-	settle(&plan->routes, sizeof(*plan->routes.items), compare_all_of_routes, route_compare);
+	settle(&plan->routes, sizeof(*plan->routes.items), compare_all_of_routes, route_dst_order);
 	settle(&planning.claims, sizeof(struct claim), compare_claims, compare_places);
 	list_each(claim, &planning.claims)
 		*list_add(arena, &plan->neighs) = claim->neigh;

@@ -43,7 +43,7 @@ static uint32_t metric_of(const struct route *route)
 static int compare_routes(const void *a_, const void *b_)
 {
 	const struct route *a = a_, *b = b_;
-	int order = route_compare(a, b);
+	int order = route_dst_order(a, b);
 
 	return order ? order : (metric_of(a) > metric_of(b)) - (metric_of(a) < metric_of(b));
 }

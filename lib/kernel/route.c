@@ -475,7 +475,7 @@ int route_to(struct netlink *nl, const struct ip *ip, int *oif, struct error *er
 	return route_way(nl, ip, oif, &mtu, err);
 }
 
-int route_compare(const void *a_, const void *b_)
+int route_dst_order(const void *a_, const void *b_)
 {
 	const struct route *a = a_, *b = b_;
 	int order = ip_compare(&a->dst.ip, &b->dst.ip);

@@ -94,7 +94,7 @@ int route_records(struct netlink *nl, int family, int oif, uint32_t table, struc
 int route_list_protocol(struct netlink *nl, uint8_t protocol, struct arena *arena, routes_t *routes,
 			struct error *err) must_check;
 /* Order of struct route: by destination. */
-int route_compare(const void *a, const void *b);
+int route_dst_order(const void *a, const void *b);
 /* Not a blackhole, a local or a broadcast route. */
 bool route_is_unicast(const struct route *route);
 
