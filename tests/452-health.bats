@@ -25,18 +25,18 @@ is() { [[ $(get "$1" "$2") == "$3"* ]]; }
 	assert_eq "with a query" "$(get n1 '/healthz?verbose')" $'200\nflanneld is running'
 	refute "no port without being told" is n2 /healthz 200
 	wait_for "its peer" 3 has 'cnibox_peers{state="installed"} 1' get n1 /metrics
-	assert_eq "peers wanted, failed" "$(metric n1 'peers{state="wanted"}') $(metric n1 'peers{state="failed"}')" "1 0"
-	assert_eq "leases, restarts of the store" "$(metric n1 leases) $(metric n1 store_restarts_total)" "2 0"
-	assert_eq "subnets" "$(metric n1 subnets_free) of $(metric n1 subnets)" "253 of 255"
+	assert_eq "peers wanted, failed" "$(node_metric n1 'peers{state="wanted"}') $(node_metric n1 'peers{state="failed"}')" "1 0"
+	assert_eq "leases, restarts of the store" "$(node_metric n1 leases) $(node_metric n1 store_restarts_total)" "2 0"
+	assert_eq "subnets" "$(node_metric n1 subnets_free) of $(node_metric n1 subnets)" "253 of 255"
 	wait_for "the lease's life" 3 has 'cnibox_lease_left_seconds 86' get n1 /metrics
 	ip -n n1 route del "$(subnet n2)"
 	wait_for "the repair" 3 has 'cnibox_repairs_total{kind="route",action="added"} 1' get n1 /metrics
-	assert_eq "rules" "$(metric n1 rules) $(metric n1 rule_repairs_total)" "1 0"
+	assert_eq "rules" "$(node_metric n1 rules) $(node_metric n1 rule_repairs_total)" "1 0"
 	nsenter --net=/run/netns/n1 nft flush ruleset
 	wait_for "their repair" 3 has 'cnibox_rule_repairs_total 1' get n1 /metrics
 	echo junk >$STORE/subnets/hello
 	wait_for "a bad entry" 3 has 'cnibox_bad_entries 1' get n1 /metrics
-	assert_eq "it stays ready" "$(metric n1 ready)" 1
+	assert_eq "it stays ready" "$(node_metric n1 ready)" 1
 	# Every name has its help and type, before its values, once.
 	get n1 /metrics | awk '/^# HELP/ { help[$3]++ } /^# TYPE/ { type[$3]++ } /^cnibox/ { sub(/[{ ].*/, ""); used[$0] = 1 }
 		END { for (name in used) if (help[name] != 1 || type[name] != 1) { print name; bad = 1 } exit bad }'
@@ -53,10 +53,10 @@ is() { [[ $(get "$1" "$2") == "$3"* ]]; }
 	wait_for "a word on it" 5 grep -q "[23] leases; what can be is in place, but $why" $STORE/n1.log
 	refute "everything is in place" grep -q "everything is in place" $STORE/n1.log
 	wait_for "not ready" 3 is n1 /readyz $'503\nflanneld is not ready yet: '"$why"
-	assert_eq "ready" "$(metric n1 ready)" 0
+	assert_eq "ready" "$(node_metric n1 ready)" 0
 	rm $STORE/subnets/10.5.250.0-24
 	wait_for "ready with the other one" 3 is n1 /readyz 200
-	assert_eq "it is counted" "$(metric n1 'peers{state="unreachable"}')" 1
+	assert_eq "it is counted" "$(node_metric n1 'peers{state="unreachable"}')" 1
 	rm $STORE/subnets/10.5.240.0-24
 	wait_for "all is told" 3 grep -q "peers can be reached" $STORE/n1.log
 }
@@ -70,7 +70,7 @@ is() { [[ $(get "$1" "$2") == "$3"* ]]; }
 	kill -STOP "$store"
 	wait_for "not ready any more" 4 is n1 /readyz $'503\nflanneld is not ready yet: the store was heard last'
 	assert_eq "healthy all the same" "$(get n1 /healthz)" $'200\nflanneld is running'
-	assert_match "the age of the last word" "$(metric n1 store_contact_age_seconds)" '^[1-9]'
+	assert_match "the age of the last word" "$(node_metric n1 store_contact_age_seconds)" '^[1-9]'
 	kill -CONT "$store"
 	wait_for "ready again" 4 is n1 /readyz 200
 	lease=$STORE/subnets/$(subnet n1 | tr / -)

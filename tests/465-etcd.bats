@@ -99,7 +99,7 @@ renewed() { keep "$2" >/run/kept && [[ $(left "$1") -gt 86396 ]]; }
 	assert_match "nobody is there" "$(keep "$(subnet n1 | tr / -)")" '^error: .*192.0.2.201'
 }
 
-left_is() { [[ $(metric n1 lease_left_seconds) =~ ^$1 ]]; }
+left_is() { [[ $(node_metric n1 lease_left_seconds) =~ ^$1 ]]; }
 
 @test "how long the lease lives is what etcd says: in metrics, and for who asks the agent" {
 	local short key value

@@ -14,7 +14,7 @@
 #   killed_amid_traffic COMMAND ...  n1's agent ends by SIGKILL, and the command starts the next one, while n1's pod pings n2's:
 #                            no packet is lost, and n1 has the same devices and ways to its peers as before
 #   ask NODE TEXT            what the agent's $PORT (--healthz-port) answers; get NODE PATH: status and text
-#   metric NODE NAME         a figure of /metrics, without the prefix of its name
+#   node_metric NODE NAME    a figure of /metrics, without the prefix of its name
 #   tx_checksum NODE DEVICE  1 when checksums are left to the device, else 0
 # shellcheck shell=bash
 
@@ -123,7 +123,7 @@ ask() {
 get() {
 	ask "$1" "GET $2 HTTP/1.1\r\nHost: x\r\n\r\n" | tr -d '\r' | sed -n '1s/^HTTP.1.1 \([0-9]*\) .*/\1/p; /^$/,$ { /^$/! p }'
 }
-metric() { get "$1" /metrics | sed -n "s/^cnibox_$2 //p"; }
+node_metric() { get "$1" /metrics | sed -n "s/^cnibox_$2 //p"; }
 
 tx_checksum() { # NODE DEVICE
 	nsenter --net="/run/netns/$1" python3 -c '
