@@ -143,8 +143,11 @@ static int server_of(const char *server, struct arena *arena, struct kube_access
 {
 	char *copy = arena_strdup(arena, server);
 	size_t len = strlen(copy);
+	const char *host = has_prefix(server, "https://")  ? server + strlen("https://")
+			   : has_prefix(server, "http://") ? server + strlen("http://")
+							   : "";
 
-	if (!has_prefix(server, "https://") && !has_prefix(server, "http://"))
+	if (!*host || *host == '/')
 		return fail(err, EINVAL, "\"%s\": no URL of an API server (https://...)", server);
 	while (len && copy[len - 1] == '/')
 		copy[--len] = '\0';

@@ -71,6 +71,8 @@ TEST(kubeconfigs)
 		{ HEAD CLUSTER, "there is no user \"u\"" },
 		{ HEAD "clusters:\n- name: c\n  cluster: {server: 192.0.2.1}\n",
 		  "cluster \"c\": \"192.0.2.1\": no URL of an API server (https://...)" },
+		{ HEAD "clusters:\n- name: c\n  cluster: {server: https://}\n",
+		  "cluster \"c\": \"https://\": no URL of an API server (https://...)" },
 		{ HEAD CLUSTER "    proxy-url: http://p\n",
 		  "cluster \"c\": proxy-url is not supported; give the server's own URL" },
 		{ HEAD CLUSTER "    certificate-authority-data: \"***\"\n",
