@@ -54,7 +54,7 @@ sandbox
 	for way in "host-gw +hostgw-sync" "vxlan +vxlan" "udp +tun-relay"; do
 		assert_match "$way" "$shown" "$way +12 of 12 ways +[0-9]+ ms +[0-9.]+ ms +[0-9.]+ Gbits/sec +[0-9.]+ MiB"
 	done
-	assert_match "the peer, in words" "$shown" '192\.0\.2\.2 +udp +ok '
+	assert_match "the peer, in words" "$shown" '192\.0\.2\.2 +udp +1d +1472 +ok '
 	assert "in time" test $((${EPOCHREALTIME/./} - start)) -lt 20000000
 }
 
