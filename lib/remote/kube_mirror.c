@@ -22,11 +22,16 @@ static const char *name_of(const struct json *object)
 	return json_string(json_member(json_member(object, "metadata"), "name"));
 }
 
+static bool is_revision(const char *text)
+{
+	return text && *text && strlen(text) < sizeof((struct kube_mirror){ 0 }.revision);
+}
+
 static void set_revision(struct kube_mirror *mirror, const struct json *object)
 {
 	const char *revision = revision_of(object);
 
-	if (revision && *revision && strlen(revision) < sizeof(mirror->revision))
+	if (is_revision(revision))
 		snprintf(mirror->revision, sizeof(mirror->revision), "%s", revision);
 }
 
@@ -102,8 +107,10 @@ int kube_mirror_page(struct kube_mirror *mirror, const struct json *page, struct
 	const struct json *items = json_member(page, "items");
 	const char *more = json_string(json_member(json_member(page, "metadata"), "continue"));
 
-	if (!revision_of(page))
-		return fail(err, EPROTO, "the API server's list of nodes has no revision");
+	if (!is_revision(revision_of(page)))
+		return fail(
+			err, EPROTO,
+			"the API server's list of nodes has no revision, or one that is too long");
 	for (size_t i = 0; i < json_length(items); i++)
 		(void)take_node(mirror, json_item(items, i));
 	set_revision(mirror, page);

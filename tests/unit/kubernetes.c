@@ -373,6 +373,9 @@ TEST(pages_of_a_list)
 			     "\"items\":[%s,null,{}]}",
 			     item);
 	auto_json struct json *page = json_parse(text, strlen(text), NULL);
+	static const char long_text[] =
+		"{\"metadata\":{\"resourceVersion\":\"12345678901234567890123456789012\"}}";
+	auto_json struct json *endless = json_parse(long_text, sizeof(long_text) - 1, NULL);
 	auto_json struct json *nothing = json_new_object();
 	struct error err = { 0 };
 	const char *next;
@@ -383,7 +386,9 @@ TEST(pages_of_a_list)
 	check_str(mirror.revision, "7");
 	check_str(keys(&mirror, true, false), "10.5.1.0-24");
 	check_fails(kube_mirror_page(&mirror, nothing, &arena, &next, &err), err,
-		    "the API server's list of nodes has no revision");
+		    "the API server's list of nodes has no revision, or one that is too long");
+	check_fails(kube_mirror_page(&mirror, endless, &arena, &next, &err), err,
+		    "the API server's list of nodes has no revision, or one that is too long");
 	kube_mirror_free(&mirror);
 	arena_free(&arena);
 }
