@@ -77,6 +77,7 @@ lease_of() { # ADDRESS: names of the leases that have it
 	mac=$(ip -n n1 -j link show flannel.1 | jq -r '.[0].address')
 	ip -n n1 link set flannel.1 down
 	ip -n n1 link set flannel.1 name other
+	wait_for "its name" 5 ip -n n1 link show flannel.1
 	wait_for "traffic" 5 reach n1 n2
 	assert_eq "its MAC" "$(ip -n n1 -j link show flannel.1 | jq -r '.[0].address')" "$mac"
 	assert_eq "devices" "$(ip -n n1 -j link show type vxlan | jq length)" 1
