@@ -73,7 +73,7 @@ static const char *cidr_word(const struct cidr *cidr, struct arena *arena)
 
 static struct row row_of(const struct subnet_lease *lease, struct arena *arena)
 {
-	const struct ip *node = lease->public_ip.family ? &lease->public_ip : &lease->public_ip6;
+	const struct ip *node = subnet_node(lease);
 	const struct subnet_vtep *vtep = lease->vtep.set ? &lease->vtep : &lease->vtep6;
 	char ip[IP_TEXT_SIZE], mac[MAC_TEXT_SIZE];
 
@@ -278,27 +278,20 @@ static int change_begin(struct change *change, const struct options *options, st
 	return 0;
 }
 
-static bool overlaps(const struct cidr *a, const struct cidr *b)
-{
-	return a->ip.family && a->ip.family == b->ip.family && cidr_overlaps(a, b);
-}
-
 /* Of another node, or in the way of one. */
 static int refuse_taken(const struct change *change, struct error *err)
 {
 	char node[IP_TEXT_SIZE], subnet[CIDR_TEXT_SIZE];
 
 	list_each(lease, &change->leases) {
-		bool v4 = overlaps(&lease->subnet, &change->wanted.subnet);
+		bool v4 = cidr_overlaps(&lease->subnet, &change->wanted.subnet);
 
-		if (!v4 && !overlaps(&lease->subnet6, &change->wanted.subnet6))
+		if (!v4 && !cidr_overlaps(&lease->subnet6, &change->wanted.subnet6))
 			continue;
 		if (lease != change->there || !subnet_same_node(lease, &change->wanted))
 			return fail(err, EEXIST, "%s belongs to %s",
 				    cidr_format(v4 ? &lease->subnet : &lease->subnet6, subnet),
-				    ip_format(lease->public_ip.family ? &lease->public_ip
-								      : &lease->public_ip6,
-					      node));
+				    ip_format(subnet_node(lease), node));
 	}
 	return 0;
 }

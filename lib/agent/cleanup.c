@@ -112,7 +112,7 @@ static int release(struct cleanup *cleanup, struct error *err)
 static bool is_of_network(const struct cleanup *cleanup, const struct cidr *dst)
 {
 	list_each(network, &cleanup->networks)
-		if (dst->prefix >= network->prefix && cidr_contains(network, &dst->ip))
+		if (cidr_is_part(dst, network))
 			return true;
 	return !cleanup->networks.n;
 }

@@ -165,7 +165,7 @@ static const struct plan_peer *worst_peer(const struct plan *plan)
 
 static const char *address_text(const struct subnet_lease *lease, char ip[IP_TEXT_SIZE])
 {
-	return ip_format(lease->public_ip.family ? &lease->public_ip : &lease->public_ip6, ip);
+	return ip_format(subnet_node(lease), ip);
 }
 
 /* A few of the others by name, the rest by number. */

@@ -129,17 +129,6 @@ static const char *compare_route(const struct comparing *c, const struct route *
 	return "ok";
 }
 
-/* By what it is looked up by: a neighbour's address, a forwarding entry's MAC. */
-static const struct neigh *find_neigh(const neighs_t *neighs, const struct neigh *wanted)
-{
-	list_each(neigh, neighs)
-		if (neigh->index == wanted->index && neigh->fdb == wanted->fdb &&
-		    (wanted->fdb ? mac_equal(&neigh->mac, &wanted->mac)
-				 : ip_equal(&neigh->ip, &wanted->ip)))
-			return neigh;
-	return NULL;
-}
-
 static const char *compare_neigh(const struct comparing *c, const struct neigh *wanted,
 				 const struct neigh *there)
 {
@@ -178,7 +167,7 @@ static const struct neigh *find_fdb(const neighs_t *neighs, const struct neigh *
 				      .mac = neighbour->mac,
 				      .fdb = true };
 
-	return find_neigh(neighs, &wanted);
+	return neigh_find(neighs, &wanted);
 }
 
 /* The entries of the plan for this subnet. The neighbour has the subnet's address, the forwarding entry its MAC. */
@@ -203,12 +192,12 @@ static struct peer_entries actual_of(const struct comparing *c, const struct pee
 	struct peer_entries actual = {
 		.route = find_route(&c->routes,
 				    expected->route ? &expected->route->dst : &state->subnet),
-		.neighbour = expected->neighbour ? find_neigh(&c->neighs, expected->neighbour)
+		.neighbour = expected->neighbour ? neigh_find(&c->neighs, expected->neighbour)
 						 : find_neighbour(&c->neighs, &state->subnet.ip),
 	};
 
 	if (expected->fdb)
-		actual.fdb = find_neigh(&c->neighs, expected->fdb);
+		actual.fdb = neigh_find(&c->neighs, expected->fdb);
 	else if (actual.neighbour)
 		actual.fdb = find_fdb(&c->neighs, actual.neighbour);
 	return actual;

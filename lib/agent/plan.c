@@ -110,11 +110,6 @@ static void plan_tun(struct planning *planning)
 				  &(struct ip){ 0 }, node->tun, false);
 }
 
-static bool overlaps(const struct cidr *a, const struct cidr *b)
-{
-	return a->ip.family && a->ip.family == b->ip.family && cidr_overlaps(a, b);
-}
-
 static struct leg leg_of(const struct plan_node *node, const struct subnet_lease *lease, bool v6)
 {
 	return v6 ? (struct leg){ lease->subnet6, lease->public_ip6, lease->vtep6, node->vtep6,
@@ -191,28 +186,23 @@ static bool takes_link(const struct planning *planning, const struct subnet_leas
 	if (!subnet->ip.family)
 		return false;
 	list_each(network, &planning->node->links)
-		if (overlaps(subnet, network) &&
+		if (cidr_overlaps(subnet, network) &&
 		    (subnet->prefix <= network->prefix ||
 		     (plan_is_udp(lease) && all->prefix < network->prefix)))
 			return true;
 	return holds_node(planning, subnet);
 }
 
-static bool is_part(const struct cidr *subnet, const struct cidr *network)
-{
-	return subnet->prefix >= network->prefix && cidr_contains(network, &subnet->ip);
-}
-
 bool plan_is_within(const struct network_config *config, const struct cidr *subnet)
 {
-	return (config->v4.enabled && is_part(subnet, &config->v4.network)) ||
-	       (config->v6.enabled && is_part(subnet, &config->v6.network));
+	return (config->v4.enabled && cidr_is_part(subnet, &config->v4.network)) ||
+	       (config->v6.enabled && cidr_is_part(subnet, &config->v6.network));
 }
 
 /* In a family that the network does not have there is nothing to say. */
 static bool is_outside(const struct network_family *family, const struct cidr *subnet)
 {
-	return family->enabled && subnet->ip.family && !is_part(subnet, &family->network);
+	return family->enabled && subnet->ip.family && !cidr_is_part(subnet, &family->network);
 }
 
 static enum plan_trouble plan_lease(struct planning *planning, const struct subnet_lease *lease)
@@ -221,8 +211,8 @@ static enum plan_trouble plan_lease(struct planning *planning, const struct subn
 	const struct leg v4 = leg_of(node, lease, false), v6 = leg_of(node, lease, true);
 	enum plan_trouble trouble = PLAN_FINE, trouble6 = PLAN_FINE;
 
-	if (overlaps(&lease->subnet, &node->own->subnet) ||
-	    overlaps(&lease->subnet6, &node->own->subnet6))
+	if (cidr_overlaps(&lease->subnet, &node->own->subnet) ||
+	    cidr_overlaps(&lease->subnet6, &node->own->subnet6))
 		return PLAN_OVERLAPS_OURS;
 	if (takes_link(planning, lease, &lease->subnet) ||
 	    takes_link(planning, lease, &lease->subnet6))

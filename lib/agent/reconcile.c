@@ -51,7 +51,7 @@ static int compare_routes(const void *a_, const void *b_)
 static bool is_part_of_any(const cidrs_t *networks, const struct cidr *dst)
 {
 	list_each(network, networks)
-		if (dst->prefix >= network->prefix && cidr_contains(network, &dst->ip))
+		if (cidr_is_part(dst, network))
 			return true;
 	return false;
 }
@@ -197,23 +197,12 @@ static enum reconcile_kind kind_of(const struct neigh *neigh)
 	return neigh->fdb ? RECONCILE_FDB : RECONCILE_NEIGHBOUR;
 }
 
-/* A neighbour that has another hardware address by now has been replaced, not added: it is not to be removed. */
-static const struct neigh *find_place(const neighs_t *neighs, const struct neigh *wanted)
-{
-	list_each(neigh, neighs)
-		if (neigh->index == wanted->index && neigh->fdb == wanted->fdb &&
-		    (wanted->fdb ? mac_equal(&neigh->mac, &wanted->mac)
-				 : ip_equal(&neigh->ip, &wanted->ip)))
-			return neigh;
-	return NULL;
-}
-
 static void add_neighs(struct pass *pass, const neighs_t *there)
 {
 	list_each(neigh, &pass->plan->neighs) {
 		if (find(neigh, there, sizeof(*neigh), compare_neighs) ||
 		    (pass->tell &&
-		     is_told(pass, (struct reconcile_change){ .neigh_was = find_place(there, neigh),
+		     is_told(pass, (struct reconcile_change){ .neigh_was = neigh_find(there, neigh),
 							      .neigh = neigh })))
 			continue;
 		neigh_queue_set(pass->nl, neigh);
@@ -225,7 +214,7 @@ static void remove_neighs(struct pass *pass, const neighs_t *wanted, const neigh
 {
 	list_each(neigh, there) {
 		if (find(neigh, wanted, sizeof(*neigh), compare_neighs) ||
-		    find_place(wanted, neigh) ||
+		    neigh_find(wanted, neigh) ||
 		    is_told(pass, (struct reconcile_change){ .neigh_was = neigh }))
 			continue;
 		neigh_queue_del(pass->nl, neigh);

@@ -281,6 +281,11 @@ bool cidr_contains(const struct cidr *cidr, const struct ip *ip)
 }
 
 /* Networks nest or are apart: they overlap when the wider one holds the other's address. */
+bool cidr_is_part(const struct cidr *part, const struct cidr *whole)
+{
+	return part->prefix >= whole->prefix && cidr_contains(whole, &part->ip);
+}
+
 bool cidr_overlaps(const struct cidr *a, const struct cidr *b)
 {
 	return a->prefix <= b->prefix ? cidr_contains(a, &b->ip) : cidr_contains(b, &a->ip);

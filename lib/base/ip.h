@@ -59,6 +59,7 @@ const char *cidr_format(const struct cidr *cidr, char text[CIDR_TEXT_SIZE]);
 struct cidr cidr_network(const struct cidr *cidr); /* host bits cleared */
 struct ip cidr_last(const struct cidr *cidr);      /* all host bits set: broadcast for IPv4 */
 bool cidr_contains(const struct cidr *cidr, const struct ip *ip);
+bool cidr_is_part(const struct cidr *part, const struct cidr *whole);
 bool cidr_overlaps(const struct cidr *a, const struct cidr *b);
 bool cidr_equal(const struct cidr *a, const struct cidr *b);
 struct cidr cidr_host(const struct ip *ip); /* the address as /32 or /128 */

@@ -117,3 +117,13 @@ int neigh_list(struct netlink *nl, int index, bool fdb, struct arena *arena, nei
 		nla_put_u32(msg, NDA_IFINDEX, (uint32_t)index);
 	return netlink_dump(nl, read_neigh, &listing, err);
 }
+
+const struct neigh *neigh_find(const neighs_t *neighs, const struct neigh *wanted)
+{
+	list_each(neigh, neighs)
+		if (neigh->index == wanted->index && neigh->fdb == wanted->fdb &&
+		    (wanted->fdb ? mac_equal(&neigh->mac, &wanted->mac)
+				 : ip_equal(&neigh->ip, &wanted->ip)))
+			return neigh;
+	return NULL;
+}

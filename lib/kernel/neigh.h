@@ -20,4 +20,7 @@ bool neigh_is_permanent(const struct neigh *neigh); /* set by somebody, not lear
 int neigh_list(struct netlink *nl, int index, bool fdb, struct arena *arena, neighs_t *neighs,
 	       struct error *err) must_check;
 
+/* The one in the same place, by what it is looked up by: a neighbour's address, a forwarding entry's MAC. NULL = none. */
+const struct neigh *neigh_find(const neighs_t *neighs, const struct neigh *wanted);
+
 #endif

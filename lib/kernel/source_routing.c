@@ -116,8 +116,7 @@ static const struct source *hint_of(const sources_t *sources, const struct route
 	if (route->src.family)
 		return NULL;
 	list_each(source, sources)
-		if (route->dst.prefix >= source->address.prefix &&
-		    cidr_contains(&source->address, &route->dst.ip))
+		if (cidr_is_part(&route->dst, &source->address))
 			return source;
 	return NULL;
 }

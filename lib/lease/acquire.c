@@ -183,8 +183,7 @@ static int check_given(const struct kv_own *given, const struct network_family *
 {
 	char cidr[CIDR_TEXT_SIZE], network[CIDR_TEXT_SIZE];
 
-	if (!family->enabled || (subnet->prefix >= family->network.prefix &&
-				 cidr_contains(&family->network, &subnet->ip)))
+	if (!family->enabled || cidr_is_part(subnet, &family->network))
 		return 0;
 	return fail(err, ERANGE, "node \"%s\" has %s, which is not in the network %s", given->node,
 		    cidr_format(subnet, cidr), cidr_format(&family->network, network));
@@ -258,18 +257,13 @@ int lease_acquire(struct kv *kv, const struct network_config *config, const char
 
 /* ---- a lease that the node has pods in ---- */
 
-static bool overlaps(const struct cidr *a, const struct cidr *b)
-{
-	return a->ip.family && a->ip.family == b->ip.family && cidr_overlaps(a, b);
-}
-
 /* Of what is in the way of taking it again; NULL = nothing is. */
 static const struct subnet_lease *find_rival(const subnet_leases_t *leases,
 					     const struct subnet_lease *own)
 {
 	list_each(lease, leases)
-		if (overlaps(&lease->subnet, &own->subnet) ||
-		    overlaps(&lease->subnet6, &own->subnet6) || subnet_same_node(lease, own))
+		if (cidr_overlaps(&lease->subnet, &own->subnet) ||
+		    cidr_overlaps(&lease->subnet6, &own->subnet6) || subnet_same_node(lease, own))
 			return lease;
 	return NULL;
 }
@@ -282,10 +276,8 @@ static int fail_lost(const struct subnet_lease *rival, const struct subnet_lease
 	if (subnet_same_node(rival, own))
 		return fail(err, EXDEV, "this node had %s, and has %s by now", subnet_key(own, key),
 			    subnet_key(rival, other));
-	return fail(
-		err, EXDEV, "another node has %s by now: %s, with %s", subnet_key(own, key),
-		ip_format(rival->public_ip.family ? &rival->public_ip : &rival->public_ip6, node),
-		subnet_key(rival, other));
+	return fail(err, EXDEV, "another node has %s by now: %s, with %s", subnet_key(own, key),
+		    ip_format(subnet_node(rival), node), subnet_key(rival, other));
 }
 
 static int try_hold(struct kv *kv, const subnet_leases_t *known, const char *written,

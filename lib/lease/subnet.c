@@ -203,6 +203,11 @@ const char *subnet_life_text(const struct subnet_lease *lease, struct arena *are
 			    duration_format((lease->left_ms + minute - 1) / minute * minute, text));
 }
 
+const struct ip *subnet_node(const struct subnet_lease *lease)
+{
+	return lease->public_ip.family ? &lease->public_ip : &lease->public_ip6;
+}
+
 bool subnet_same_node(const struct subnet_lease *a, const struct subnet_lease *b)
 {
 	return same_address(&a->public_ip, &b->public_ip) ||

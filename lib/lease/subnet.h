@@ -42,6 +42,8 @@ int subnet_value_parse(const char *text, size_t size, struct arena *arena,
 /* How long it lives yet, to the minute, as a word: "23h59m", "reserved", "as its node"; "" = not known. */
 const char *subnet_life_text(const struct subnet_lease *lease, struct arena *arena);
 
+/* The address that people know its node by: of IPv4, where it has that. */
+const struct ip *subnet_node(const struct subnet_lease *lease);
 /* Is it the same node? By address; one that is not set or unspecified is nobody's. */
 bool subnet_same_node(const struct subnet_lease *a, const struct subnet_lease *b);
 /* Same subnets. */

@@ -188,7 +188,7 @@ int walk_far_relay(struct walk *walk, struct place *place, const struct link *li
 		return r;
 	if (!peer)
 		return walk_far_wire(walk, place, link, &walk->parcel.dst);
-	node = peer->lease->public_ip.family ? &peer->lease->public_ip : &peer->lease->public_ip6;
+	node = subnet_node(peer->lease);
 	walk_tell(walk, "lease", "%s is node %s, way udp", cidr_format(&peer->subnet, subnet),
 		  walk_ip(walk, node));
 	return leave_node(walk, TOKEN_RELAY, 0, node,

@@ -116,7 +116,7 @@ static struct row row_of(const struct showing *showing, const struct peer_state 
 {
 	const struct dump *dump = showing->dump;
 	const struct subnet_lease *lease = state->lease;
-	const struct ip *node = lease->public_ip.family ? &lease->public_ip : &lease->public_ip6;
+	const struct ip *node = subnet_node(lease);
 	struct arena *arena = dump->call->arena;
 	char text[CIDR_TEXT_SIZE];
 
