@@ -5,14 +5,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-static int compare(const void *a_, const void *b_)
-{
-	const struct route *a = a_, *b = b_;
-	int order = route_dst_order(a, b);
-
-	return order ? order : (a->priority > b->priority) - (a->priority < b->priority);
-}
-
 void near_make(const routes_t *routes, struct arena *arena, struct near *near)
 {
 	const struct route *last = NULL;
@@ -23,7 +15,7 @@ void near_make(const routes_t *routes, struct arena *arena, struct near *near)
 		if (route->protocol != ROUTE_PROTOCOL_CNIBOX)
 			*list_add(arena, &sorted) = *route;
 	if (sorted.n)
-		qsort(sorted.items, sorted.n, sizeof(*sorted.items), compare);
+		qsort(sorted.items, sorted.n, sizeof(*sorted.items), route_place_order);
 	list_each(route, &sorted) {
 		if (last && route_dst_order(last, route) == 0)
 			continue;

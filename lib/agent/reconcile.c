@@ -32,22 +32,6 @@ static bool on_vtep(const struct plan_node *node, int index)
 
 /* ---- what is there ---- */
 
-/* Where the kernel keeps it: by destination and metric. */
-static uint32_t metric_of(const struct route *route)
-{
-	if (route->priority || route->dst.ip.family != AF_INET6)
-		return route->priority;
-	return IPV6_METRIC;
-}
-
-static int compare_routes(const void *a_, const void *b_)
-{
-	const struct route *a = a_, *b = b_;
-	int order = route_dst_order(a, b);
-
-	return order ? order : (metric_of(a) > metric_of(b)) - (metric_of(a) < metric_of(b));
-}
-
 static bool is_part_of_any(const cidrs_t *networks, const struct cidr *dst)
 {
 	list_each(network, networks)
@@ -90,7 +74,7 @@ static int list_routes(struct pass *pass, bool adopt, routes_t *routes, struct e
 		     reconcile_is_flannels(route, &node->was, node->own)))
 			*list_add(&pass->arena, routes) = *route;
 	if (routes->n)
-		qsort(routes->items, routes->n, sizeof(*routes->items), compare_routes);
+		qsort(routes->items, routes->n, sizeof(*routes->items), route_place_order);
 	return 0;
 }
 
@@ -168,7 +152,7 @@ static bool is_told(struct pass *pass, struct reconcile_change change)
 static void add_routes(struct pass *pass, const routes_t *there)
 {
 	list_each(route, &pass->plan->routes) {
-		const struct route *found = find(route, there, sizeof(*route), compare_routes);
+		const struct route *found = find(route, there, sizeof(*route), route_place_order);
 
 		if ((found && same_route(route, found)) ||
 		    is_told(pass, (struct reconcile_change){ .route_was = found, .route = route }))
@@ -181,7 +165,7 @@ static void add_routes(struct pass *pass, const routes_t *there)
 static void remove_routes(struct pass *pass, const routes_t *there)
 {
 	list_each(route, there) {
-		if (find(route, &pass->plan->routes, sizeof(*route), compare_routes) ||
+		if (find(route, &pass->plan->routes, sizeof(*route), route_place_order) ||
 		    is_told(pass, (struct reconcile_change){ .route_was = route }))
 			continue;
 		route_queue_del(pass->nl, route);

@@ -482,3 +482,18 @@ int route_dst_order(const void *a_, const void *b_)
 
 	return order ? order : (a->dst.prefix > b->dst.prefix) - (a->dst.prefix < b->dst.prefix);
 }
+
+static uint32_t metric_of(const struct route *route)
+{
+	enum { IPV6_METRIC = 1024 };
+
+	return route->priority || route->dst.ip.family != AF_INET6 ? route->priority : IPV6_METRIC;
+}
+
+int route_place_order(const void *a_, const void *b_)
+{
+	const struct route *a = a_, *b = b_;
+	int order = route_dst_order(a, b);
+
+	return order ? order : (metric_of(a) > metric_of(b)) - (metric_of(a) < metric_of(b));
+}

@@ -95,6 +95,8 @@ int route_list_protocol(struct netlink *nl, uint8_t protocol, struct arena *aren
 			struct error *err) must_check;
 /* Order of struct route: by destination. */
 int route_dst_order(const void *a, const void *b);
+/* By where the kernel keeps it: destination and metric. */
+int route_place_order(const void *a, const void *b);
 /* Not a blackhole, a local or a broadcast route. */
 bool route_is_unicast(const struct route *route);
 
