@@ -133,6 +133,29 @@ left_is() { [[ $(node_metric n1 lease_left_seconds) =~ ^$1 ]]; }
 	assert_match "key" "$(etcd get --prefix --keys-only /other/subnets)" '^/other/subnets/10\.9\.[0-9]+\.0-24$'
 }
 
+@test "the key is the prefix as flannel joins it, whatever its slashes; an endpoint may lack its scheme" {
+	local at prefix
+
+	nodes 0
+	etcd_start
+	while read -r at prefix; do
+		etcd put "$at/config" '{"Network":"10.5.0.0/16"}' >/dev/null
+		"$CNIBOX" lease reserve 10.5.7.0/24 192.0.2.7 --etcd-endpoints 192.0.2.201:2379 --etcd-prefix "$prefix"
+		assert_eq "$prefix" "$(etcd get --prefix --keys-only "" | grep subnets)" "$at/subnets/10.5.7.0-24"
+		etcd del "$at/subnets/10.5.7.0-24" >/dev/null
+	done <<-'END'
+		/a/b /a/b//
+		a/b a/b
+		a/b a//b/
+		/x/y //x//y
+	END
+	PLACE=(--etcd-endpoints HTTP://192.0.2.201:2379/)
+	assert_match "a scheme in capitals" "$(lease list --etcd-prefix a/b)" '255 of 255'
+	PLACE=(--etcd-endpoints unix:///run/etcd)
+	said=$(lease list 2>&1) && flunk "NOT refused"
+	assert_match "a socket" "$said" '^lease list: "unix:///run/etcd" in --etcd-endpoints: http://HOST:PORT or'
+}
+
 @test "a reservation stays one (D9), a revoked lease is taken again (D10), an address that changes takes the lease along (D11)" {
 	nodes 2 host-gw
 	etcd_start

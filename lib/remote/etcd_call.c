@@ -212,28 +212,57 @@ int etcd_log_in(struct etcd *etcd, struct error *err)
 
 /* ---- options ---- */
 
-static void add_url(struct etcd *etcd, const char *word, size_t len)
+/* Without a scheme it is one of TLS where there are certificates, as for flannel. */
+static const char *url_of(const char *word, size_t len, bool tls, struct arena *arena)
+{
+	char *url = arena_memdup(arena, word, len), *host = strstr(url, "://");
+
+	for (char *p = url; host && p < host; p++)
+		*p = (char)tolower((unsigned char)*p);
+	host = host ? host + 3 : url;
+	while (len > (size_t)(host - url) && url[len - 1] == '/')
+		url[--len] = '\0';
+	if (host == url)
+		return arena_printf(arena, "%s://%s", tls ? "https" : "http", url);
+	return url;
+}
+
+static void add_url(struct etcd *etcd, const char *word, size_t len, bool tls)
 {
 	while (len && isspace((unsigned char)*word))
 		word++, len--;
-	while (len && (isspace((unsigned char)word[len - 1]) || word[len - 1] == '/'))
+	while (len && isspace((unsigned char)word[len - 1]))
 		len--;
 	if (len)
-		*list_add(&etcd->arena, &etcd->urls) = arena_memdup(&etcd->arena, word, len);
+		*list_add(&etcd->arena, &etcd->urls) = url_of(word, len, tls, &etcd->arena);
 }
 
-static int read_urls(struct etcd *etcd, const char *text, struct error *err)
+static bool is_url(const char *url, struct arena *arena)
+{
+	return (has_prefix(url, "http://") || has_prefix(url, "https://")) &&
+	       *http_host(url, arena);
+}
+
+/* Not more of it than that: there may be a password before the host. */
+static const char *wrong_url(const char *url, struct arena *arena)
+{
+	const char *host = http_host(url, arena);
+
+	return *host ? host : url;
+}
+
+static int read_urls(struct etcd *etcd, const char *text, bool tls, struct error *err)
 {
 	for (const char *word = text; *word; word += strcspn(word, ","), word += *word == ',')
-		add_url(etcd, word, strcspn(word, ","));
+		add_url(etcd, word, strcspn(word, ","), tls);
 	if (!etcd->urls.n)
 		return fail(err, EINVAL, "no URL in --etcd-endpoints");
 	list_each(url, &etcd->urls)
-		if (!has_prefix(*url, "http://") && !has_prefix(*url, "https://"))
+		if (!is_url(*url, &etcd->arena))
 			return fail(
 				err, EINVAL,
 				"\"%s\" in --etcd-endpoints: http://HOST:PORT or https://HOST:PORT is expected",
-				http_host(*url, &etcd->arena));
+				wrong_url(*url, &etcd->arena));
 	return 0;
 }
 
@@ -251,7 +280,8 @@ int etcd_open(struct etcd *etcd, const struct lease_place *place, struct error *
 	};
 
 	*etcd = (struct etcd){ .patience_ms = PATIENCE_MIN_MS };
-	if (read_urls(etcd, place->etcd_endpoints, err))
+	if (read_urls(etcd, place->etcd_endpoints,
+		      given(etcd, place->etcd_cafile) || given(etcd, place->etcd_certfile), err))
 		return -err->errnum;
 	etcd->username = given(etcd, place->etcd_username);
 	etcd->password = given(etcd, place->etcd_password);

@@ -442,16 +442,23 @@ static const struct kv_engine engine = {
 	.close = kv_etcd_close,
 };
 
-/* As flannel joins them: a slash in front, none doubled at the end. */
+/* As flannel joins keys: the prefix as it was given, with one slash wherever there are some, and one behind it. */
+static const char *joined(const char *prefix, struct arena *arena)
+{
+	char *text = arena_printf(arena, "%s/", prefix), *end = text;
+
+	for (const char *p = *prefix ? text : text + 1; *p; p++)
+		if (*p != '/' || end == text || end[-1] != '/')
+			*end++ = *p;
+	*end = '\0';
+	return text;
+}
+
 static void set_keys(struct kv_etcd *self, const char *prefix)
 {
 	struct arena *arena = &self->etcd.arena;
-	size_t len = strlen(prefix);
 
-	while (len && prefix[len - 1] == '/')
-		len--;
-	self->prefix =
-		arena_printf(arena, "%s%.*s/", *prefix == '/' || !len ? "" : "/", (int)len, prefix);
+	self->prefix = joined(prefix, arena);
 	self->config = arena_printf(arena, "%s" CONFIG, self->prefix);
 	self->first = arena_printf(arena, "%s" SUBNETS, self->prefix);
 	self->end = arena_printf(arena, "%ssubnets0", self->prefix);
