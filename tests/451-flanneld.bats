@@ -171,6 +171,15 @@ interfaces() {
 	assert_eq "the default route" "$(published)" 198.51.100.1
 }
 
+@test "the interface: flags whose value is empty are not given; a pattern in the environment may have commas" {
+	interfaces
+	ip -n n1 route add default via 198.51.100.254
+	assert_eq "empty values" "$(published --iface= --iface-regex= --iface-can-reach= --public-ip= --public-ipv6= --healthz-ip=)" 198.51.100.1
+	assert_eq "over the environment" "$(FLANNELD_PUBLIC_IP=203.0.113.9 published --public-ip=)" 198.51.100.1
+	assert_eq "a pattern" "$(FLANNELD_IFACE_REGEX='^192[.]0[.][0-9]{1,3}[.]1$' published)" 192.0.2.1
+	assert_match "a number is not empty" "$(published --healthz-port=)" 'healthz-port: "" is not an integer'
+}
+
 @test "the interface: what does not fit leaves it to the next flag, names before patterns before the way to an address" {
 	interfaces
 	while read -r want flags; do

@@ -33,18 +33,19 @@ struct agent_flags {
 extern const char *const agent_positions[], *const agent_datapaths[]; /* enum relay_datapath */
 extern const struct agent_flags agent_flags_defaults;
 
-#define AGENT_FLAG(key_, kind, member, help_, ...)                                             \
+#define AGENT_FLAG_AS(flags_, key_, kind, member, help_, ...)                                  \
 	{                                                                                      \
 		.key = (key_), .type = (kind), .offset = offsetof(struct agent_flags, member), \
-		.help = (help_), .flags = FIELD_ONE_DASH, ##__VA_ARGS__                        \
+		.help = (help_), .flags = FIELD_ONE_DASH | (flags_), ##__VA_ARGS__             \
 	}
+#define AGENT_FLAG(...) AGENT_FLAG_AS(0, __VA_ARGS__)
 /* clang-format off */
 #define AGENT_FLAGS \
 	LEASE_PLACE_FIELDS(offsetof(struct agent_flags, place)), \
 	AGENT_FLAG("iface", FIELD_LIST, iface, "interface to the other nodes, by name or address; may be repeated", \
 		   .noun = NOUN_INTERFACE, .element = FIELD_STRING, .size = sizeof(char *), .env = "FLANNELD_IFACE"), \
-	AGENT_FLAG("ifaceRegex", FIELD_LIST, iface_regex, "the same by a pattern for its address or name; may be repeated", \
-		   .element = FIELD_STRING, .size = sizeof(char *), .env = "FLANNELD_IFACE_REGEX"), \
+	AGENT_FLAG_AS(FIELD_ONE_WORD, "ifaceRegex", FIELD_LIST, iface_regex, \
+		   "the same by a pattern for its address or name; may be repeated", .element = FIELD_STRING, .size = sizeof(char *), .env = "FLANNELD_IFACE_REGEX"), \
 	AGENT_FLAG("ifaceCanReach", FIELD_IP, iface_can_reach, "the interface by which this address is reached", \
 		   .env = "FLANNELD_IFACE_CAN_REACH"), \
 	AGENT_FLAG("publicIp", FIELD_IP, public_ip, "address that the other nodes are told, if not the interface's", \

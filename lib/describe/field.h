@@ -46,7 +46,10 @@ enum field_flags {
 		1 << 5, /* positional list: everything after it is taken, options too (exec) */
 	FIELD_LOOSE_BOOL =
 		1 << 6, /* also accepts the strings "true" and "false" (libcni's booleans) */
-	FIELD_ONE_DASH = 1 << 7, /* option: -name is --name, as Go's programs have it */
+	FIELD_ONE_DASH =
+		1
+		<< 7, /* option: as Go's programs have it; -name is --name, an empty address or element is none */
+	FIELD_ONE_WORD = 1 << 9, /* option, a list: its variable is one element, commas and all */
 };
 
 /* What the words of a row name: completion asks the applet that lists such things (applet.h). */

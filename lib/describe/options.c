@@ -96,9 +96,21 @@ static void start_row(struct parse *parse, const struct field *field)
 		*(struct list *)((char *)parse->out + field->offset) = (struct list){ 0 };
 }
 
+/* Manifests name variables that need not be set: --public-ip=$(PUBLIC_IP). */
+static bool is_nothing(const struct field *field, const char *value)
+{
+	return !*value && (field->flags & FIELD_ONE_DASH) &&
+	       (field->type == FIELD_IP || field->type == FIELD_LIST);
+}
+
 static int set_row(struct parse *parse, const struct field *field, const char *value)
 {
 	start_row(parse, field);
+	if (is_nothing(field, value)) {
+		if (field->type == FIELD_IP)
+			*(struct ip *)((char *)parse->out + field->offset) = (struct ip){ 0 };
+		return 0;
+	}
 	if (field->seen)
 		*((bool *)parse->out + field->seen - 1) = true;
 	return field_parse(field, value, parse->out, parse->arena, parse->err);
@@ -108,15 +120,16 @@ static int set_row(struct parse *parse, const struct field *field, const char *v
 static int read_variable(struct parse *parse, const struct field *field)
 {
 	const char *value = field->env ? getenv(field->env) : NULL;
+	bool in_words = field->type == FIELD_LIST && !(field->flags & FIELD_ONE_WORD);
 	char *words, *word;
 	int r = 0;
 
 	if (!value || !*value)
 		return 0;
 	words = arena_strdup(parse->arena, value);
-	if (field->type != FIELD_LIST)
+	if (!in_words)
 		r = set_row(parse, field, value);
-	while (field->type == FIELD_LIST && r >= 0 && (word = strsep(&words, ",")))
+	while (in_words && r >= 0 && (word = strsep(&words, ",")))
 		r = *word ? set_row(parse, field, word) : 0;
 	return r < 0 ? bad_value(parse, arena_printf(parse->arena, "$%s", field->env)) : 0;
 }
