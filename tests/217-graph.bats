@@ -62,5 +62,23 @@ red
 "(here)/a\"b\\c" -- "(here)/x" [label=veth]'
 	assert_eq "a box for each interface" "$(grep -c '^		".* \[label=' "$BATS_TEST_TMPDIR/node.dot")" 7
 	assert_eq "all braces are closed" "$(tr -cd '{' <"$BATS_TEST_TMPDIR/node.dot" | wc -c)" "$(tr -cd '}' <"$BATS_TEST_TMPDIR/node.dot" | wc -c)"
-	! type -P dot >/dev/null || assert "Graphviz reads it" dot -Tplain -o /dev/null "$BATS_TEST_TMPDIR/node.dot"
+	need dot
+	assert "Graphviz reads it" dot -Tplain -o /dev/null "$BATS_TEST_TMPDIR/node.dot"
+}
+
+@test "what a link in a namespace is made on is found in another one" {
+	ip link add lan0 type veth peer name lan1
+	ip link add mac0 link lan0 type macvlan
+	ip link set mac0 netns red
+	assert_match "on the host" "$("$CNIBOX" graph)" $'\n  mac0 [(]macvlan[)]  down  above [(]here[)]/lan0\n'
+	ip -n red link add mac1 link mac0 type macvlan
+	ip -n red link set mac1 netns blue
+	assert_match "in a third" "$("$CNIBOX" graph)" $'\n  mac1 [(]macvlan[)]  down  above [(]here[)]/lan0\n'
+}
+
+@test "a name steers no terminal" {
+	ip link add $'a\e[31mb' type bridge
+	assert_match "in the tree" "$("$CNIBOX" graph)" $'\n  a[?]\\[31mb [(]bridge[)]'
+	refute "nor for Graphviz" grep -q $'\e' <("$CNIBOX" graph --dot)
+	assert_json "as it is" "$("$CNIBOX" graph --json)" 'any(.[].interfaces[]; .name == "a\u001b[31mb")' true
 }

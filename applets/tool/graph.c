@@ -11,6 +11,8 @@
 #include "kernel/inventory.h"
 #include "kernel/neigh.h"
 
+#define DEPTH_MAX 8 /* masters of masters, as the kernel allows them */
+
 struct options {
 	bool dot, json;
 };
@@ -87,28 +89,44 @@ static const struct link *link_at(const struct inventory_item *item, int index)
 	return NULL;
 }
 
-/* Both ends of a veth name each other by index; ids of namespaces are not the same seen from elsewhere, so that of several
- * that fit the one is taken that names this one back, and only if there is no other. */
-static const char *peer_of(const inventory_t *all, const struct inventory_item *own,
-			   const struct link *link, struct arena *arena)
+/* Is `item` the namespace that the other end of this link is in? */
+static bool is_there(const struct inventory_item *own, const struct inventory_item *item,
+		     const struct link *link)
 {
-	const char *found = NULL;
+	if (link->peer_netns < 0)
+		return item == own;
+	if (item == own)
+		return false;
+	return own->info.current
+		       ? item->info.id == link->peer_netns
+		       : netns_known_as(own->info.path, item->info.path, link->peer_netns);
+}
+
+/* The other end of a veth, which names this one back; of other links what they are made on. NULL: it cannot be seen. */
+static const char *other_end(const inventory_t *all, const struct inventory_item *own,
+			     const struct link *link, struct arena *arena)
+{
+	bool is_veth = streq(link->kind, "veth");
 
 	list_each(item, all) {
-		const struct link *other = link_at(item, link->peer);
+		const struct link *other = link->peer ? link_at(item, link->peer) : NULL;
 
-		if (!other || !streq(other->kind, "veth") || other->peer != link->index ||
-		    (item == own) != (link->peer_netns < 0) || other == link)
+		if (!other || other == link ||
+		    (is_veth && (!streq(other->kind, "veth") || other->peer != link->index)))
 			continue;
-		if (link->peer_netns >= 0 && own->info.current && item->info.id != link->peer_netns)
-			continue;
-		if (item->info.current && other->peer_netns != own->info.id && item != own)
-			continue;
-		if (found)
-			return NULL;
-		found = id_of(item, other, arena);
+		if (is_there(own, item, link))
+			return id_of(item, other, arena);
 	}
-	return found;
+	return NULL;
+}
+
+/* What a tunnel's own packets leave by, else what the link is made on. */
+static const char *lower_of(const inventory_t *all, const struct inventory_item *own,
+			    const struct link *link, struct arena *arena)
+{
+	const struct link *below = link->vxlan.link ? link_at(own, link->vxlan.link) : NULL;
+
+	return below ? id_of(own, below, arena) : other_end(all, own, link, arena);
 }
 
 static void read_tunnels(const struct inventory_item *item, struct node *node, struct arena *arena)
@@ -136,8 +154,6 @@ static struct node make_node(const inventory_t *all, const struct inventory_item
 			     const struct link *link, struct arena *arena)
 {
 	const struct link *master = link->master ? link_at(item, link->master) : NULL;
-	int lower = link->vxlan.link ? link->vxlan.link : link->peer;
-	const struct link *below = lower ? link_at(item, lower) : NULL;
 	bool is_veth = streq(link->kind, "veth");
 	char text[CIDR_TEXT_SIZE];
 	struct node node = {
@@ -149,9 +165,8 @@ static struct node make_node(const inventory_t *all, const struct inventory_item
 		.index = link->index,
 		.master = master ? link->master : 0,
 		.bridge = master ? id_of(item, master, arena) : NULL,
-		.peer = is_veth ? peer_of(all, item, link, arena) : NULL,
-		.above = !is_veth && below && link->peer_netns < 0 ? id_of(item, below, arena)
-								   : NULL,
+		.peer = is_veth ? other_end(all, item, link, arena) : NULL,
+		.above = is_veth ? NULL : lower_of(all, item, link, arena),
 	};
 
 	list_each(addr, &item->addrs)
@@ -178,6 +193,30 @@ static void make_spaces(const inventory_t *all, struct arena *arena, spaces_t *s
 	}
 }
 
+/* For a person: whoever may name a link could steer the terminal. */
+static const char *masked(const char *text, struct arena *arena)
+{
+	char *copy = text ? arena_strdup(arena, text) : NULL;
+
+	if (copy)
+		text_mask(copy);
+	return copy;
+}
+
+static void mask_names(spaces_t *spaces, struct arena *arena)
+{
+	list_each(space, spaces) {
+		space->name = masked(space->name, arena);
+		list_each(node, &space->nodes) {
+			node->id = masked(node->id, arena);
+			node->name = masked(node->name, arena);
+			node->bridge = masked(node->bridge, arena);
+			node->peer = masked(node->peer, arena);
+			node->above = masked(node->above, arena);
+		}
+	}
+}
+
 /* ---- a tree ---- */
 
 static void print_words(FILE *out, const char *before, const words_t *words)
@@ -186,16 +225,24 @@ static void print_words(FILE *out, const char *before, const words_t *words)
 		fprintf(out, "%s%s", word == words->items ? before : ", ", *word);
 }
 
-static void print_node(FILE *out, const struct node *node, const char *indent)
+/* The name alone where it is in the same namespace. */
+static const char *seen_from(const struct node *node, const char *id)
 {
-	fprintf(out, "%s%s", indent, node->name);
+	size_t len = (size_t)(strrchr(node->id, '/') - node->id) + 1;
+
+	return strncmp(node->id, id, len) == 0 ? id + len : id;
+}
+
+static void print_node(FILE *out, const struct node *node, int depth)
+{
+	fprintf(out, "%*s%s", 2 * depth, "", node->name);
 	if (*node->kind)
 		fprintf(out, " (%s)", node->kind);
 	print_words(out, "  ", &node->addresses);
 	if (!node->up)
 		fputs("  down", out);
 	if (node->above)
-		fprintf(out, "  above %s", strrchr(node->above, '/') + 1);
+		fprintf(out, "  above %s", seen_from(node, node->above));
 	if (node->peer)
 		fprintf(out, "  <-> %s", node->peer);
 	else if (streq(node->kind, "veth"))
@@ -204,18 +251,23 @@ static void print_node(FILE *out, const struct node *node, const char *indent)
 	fputc('\n', out);
 }
 
+/* A port may have ports of its own: a bond in a bridge, a bridge in a VRF. */
+static void print_ports(FILE *out, const struct space *space, int master, int depth)
+{
+	list_each(node, &space->nodes) {
+		if (node->master != master)
+			continue;
+		print_node(out, node, depth);
+		if (depth < DEPTH_MAX)
+			print_ports(out, space, node->index, depth + 1);
+	}
+}
+
 static void print_tree(FILE *out, const spaces_t *spaces)
 {
 	list_each(space, spaces) {
 		fprintf(out, "%s\n", space->name);
-		list_each(node, &space->nodes) {
-			if (node->master)
-				continue;
-			print_node(out, node, "  ");
-			list_each(port, &space->nodes)
-				if (port->master == node->index)
-					print_node(out, port, "    ");
-		}
+		print_ports(out, space, 0, 1);
 	}
 }
 
@@ -268,7 +320,7 @@ static void print_box(FILE *out, const struct node *node, struct arena *arena)
 
 static void print_dot(FILE *out, const spaces_t *spaces, struct arena *arena)
 {
-	fputs("graph node {\n\tnode [shape=box]\n\trankdir=LR\n", out);
+	fputs("graph {\n\tnode [shape=box]\n\trankdir=LR\n", out);
 	list_each(space, spaces) {
 		fprintf(out,
 			"\tsubgraph cluster_%zu {\n\t\tlabel=", (size_t)(space - spaces->items));
@@ -294,6 +346,8 @@ static int graph_run(struct invocation *call, void *options_, struct error *err)
 	if (r < 0)
 		return r;
 	make_spaces(&inventory, call->arena, &spaces);
+	if (!options->json)
+		mask_names(&spaces, call->arena);
 	if (options->json)
 		table_print(call->out, space_fields, spaces.items, spaces.n, sizeof(*spaces.items),
 			    true);

@@ -37,6 +37,8 @@ int netns_no_such(const char *word, struct arena *arena, struct error *err) must
 /* The id by which the session's namespace knows the one that fd is; -1 = by none. */
 struct netlink;
 int netns_id(struct netlink *nl, int fd, int *id, struct error *err) must_check;
+/* Does the namespace of one path know that of the other by this id? */
+bool netns_known_as(const char *path, const char *other, int id);
 
 struct netns_info {
 	const char *name; /* under NETNS_RUN_DIR, NULL = none */

@@ -246,6 +246,17 @@ int netns_id(struct netlink *nl, int fd, int *id, struct error *err)
 	return netlink_commit(nl, err);
 }
 
+bool netns_known_as(const char *path, const char *other, int id)
+{
+	auto_netlink struct netlink *nl = NULL;
+	auto_close int here = -1, there = -1;
+	int found = -1;
+
+	return netns_open(path, &here, NULL) >= 0 && netns_open(other, &there, NULL) >= 0 &&
+	       netlink_open(&nl, NETLINK_SESSION_ROUTE, here, NULL) >= 0 &&
+	       netns_id(nl, there, &found, NULL) >= 0 && found == id;
+}
+
 /* A namespace that vanished or is not ours to open keeps the id -1; nothing fails for it. */
 static void ask_ids(struct netlink *nl, struct netns_info *infos, size_t n)
 {

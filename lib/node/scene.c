@@ -199,19 +199,6 @@ int scene_find(const struct scene *scene, const char *word, struct place **place
 
 /* ---- veth pairs ---- */
 
-/* Does `place` know `other` by this id? */
-static bool is_known_as(struct place *place, const struct place *other, int id)
-{
-	auto_netlink struct netlink *nl = NULL;
-	auto_close int here = -1, there = -1;
-	int found = -1;
-
-	return netns_open(place->info->path, &here, NULL) >= 0 &&
-	       netns_open(other->info->path, &there, NULL) >= 0 &&
-	       netlink_open(&nl, NETLINK_SESSION_ROUTE, here, NULL) >= 0 &&
-	       netns_id(nl, there, &found, NULL) >= 0 && found == id;
-}
-
 static const struct link *end_in(const struct place *place, const struct link *link)
 {
 	const struct link *other = place_link(place, link->peer);
@@ -236,7 +223,8 @@ bool scene_other_end(const struct scene *scene, struct place *place, const struc
 
 		if (end && other != place &&
 		    (place->info->current ? other->info->id == link->peer_netns
-					  : is_known_as(place, other, link->peer_netns))) {
+					  : netns_known_as(place->info->path, other->info->path,
+							   link->peer_netns))) {
 			*spot = (struct spot){ other, end };
 			return true;
 		}
