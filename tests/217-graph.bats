@@ -76,6 +76,15 @@ red
 	assert_match "in a third" "$("$CNIBOX" graph)" $'\n  mac1 [(]macvlan[)]  down  above [(]here[)]/lan0\n'
 }
 
+@test "a namespace that may not be looked into does not look empty" {
+	need setpriv
+	need_root
+	user() { setpriv --reuid 65534 --regid 65534 --clear-groups "$CNIBOX" "$@"; }
+	assert_eq "the tree" "$(user graph | grep -v '^ ')" $'blue  ?\nred  ?\n(here)'
+	assert_match "the list of namespaces" "$(user netns list)" $'\nblue .* [?] +[?]\n'
+	assert_json "JSON" "$(user graph --json)" '[.[] | .unseen]' '[true, true, null]'
+}
+
 @test "a name steers no terminal" {
 	ip link add $'a\e[31mb' type bridge
 	assert_match "in the tree" "$("$CNIBOX" graph)" $'\n  a[?]\\[31mb [(]bridge[)]'

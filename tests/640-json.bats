@@ -164,11 +164,13 @@ cni() { CNI_PATH=/run/plugins "$CNIBOX" cni "$@"; }
 	keep policy-iptables-top cat /run/top
 }
 
-# What takes a server, a broken kernel or a container runtime, and is no more than a word; dhcp's are in 332-dhcp-daemon.
+# What takes another user, a server, a broken kernel or a container runtime, and is no more than a word; dhcp's are in 332-dhcp-daemon.
 rare() {
 	cat <<-'M'
 	doctor problems.failure
+	graph unseen
 	netns-list container
+	netns-list unseen
 	policy-iptables-apply cut
 	policy-iptables-apply removed
 	M

@@ -30,6 +30,7 @@ struct node {
 
 struct space {
 	const char *name, *path;
+	bool unseen; /* nobody let us look into it */
 	LIST(int) pids;
 	LIST(struct node) nodes;
 };
@@ -58,6 +59,7 @@ static const struct field node_fields[] = {
 static const struct field space_fields[] = {
 	SPACE("name",       FIELD_STRING, name),
 	SPACE("path",       FIELD_PATH,   path),
+	SPACE("unseen",     FIELD_BOOL,   unseen),
 	SPACE("pids",       FIELD_LIST,   pids, .element = FIELD_INT, .size = sizeof(int)),
 	SPACE("interfaces", FIELD_LIST,   nodes, .element = FIELD_OBJECT, .size = sizeof(struct node),
 	      .fields = node_fields, .flags = FIELD_KEEP_EMPTY),
@@ -186,6 +188,7 @@ static void make_spaces(const inventory_t *all, struct arena *arena, spaces_t *s
 
 		*space = (struct space){ .name = item->name,
 					 .path = item->info.path,
+					 .unseen = item->unseen,
 					 .pids = { item->info.pids.items, item->info.pids.n } };
 		list_each(link, &item->links)
 			if (!(link->flags & LINK_LOOPBACK))
@@ -266,7 +269,7 @@ static void print_ports(FILE *out, const struct space *space, int master, int de
 static void print_tree(FILE *out, const spaces_t *spaces)
 {
 	list_each(space, spaces) {
-		fprintf(out, "%s\n", space->name);
+		fprintf(out, "%s%s\n", space->name, space->unseen ? "  ?" : "");
 		print_ports(out, space, 0, 1);
 	}
 }
@@ -369,7 +372,7 @@ const struct applet applet_graph = {
 	.about =
 		"Every namespace that can be seen, with its interfaces and their addresses; ports stand under their bridge,"
 		" a veth names its other end, a tunnel the nodes that it leads to. A `?` is an other end that cannot be"
-		" seen from here.",
+		" seen from here; behind a namespace, it cannot be looked into, which needs root.",
 	.example = "cnibox graph\n"
 		   "cnibox graph --dot | dot -Tsvg >node.svg",
 	.run = &run,

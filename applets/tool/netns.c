@@ -32,7 +32,7 @@ struct interface {
 struct record {
 	const char *name, *path, *command, *container;
 	uint64_t inode;
-	bool has_id, current;
+	bool has_id, current, unseen;
 	int id;
 	LIST(int) pids;
 	LIST(struct interface) interfaces;
@@ -90,6 +90,7 @@ static const struct field record_fields[] = {
 	{ .key = "interfaces", .type = FIELD_LIST, RECORD(interfaces), .flags = FIELD_KEEP_EMPTY,
 	  .element = FIELD_OBJECT, .fields = interface_fields, .size = sizeof(struct interface),
 	  .help = "its interfaces" },
+	{ .key = "unseen", .type = FIELD_BOOL, RECORD(unseen), .help = "it could not be looked into" },
 	FIELDS_END,
 };
 
@@ -191,7 +192,8 @@ static struct record make_record(const struct netns_info *info, struct arena *ar
 	};
 	struct error err = { 0 };
 
-	if (read_interfaces(&record, arena, &err) < 0)
+	record.unseen = read_interfaces(&record, arena, &err) < 0;
+	if (record.unseen)
 		log_debug("%s: %s", info->path, err.message);
 	return record;
 }
@@ -271,8 +273,8 @@ static struct line make_line(const struct record *record, const char *own, struc
 		.holder = holder_text(record, own, arena),
 		.id = record->has_id ? arena_printf(arena, "%d", record->id) : NULL,
 		.pids = pids_text(record, arena),
-		.interfaces = interfaces_text(record, arena),
-		.addresses = addresses_text(record, arena),
+		.interfaces = record->unseen ? "?" : interfaces_text(record, arena),
+		.addresses = record->unseen ? "?" : addresses_text(record, arena),
 	};
 }
 

@@ -40,7 +40,8 @@ int inventory_read(struct arena *arena, inventory_t *inventory, struct error *er
 		struct inventory_item item = { .info = *info, .name = name_of(info, arena) };
 		struct error own = { 0 };
 
-		if (read_one(&item, arena, &own) < 0)
+		item.unseen = read_one(&item, arena, &own) < 0;
+		if (item.unseen)
 			log_debug("%s: %s", info->path, own.message);
 		*list_add(arena, inventory) = item;
 	}

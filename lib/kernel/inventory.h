@@ -9,6 +9,7 @@
 struct inventory_item {
 	struct netns_info info;
 	const char *name; /* its name, else "pid 12", else its path */
+	bool unseen;      /* it could not be looked into */
 	links_t links;
 	addrs_t addrs;
 };
