@@ -79,12 +79,20 @@ static const struct cni_plugin *find_plugin(const char *name)
 	return entry ? entry->applet->plugin : NULL;
 }
 
+/* What the kernel said, and not a server, who has users of its own. */
+static bool root_may(const struct error *err, const char *line)
+{
+	return (err->errnum == EPERM || err->errnum == EACCES) && geteuid() != 0 &&
+	       has_suffix(line, strerror(err->errnum));
+}
+
 static int report(const char *name, const struct error *err, int status)
 {
 	char line[sizeof(err->message) + sizeof(err->details)];
 
 	fflush(stdout); /* what was printed came before */
-	fprintf(stderr, "%s: %s\n", name, error_line(err, line, sizeof(line)));
+	error_line(err, line, sizeof(line));
+	fprintf(stderr, "%s: %s%s\n", name, line, root_may(err, line) ? " (try as root)" : "");
 	return status;
 }
 

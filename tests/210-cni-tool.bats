@@ -426,7 +426,7 @@ export CNI_PATH=/run/plugins
 	output=$(setpriv --reuid 65534 --regid 65534 --clear-groups "$CNIBOX" cni list 2>&1) || status=$?
 	assert_eq "the exit status" "$status" 1
 	assert_match "the network" "$output" $'\nnet +1.1.0 '
-	assert_match "the reason" "$output" 'cni list: cached attachments /var/lib/cni/results: Permission denied'
+	assert_match "the reason" "$output" 'cni list: cached attachments /var/lib/cni/results: Permission denied [(]try as root[)]'
 }
 
 @test "the reference's plugins run as well, and ours removes what they made" {
