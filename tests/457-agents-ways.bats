@@ -125,13 +125,21 @@ lease_of() { # ADDRESS: names of the leases that have it
 	ip -n n1 route del 192.0.2.8/31
 	wait_for "direct again" 5 has "10.5.250.0/24 via 192.0.2.9 dev eth0" peer_of
 	wait_for "the other" 5 has "10.5.240.0/24 via 192.0.2.8 dev eth0" peer_of
-	# By another interface: heard of at the next look.
+	# By another interface: the same.
 	ip -n n1 link add other0 type bridge
 	ip -n n1 link set other0 up
 	ip -n n1 addr add 198.51.100.1/24 dev other0
 	ip -n n1 route add 192.0.2.9/32 dev other0
-	kill -HUP "$(agent_pid n1)"
 	wait_for "not by this link" 5 has "10.5.250.0/24 via 10.5.250.0 dev flannel.1" peer_of
+	ip -n n1 route del 192.0.2.9/32
+	wait_for "by this link" 5 has "10.5.250.0/24 via 192.0.2.9 dev eth0" peer_of
+	ip -n n1 route add 192.0.2.9/32 dev other0
+	wait_for "by the other one" 5 has "10.5.250.0/24 via 10.5.250.0 dev flannel.1" peer_of
+	ip -n n1 link set other0 down # nobody is told of its routes
+	wait_for "the other one is down" 5 has "10.5.250.0/24 via 192.0.2.9 dev eth0" peer_of
+	ip -n n1 link set other0 up
+	ip -n n1 route add 192.0.2.9/32 dev other0
+	wait_for "and up" 5 has "10.5.250.0/24 via 10.5.250.0 dev flannel.1" peer_of
 	assert_match "what route-dump says" "$(nsenter --net=/run/netns/n1 "$CNIBOX" route-dump --peers "${PLACE[@]}" || :)" '10\.5\.250\.0/24 .*ok'
 }
 

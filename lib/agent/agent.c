@@ -146,18 +146,56 @@ static bool is_on_ours(const struct agent *agent, int index)
 			 (agent->relay && relay_is_link(agent->relay, index)));
 }
 
-/* What others do to what is ours. Routes of ours that appear are our own doing. */
+/* By whatever link: a neighbour may be none from then on, or be one again. */
+static bool is_way_to_node(const struct agent *agent, const struct cidr *dst)
+{
+	if (!agent->near_known || !dst->ip.family)
+		return false;
+	list_each(lease, &agent->leases)
+		if (cidr_contains(dst, &lease->public_ip) || cidr_contains(dst, &lease->public_ip6))
+			return true;
+	return false;
+}
+
+/* A link that goes down takes its routes along, and the kernel tells of none. */
+static bool link_leads_to_node(const struct agent *agent, int index)
+{
+	if (!agent->near_known)
+		return false;
+	list_each(route, &agent->near.routes)
+		if (route->oif == index && is_way_to_node(agent, &route->dst))
+			return true;
+	return false;
+}
+
+/* Routes of ours that appear are our own doing. */
+static bool route_concerns(struct agent *agent, const struct monitor_event *event)
+{
+	bool is_external = event->index && event->index == agent->external.index;
+
+	if (event->protocol == ROUTE_PROTOCOL_CNIBOX)
+		return event->gone;
+	if (is_external || is_way_to_node(agent, &event->dst)) {
+		agent->near_known = false;
+		return true;
+	}
+	return event->replaces;
+}
+
+/* What others do to what is ours. */
 static void on_event(void *arg, const struct monitor_event *event)
 {
 	struct agent *agent = arg;
 	bool concerns = is_on_ours(agent, event->index);
 
-	if (event->index == agent->external.index && event->protocol != ROUTE_PROTOCOL_CNIBOX)
+	if (event->kind == MONITOR_ROUTE)
+		concerns = route_concerns(agent, event);
+	else if (event->index == agent->external.index)
 		agent->near_known = false;
-	if (event->kind == MONITOR_ROUTE && event->protocol == ROUTE_PROTOCOL_CNIBOX)
-		concerns = event->gone;
-	else if (event->kind == MONITOR_ROUTE)
-		concerns = event->replaces || (concerns && event->index == agent->external.index);
+	if (event->kind == MONITOR_LINK && link_leads_to_node(agent, event->index)) {
+		agent->near_known = false;
+		concerns = true;
+	}
 	if (event->kind == MONITOR_NEIGH)
 		concerns = event->index && (event->index == agent->vtep.index ||
 					    event->index == agent->vtep6.index);

@@ -2,6 +2,7 @@
 #include "kernel/monitor.h"
 
 #include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
 #include "kernel/netlink_internal.h"
 
@@ -9,6 +10,19 @@ struct listener {
 	monitor_fn *fn;
 	void *arg;
 };
+
+/* Without the attribute it is all zeros: a default route. */
+static struct cidr destination(const struct rtmsg *header, const struct nlattr *attr)
+{
+	size_t size = header->rtm_family == AF_INET ? 4 : header->rtm_family == AF_INET6 ? 16 : 0;
+	uint8_t bytes[16] = { 0 };
+
+	if (!size || header->rtm_dst_len > 8 * size)
+		return (struct cidr){ 0 };
+	if (attr && (size_t)nla_len(attr) >= size)
+		memcpy(bytes, nla_data(attr), size);
+	return (struct cidr){ ip_make(header->rtm_family, bytes), header->rtm_dst_len };
+}
 
 static void route_event(const struct nlmsghdr *message, struct monitor_event *event)
 {
@@ -18,8 +32,10 @@ static void route_event(const struct nlmsghdr *message, struct monitor_event *ev
 	event->kind = MONITOR_ROUTE;
 	event->protocol = header->rtm_protocol;
 	event->replaces = !event->gone && (message->nlmsg_flags & NLM_F_REPLACE);
-	if (netlink_parse(message, sizeof(*header), attrs, RTA_MAX, NULL) == 0)
-		event->index = (int)attr_u32(attrs[RTA_OIF], 0);
+	if (netlink_parse(message, sizeof(*header), attrs, RTA_MAX, NULL) < 0)
+		return;
+	event->index = (int)attr_u32(attrs[RTA_OIF], 0);
+	event->dst = destination(header, attrs[RTA_DST]);
 }
 
 /* False: nothing that anybody here listens to. */

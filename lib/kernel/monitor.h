@@ -2,6 +2,7 @@
 #ifndef KERNEL_MONITOR_H
 #define KERNEL_MONITOR_H
 
+#include "base/ip.h"
 #include "kernel/netlink.h"
 
 enum monitor_kind { MONITOR_LINK, MONITOR_ADDR, MONITOR_ROUTE, MONITOR_NEIGH };
@@ -11,6 +12,7 @@ struct monitor_event {
 	bool gone;        /* deleted, rather than new or changed */
 	int index;        /* of the link; 0 for a route without one */
 	uint8_t protocol; /* of a route */
+	struct cidr dst;  /* the same, when it is one of IPv4 or IPv6 */
 	bool replaces;    /* a route: in the place of another, of which nothing else is told */
 };
 typedef void monitor_fn(void *arg, const struct monitor_event *event);
