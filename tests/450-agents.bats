@@ -111,6 +111,35 @@ device() { ip -n n1 -d -j addr show flannel.1 | jq -c '.[0] | [.address, .mtu, (
 	assert "the agent lives" kill -0 "$(agent_pid n1)"
 }
 
+again() { # NODE [OPTION ...]: an agent that has everything in place
+	: >$STORE/$1.log
+	agent "$@"
+	wait_for "$1 is there" 5 grep -q "everything is in place" $STORE/$1.log
+}
+
+@test "--release: with SIGTERM the lease is given back, peers drop the node at once, and it gets its subnet again; a reservation stays" {
+	two host-gw
+	agent_kill n2
+	again n2 --release
+	was=$(subnet n2)
+	assert_match "n1's way" "$(peer_of)" "$was via 192.0.2.2"
+	agent_kill n2
+	assert_match "it is said" "$(<$STORE/n2.log)" "this node has given ${was%/*}-24 back"
+	assert_eq "leases" "$(ls $STORE/subnets)" "$(subnet n1 | tr / -)"
+	wait_for "n1 has none" 5 eval '[[ -z $(peer_of) ]]'
+	assert_match "the data plane stays" "$(ip -n n2 route show proto 118)" "via 192.0.2.1"
+	again n2 --release
+	wait_for "the same one" 5 has "$was via 192.0.2.2" peer_of
+	agent_kill n2
+	"$CNIBOX" lease reserve "$was" 192.0.2.2 "${PLACE[@]}"
+	again n2 --release
+	agent_kill n2
+	assert_match "a reservation" "$("$CNIBOX" lease list "${PLACE[@]}")" "$was .*192.0.2.2 .*reserved"
+	status=0
+	said=$(nsenter --net=/run/netns/n2 "$CNIBOX" hostgw-sync --once --release 2>&1) || status=$?
+	assert_eq "with --once" "$status $said" "2 hostgw-sync: --once and --release: one of them at most"
+}
+
 @test "the node's address changes: the same subnet moves along, at once and over a restart (D11)" {
 	two host-gw
 	was=$(subnet n1)

@@ -335,6 +335,17 @@ pages() {
 	wait_for "one less" 10 is 249 eval 'routes | wc -l'
 }
 
+@test "--release: the node's annotations go with the agent, and its peers have no way to it" {
+	two host-gw
+	agent_kill n2
+	: >$STORE/n2.log
+	kube n2 --release
+	wait_for "it is there again" 5 grep -q "everything is in place" $STORE/n2.log
+	agent_kill n2
+	assert_eq "annotations" "$(annotations n2)" "{}"
+	wait_for "n1 has no way to it" 5 lacks 10.5.2.0 routes
+}
+
 @test "tools: who has what, for as long as its node is there; nothing to reserve; a dead node's part is taken away" {
 	two host-gw
 	lease() { nsenter --net=/run/netns/n1 "$CNIBOX" lease "$1" --kube-subnet-mgr --kube-api-url http://$API:8080 --net-config-path $STORE/config "${@:2}" 2>&1; }

@@ -187,6 +187,27 @@ left_is() { [[ $(node_metric n1 lease_left_seconds) =~ ^$1 ]]; }
 	assert_eq "leases" "$(etcd_leases | wc -l)" 2
 }
 
+@test "--release: the key and its lease in etcd go with the agent, and nothing is remembered of it" {
+	nodes 1 host-gw
+	etcd_start
+	etcd_network host-gw
+	AGENT=hostgw-sync agent n1 --release
+	ready n1
+	file=/var/lib/cnibox/remembered/run-n1-subnet.env
+	wait_for "it is remembered" 15 test -e $file
+	agent_kill n1
+	assert_eq "keys" "$(etcd_leases)" ""
+	assert_eq "etcd's leases" "$(etcd lease list | grep -c '^[0-9a-f]*$')" 0
+	refute "remembered" test -e $file
+	# A store that is away holds up nothing.
+	: >$STORE/n1.log
+	AGENT=hostgw-sync agent n1 --release
+	wait_for "its lease" 5 grep -q "everything is in place" $STORE/n1.log
+	etcd_kill e1
+	agent_kill n1
+	assert_match "it is said" "$(<$STORE/n1.log)" "the lease stays in the store until it ends: "
+}
+
 @test "what is no lease costs no peer anything (D1), and a peer that changes leaves nothing behind (D2, D3)" {
 	start 2 vxlan
 	wait_for "routes" 2 has "$(subnet n2) via" peers_of n1

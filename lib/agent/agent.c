@@ -18,7 +18,14 @@
 #include "kernel/monitor.h"
 #include "lease/place.h"
 
-enum { SOON_MS = 3, PACE_MS = 20, RETRY_MS = 1000, AGAIN_MS = 300000, CLAIM_MS = 1000 };
+enum {
+	SOON_MS = 3,
+	PACE_MS = 20,
+	RETRY_MS = 1000,
+	AGAIN_MS = 300000,
+	CLAIM_MS = 1000,
+	RELEASE_MS = 3000
+};
 enum { MANY = 256, TIDY_MS = 1000 };
 
 static void run_pass(struct loop *loop, void *arg);
@@ -276,6 +283,25 @@ int agent_claim(struct agent *agent, struct error *err)
 			       : r;
 }
 
+/* The others drop their ways to this node at once. A reservation is the node's for good. */
+static void give_back(const struct agent *agent)
+{
+	const char *snapshot = agent->options->place ? agent->options->place->snapshot : NULL;
+	char key[SUBNET_KEY_SIZE];
+	struct error err = { 0 };
+
+	if (!agent->have_own || agent->own.left_ms < 0)
+		return;
+	if (lease_store_release(agent->store, RELEASE_MS, &err) < 0) {
+		log_warning("the lease stays in the store until it ends: %s", err.message);
+		return;
+	}
+	/* A boot without the store must not bring back what was given up. */
+	if (snapshot)
+		(void)!unlink(snapshot);
+	log_info("this node has given %s back", subnet_key(&agent->own, key));
+}
+
 static void agent_end(struct agent *agent)
 {
 	agent_rules_close(agent);
@@ -334,6 +360,8 @@ int agent_run(const struct agent_options *options, struct error *err)
 		return r;
 	agent_recall(&agent);
 	r = loop_run(agent.loop, err);
+	if (r == 0 && options->release)
+		give_back(&agent);
 	if (r < 0 && agent.fatal.errnum && err)
 		*err = agent.fatal;
 	return r < 0 ? r : 0;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "agent/cleanup.h"
+#include "describe/applet.h"
 #include "relay/relay.h"
 
 #define SNAPSHOTS "/var/lib/cnibox/remembered/"
@@ -76,6 +77,7 @@ struct agent_options agent_flags_options(struct agent_flags *flags, const char *
 		.tx_checksum = flags->tx_checksum,
 		.resync_ms = (unsigned)flags->resync,
 		.once = flags->once,
+		.release = flags->release,
 		.relay.pace = RELAY_PACE,
 		.observe = flags->observe,
 		.fixed_lease = flags->place.peers_file != NULL,
@@ -86,5 +88,7 @@ struct agent_options agent_flags_options(struct agent_flags *flags, const char *
 int agent_flags_run(const struct agent_flags *flags, const struct agent_options *options, FILE *out,
 		    struct error *err)
 {
+	if (flags->once && flags->release)
+		return fail(err, USAGE_ERROR, "--once and --release: one of them at most");
 	return flags->cleanup ? agent_cleanup(options, out, err) : agent_run(options, err);
 }

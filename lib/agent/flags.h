@@ -19,7 +19,7 @@ struct agent_flags {
 	bool ip_masq, ip_masq_fully_random_disable, iptables_forward_rules, ip_blackhole_route;
 	int iptables_forward_position; /* index into agent_positions */
 	int64_t iptables_resync;       /* ms */
-	bool mixed, once, observe, cleanup, tx_checksum;
+	bool mixed, once, observe, release, cleanup, tx_checksum;
 	int64_t resync; /* ms */
 	struct ip healthz_ip;
 	int healthz_port;
@@ -75,6 +75,7 @@ extern const struct agent_flags agent_flags_defaults;
 	AGENT_FLAG("resync", FIELD_DURATION, resync, "look at everything this often; 0 = on events only"), \
 	AGENT_FLAG("once", FIELD_BOOL, once, "end when everything is in place"), \
 	AGENT_FLAG("observe", FIELD_BOOL, observe, "only ways to the other nodes' pods: no lease, no subnet for this node"), \
+	AGENT_FLAG("release", FIELD_BOOL, release, "give the lease back at SIGTERM: the other nodes drop their ways to this one at once"), \
 	AGENT_FLAG("healthzIp", FIELD_IP, healthz_ip, "address for probes; unset: 127.0.0.1 (flanneld: 0.0.0.0, as flannel's)", \
 		   .env = "FLANNELD_HEALTHZ_IP"), \
 	AGENT_FLAG("healthzPort", FIELD_INT, healthz_port, "port that answers GET /healthz, /readyz and /metrics; 0 = none", \
