@@ -30,8 +30,13 @@ void legacy_parse(struct arena *arena, char *text, struct legacy_table *table)
 		struct legacy_rule *rule;
 
 		if (*line == ':') {
+			const char *policy = line + strcspn(line, " ");
+			bool drops = has_prefix(policy, " DROP ");
+
 			line[strcspn(line, " ")] = '\0';
 			*list_add(arena, &table->chains) = line + 1;
+			if (drops)
+				*list_add(arena, &table->dropping) = line + 1;
 		} else if (has_prefix(line, "-A ")) {
 			rule = list_add(arena, &table->rules);
 			rule->text = line + 3;
@@ -60,6 +65,14 @@ int legacy_read(enum rule_family family, const char *name, struct arena *arena,
 bool legacy_has_chain(const struct legacy_table *table, const char *chain)
 {
 	list_each(known, &table->chains)
+		if (streq(*known, chain))
+			return true;
+	return false;
+}
+
+bool legacy_chain_drops(const struct legacy_table *table, const char *chain)
+{
+	list_each(known, &table->dropping)
 		if (streq(*known, chain))
 			return true;
 	return false;

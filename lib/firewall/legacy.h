@@ -18,6 +18,7 @@ struct legacy_table {
 	const char *name;
 	enum rule_family family;
 	LIST(const char *) chains;
+	LIST(const char *) dropping; /* of those, whose policy is DROP */
 	LIST(struct legacy_rule) rules;
 };
 
@@ -28,6 +29,7 @@ void legacy_parse(struct arena *arena, char *text, struct legacy_table *table);
 int legacy_read(enum rule_family family, const char *name, struct arena *arena,
 		struct legacy_table *table, struct error *err) must_check;
 bool legacy_has_chain(const struct legacy_table *table, const char *chain);
+bool legacy_chain_drops(const struct legacy_table *table, const char *chain);
 void legacy_rules(const struct legacy_table *table, const char *chain, struct arena *arena,
 		  nft_rules_t *rules);
 

@@ -283,6 +283,20 @@ static enum outcome through_nftables(struct asking *asking)
 	return ACCEPTED;
 }
 
+static enum outcome legacy_policy(struct asking *asking, const char *chain)
+{
+	struct filter_answer *answer = asking->answer;
+
+	answer->dropped = true;
+	answer->where = arena_printf(asking->arena, "policy drop of chain %s (table %s %s)", chain,
+				     family_word(asking->family), asking->table);
+	answer->remedy =
+		place_command(asking->place, asking->arena,
+			      asking->family == NFT_IP ? "iptables-legacy" : "ip6tables-legacy",
+			      "-t %s -P %s ACCEPT", asking->table, chain);
+	return settle(answer);
+}
+
 static enum outcome through_legacy_table(struct asking *asking, enum rule_family family,
 					 const char *table, const char *chain)
 {
@@ -297,11 +311,13 @@ static enum outcome through_legacy_table(struct asking *asking, enum rule_family
 	asking->family = family == RULE_IP ? NFT_IP : NFT_IP6;
 	asking->table = table;
 	outcome = follow(asking, chain, 0);
+	if ((outcome == PASSED || outcome == RETURNED) && legacy_chain_drops(&legacy, chain))
+		outcome = legacy_policy(asking, chain);
 	asking->legacy = NULL;
 	return outcome;
 }
 
-/* Their policies are not read: who sets one to DROP has rules, too. */
+/* In the order that the kernel has them in. */
 static enum outcome through_legacy(struct asking *asking)
 {
 	static const char *const chains[] = {
@@ -309,16 +325,13 @@ static enum outcome through_legacy(struct asking *asking)
 		[NFT_FORWARD] = "FORWARD",         [NFT_OUTPUT] = "OUTPUT",
 		[NFT_POSTROUTING] = "POSTROUTING",
 	};
-	enum nft_hook hook = asking->question->hook;
-	bool nat = hook == NFT_PREROUTING || hook == NFT_OUTPUT || hook == NFT_POSTROUTING;
+	static const char *const tables[] = { "raw", "mangle", "nat", "filter", "security" };
+	const char *chain = chains[asking->question->hook];
 	enum rule_family family = asking->parcel->dst.family == AF_INET ? RULE_IP : RULE_IP6;
 	enum outcome outcome = ACCEPTED;
 
-	if (nat)
-		outcome = through_legacy_table(asking, family, "nat", chains[hook]);
-	if (outcome != FAILED && outcome != DROPPED &&
-	    (hook == NFT_FORWARD || hook == NFT_INPUT || hook == NFT_OUTPUT))
-		outcome = through_legacy_table(asking, family, "filter", chains[hook]);
+	for (size_t i = 0; i < ARRAY_SIZE(tables) && outcome != FAILED && outcome != DROPPED; i++)
+		outcome = through_legacy_table(asking, family, tables[i], chain);
 	return outcome;
 }
 
