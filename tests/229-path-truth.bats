@@ -27,3 +27,35 @@ lost() { refute "$1 does not reach $2" run_in "$1" ping -q -c 1 -W 1 "$2"; } # P
 	mends blue 192.0.2.9
 	pings blue 192.0.2.9
 }
+
+@test "a source that a rule of somebody else changes" {
+	nft delete table inet cni_plugins_masquerade
+	nft 'table ip mine { chain out { type nat hook postrouting priority 100; ip saddr 10.1.0.0/24 oifname up0 snat to 192.0.2.1; }; }'
+	pings blue 192.0.2.9
+	is_ok blue 192.0.2.9
+	assert_match "which" "$said" "masquerade +$BLUE becomes 192\.0\.2\.1"
+	nft delete table ip mine
+	iptables -t nat -A POSTROUTING -s 10.1.0.0/24 ! -o cni0 -j SNAT --to-source 192.0.2.1
+	pings blue 192.0.2.9
+	is_ok blue 192.0.2.9
+	iptables -t nat -F
+	iptables-legacy -t nat -A POSTROUTING -s 10.1.0.0/24 ! -o cni0 -j SNAT --to-source 192.0.2.1
+	pings blue 192.0.2.9
+	is_ok blue 192.0.2.9
+}
+
+@test "a mark that a rule sets to a number leads to another table" {
+	nft 'table ip mine { chain in { type filter hook prerouting priority -150; iifname cni0 meta mark set 5; }; }'
+	ip rule add fwmark 5 priority 50 table 55
+	ip route add prohibit default table 55
+	lost blue 192.0.2.9
+	stops route 'a prohibit route has 192\.0\.2\.9' blue 192.0.2.9
+	mends blue 192.0.2.9
+}
+
+@test "a rule that drops, and cannot be judged, is told" {
+	nft 'table inet mine { chain f { type filter hook forward priority 0; ip daddr 192.0.2.9 ip ttl 63 drop; }; }'
+	lost blue 192.0.2.9
+	is_ok blue 192.0.2.9
+	assert_match "in words" "$said" '! filter +may drop the packet: rule 1 of chain f \(table inet mine\)'
+}

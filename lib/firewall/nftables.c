@@ -310,7 +310,8 @@ int nftables_turn(void)
 
 bool nftables_same(const struct rule *rule, const struct nft_rule_info *there)
 {
-	return !there->unknown && streq(there->comment, rule->comment ? rule->comment : "") &&
+	return !there->unknown && !there->from.family &&
+	       streq(there->comment, rule->comment ? rule->comment : "") &&
 	       same_matches(rule, there) && same_verdict(rule, there);
 }
 

@@ -241,6 +241,11 @@ static bool read_to(struct reader *reader, const char *word)
 	return !*word;
 }
 
+static bool read_from(struct reader *reader, const char *word)
+{
+	return ip_parse(word, &reader->info->from);
+}
+
 static bool read_verdict(struct reader *reader, const char *word)
 {
 	static const struct {
@@ -258,7 +263,7 @@ static bool read_verdict(struct reader *reader, const char *word)
 		reader->info->reject = true;
 		return true;
 	}
-	if (streq(word, "DNAT") || streq(word, "MARK"))
+	if (streq(word, "DNAT") || streq(word, "SNAT") || streq(word, "MARK"))
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
 		if (streq(word, verdicts[i].name)) {
@@ -310,6 +315,7 @@ static const struct {
 	{ "-g", read_goto },
 	{ "--set-xmark", read_set_mark },
 	{ "--to-destination", read_to },
+	{ "--to-source", read_from },
 	{ "--reject-with", read_match },
 	{ "--random-fully", read_random, true },
 };

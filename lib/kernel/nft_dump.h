@@ -37,6 +37,7 @@ struct nft_rule_info {
 	struct ip to;                /* DNAT */
 	struct ports to_ports;       /* 0 = kept */
 	uint16_t to_base;
+	struct ip from; /* SNAT to one address */
 };
 typedef LIST(struct nft_rule_info) nft_rules_t;
 

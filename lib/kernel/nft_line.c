@@ -296,8 +296,8 @@ static bool has_more(const struct nft_rule_info *info)
 {
 	return info->unknown || info->masquerade || info->in.name[0] || info->out.name[0] ||
 	       info->not_protocol || info->n_ports > 1 || info->local || info->mark_bits ||
-	       info->set_bits || info->to.family || info->source.op != NFT_IS ||
-	       info->destination.op != NFT_IS;
+	       info->set_bits || info->to.family || info->from.family ||
+	       info->source.op != NFT_IS || info->destination.op != NFT_IS;
 }
 
 static void read_line(struct arena *arena, struct nlattr *list, int family, struct nft_line *line)

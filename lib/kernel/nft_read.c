@@ -48,12 +48,17 @@ static void set_register(struct rule_reader *reader, struct nlattr *attr, const 
 		reader->info->unknown = true;
 }
 
-/* meta mark set mark & keep ^ value */
+/* meta mark set mark & keep ^ value, or a number */
 static void read_set_mark(struct rule_reader *reader, struct nlattr *attr)
 {
 	const struct load *from = reader_held(reader, attr);
 	uint32_t keep;
 
+	if (from->what == LOAD_VALUE && from->size == sizeof(keep)) {
+		memcpy(&reader->info->set_mark, from->value, sizeof(keep));
+		reader->info->set_bits = UINT32_MAX;
+		return;
+	}
 	if (from->what != LOAD_MARK) {
 		reader->info->unknown = true;
 		return;
@@ -365,13 +370,16 @@ static void read_nat(struct rule_reader *reader, struct nlattr *data)
 	int family;
 
 	if (nla_parse_nested(tb, NFTA_NAT_MAX, data, NULL) < 0 ||
-	    nft_be32(tb[NFTA_NAT_TYPE]) != NFT_NAT_DNAT ||
 	    (addr = reader_held(reader, tb[NFTA_NAT_REG_ADDR_MIN]))->what != LOAD_VALUE ||
 	    (addr->size != 4 && addr->size != 16)) {
 		info->unknown = true;
 		return;
 	}
 	family = addr->size == 4 ? AF_INET : AF_INET6;
+	if (nft_be32(tb[NFTA_NAT_TYPE]) == NFT_NAT_SNAT) {
+		info->from = ip_make(family, addr->value);
+		return;
+	}
 	info->to = ip_make(family, addr->value);
 	info->to_ports.first = port_in(reader, tb[NFTA_NAT_REG_PROTO_MIN]);
 	info->to_ports.last = tb[NFTA_NAT_REG_PROTO_MAX]

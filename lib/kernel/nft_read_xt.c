@@ -141,7 +141,7 @@ static bool read_reject(struct rule_reader *reader, struct nlattr *info unused)
 	return true;
 }
 
-static bool read_dnat(struct rule_reader *reader, struct nlattr *info)
+static bool read_nat(struct rule_reader *reader, struct nlattr *info, struct ip *ip)
 {
 	struct nf_nat_range2 range = { .flags = 0 };
 	bool is_v4 = reader->nfproto == NFPROTO_IPV4;
@@ -152,7 +152,9 @@ static bool read_dnat(struct rule_reader *reader, struct nlattr *info)
 	if (!(range.flags & NF_NAT_RANGE_MAP_IPS) ||
 	    memcmp(range.min_addr.all, range.max_addr.all, sizeof(range.min_addr.all)) != 0)
 		return false;
-	reader->info->to = ip_make(is_v4 ? AF_INET : AF_INET6, &range.min_addr);
+	*ip = ip_make(is_v4 ? AF_INET : AF_INET6, &range.min_addr);
+	if (ip == &reader->info->from)
+		return true;
 	if (range.flags & NF_NAT_RANGE_PROTO_SPECIFIED)
 		reader->info->to_ports =
 			(struct ports){ ntohs(range.min_proto.all), ntohs(range.max_proto.all) };
@@ -161,8 +163,18 @@ static bool read_dnat(struct rule_reader *reader, struct nlattr *info)
 	return true;
 }
 
+static bool read_dnat(struct rule_reader *reader, struct nlattr *info)
+{
+	return read_nat(reader, info, &reader->info->to);
+}
+
+static bool read_snat(struct rule_reader *reader, struct nlattr *info)
+{
+	return read_nat(reader, info, &reader->info->from);
+}
+
 /* The target's first revision, for IPv4: what iptables writes for one address. */
-static bool read_dnat_0(struct rule_reader *reader, struct nlattr *info)
+static bool read_nat_0(struct rule_reader *reader, struct nlattr *info, struct ip *ip)
 {
 	struct nf_nat_ipv4_multi_range_compat compat;
 
@@ -170,8 +182,8 @@ static bool read_dnat_0(struct rule_reader *reader, struct nlattr *info)
 	    compat.range[0].min_ip != compat.range[0].max_ip ||
 	    !(compat.range[0].flags & NF_NAT_RANGE_MAP_IPS))
 		return false;
-	reader->info->to = ip_make(AF_INET, &compat.range[0].min_ip);
-	if (compat.range[0].flags & NF_NAT_RANGE_PROTO_SPECIFIED)
+	*ip = ip_make(AF_INET, &compat.range[0].min_ip);
+	if (ip == &reader->info->to && compat.range[0].flags & NF_NAT_RANGE_PROTO_SPECIFIED)
 		reader->info->to_ports = (struct ports){ ntohs(compat.range[0].min.all),
 							 ntohs(compat.range[0].max.all) };
 	return true;
@@ -213,6 +225,16 @@ void reader_match(struct rule_reader *reader, struct nlattr *data)
 	read_extension(reader, data, known);
 }
 
+static bool read_dnat_0(struct rule_reader *reader, struct nlattr *info)
+{
+	return read_nat_0(reader, info, &reader->info->to);
+}
+
+static bool read_snat_0(struct rule_reader *reader, struct nlattr *info)
+{
+	return read_nat_0(reader, info, &reader->info->from);
+}
+
 void reader_target(struct rule_reader *reader, struct nlattr *data)
 {
 	static const struct extension known[] = { { "MASQUERADE", 0, read_masquerade },
@@ -221,6 +243,9 @@ void reader_target(struct rule_reader *reader, struct nlattr *data)
 						  { "DNAT", 2, read_dnat },
 						  { "DNAT", 1, read_dnat },
 						  { "DNAT", 0, read_dnat_0 },
+						  { "SNAT", 2, read_snat },
+						  { "SNAT", 1, read_snat },
+						  { "SNAT", 0, read_snat_0 },
 						  { NULL } };
 
 	read_extension(reader, data, known);

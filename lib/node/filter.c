@@ -101,6 +101,14 @@ static enum outcome settle(struct filter_answer *answer)
 	return ACCEPTED;
 }
 
+static const char *rule_text(struct asking *asking, const char *chain,
+			     const struct nft_rule_info *rule, size_t n)
+{
+	return arena_printf(asking->arena, "rule %zu of chain %s (table %s %s)%s%s", n, chain,
+			    family_word(asking->family), asking->table, *rule->comment ? ": " : "",
+			    rule->comment);
+}
+
 /* A rule of nf_tables has a handle; of the legacy tables, its place in the chain. */
 static enum outcome drop(struct asking *asking, const char *chain, const struct nft_rule_info *rule,
 			 size_t n)
@@ -112,9 +120,7 @@ static enum outcome drop(struct asking *asking, const char *chain, const struct 
 
 	answer->dropped = true;
 	answer->rejected = rule->reject;
-	answer->where =
-		arena_printf(arena, "rule %zu of chain %s (table %s %s)%s%s", n, chain, family,
-			     asking->table, *rule->comment ? ": " : "", rule->comment);
+	answer->where = rule_text(asking, chain, rule, n);
 	answer->remedy = asking->legacy ? place_command(asking->place, arena, program,
 							"-t %s -D %s %zu", asking->table, chain, n)
 					: place_command(asking->place, arena, "nft",
@@ -130,7 +136,8 @@ static enum outcome translate(struct asking *asking, const struct nft_rule_info 
 {
 	struct filter_answer *answer = asking->answer;
 
-	answer->masqueraded |= rule->masquerade;
+	answer->masqueraded |= rule->masquerade || rule->from.family;
+	answer->from = rule->from;
 	if (rule->to.family) {
 		answer->to = rule->to;
 		answer->to_port = rule->to_ports.first;
@@ -146,7 +153,7 @@ static enum outcome obey(struct asking *asking, const char *chain, const struct 
 
 	if (rule->set_bits)
 		asking->parcel->mark = (asking->parcel->mark & ~rule->set_bits) ^ rule->set_mark;
-	if (rule->masquerade || rule->to.family)
+	if (rule->masquerade || rule->to.family || rule->from.family)
 		return translate(asking, rule);
 	if (rule->reject || rule->verdict == NFT_VERDICT_DROP)
 		return drop(asking, chain, rule, n);
@@ -173,6 +180,17 @@ static int rules_of(struct asking *asking, const char *chain, nft_rules_t *rules
 	return 0;
 }
 
+/* What cannot be judged; what would drop is told. */
+static void pass_over(struct asking *asking, const char *chain, const struct nft_rule_info *rule,
+		      size_t n)
+{
+	struct filter_answer *answer = asking->answer;
+
+	answer->unknown++;
+	if (!answer->maybe && (rule->reject || rule->verdict == NFT_VERDICT_DROP))
+		answer->maybe = rule_text(asking, chain, rule, n);
+}
+
 static enum outcome follow(struct asking *asking, const char *chain, unsigned depth)
 {
 	nft_rules_t rules = { 0 };
@@ -190,7 +208,7 @@ static enum outcome follow(struct asking *asking, const char *chain, unsigned de
 		if (!fits(asking, rule))
 			continue;
 		if (rule->unknown) {
-			asking->answer->unknown++;
+			pass_over(asking, chain, rule, n);
 			continue;
 		}
 		outcome = obey(asking, chain, rule, n, depth);

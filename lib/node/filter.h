@@ -29,7 +29,8 @@ struct filter_answer {
 	const char *where;  /* of what decided: "rule 3 of chain FORWARD (table ip filter)" */
 	const char *remedy; /* a command that takes it away */
 	bool masqueraded;
-	struct ip to; /* DNAT: where it goes now; family 0 = none */
+	struct ip from; /* SNAT: the source it gets; family 0 = none, or masqueraded */
+	struct ip to;   /* DNAT: where it goes now; family 0 = none */
 	uint16_t to_port;
 	const char *owner; /* of the port mapping, as its rule or element says; NULL = unknown */
 	unsigned unknown;  /* rules that were passed over */

@@ -172,11 +172,10 @@ int walk_filter(struct walk *walk, struct place *place, enum nft_hook hook, cons
 					   answer->rejected ? "rejects" : "drops", answer->where),
 				 "the packet filter of this namespace refuses it", answer->remedy);
 	if (answer->maybe)
-		walk_note(
-			walk, PATH_NOTE, "filter",
-			walk_text(walk, "may drop the packet: %s", answer->maybe),
-			"a rule before it matches by something that is not read back, and may let it pass",
-			NULL);
+		walk_note(walk, PATH_NOTE, "filter",
+			  walk_text(walk, "may drop the packet: %s", answer->maybe),
+			  "it, or a rule before it, matches by something that is not read back",
+			  NULL);
 	else if (answer->unknown)
 		walk_tell(walk, "filter", "passes; %u rules could not be judged", answer->unknown);
 	return WALK_ON;
@@ -398,10 +397,12 @@ static int post_routing(struct walk *walk, struct place *place, const struct lin
 	if (r != WALK_ON)
 		return r;
 	source = source_for(place, used);
-	if (answer.masqueraded && source) {
+	if (!answer.from.family && source)
+		answer.from = source->cidr.ip;
+	if (answer.masqueraded && answer.from.family) {
 		walk_tell(walk, "masquerade", "%s becomes %s", walk_ip(walk, &walk->parcel.src),
-			  walk_ip(walk, &source->cidr.ip));
-		walk->parcel.src = source->cidr.ip;
+			  walk_ip(walk, &answer.from));
+		walk->parcel.src = answer.from;
 		walk->masqueraded = true;
 	} else if (in && place == walk->scene->here && !walk->back) {
 		walk->bare = place->name;
