@@ -57,7 +57,7 @@ dual() {
 	mends blue $OUTSIDE6
 	for type in unreachable prohibit blackhole; do
 		ip -6 route add $type $OUTSIDE6/128
-		stops route "a $type route has $OUTSIDE6" blue $OUTSIDE6
+		stops route "an? $type route has $OUTSIDE6" blue $OUTSIDE6
 		mends blue $OUTSIDE6
 	done
 	sysctl -qw net.ipv6.conf.all.forwarding=0

@@ -59,3 +59,18 @@ lost() { refute "$1 does not reach $2" run_in "$1" ping -q -c 1 -W 1 "$2"; } # P
 	is_ok blue 192.0.2.9
 	assert_match "in words" "$said" '! filter +may drop the packet: rule 1 of chain f \(table inet mine\)'
 }
+
+@test "rules that look at the port, or refuse" {
+	serve outside 80
+	ip rule add ipproto tcp dport 80 priority 60 table 56
+	ip route add prohibit default table 56
+	refute "TCP" test "$(fetch blue 192.0.2.9 80)" = hello
+	is_ok blue 192.0.2.9
+	stops route 'a prohibit route has 192\.0\.2\.9' blue 192.0.2.9 80
+	mends blue 192.0.2.9 80
+	ip rule add iif cni0 priority 70 blackhole
+	lost blue 192.0.2.9
+	stops route 'a blackhole route has 192\.0\.2\.9' blue 192.0.2.9
+	mends blue 192.0.2.9
+	pings blue 192.0.2.9
+}

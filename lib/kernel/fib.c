@@ -1,7 +1,9 @@
 /* Questions to the routing of the kernel: RTM_GETROUTE for one packet. */
 #include "kernel/fib.h"
 
+#include <arpa/inet.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 
 #include "kernel/netlink_internal.h"
 #include "kernel/route_internal.h"
@@ -35,6 +37,9 @@ static int ask(struct netlink *nl, const struct fib_question *question, unsigned
 		.rtm_src_len = (uint8_t)ip_bits(&question->src),
 		.rtm_flags = flags,
 	};
+	/* The kernel takes no others. */
+	bool asks_port = question->port &&
+			 (question->protocol == IPPROTO_TCP || question->protocol == IPPROTO_UDP);
 	char text[IP_TEXT_SIZE];
 	struct nl_msg *msg = netlink_queue(nl, RTM_GETROUTE, 0, &header, sizeof(header),
 					   "route to %s", ip_format(&question->dst, text));
@@ -47,6 +52,10 @@ static int ask(struct netlink *nl, const struct fib_question *question, unsigned
 		nla_put_u32(msg, RTA_OIF, (uint32_t)question->out);
 	if (question->mark)
 		nla_put_u32(msg, RTA_MARK, question->mark);
+	if (asks_port)
+		nla_put_u8(msg, RTA_IP_PROTO, question->protocol);
+	if (asks_port)
+		nla_put_u16(msg, RTA_DPORT, htons(question->port));
 	netlink_expect(nl, read_answer, reading);
 	return netlink_commit(nl, err);
 }
@@ -76,7 +85,8 @@ const struct rule *fib_rule(const rules_t *rules, const struct fib_question *que
 			    const char *in, uint32_t table)
 {
 	list_each(rule, rules)
-		if (rule->table == table && rule->src.ip.family == question->dst.family &&
+		if ((rule->refuses ? !table : rule->table == table) &&
+		    rule->src.ip.family == question->dst.family &&
 		    fits(&rule->src, &question->src) && fits(&rule->dst, &question->dst) &&
 		    (question->mark & rule->mark_bits) == rule->mark && !rule->inverted &&
 		    (!*rule->in || streq(rule->in, question->in ? in : "lo")))

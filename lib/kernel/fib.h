@@ -14,6 +14,8 @@ struct fib_question {
 	int in;             /* it came in by that link; 0 = it is sent from here */
 	int out;            /* 0 = any */
 	uint32_t mark;
+	uint8_t protocol; /* what rules may look at; 0 = none said */
+	uint16_t port;
 };
 
 struct fib_answer {
@@ -29,7 +31,7 @@ struct fib_rules {
 	rules_t list;
 };
 
-/* The first rule that has `table` asked for such a packet; in: name of the link that it came in by. NULL = none is seen. */
+/* The first rule that has `table` asked for such a packet, or (0) refuses it; in: name of the link that it came in by. NULL = none. */
 const struct rule *fib_rule(const rules_t *rules, const struct fib_question *question,
 			    const char *in, uint32_t table);
 

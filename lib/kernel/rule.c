@@ -76,6 +76,9 @@ static bool is_special(const struct fib_rule_hdr *header, struct nlattr **attrs)
 	return special;
 }
 
+_Static_assert(FR_ACT_BLACKHOLE == ROUTE_BLACKHOLE && FR_ACT_PROHIBIT == ROUTE_PROHIBIT,
+	       "rules and routes number their refusals alike");
+
 static int read_rule(const struct nlmsghdr *reply, void *arg, struct error *err)
 {
 	const struct listing *listing = arg;
@@ -94,6 +97,9 @@ static int read_rule(const struct nlmsghdr *reply, void *arg, struct error *err)
 		.dst = read_address(header->family, attrs[FRA_DST], header->dst_len),
 		.table = attr_u32(attrs[FRA_TABLE], header->table),
 		.priority = attr_u32(attrs[FRA_PRIORITY], 0),
+		.refuses = header->action >= FR_ACT_BLACKHOLE && header->action <= FR_ACT_PROHIBIT
+				   ? header->action
+				   : 0,
 		.inverted = header->flags & FIB_RULE_INVERT,
 		.mark = attr_u32(attrs[FRA_FWMARK], 0),
 		.mark_bits = attrs[FRA_FWMARK] ? attr_u32(attrs[FRA_FWMASK], UINT32_MAX) : 0,

@@ -46,6 +46,12 @@ int walk_policy(struct walk *walk, const struct place *place);
 int walk_filter(struct walk *walk, struct place *place, enum nft_hook hook, const struct link *in,
 		const struct link *out, struct filter_answer *answer);
 
+/* ---- its ways out (walk_fib.c) ---- */
+struct fib_answer;
+/* in: NULL = it is sent from there. */
+int walk_ask_route(struct walk *walk, struct place *place, const struct link *in,
+		   struct fib_answer *answer);
+
 /* ---- on the wire (walk_link.c, walk_far.c) ---- */
 /* Out by a link, to the next hop on it. */
 int walk_leave(struct walk *walk, struct place *place, const struct link *link,

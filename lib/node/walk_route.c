@@ -6,153 +6,6 @@
 
 #include "kernel/fib.h"
 
-/* ---- words ---- */
-
-static const char *route_text(struct walk *walk, const struct place *place,
-			      const struct fib_question *question, const struct fib_answer *answer,
-			      const char *in)
-{
-	const struct route *entry = &answer->entry, *used = &answer->used;
-	const struct link *link = place_link(place, used->oif);
-	const struct rule *rule = fib_rule(&place->rules->list, question, in, entry->table);
-	const char *table = entry->table == ROUTE_TABLE_MAIN ? "main"
-			    : entry->table == ROUTE_TABLE_LOCAL
-				    ? "local"
-				    : walk_text(walk, "%u", entry->table);
-	char dst[CIDR_TEXT_SIZE];
-
-	return walk_text(walk, "%s%s%s%s%s (table %s, %s)",
-			 entry->dst.prefix ? cidr_format(&entry->dst, dst) : "default",
-			 used->gw.family ? " via " : "",
-			 used->gw.family ? walk_ip(walk, &used->gw) : "", link ? " dev " : "",
-			 link ? link->name : "", table,
-			 rule ? walk_text(walk, "rule %u", rule->priority) : "no plain rule");
-}
-
-/* The address that a pod's gateway would have: of what is on the other side of its veths. */
-static const struct addr *guess_gateway(struct walk *walk, struct place *place, int family)
-{
-	list_each(link, &place->links) {
-		struct spot other;
-		const struct addr *addr;
-
-		if (!scene_other_end(walk->scene, place, link, &other))
-			continue;
-		addr = place_first_addr(other.place,
-					other.link->master ? other.link->master : other.link->index,
-					family);
-		if (addr)
-			return addr;
-	}
-	return NULL;
-}
-
-/* IPv6 addresses go when a link goes down: in a pod any link that is down could be the one that had them. */
-static const struct link *down_link(const struct walk *walk, const struct place *place)
-{
-	bool any = walk->parcel.dst.family == AF_INET6 && place != walk->scene->here;
-
-	list_each(link, &place->links)
-		if (!(link->flags & (LINK_UP | LINK_LOOPBACK)) &&
-		    (any || place_first_addr(place, link->index, AF_INET)))
-			return link;
-	return NULL;
-}
-
-static int stop_without_route(struct walk *walk, struct place *place)
-{
-	const struct ip *dst = &walk->parcel.dst;
-	const char *to = walk_ip(walk, dst);
-	const struct link *down = down_link(walk, place);
-	const struct addr *gateway;
-	const struct peer_state *peer = walk_peer(walk, dst);
-	char subnet[CIDR_TEXT_SIZE];
-
-	if (down && !walk->back)
-		return walk_stop(
-			walk, "link", walk_text(walk, "%s is down", down->name),
-			walk_text(walk, "its routes went with it, and no other leads to %s", to),
-			place_command(place, walk->scene->arena, "ip", "link set %s up",
-				      down->name));
-	if (peer)
-		return walk_stop(
-			walk, "route",
-			walk_text(walk, "there is no route to %s",
-				  cidr_format(&peer->subnet, subnet)),
-			walk_text(walk,
-				  "it is the subnet of node %s, whose route the agent has to make",
-				  walk_ip(walk, &peer->lease->public_ip)),
-			"start the node's agent again: its first pass makes the route");
-	gateway = guess_gateway(walk, place, dst->family);
-	return walk_stop(
-		walk, "route", walk_text(walk, "%s has no route to %s", place->name, to),
-		walk->back && walk->bare
-			? walk_text(walk, "%s left %s without being masqueraded", to, walk->bare)
-			: "no route of its tables fits, and there is no default route",
-		gateway ? place_command(place, walk->scene->arena, "ip", "route add default via %s",
-					walk_ip(walk, &gateway->cidr.ip))
-			: place_command(place, walk->scene->arena, "ip", "route add %s via GATEWAY",
-					to));
-}
-
-/* The route itself, if it can be found: of its type, the most specific one. */
-static const char *refusal_remedy(struct walk *walk, struct place *place, const char *kind,
-				  int type)
-{
-	const struct ip *dst = &walk->parcel.dst;
-	const struct route *found = NULL;
-	char text[CIDR_TEXT_SIZE];
-	routes_t routes = { 0 };
-
-	if (route_list(place->nl, dst->family, 0, 0, walk->scene->arena, &routes, NULL) < 0)
-		return NULL;
-	list_each(route, &routes)
-		if (route->type == type && cidr_contains(&route->dst, dst) &&
-		    (!found || route->dst.prefix > found->dst.prefix))
-			found = route;
-	return found ? place_command(place, walk->scene->arena, "ip", "route del %s %s table %u",
-				     kind, cidr_format(&found->dst, text), found->table)
-		     : NULL;
-}
-
-static int stop_by_error(struct walk *walk, struct place *place, int errnum)
-{
-	const char *to = walk_ip(walk, &walk->parcel.dst);
-	const char *kind = errnum == EACCES   ? "prohibit"
-			   : errnum == EINVAL ? "blackhole"
-					      : "unreachable";
-	int type = errnum == EACCES   ? ROUTE_PROHIBIT
-		   : errnum == EINVAL ? ROUTE_BLACKHOLE
-				      : ROUTE_UNREACHABLE;
-
-	return walk_stop(walk, "route", walk_text(walk, "a %s route has %s", kind, to),
-			 "somebody made a route that refuses such packets",
-			 refusal_remedy(walk, place, kind, type));
-}
-
-/* ---- routing ---- */
-
-static int ask_route(struct walk *walk, struct place *place, const struct link *in,
-		     struct fib_answer *answer)
-{
-	struct fib_question question = { .dst = walk->parcel.dst,
-					 .src = walk->parcel.src,
-					 .in = in ? in->index : 0,
-					 .mark = walk->parcel.mark };
-	struct error why = { 0 };
-	int r = fib_ask(place->nl, &question, walk->scene->arena, answer, &why);
-
-	if (r == -ENETUNREACH || r == -ENODEV || r == -EADDRNOTAVAIL)
-		return stop_without_route(walk, place);
-	if (r == -EHOSTUNREACH || r == -EACCES || r == -EINVAL || r == -EXDEV)
-		return stop_by_error(walk, place, -r);
-	if (r < 0)
-		return fail(walk->err, -r, "%s: %s", place->name, why.message);
-	walk_tell(walk, "route", "%s",
-		  route_text(walk, place, &question, answer, in ? in->name : "lo"));
-	return WALK_ON;
-}
-
 int walk_filter(struct walk *walk, struct place *place, enum nft_hook hook, const struct link *in,
 		const struct link *out, struct filter_answer *answer)
 {
@@ -462,7 +315,7 @@ int walk_arrive(struct walk *walk, struct place *place, const struct link *link)
 	if (r == WALK_ON)
 		r = check_reverse_path(walk, place, link);
 	if (r == WALK_ON)
-		r = ask_route(walk, place, link, &answer);
+		r = walk_ask_route(walk, place, link, &answer);
 	return r == WALK_ON ? go_out(walk, place, link, &answer) : r;
 }
 
@@ -483,7 +336,7 @@ int walk_send(struct walk *walk, struct place *place)
 	if (r != WALK_ON)
 		return r;
 	translate(walk, &filter);
-	r = ask_route(walk, place, NULL, &answer);
+	r = walk_ask_route(walk, place, NULL, &answer);
 	if (r != WALK_ON)
 		return r;
 	if (!walk->parcel.src.family)
