@@ -74,3 +74,19 @@ lost() { refute "$1 does not reach $2" run_in "$1" ping -q -c 1 -W 1 "$2"; } # P
 	mends blue 192.0.2.9
 	pings blue 192.0.2.9
 }
+
+@test "a server that listens on another address than the one that is sent to" {
+	nsenter --net="$(netns red)" -- busybox httpd -f -h /run -p 127.0.0.1:81 3>&- &
+	wait_for "a server on loopback" 5 listens red 81
+	refute "nobody reaches it" run_in blue bash -c "exec 5<>/dev/tcp/$RED/81"
+	stops socket 'nothing in red listens on TCP port 81 .* does so on 127\.0\.0\.1' blue "$RED" 81
+	is_ok red 127.0.0.1 81
+	nsenter --net="$(netns red)" -- busybox httpd -f -h /run -p "$RED:82" 3>&- &
+	wait_for "a server on its address" 5 listens red 82
+	is_ok blue "$RED" 82
+	assert "so it is" run_in blue bash -c "exec 5<>/dev/tcp/$RED/82"
+	exec 5<>"/dev/udp/$RED/5001" # a client's socket takes nothing from others
+	port=$(ss -Hun | awk '{ sub(/.*:/, "", $3); print $3 }')
+	stops 'port map' "UDP port $port of this node is not mapped" blue 10.1.0.1 "$port/udp"
+	exec 5>&-
+}

@@ -11,7 +11,7 @@
 #include "kernel/netlink.h"
 #include "node/ports.h"
 
-enum { DEPTH_MAX = 16, RULES_MAX = 20000, LISTENERS_SIZE = 16 << 20 };
+enum { DEPTH_MAX = 16, RULES_MAX = 20000 };
 
 struct filter {
 	struct netlink *nl; /* NULL = this kernel has no nf_tables */
@@ -376,58 +376,4 @@ int filter_ask(struct place *place, struct parcel *parcel, const struct filter_q
 	    (question->hook == NFT_PREROUTING || question->hook == NFT_OUTPUT))
 		ports_ask(place->filter->nl, parcel, arena, answer);
 	return 0;
-}
-
-/* ---- who listens ---- */
-
-/* One line of /proc/net/tcp and its like: "0: ADDRESS:PORT REMOTE:PORT STATE ..."; any address will do. */
-static bool line_listens(const char *line, const struct parcel *parcel)
-{
-	unsigned long port = 0, state = 0;
-	const char *at = line;
-	char *end;
-
-	for (int i = 0; at && i < 3;
-	     i++) { /* behind each colon: a port is one, but for the first */
-		at = strchr(at, ':');
-		at = at ? at + 1 : NULL;
-		if (i == 1)
-			port = at ? strtoul(at, NULL, 16) : 0;
-		if (i == 2 && at) {
-			(void)strtoul(at, &end, 16);
-			state = strtoul(end, NULL, 16);
-		}
-	}
-	return at && port == parcel->port && (parcel->protocol == IPPROTO_UDP || state == 0x0a);
-}
-
-static bool file_listens(const char *file, const struct parcel *parcel)
-{
-	auto_arena struct arena arena = { 0 };
-	char *text = NULL, *line;
-	size_t size = 0;
-
-	if (file_read(file, LISTENERS_SIZE, &arena, &text, &size, NULL) < 0)
-		return errno != ENOENT;
-	while ((line = strsep(&text, "\n")))
-		if (line_listens(line, parcel))
-			return true;
-	return false;
-}
-
-bool place_listens(const struct place *place, const struct parcel *parcel)
-{
-	const char *word = parcel->protocol == IPPROTO_UDP ? "udp" : "tcp";
-	int back auto_netns = -1;
-	char file[64];
-
-	if (parcel->protocol != IPPROTO_TCP && parcel->protocol != IPPROTO_UDP)
-		return true;
-	if (place->fd < 0 || netns_enter(place->fd, &back, NULL) < 0)
-		return true;
-	snprintf(file, sizeof(file), "/proc/thread-self/net/%s", word);
-	if (parcel->dst.family == AF_INET && file_listens(file, parcel))
-		return true;
-	snprintf(file, sizeof(file), "/proc/thread-self/net/%s6", word);
-	return file_listens(file, parcel);
 }

@@ -44,7 +44,8 @@ int filter_ask(struct place *place, struct parcel *parcel, const struct filter_q
 
 void filter_close(struct filter *filter); /* NULL-safe */
 
-/* Does something listen there? true when nobody can tell. */
-bool place_listens(const struct place *place, const struct parcel *parcel);
+/* Does something listen there? true when nobody can tell. *only: the address of one that does so, but on another address of
+ * the namespace; family 0 = none. */
+bool place_listens(const struct place *place, const struct parcel *parcel, struct ip *only);
 
 #endif

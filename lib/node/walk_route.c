@@ -96,10 +96,11 @@ static int check_listener(struct walk *walk, const struct place *place)
 {
 	const struct parcel *parcel = &walk->parcel;
 	const char *word = protocol_word(parcel->protocol);
+	struct ip only;
 
-	if (walk->back || !word || !parcel->port || place_listens(place, parcel))
+	if (walk->back || !word || !parcel->port || place_listens(place, parcel, &only))
 		return WALK_ON;
-	if (place == walk->scene->here && place != walk->origin && !walk->mapped)
+	if (!only.family && place == walk->scene->here && place != walk->origin && !walk->mapped)
 		return walk_stop(
 			walk, "port map",
 			walk_text(walk, "%s port %u of this node is not mapped", word,
@@ -107,11 +108,14 @@ static int check_listener(struct walk *walk, const struct place *place)
 			"no attachment has mapped it to a pod, and nothing on the node listens on it",
 			"attach the pod with the capability portMappings: cnibox cni add "
 			"NETWORK NAME --capability-args '{\"portMappings\":[...]}'");
-	return walk_stop(walk, "socket",
-			 walk_text(walk, "nothing in %s listens on %s port %u", place->name, word,
-				   parcel->port),
-			 "the packet arrives, and its sender is told that the port is closed",
-			 place_command(place, walk->scene->arena, "ss", "-ln"));
+	return walk_stop(
+		walk, "socket",
+		walk_text(walk, "nothing in %s listens on %s port %u", place->name, word,
+			  parcel->port),
+		only.family ? walk_text(walk, "what listens there does so on %s, and %s is sent to",
+					walk_ip(walk, &only), walk_ip(walk, &parcel->dst))
+			    : "the packet arrives, and its sender is told that the port is closed",
+		place_command(place, walk->scene->arena, "ss", "-ln"));
 }
 
 static int deliver(struct walk *walk, struct place *place, const struct link *link)
