@@ -68,7 +68,7 @@ lost() { refute "$1 does not reach $2" run_in "$1" ping -q -c 1 -W 1 "$2"; } # P
 	is_ok blue 192.0.2.9
 	stops route 'a prohibit route has 192\.0\.2\.9' blue 192.0.2.9 80
 	mends blue 192.0.2.9 80
-	ip rule add iif cni0 priority 70 blackhole
+	ip rule add from "$BLUE" priority 70 blackhole
 	lost blue 192.0.2.9
 	stops route 'a blackhole route has 192\.0\.2\.9' blue 192.0.2.9
 	mends blue 192.0.2.9
@@ -89,4 +89,50 @@ lost() { refute "$1 does not reach $2" run_in "$1" ping -q -c 1 -W 1 "$2"; } # P
 	port=$(ss -Hun | awk '{ sub(/.*:/, "", $3); print $3 }')
 	stops 'port map' "UDP port $port of this node is not mapped" blue 10.1.0.1 "$port/udp"
 	exec 5>&-
+}
+
+@test "what a namespace sends to itself, and what is for all" {
+	is_ok blue 127.0.0.2
+	assert_match "by the local table" "$said" 'dev lo \(table local, rule 0\)'
+	run_in blue ip link set lo down
+	lost blue "$BLUE"
+	stops link 'lo is down' blue "$BLUE"
+	mends blue "$BLUE"
+	pings blue "$BLUE"
+	for to in 10.1.0.255 255.255.255.255 224.0.0.1; do
+		status=0
+		said=$(path blue $to 2>&1) || status=$?
+		assert_eq "$to" "$status $said" "1 path: $to is for all on a link: a path leads to one receiver"
+	done
+}
+
+@test "rp_filter where the packet is delivered, and a rule for the source that is sent" {
+	sysctl -qw net.ipv4.conf.cni0.rp_filter=1
+	ip route add "$BLUE/32" dev up0
+	lost blue 10.1.0.1
+	stops rp_filter "$BLUE is not expected to come in by cni0" blue 10.1.0.1
+	ip route del "$BLUE/32" dev up0
+	is_ok blue 10.1.0.1
+	nsenter --net="$(netns blue)" -- nft "table ip mine { chain o { type filter hook output priority 0; ip saddr $BLUE oifname eth0 drop; }; }"
+	lost blue "$RED"
+	stops filter 'drops the packet: rule 1 of chain o \(table ip mine\)' blue "$RED"
+	mends blue "$RED"
+}
+
+@test "a pod's port map reached by itself, through br_netfilter and past it" {
+	serve green 80
+	is_ok blue 192.0.2.1 8080
+	assert_match "masqueraded" "$said" "masquerade +$BLUE becomes 10\.1\.0\.1"
+	refute "all is judged" grep -q judged <<<"$said"
+	assert_eq "from a neighbour" "$(fetch blue 192.0.2.1 8080)" hello
+	if [[ $(cat /proc/sys/net/bridge/bridge-nf-call-iptables 2>/dev/null) == 1 ]]; then
+		refute "with hairpin off" test "$(fetch green 192.0.2.1 8080)" = hello
+		stops 'bridge port' "$(port_of green) does not send back" green 192.0.2.1 8080
+		mends green 192.0.2.1 8080
+		assert_eq "with hairpin on" "$(fetch green 192.0.2.1 8080)" hello
+		bridge link set dev "$(port_of green)" hairpin off
+		sysctl -qw net.bridge.bridge-nf-call-iptables=0
+	fi
+	assert_eq "past br_netfilter" "$(fetch green 192.0.2.1 8080)" hello
+	is_ok green 192.0.2.1 8080
 }

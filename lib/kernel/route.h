@@ -10,7 +10,9 @@
 #define ROUTE_TABLE_LOCAL   255
 #define ROUTE_IPV4          2 /* families */
 #define ROUTE_IPV6          10
-#define ROUTE_BLACKHOLE     6 /* types */
+#define ROUTE_LOCAL         2 /* types */
+#define ROUTE_BROADCAST     3
+#define ROUTE_BLACKHOLE     6
 #define ROUTE_UNREACHABLE   7
 #define ROUTE_PROHIBIT      8
 #define ROUTE_SCOPE_GLOBAL  0

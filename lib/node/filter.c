@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "firewall/legacy.h"
+#include "firewall/portmap_rules.h"
 #include "kernel/netlink.h"
 #include "node/ports.h"
 
@@ -191,6 +192,19 @@ static void pass_over(struct asking *asking, const char *chain, const struct nft
 		answer->maybe = rule_text(asking, chain, rule, n);
 }
 
+/* The rules of port maps look into sets; ports.h does. */
+static bool is_port_map(const struct asking *asking)
+{
+	return !asking->legacy && streq(asking->table, PORT_NFT_TABLE);
+}
+
+static bool masquerades_port(const struct asking *asking, const struct nft_rule_info *rule)
+{
+	return asking->question->hook == NFT_POSTROUTING && asking->question->mapped &&
+	       ports_masquerade(asking->place->filter->nl, rule->comment, asking->parcel,
+				asking->arena);
+}
+
 static enum outcome follow(struct asking *asking, const char *chain, unsigned depth)
 {
 	nft_rules_t rules = { 0 };
@@ -207,6 +221,12 @@ static enum outcome follow(struct asking *asking, const char *chain, unsigned de
 		n++;
 		if (!fits(asking, rule))
 			continue;
+		if (rule->unknown && is_port_map(asking)) {
+			if (!masquerades_port(asking, rule))
+				continue;
+			asking->answer->masqueraded = true;
+			return TRANSLATED;
+		}
 		if (rule->unknown) {
 			pass_over(asking, chain, rule, n);
 			continue;

@@ -22,6 +22,7 @@ struct filter_question {
 	enum nft_hook hook;
 	const char *in, *out; /* names of links, "" = none */
 	bool to_us;           /* the destination is an address of the namespace */
+	bool mapped;          /* a port map has changed the destination */
 };
 
 struct filter_answer {

@@ -42,3 +42,32 @@ void ports_ask(struct netlink *nl, const struct parcel *parcel, struct arena *ar
 	look_up(nl, &maps, &maps.address, parcel, arena, answer);
 	look_up(nl, &maps, &maps.any, parcel, arena, answer);
 }
+
+bool ports_masquerade(struct netlink *nl, const char *name, const struct parcel *parcel,
+		      struct arena *arena)
+{
+	enum nft_family family = parcel->dst.family == AF_INET ? NFT_IP : NFT_IP6;
+	char *end;
+	unsigned long prefix = strtoul(name + strcspn(name, "0123456789"), &end, 10);
+	const struct cidr source = { parcel->src, (uint8_t)prefix };
+	struct cidr network;
+	struct nft_set set;
+	struct nft_value key = { .size = 0 };
+	nft_elements_t elements = { 0 };
+
+	if (prefix > ip_bits(&parcel->src) || *end)
+		return false;
+	network = cidr_network(&source);
+	set = port_masquerade_set(arena, (unsigned)prefix);
+	if (!streq(set.name, name) ||
+	    nft_elements(nl, family, PORT_NFT_TABLE, name, arena, &elements, NULL) < 0)
+		return false;
+	if (set.key[0] == NFT_SOURCE)
+		nft_value_ip(&key, &network.ip);
+	nft_value_ip(&key, &parcel->dst);
+	list_each(element, &elements)
+		if (element->key.size == key.size &&
+		    memcmp(element->key.bytes, key.bytes, key.size) == 0)
+			return true;
+	return false;
+}

@@ -8,4 +8,8 @@
 void ports_ask(struct netlink *nl, const struct parcel *parcel, struct arena *arena,
 	       struct filter_answer *answer);
 
+/* Does the set of sources of this name (port_masquerade_set()) have the packet's? */
+bool ports_masquerade(struct netlink *nl, const char *name, const struct parcel *parcel,
+		      struct arena *arena);
+
 #endif

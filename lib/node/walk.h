@@ -18,6 +18,7 @@ struct walk {
 	int mtu;              /* of packets as they are sent; 0 = not known yet */
 	bool back;            /* it is the answer: filters know its connection */
 	bool masqueraded, mapped;
+	const struct link *port; /* of a bridge, that it came in by just now; NULL = none */
 	const char *bare; /* the namespace that it left with a pod's own address; NULL = none */
 	struct spot end;  /* where it arrived */
 	unsigned steps;
@@ -51,6 +52,9 @@ struct fib_answer;
 /* in: NULL = it is sent from there. */
 int walk_ask_route(struct walk *walk, struct place *place, const struct link *in,
 		   struct fib_answer *answer);
+
+/* An address of it, or one that a route says is. */
+bool walk_is_local(struct walk *walk, const struct place *place);
 
 /* ---- on the wire (walk_link.c, walk_far.c) ---- */
 /* Out by a link, to the next hop on it. */

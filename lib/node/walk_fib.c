@@ -14,11 +14,14 @@ static const char *route_text(struct walk *walk, const struct place *place,
 {
 	const struct route *entry = &answer->entry, *used = &answer->used;
 	const struct link *link = place_link(place, used->oif);
-	const struct rule *rule = fib_rule(&place->rules->list, question, in, entry->table);
-	const char *table = entry->table == ROUTE_TABLE_MAIN ? "main"
-			    : entry->table == ROUTE_TABLE_LOCAL
-				    ? "local"
-				    : walk_text(walk, "%u", entry->table);
+	/* Without rules of somebody's the kernel keeps both in one, and says main. */
+	uint32_t number = entry->table == ROUTE_TABLE_MAIN && entry->type == ROUTE_LOCAL
+				  ? ROUTE_TABLE_LOCAL
+				  : entry->table;
+	const struct rule *rule = fib_rule(&place->rules->list, question, in, number);
+	const char *table = number == ROUTE_TABLE_MAIN    ? "main"
+			    : number == ROUTE_TABLE_LOCAL ? "local"
+							  : walk_text(walk, "%u", number);
 	char dst[CIDR_TEXT_SIZE];
 
 	return walk_text(walk, "%s%s%s%s%s (table %s, %s)",
@@ -144,6 +147,27 @@ static int stop_by_error(struct walk *walk, struct place *place,
 
 /* ---- routing ---- */
 
+static bool is_everybody(const struct ip *ip)
+{
+	return ip->family == AF_INET && memcmp(ip->bytes, "\xff\xff\xff\xff", 4) == 0;
+}
+
+static int refuse_many(struct walk *walk)
+{
+	return fail(walk->err, EINVAL, "%s is for all on a link: a path leads to one receiver",
+		    walk_ip(walk, &walk->parcel.dst));
+}
+
+bool walk_is_local(struct walk *walk, const struct place *place)
+{
+	const struct fib_question question = { .dst = walk->parcel.dst };
+	struct fib_answer answer;
+
+	return place_addr(place, &walk->parcel.dst) ||
+	       (fib_ask(place->nl, &question, walk->scene->arena, &answer, NULL) >= 0 &&
+		answer.used.type == ROUTE_LOCAL);
+}
+
 int walk_ask_route(struct walk *walk, struct place *place, const struct link *in,
 		   struct fib_answer *answer)
 {
@@ -154,14 +178,19 @@ int walk_ask_route(struct walk *walk, struct place *place, const struct link *in
 					 .protocol = walk->parcel.protocol,
 					 .port = walk->parcel.port };
 	struct error why = { 0 };
-	int r = fib_ask(place->nl, &question, walk->scene->arena, answer, &why);
+	int r;
 
+	if (ip_is_multicast(&walk->parcel.dst) || is_everybody(&walk->parcel.dst))
+		return refuse_many(walk);
+	r = fib_ask(place->nl, &question, walk->scene->arena, answer, &why);
 	if (r == -ENETUNREACH || r == -ENODEV || r == -EADDRNOTAVAIL)
 		return stop_without_route(walk, place);
 	if (r == -EHOSTUNREACH || r == -EACCES || r == -EINVAL || r == -EXDEV)
 		return stop_by_error(walk, place, &question, in ? in->name : "lo", -r);
 	if (r < 0)
 		return fail(walk->err, -r, "%s: %s", place->name, why.message);
+	if (answer->used.type == ROUTE_BROADCAST)
+		return refuse_many(walk);
 	walk_tell(walk, "route", "%s",
 		  route_text(walk, place, &question, answer, in ? in->name : "lo"));
 	return WALK_ON;

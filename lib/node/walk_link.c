@@ -304,6 +304,7 @@ static int check_frame_filter(struct walk *walk, struct place *place, const stru
 	return WALK_ON;
 }
 
+/* What a port map sends back into the bridge that it came in by stays a frame of its port where br_netfilter is on. */
 static int check_pair(struct walk *walk, struct place *place, const struct link *in,
 		      const struct link *out)
 {
@@ -396,6 +397,7 @@ static int cross_bridge(struct walk *walk, struct place *place, const struct lin
 			  vlan ? walk_text(walk, ", VLAN %d", vlan) : "");
 	if (in && mac_equal(mac, &bridge->mac)) {
 		r = vlan ? check_vlan(walk, place, bridge, vlan) : WALK_ON;
+		walk->port = in;
 		return r == WALK_ON ? walk_arrive(walk, place, bridge) : r;
 	}
 	r = choose_port(walk, place, bridge, mac, vlan, &out);
@@ -406,7 +408,7 @@ static int cross_bridge(struct walk *walk, struct place *place, const struct lin
 	if (vlan)
 		r = check_vlan(walk, place, out, vlan);
 	if (r == WALK_ON)
-		r = check_pair(walk, place, in, out);
+		r = check_pair(walk, place, in ? in : walk->port, out);
 	if (r == WALK_ON && in)
 		r = check_frame_filter(walk, place, bridge);
 	return r == WALK_ON ? leave_by_port(walk, place, out, next, mac) : r;

@@ -10,7 +10,7 @@ int walk_filter(struct walk *walk, struct place *place, enum nft_hook hook, cons
 		const struct link *out, struct filter_answer *answer)
 {
 	const struct filter_question question = { hook, in ? in->name : "", out ? out->name : "",
-						  place_addr(place, &walk->parcel.dst) != NULL };
+						  walk_is_local(walk, place), walk->mapped };
 	int r;
 
 	*answer = (struct filter_answer){ .dropped = false };
@@ -160,6 +160,19 @@ static int check_forwarding(struct walk *walk, struct place *place, const struct
 			 place_command(place, walk->scene->arena, "sysctl", "-w net.%s=1", sysctl));
 }
 
+/* IPv4 takes nothing from a link that says it is from here. */
+static int check_own(struct walk *walk, struct place *place, const struct link *in)
+{
+	if (!place_addr(place, &walk->parcel.src) ||
+	    place_sysctl(place, 0, "net/ipv4/conf/all/accept_local") ||
+	    place_sysctl(place, 0, "net/ipv4/conf/%s/accept_local", in->name))
+		return WALK_ON;
+	return walk_stop(walk, "address",
+			 walk_text(walk, "%s comes in by %s, and is an address of %s itself",
+				   walk_ip(walk, &walk->parcel.src), in->name, place->name),
+			 "the kernel drops what claims to be from the one that it comes to", NULL);
+}
+
 /* IPv4: is the way back to the source by the link that it came in by (1), or any (2)? */
 static int check_reverse_path(struct walk *walk, struct place *place, const struct link *in)
 {
@@ -170,8 +183,9 @@ static int check_reverse_path(struct walk *walk, struct place *place, const stru
 	struct fib_answer answer;
 	int r;
 
-	if (walk->parcel.src.family != AF_INET || !mode)
-		return WALK_ON;
+	r = walk->parcel.src.family == AF_INET ? check_own(walk, place, in) : WALK_ON;
+	if (r != WALK_ON || walk->parcel.src.family != AF_INET || !mode)
+		return r;
 	r = fib_ask(place->nl, &question, walk->scene->arena, &answer, NULL);
 	if (r >= 0 && (mode == 2 || answer.used.oif == in->index))
 		return WALK_ON;
@@ -299,6 +313,7 @@ int walk_arrive(struct walk *walk, struct place *place, const struct link *link)
 {
 	struct filter_answer filter;
 	struct fib_answer answer;
+	bool local;
 	int r = scene_enter(walk->scene, place, walk->err);
 
 	walk_hop(walk, place, link->name);
@@ -313,14 +328,37 @@ int walk_arrive(struct walk *walk, struct place *place, const struct link *link)
 	if (r != WALK_ON)
 		return r;
 	translate(walk, &filter);
-	if (place_addr(place, &walk->parcel.dst))
-		return deliver(walk, place, link);
-	r = check_forwarding(walk, place, link);
+	if (!filter.to.family ||
+	    !place_sysctl(place, 0, "net/bridge/bridge-nf-call-%s",
+			  walk->parcel.dst.family == AF_INET ? "iptables" : "ip6tables"))
+		walk->port = NULL; /* it is routed, whatever it came in by */
+	local = walk_is_local(walk, place);
+	if (!local)
+		r = check_forwarding(walk, place, link);
 	if (r == WALK_ON)
 		r = check_reverse_path(walk, place, link);
+	if (r == WALK_ON && local)
+		return deliver(walk, place, link);
 	if (r == WALK_ON)
 		r = walk_ask_route(walk, place, link, &answer);
 	return r == WALK_ON ? go_out(walk, place, link, &answer) : r;
+}
+
+/* The first route chooses the source; rules for what is sent see both. NULL = there is none, which is told later. */
+static const struct link *choose_source(struct walk *walk, struct place *place)
+{
+	const struct fib_question question = { .dst = walk->parcel.dst,
+					       .src = walk->parcel.src,
+					       .mark = walk->parcel.mark,
+					       .protocol = walk->parcel.protocol,
+					       .port = walk->parcel.port };
+	struct fib_answer answer;
+
+	if (fib_ask(place->nl, &question, walk->scene->arena, &answer, NULL) < 0)
+		return NULL;
+	if (!walk->parcel.src.family)
+		walk->parcel.src = answer.used.src;
+	return place_link(place, answer.used.oif);
 }
 
 int walk_send(struct walk *walk, struct place *place)
@@ -336,20 +374,20 @@ int walk_send(struct walk *walk, struct place *place)
 	if (!walk->back && walk->parcel.src.family)
 		r = check_single(walk, &walk->parcel.src, place);
 	if (r == WALK_ON)
-		r = walk_filter(walk, place, NFT_OUTPUT, NULL, NULL, &filter);
+		r = walk_filter(walk, place, NFT_OUTPUT, NULL, choose_source(walk, place), &filter);
 	if (r != WALK_ON)
 		return r;
 	translate(walk, &filter);
 	r = walk_ask_route(walk, place, NULL, &answer);
 	if (r != WALK_ON)
 		return r;
-	if (!walk->parcel.src.family)
-		walk->parcel.src = answer.used.src;
 	out = place_link(place, answer.used.oif);
 	if (out)
 		walk->path->hops.items[walk->path->hops.n - 1].device = out->name;
-	if (place_addr(place, &walk->parcel.dst))
-		return deliver(walk, place, out);
+	if (out && answer.used.type == ROUTE_LOCAL) {
+		r = walk_link_up(walk, place, out);
+		return r == WALK_ON ? deliver(walk, place, out) : r;
+	}
 	if (!walk->back)
 		r = check_single(walk, &walk->parcel.src, place);
 	return r == WALK_ON ? go_out(walk, place, NULL, &answer) : r;
