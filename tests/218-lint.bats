@@ -47,7 +47,7 @@ finding() { # JSON
 	local name ext conf want n=0
 	local -A warned=(
 		[bandwidth-none]=1 [bandwidth-zero]=1 [bridge-containerd]=2 [bridge-version-none]=1 [portmap-none]=1
-		[static-empty]=1 [static-no-keys]=1 [tuning-mac-args]=1 [tuning-nothing]=1
+		[static-empty]=1 [static-no-keys]=1 [static-routes]=1 [tuning-mac-args]=1 [tuning-nothing]=1
 	)
 
 	# An address plugin is called as a runtime would not; below ipam of another it is where it belongs.
@@ -260,6 +260,48 @@ net.d/50-e.conflist:3: warning: plugins[0].ipam: bridge br0 has 10.4.0.0/24 from
 	says 1 $'net.d: error: no network in it that can be used\n1 error, 0 warnings' net.d
 }
 
+@test "addresses of static and of host-local do not go together either" {
+	fixed() {
+		printf '{ "cniVersion": "1.0.0", "name": "%s", "type": "ptp",\n  "ipam": { "type": "static", "addresses": [ { "address": "%s" } ] } }\n' \
+			"$2" "$3" >"net.d/$1"
+	}
+	network 10-a.conflist a br0 '"subnet": "10.1.0.0/24"'
+	fixed 20-s.conf s 10.1.0.7/24
+	fixed 30-t.conf t 10.2.0.7/24
+	fixed 40-u.conf u 10.2.0.7/16
+	says 0 'net.d/20-s.conf:2: warning: ipam: 10.1.0.7/24 overlaps 10.1.0.0/24 of network a in net.d/10-a.conflist: addresses are given out twice
+net.d/40-u.conf:2: warning: ipam: 10.2.0.7/16 overlaps 10.2.0.7/24 of network t in net.d/30-t.conf: addresses are given out twice
+0 errors, 2 warnings' net.d
+}
+
+@test "an MTU that is more than the master of this node has" {
+	ip link add lan0 mtu 1400 type veth peer name lan1
+	for plugin in '"macvlan"' '"ipvlan"' '"vlan", "vlanId": 7'; do
+		assert_eq "$plugin" "$(finding '{"type": '"$plugin"', "master": "lan0", "mtu": 1500, "ipam": {"type": "dhcp"}}')" \
+			"warning: mtu: 1500 is more than lan0 of this node has (1400): ADD refuses it"
+		# without a master there is the default route's, and here is none
+		for other in '"mtu": 1500' '"master": "lan0", "mtu": 1400' '"master": "lan7", "mtu": 1500' '"master": "lan0", "linkInContainer": true, "mtu": 1500'; do
+			assert_eq "$plugin $other" "$(finding '{"type": '"$plugin, $other"', "ipam": {"type": "dhcp"}}')" "nothing is wrong"
+		done
+	done
+}
+
+@test "gateways that nobody reaches, and addresses that nobody can have" {
+	local text want
+
+	while IFS='~' read -r text want; do
+		assert_eq "$text" "$(finding '{"type": "bridge", "ipam": {"type": "host-local", '"$text"'}}')" "$want"
+	done <<-'TABLE'
+		"subnet": "10.1.0.0/24", "routes": [{"dst": "0.0.0.0/0", "gw": "10.2.0.1"}]~warning: ipam: default via 10.2.0.1: no subnet leads to that gateway: ADD fails
+		"subnet": "fd00::/64", "routes": [{"dst": "fd01::/64", "gw": "fd02::1"}]~warning: ipam: fd01::/64 via fd02::1: no subnet leads to that gateway: ADD fails
+		"subnet": "10.1.0.0/24", "routes": [{"dst": "10.2.0.0/24"}, {"dst": "0.0.0.0/0", "gw": "10.2.0.1"}]~nothing is wrong
+		"subnet": "10.1.0.0/24", "routes": [{"dst": "0.0.0.0/0", "gw": "10.1.0.9"}]~nothing is wrong
+		"ranges": [[{"subnet": "10.1.0.0/24"}, {"subnet": "10.2.0.0/24", "gateway": "10.3.0.1"}]]~warning: ipam: gateway 10.3.0.1 is not in 10.2.0.0/24: no route leads to it
+		"subnet": "224.0.0.0/24"~warning: ipam: 224.0.0.0/24 has no addresses for a container
+		"subnet": "127.1.0.0/24"~warning: ipam: 127.1.0.0/24 has no addresses for a container
+	TABLE
+}
+
 @test "what host-local has given out is held against the ranges" {
 	network 10-a.conflist a br0 '"subnet": "10.1.0.0/28"'
 	mkdir -p /var/lib/cni/networks/{a,old}
@@ -344,7 +386,7 @@ nothing is wrong' --explain pods.conflist
   host-local: an address of 10.5.7.1-10.5.7.254 (253, 0 taken), kept in /var/lib/cni/networks/five
   routes: 10.5.0.0/16 via 10.5.7.1
 nothing is wrong" -e five.conf
-	for plugin in '{"type": "ptp", "ipam": {"type": "host-local", "subnet": "10.1.0.0/24"}}~ptp: a veth pair, and a route of the host to each container; the host'\''s end has 10.1.0.1/24' \
+	for plugin in '{"type": "ptp", "ipam": {"type": "host-local", "subnet": "10.1.0.0/24"}}~ptp: a veth pair, and a route of the host to each container; the host'\''s end has 10.1.0.1/32' \
 		'{"type": "macvlan", "master": "eth1", "ipam": {"type": "dhcp"}}~macvlan: an interface with a MAC address of its own, mode bridge on eth1' \
 		'{"type": "vlan", "master": "eth1", "vlanId": 7, "ipam": {"type": "dhcp"}}~vlan: an interface in VLAN 7 on eth1' \
 		'{"type": "ipvlan", "ipam": {"type": "static", "addresses": [{"address": "10.1.0.5/24"}]}}~static: 10.1.0.5/24, the same for each container' \

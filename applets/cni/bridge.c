@@ -550,7 +550,7 @@ static int bridge_restore(struct cni_request *request, void *data, struct error 
 static void explain_gateway(const struct bridge_conf *conf, const struct cni_request *request,
 			    struct advice *advice)
 {
-	const char *gateways = conf->is_gateway ? advice_gateways(advice) : NULL;
+	const char *gateways = conf->is_gateway ? advice_gateways(advice, false) : NULL;
 
 	if (gateways)
 		advice_say(advice, "%s gets %s, and the node forwards", conf->bridge, gateways);

@@ -468,6 +468,21 @@ static int host_local_status(struct cni_request *request, void *data, struct err
 
 /* ---- in words ---- */
 
+/* What ADD takes, and nobody can use; the first range's gateway is looked at with the result. */
+static void explain_ranges(const range_set_t *set, struct advice *advice)
+{
+	char gateway[IP_TEXT_SIZE], subnet[CIDR_TEXT_SIZE];
+
+	list_each(range, set) {
+		cidr_format(&range->subnet, subnet);
+		if (ip_is_loopback(&range->start) || ip_is_multicast(&range->start))
+			advice_warn(advice, "ipam", "%s has no addresses for a container", subnet);
+		if (range != set->items && !cidr_contains(&range->subnet, &range->gateway))
+			advice_warn(advice, "ipam", "gateway %s is not in %s: no route leads to it",
+				    ip_format(&range->gateway, gateway), subnet);
+	}
+}
+
 static void explain_set(const struct host_local *conf, const struct cni_request *request,
 			const range_set_t *set, const surveys_t *surveys, struct advice *advice)
 {
@@ -476,6 +491,7 @@ static void explain_set(const struct host_local *conf, const struct cni_request 
 	const char *all =
 		size > UINT32_MAX ? "more than enough" : arena_printf(advice->arena, "%llu", size);
 
+	explain_ranges(set, advice);
 	list_each(survey, surveys)
 		list_each(ip, &survey->ips)
 			used += streq(survey->network, request->common.name) &&

@@ -354,7 +354,7 @@ static int ptp_restore(struct cni_request *request, void *data, struct error *er
 static void ptp_explain(const struct cni_request *request, const void *data, struct advice *advice)
 {
 	const struct ptp_conf *conf = data;
-	const char *gateways = advice_gateways(advice);
+	const char *gateways = advice_gateways(advice, true);
 
 	advice_say(advice, "a veth pair, and a route of the host to each container%s%s",
 		   gateways ? "; the host's end has " : "", gateways ? gateways : "");

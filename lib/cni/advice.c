@@ -33,16 +33,18 @@ void advice_warn(struct advice *advice, const char *key, const char *format, ...
 	va_end(args);
 }
 
-const char *advice_gateways(const struct advice *advice)
+const char *advice_gateways(const struct advice *advice, bool alone)
 {
 	const char *text = NULL;
 	char one[CIDR_TEXT_SIZE];
 
 	list_each(ip, &advice->result.ips) {
-		const struct cidr gateway = { ip->gateway, ip->address.prefix };
+		struct cidr gateway = cidr_host(&ip->gateway);
 
 		if (!ip->gateway.family)
 			continue;
+		if (!alone)
+			gateway.prefix = ip->address.prefix;
 		text = arena_printf(advice->arena, "%s%s%s", text ? text : "", text ? " and " : "",
 				    cidr_format(&gateway, one));
 	}

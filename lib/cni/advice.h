@@ -24,8 +24,8 @@ struct advice {
 void advice_say(struct advice *advice, const char *format, ...) printf_like(2, 3);
 /* Accepted, and surely not meant; the key may be one that is not there. */
 void advice_warn(struct advice *advice, const char *key, const char *format, ...) printf_like(3, 4);
-/* The gateways with their prefixes, "10.1.0.1/24 and fd00::1/64"; NULL = there are none. */
-const char *advice_gateways(const struct advice *advice);
+/* The gateways with their prefixes, "10.1.0.1/24 and fd00::1/64", or alone, as /32 and /128; NULL = there are none. */
+const char *advice_gateways(const struct advice *advice, bool alone);
 /* An MTU that the kernel takes and IPv6, or the wire, does not. */
 void advice_mtu(struct advice *advice, int mtu);
 

@@ -47,12 +47,29 @@ static struct netlink *session(struct device_call *call, const struct master_con
 	return conf->in_container ? call->a.container : call->a.host;
 }
 
+/* An MTU that the ADD would refuse, where the master is here to be asked. */
+static bool explain_mtu(const struct master_conf *conf, struct advice *advice)
+{
+	struct netlink *host auto_netlink = NULL;
+	struct link master = { 0 };
+	struct error unsaid = { 0 };
+
+	if (conf->mtu <= 0 || conf->in_container ||
+	    netlink_open(&host, NETLINK_SESSION_ROUTE, -1, &unsaid) < 0 ||
+	    find(host, conf, advice->arena, &master, &unsaid) < 0 || conf->mtu <= master.mtu)
+		return false;
+	advice_warn(advice, "mtu", "%d is more than %s of this node has (%d): ADD refuses it",
+		    conf->mtu, master.name, master.mtu);
+	return true;
+}
+
 void master_explain(const struct master_conf *conf, const char *what, struct advice *advice)
 {
 	advice_say(advice, "%s on %s%s", what,
 		   *conf->name ? conf->name : "the interface of the default route",
 		   conf->in_container ? ", which is in the container" : "");
-	advice_mtu(advice, conf->mtu);
+	if (!explain_mtu(conf, advice))
+		advice_mtu(advice, conf->mtu);
 }
 
 int master_create_link(struct device_call *call, const struct master_conf *conf,

@@ -215,6 +215,37 @@ static void check_gateways(const struct lint *lint, const struct advice *advice)
 					   cidr_format(&ip->address, subnet)));
 }
 
+/* The kernel takes a route only by a gateway that it has on a link. */
+static bool reaches(const struct cni_result *result, const struct ip *gateway)
+{
+	list_each(ip, &result->ips)
+		if (cidr_contains(&ip->address, gateway))
+			return true;
+	list_each(route, &result->routes)
+		if (!route->gw.family && route->dst.prefix && cidr_contains(&route->dst, gateway))
+			return true;
+	return false;
+}
+
+static void check_routes(const struct lint *lint, const struct advice *advice)
+{
+	char dst[CIDR_TEXT_SIZE], gateway[IP_TEXT_SIZE];
+
+	list_each(route, &advice->result.routes) {
+		bool told = !advice->result.ips.n;
+
+		list_each(ip, &advice->result.ips)
+			told |= ip_equal(&ip->gateway, &route->gw);
+		if (told || !route->gw.family || reaches(&advice->result, &route->gw))
+			continue;
+		blame(lint, false, "ipam",
+		      arena_printf(lint->arena,
+				   "%s via %s: no subnet leads to that gateway: ADD fails",
+				   route->dst.prefix ? cidr_format(&route->dst, dst) : "default",
+				   ip_format(&route->gw, gateway)));
+	}
+}
+
 static void lint_delegated(const struct lint *parent, struct json *config);
 
 /* The address plugin speaks first, and is heard last. */
@@ -242,6 +273,7 @@ static void explain(const struct lint *lint, const struct cni_request *request,
 	if (!plugin->plugin->chained)
 		say_routes(lint, &advice);
 	check_gateways(lint, &advice);
+	check_routes(lint, &advice);
 	if (delegate)
 		lint_delegated(lint, delegate);
 }

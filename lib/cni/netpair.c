@@ -40,17 +40,39 @@ static void check_ranges(struct network_conflict *conflict, network_conflict_fn 
 	fn(arg, conflict);
 }
 
+/* Addresses that one gives out, and the other gives everybody. */
+static void check_fixed(struct network_conflict *conflict, const range_set_t *ones,
+			const range_set_t *others, network_conflict_fn *fn, void *arg)
+{
+	list_each(one, ones)
+		list_each(other, others)
+			if (overlap(one, other)) {
+				conflict->one = one;
+				conflict->other = other;
+				conflict->bridge = NULL;
+				fn(arg, conflict);
+			}
+}
+
 static void check_pair(const struct network *first, const struct network *second,
 		       struct arena *arena, network_conflict_fn *fn, void *arg)
 {
 	struct network_conflict conflict = { .first = first, .second = second };
 	range_sets_t ones = { 0 }, others = { 0 };
+	range_set_t fixed = { 0 }, fixed2 = { 0 };
 
 	if (streq(first->name, second->name)) /* told by itself */
 		return;
 	if (pool_ranges(first, arena, &ones, NULL) < 0 ||
 	    pool_ranges(second, arena, &others, NULL) < 0)
 		return;
+	pool_fixed(first, arena, &fixed);
+	pool_fixed(second, arena, &fixed2);
+	check_fixed(&conflict, &fixed, &fixed2, fn, arg);
+	list_each(set, &ones)
+		check_fixed(&conflict, set, &fixed2, fn, arg);
+	list_each(set, &others)
+		check_fixed(&conflict, &fixed, set, fn, arg);
 	list_each(set, &ones)
 		list_each(one, set)
 			list_each(set2, &others)

@@ -62,13 +62,14 @@ static struct pool count(const char *network, const range_set_t *set, const hold
 	return pool;
 }
 
-static const struct json *host_local_of(const struct network *network)
+/* What the network's IPAM plugin of that type is configured with, or NULL. */
+static const struct json *ipam_of(const struct network *network, const char *wanted)
 {
 	list_each(plugin, &network->plugins) {
 		const struct json *ipam = json_member(*plugin, "ipam");
 		const char *type = json_string(json_member(ipam, "type"));
 
-		if (type && streq(type, "host-local"))
+		if (type && streq(type, wanted))
 			return ipam;
 	}
 	return NULL;
@@ -77,15 +78,30 @@ static const struct json *host_local_of(const struct network *network)
 int pool_ranges(const struct network *network, struct arena *arena, range_sets_t *sets,
 		struct error *err)
 {
-	const struct json *ipam = network->name ? host_local_of(network) : NULL;
+	const struct json *ipam = network->name ? ipam_of(network, "host-local") : NULL;
 
 	return ipam ? decode(ipam, arena, sets, err) : 0;
+}
+
+void pool_fixed(const struct network *network, struct arena *arena, range_set_t *fixed)
+{
+	const struct json *addresses = json_member(ipam_of(network, "static"), "addresses"), *one;
+
+	for (size_t i = 0; (one = json_item(addresses, i)); i++) {
+		const char *text = json_string(json_member(one, "address"));
+		struct range range = { 0 };
+
+		if (!text || !cidr_parse(text, &range.subnet))
+			continue;
+		range.start = range.end = range.subnet.ip;
+		*list_add(arena, fixed) = range;
+	}
 }
 
 static void add_network(const struct network *network, const holdings_t *holdings,
 			struct arena *arena, pools_t *pools)
 {
-	const struct json *ipam = network->name ? host_local_of(network) : NULL;
+	const struct json *ipam = network->name ? ipam_of(network, "host-local") : NULL;
 	const char *file = arena_strdup(arena, network->file);
 	range_sets_t sets = { 0 };
 	struct error err = { 0 };

@@ -21,5 +21,7 @@ struct network; /* cni/netlist.h */
 /* Of a usable network, as host-local reads them; none where another plugin gives the addresses. */
 int pool_ranges(const struct network *network, struct arena *arena, range_sets_t *sets,
 		struct error *err) must_check;
+/* The addresses that static gives each container, as ranges of one. */
+void pool_fixed(const struct network *network, struct arena *arena, range_set_t *fixed);
 
 #endif
