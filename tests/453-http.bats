@@ -41,6 +41,22 @@ streamed() { timeout 10 "$HTTP" "$@" 3>&- 2>&1 0<> <(:); }
 	assert_match "no such name" "$(said get http://nowhere.invalid/)" '^error: nowhere.invalid: Could not resolve'
 }
 
+@test "name servers that are silent do not hold a call beyond its deadline" {
+	local before
+
+	python3 -c 'import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.53", 53)); time.sleep(60)' 3>&- &
+	echo "nameserver 127.0.0.53" >"$BATS_TEST_TMPDIR/resolv.conf"
+	mount --bind "$BATS_TEST_TMPDIR/resolv.conf" "$(realpath /etc/resolv.conf)"
+	wait_for "a name server" 5 grep -q ':0035 ' /proc/net/udp
+	before=$SECONDS
+	assert_match "two names" "$(said timeout 100 get http://name.example/ get http://other.example/)" 'name.example: .*timed out.*other.example: .*timed out'
+	assert "soon: $((SECONDS - before)) s" test $((SECONDS - before)) -lt 5
+	before=$SECONDS
+	assert_match "a stream" "$(streamed timeout 100 stream http://name.example/ x)" 'name.example'
+	assert "soon: $((SECONDS - before)) s" test $((SECONDS - before)) -lt 5
+}
+
 @test "a stream: lines as they come, its end, and a descriptor beside it" {
 	server 8000
 	assert_eq "lines" "$(streamed stream http://127.0.0.1:8000/lines 'one two three')" \
