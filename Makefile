@@ -33,7 +33,7 @@ applets    := $(sort $(if $(APPLETS),$(foreach a,$(APPLETS),$(or $(wildcard appl
 	      $(error there is no applet and no kind "$(a)"))),$(wildcard applets/*/*.c)))
 APPLETS_C  := $(applets) $(sort $(foreach f,$(applets),$(wildcard $(f:.c=)/*.c)))
 LIBS_C     := $(sort $(filter-out lib/remote/% $(if $(MUSL),,lib/base/relocate.c),$(wildcard lib/*/*.c)))
-REMOTE_C   := $(sort $(wildcard lib/remote/*.c))
+REMOTE_C   := $(sort $(filter-out $(if $(MUSL),,lib/remote/tls_mbedtls.c),$(wildcard lib/remote/*.c)))
 FEED_C     := lib/policy/feed.c lib/policy/object_form.c lib/policy/pod.c
 # What a plugin's call uses lies together, in front of what it does not use (agents, policies, YAML): the kernel brings code into
 # memory by sixteen pages at a time, so that this is a tenth of the memory of a call.
@@ -102,9 +102,12 @@ cut     := $(call cut_to,$(unreached),unreached) $(call cut_to,$(unreached_data)
 libs    := $(if $(call archive,nl-3),$(cut)) $(foreach l,yaml md nl-3 jansson,$(or $(call archive,$(l)),-l$(l))) \
 	   -lpthread $(quiet)
 
-# The program for stores over a network: libcurl comes with thirty shared libraries, so it is linked dynamically.
-have_curl := $(shell $(PKG_CONFIG) --exists libcurl 2>/dev/null && echo 1)
-remote_libs = $(shell $(PKG_CONFIG) --libs libcurl) $(foreach l,jansson md yaml,$(or $(call archive,$(l)),-l$(l))) -lpthread
+# The program for stores over a network: the system's libcurl comes with thirty shared libraries, so it is linked dynamically;
+# with musl, tests/musl-deps has made one of HTTP and a small TLS library alone, and it is static.
+have_curl := $(if $(MUSL),$(wildcard $(MUSL_DEPS)/lib/libcurl.a),$(shell $(PKG_CONFIG) --exists libcurl 2>/dev/null && echo 1))
+remote_libs = $(if $(MUSL),$(foreach l,curl mbedtls,$(call archive,$(l))),$(shell $(PKG_CONFIG) --libs libcurl)) \
+	      $(foreach l,jansson md yaml,$(or $(call archive,$(l)),-l$(l))) -lpthread
+remote_pie := $(if $(MUSL),$(static),-pie)
 
 # APPLETS="bridge host-local tool/cni", or a kind: APPLETS=cni; all of them otherwise. Into a BUILD of its own.
 all: $(BUILD)/cnibox $(if $(have_curl),$(BUILD)/cnibox-store,without-store) ## the programs, build/cnibox and build/cnibox-store
@@ -118,13 +121,13 @@ $(BUILD)/cnibox: $(BUILD)/main.o $(OBJECTS) | $(BUILD)/link.ld
 
 $(BUILD)/cnibox-store: $(BUILD)/store.o $(REMOTE)
 	@echo "link    $@"
-	$(Q)$(CC) $(flags) $(CFLAGS) $^ -pie $(link) $(LDFLAGS) $(remote_libs) -o $@
+	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(remote_pie) $(link) $(LDFLAGS) $(remote_libs) -o $@
 
 without-store:
-	@echo "without cnibox-store (etcd, Kubernetes): $(if $(MUSL),libcurl is there for the system's libc alone; that of a build without MUSL=1 works beside this cnibox,libcurl's development files are missing (tests/deps build))"
+	@echo "without cnibox-store (etcd, Kubernetes): $(if $(MUSL),there is no $(MUSL_DEPS)/lib/libcurl.a; that of a build without MUSL=1 works beside this cnibox,libcurl's development files are missing (tests/deps build))"
 
 # What it has without libcurl is for unit tests and fuzzing, too.
-$(BUILD)/remote.a: $(filter-out %/http.o,$(REMOTE_C:%.c=$(BUILD)/%.o))
+$(BUILD)/remote.a: $(filter-out %/http.o %/tls.o %/tls_mbedtls.o,$(REMOTE_C:%.c=$(BUILD)/%.o))
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
@@ -134,7 +137,7 @@ $(BUILD)/unit: $(UNIT) $(OBJECTS) $(BUILD)/remote.a
 
 $(BUILD)/http: $(BUILD)/tests/lib/http.o $(REMOTE)
 	@echo "link    $@"
-	$(Q)$(CC) $(flags) $(CFLAGS) $^ -pie $(link) $(LDFLAGS) $(remote_libs) -o $@
+	$(Q)$(CC) $(flags) $(CFLAGS) $^ $(remote_pie) $(link) $(LDFLAGS) $(remote_libs) -o $@
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -159,6 +162,7 @@ $(BUILD)/flags $(BUILD)/version: FORCE
 	@echo '$(text)' >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
+$(BUILD)/lib/remote/tls.o: private own := $(if $(MUSL),-DWITH_MBEDTLS)
 $(BUILD)/main.o: private own := -DVERSION='"$(VERSION)"'
 $(BUILD)/main.o: $(BUILD)/version
 $(BUILD)/main.o $(UNIT) $(FUZZERS:%=$(BUILD)/tests/fuzz/%.o): $(BUILD)/applets.inc
@@ -187,6 +191,12 @@ static: ## static binaries, with the system's libc and with musl: build/cnibox a
 	@if command -v musl-gcc >/dev/null; then tests/musl-deps $(MUSL_DEPS) && $(MAKE) -s $(parallel) MUSL=1 all; \
 	  else echo "without one of musl: there is no musl-gcc"; fi
 
+# For the tests: the plugins alone first, so that what stays in build-musl is the whole.
+musl:
+	@$(MAKE) -s $(parallel) MUSL=1 APPLETS=cni build-musl/cnibox
+	@cp build-musl/cnibox build-musl/cnibox-plugins
+	@$(MAKE) -s $(parallel) MUSL=1 all build-musl/http
+
 demo: ## set up, build, and show the main job, policies, and all across nodes; STORE=etcd: with a real cluster of it
 	@tests/deps build demo $(filter etcd,$(STORE))
 	@$(MAKE) -s $(parallel) all
@@ -196,11 +206,11 @@ demo: ## set up, build, and show the main job, policies, and all across nodes; S
 
 check: ## set up, build, and run every test
 	@tests/deps build demo check fuzz musl
-	@tests/musl-deps $(MUSL_DEPS) || :
+	@! tests/musl-deps $(MUSL_DEPS) || $(MAKE) -s musl || :
 	@$(MAKE) -s $(parallel) all tests SANITIZE=
 	@$(MAKE) -s $(parallel) all tests SANITIZE=address,undefined
 	@! command -v $(FUZZ_CC) >/dev/null || $(MAKE) -s $(parallel) fuzzers
-	@tests/run -u build-address-undefined/unit -s $(CURDIR)/build-address-undefined/cnibox
+	@tests/run -u build-address-undefined/unit -s $(CURDIR)/build-address-undefined/cnibox -m $(CURDIR)/build-musl/cnibox
 
 tests: $(BUILD)/unit $(bench_programs:%=$(BUILD)/%) $(if $(have_curl),$(BUILD)/http) ## build the programs that tests use
 
@@ -304,5 +314,5 @@ help: ## this list
 
 FORCE:
 .PHONY: all relinkable deps static demo check tests fuzz fuzzers coverage soak lint bench install uninstall install-links man dist deb \
-	image reproducible clean help without-store FORCE
+	image musl reproducible clean help without-store FORCE
 .DELETE_ON_ERROR:

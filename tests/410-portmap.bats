@@ -4,6 +4,7 @@
 
 # Every test has a RUNTIME of its own, which is what it should be.
 # shellcheck disable=SC2030,SC2031
+# Runs with musl, too.
 
 load lib/all
 load lib/portmap

@@ -2,6 +2,7 @@
 # shellcheck disable=SC2086,SC2012 # paths of our own, without blanks
 # The agents on nodes that share a folder: pods reach each other over VXLAN and by routes, and what is broken is repaired.
 # D1 to D15 are flannel's defects (flannel.md, section 8.1), which are not ours.
+# Runs with musl, too.
 
 load lib/all
 load lib/nodes

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2086 # paths of our own, without blanks
 # HTTP and TLS as stores use them (lib/remote/http.c), against a server that behaves badly in every way.
+# Runs with musl, too: TLS is another library there.
 
 load lib/all
 load lib/pki
@@ -38,7 +39,7 @@ streamed() { timeout 10 "$HTTP" "$@" 3>&- 2>&1 0<> <(:); }
 	assert_match "late" "$(said timeout 100 get http://127.0.0.1:8000/slow)" '^error: 127.0.0.1:8000: .*timed out after [0-9]+ milli'
 	assert_match "closed" "$(said get http://127.0.0.1:8000/close)" '^error: 127.0.0.1:8000: Empty reply'
 	assert_eq "too long" "$(said get http://127.0.0.1:8000/big)" "error: 127.0.0.1:8000: the answer is too long"
-	assert_match "no such name" "$(said get http://nowhere.invalid/)" '^error: nowhere.invalid: Could not resolve'
+	assert_match "no such name" "$(said get http://nowhere.invalid/)" '^error: nowhere.invalid: (Could not resolve|Resolving timed out)'
 }
 
 @test "name servers that are silent do not hold a call beyond its deadline" {
@@ -84,13 +85,13 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.53", 53))
 	assert_eq "CA alone" "$(said ca $PKI/ca.crt get https://127.0.0.1:8000/echo)" "200 GET None None "
 	assert_eq "client certificate" "$(said ca $PKI/ca.crt cert $PKI/client.crt key $PKI/client.key get https://127.0.0.1:8001/echo)" "200 GET None None "
 	assert_match "another CA" "$(said ca $PKI/other.crt get https://127.0.0.1:8000/)" \
-		"127.0.0.1:8000: its certificate does not hold against $PKI/other.crt: .*unable to get local issuer"
+		"127.0.0.1:8000: its certificate does not hold against $PKI/other.crt: .*(unable to get local issuer|NOT_TRUSTED)"
 	assert_match "the system's" "$(said get https://127.0.0.1:8000/)" "against the system's certificates: "
-	assert_match "expired" "$(said ca $PKI/ca.crt get https://127.0.0.1:8002/)" "against $PKI/ca.crt: .*expired"
-	assert_match "another name" "$(said ca $PKI/ca.crt get https://127.0.0.1:8003/)" "'127.0.0.1'"
+	assert_match "expired" "$(said ca $PKI/ca.crt get https://127.0.0.1:8002/)" "against $PKI/ca.crt: .*(expired|EXPIRED)"
+	assert_match "another name" "$(said ca $PKI/ca.crt get https://127.0.0.1:8003/)" "('127.0.0.1'|MISMATCH)"
 	assert_match "no CA file" "$(said ca $PKI/none.crt get https://127.0.0.1:8000/)" "no certificates can be read from $PKI/none.crt"
 	assert_match "key of another" "$(said ca $PKI/ca.crt cert $PKI/client.crt key $PKI/server.key get https://127.0.0.1:8001/)" \
-		"our certificate $PKI/client.crt and key $PKI/server.key cannot be used: "
+		"our certificate $PKI/client.crt and key $PKI/server.key cannot be used: |perhaps it refuses our certificate, $PKI/client.crt"
 	assert_match "no key" "$(said ca $PKI/ca.crt cert $PKI/client.crt key $PKI/none get https://127.0.0.1:8001/)" "key $PKI/none cannot be used"
 	assert_match "none shown" "$(said ca $PKI/ca.crt get https://127.0.0.1:8001/)" '127.0.0.1:8001.*certificate.*none'
 	assert_match "a stranger's" "$(said ca $PKI/ca.crt cert $PKI/stranger.crt key $PKI/stranger.key get https://127.0.0.1:8001/)" \

@@ -2,6 +2,7 @@
 # shellcheck disable=SC2086,SC2206,SC2030,SC2031 # paths of our own, without blanks; each test is a process
 # Leases in etcd: flannel's keys and values byte for byte (flannel.md, section 2), and what flannel does wrong with them is
 # not repeated (section 8.1).
+# Runs with musl, too.
 
 load lib/all
 load lib/nodes
@@ -55,15 +56,26 @@ peers_of() { ip -n "$1" route show proto 118; }
 	assert_eq "the same one" "$(etcd_lease "$(lease_key n1)")" "$id"
 }
 
+memory() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
+
 @test "an agent at rest does not wake up, and needs less than 4 MiB" {
+	local woken
+
 	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "a sanitized one needs more"
-	need strace
+	need strace readelf
 	start 2 vxlan
 	wait_for "routes" 2 has "$(subnet n2) via" peers_of n1
 	wait_for "addresses have settled" 5 settled n1
-	timeout 3 strace -f -qq -o $STORE/trace -p "$(agent_pid n1)" || :
-	assert_eq "at rest" "$(grep -vE 'resuming|restart_syscall|detached|strace: ' $STORE/trace)" ""
-	assert "memory" test "$(awk '/^VmRSS/ { print $2 }' "/proc/$(agent_pid n1)/status")" -lt 4096
+	# A busy machine settles late: three seconds without a call have to come, at the third try at last.
+	for _ in 1 2 3; do
+		timeout 3 strace -f -qq -o $STORE/trace -p "$(agent_pid n1)" || :
+		woken=$(grep -vE 'resuming|restart_syscall|detached|strace: ' $STORE/trace) || break
+	done
+	assert_eq "at rest" "$woken" ""
+	assert "memory" test "$(memory "$(agent_pid n1)")" -lt 4096
+	# Of shared libraries, thirty come with the system's libcurl; a static program has all it needs.
+	readelf -lW "${CNIBOX%/*}/cnibox-store" | grep -q INTERP ||
+		assert "memory with the store's process" test $(($(memory "$(agent_pid n1)") + $(memory "$(store_pid n1)"))) -lt 4096
 }
 
 settled() { ! ip -n "$1" -6 addr show tentative | grep -q inet6; }

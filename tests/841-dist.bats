@@ -141,7 +141,7 @@ files() { (cd "$1" && find . ! -type d | sed 's/^\.//' | LC_ALL=C sort); }
 		assert_match "$shell: the plugins' rivals" "$(<"$BATS_TEST_TMPDIR/said")" $'\n''cnibox=[^ ]* !cni-plugins[|]cni-plugins='
 		assert "$shell: the program" "$pkg/main/usr/bin/cnibox" --version
 		assert_eq "$shell: programs" "$(files "$pkg/main/usr/bin")" /cnibox
-		assert_eq "$shell: licences" "$(files "$pkg/main/usr/share/licenses/cnibox")" $'/LGPL-2.1\n/LICENSE\n/NOTICE'
+		assert_eq "$shell: licences" "$(files "$pkg/main/usr/share/licenses/cnibox")" $'/Apache-2.0\n/LGPL-2.1\n/LICENSE\n/NOTICE'
 		assert_eq "$shell: no units" "$(ls "$pkg/main/usr/lib" 2>/dev/null)" ""
 		assert_eq "$shell: what serves a store" "$(files "$pkg/store")" /usr/bin/cnibox-store
 		assert_eq "$shell: plugins" "$(cd "$pkg/plugins/usr/libexec/cni" && echo *)" "$("$CNIBOX" list --plain | sed -n 's/^cni //p' | sort | xargs)"

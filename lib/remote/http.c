@@ -4,7 +4,6 @@
  */
 #include "remote/http.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -13,6 +12,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "remote/tls.h"
 
 enum { CONNECT_MS = 2000, CALL_MS = 5000, DEAD_PEER_MS = 5000 };
 
@@ -125,35 +125,6 @@ static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 	return CURL_SOCKOPT_OK;
 }
 
-static void set_pem(CURL *easy, CURLoption file_option, CURLoption blob_option, const char *file,
-		    const char *data)
-{
-	struct curl_blob blob = { (void *)data, data ? strlen(data) : 0, CURL_BLOB_COPY };
-
-	if (data)
-		curl_easy_setopt(easy, blob_option, &blob);
-	else if (file)
-		curl_easy_setopt(easy, file_option, file);
-}
-
-static void set_tls(CURL *easy, const struct http_options *options)
-{
-	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (options->cafile || options->ca_data) {
-		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-		if (options->ca_data)
-			curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
-		set_pem(easy, CURLOPT_CAINFO, CURLOPT_CAINFO_BLOB, options->cafile,
-			options->ca_data);
-	}
-	set_pem(easy, CURLOPT_SSLCERT, CURLOPT_SSLCERT_BLOB, options->certfile, options->cert_data);
-	set_pem(easy, CURLOPT_SSLKEY, CURLOPT_SSLKEY_BLOB, options->keyfile, options->key_data);
-	if (options->insecure) {
-		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-	}
-}
-
 static CURL *new_easy(const struct http_options *options)
 {
 	CURL *easy = curl_easy_init();
@@ -179,7 +150,7 @@ static CURL *new_easy(const struct http_options *options)
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	if (!options->proxy)
 		curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	set_tls(easy, options);
+	tls_set(easy, options);
 	return easy;
 }
 
