@@ -136,3 +136,39 @@ lost() { refute "$1 does not reach $2" run_in "$1" ping -q -c 1 -W 1 "$2"; } # P
 	assert_eq "past br_netfilter" "$(fetch green 192.0.2.1 8080)" hello
 	is_ok green 192.0.2.1 8080
 }
+
+@test "macvlan pods: from outside, and when they are kept apart" {
+	container left right
+	for i in left right; do
+		ip link add link up0 name m0 netns $i type macvlan mode private
+		ip -n $i link set m0 up
+	done
+	ip -n left addr add 192.0.2.21/24 dev m0
+	ip -n right addr add 192.0.2.22/24 dev m0
+	pings outside 192.0.2.21
+	is_ok outside 192.0.2.21
+	is_ok 192.0.2.77 192.0.2.21
+	lost left 192.0.2.22
+	stops link 'm0 of left is no macvlan link of mode bridge' left 192.0.2.22
+	eval "$remedy"
+	lost left 192.0.2.22
+	stops link 'm0 of right is no macvlan link of mode bridge' left 192.0.2.22
+	mends left 192.0.2.22
+	ip -n left neigh flush all
+	pings left 192.0.2.22
+}
+
+@test "the node's route to a pod on a link of its own" {
+	jq -n '{cniVersion: "1.0.0", name: "pp", plugins: [{type: "ptp", ipam: {type: "host-local",
+		ranges: [[{subnet: "10.9.0.0/24"}]], routes: [{dst: "0.0.0.0/0"}]}}]}' >/etc/cni/net.d/11-pp.conflist
+	container lone
+	"$CNIBOX" cni add pp lone >/dev/null
+	is_ok blue 10.9.0.2
+	ip route del 10.9.0.2
+	lost blue 10.9.0.2
+	stops route 'host has no route to 10\.9\.0\.2 it is at the other end of veth' blue 10.9.0.2
+	mends blue 10.9.0.2
+	pings blue 10.9.0.2
+	stops route 'host has no route to 203\.0\.113\.1' blue 203.0.113.1
+	assert_match "no pod is a gateway" "$remedy" 'via GATEWAY$'
+}

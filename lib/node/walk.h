@@ -72,6 +72,9 @@ int walk_far_relay(struct walk *walk, struct place *place, const struct link *li
 int walk_relay_works(struct walk *walk, const struct place *place, const struct link *link);
 int walk_far_wire(struct walk *walk, struct place *place, const struct link *link,
 		  const struct ip *next);
+/* A macvlan or ipvlan link on this one, of the one who has the address. */
+bool walk_find_child(struct walk *walk, const struct place *place, const struct link *link,
+		     const struct ip *ip, struct spot *child);
 int walk_far_parent(struct walk *walk, struct place *place, const struct link *link,
 		    const struct ip *next);
 

@@ -301,6 +301,44 @@ static bool find_sibling(struct walk *walk, const struct spot *parent, const str
 	return false;
 }
 
+bool walk_find_child(struct walk *walk, const struct place *place, const struct link *link,
+		     const struct ip *ip, struct spot *child)
+{
+	spots_t spots = { 0 };
+	struct spot parent;
+
+	scene_holders(walk->scene, ip, &spots);
+	list_each(spot, &spots)
+		if (spot->link &&
+		    (streq(spot->link->kind, "macvlan") || streq(spot->link->kind, "ipvlan")) &&
+		    find_parent(walk, spot->place, spot->link, &parent) && parent.place == place &&
+		    parent.link == link) {
+			*child = *spot;
+			return true;
+		}
+	return false;
+}
+
+/* Only two macvlan links of mode bridge are joined by their parent; others send all they have to the wire. */
+static int check_modes(struct walk *walk, const struct link *link, const struct spot *sibling,
+		       struct place *place)
+{
+	bool mine = link->mode != LINK_MACVLAN_BRIDGE;
+	struct place *whose = mine ? place : sibling->place;
+	const struct link *apart = mine ? link : sibling->link;
+
+	if (!streq(link->kind, "macvlan") || (!mine && apart->mode == LINK_MACVLAN_BRIDGE))
+		return WALK_ON;
+	return walk_stop(walk, "link",
+			 walk_text(walk, "%s of %s is no macvlan link of mode bridge", apart->name,
+				   whose->name),
+			 walk_text(walk, "the node passes nothing between it and %s of %s",
+				   mine ? sibling->link->name : link->name,
+				   mine ? sibling->place->name : place->name),
+			 place_command(whose, walk->scene->arena, "ip",
+				       "link set %s type macvlan mode bridge", apart->name));
+}
+
 int walk_far_parent(struct walk *walk, struct place *place, const struct link *link,
 		    const struct ip *next)
 {
@@ -318,8 +356,10 @@ int walk_far_parent(struct walk *walk, struct place *place, const struct link *l
 	if (r != WALK_ON)
 		return r;
 	walk_fits(walk, parent.place, parent.link);
-	if (find_sibling(walk, &parent, link, next, &sibling))
-		return walk_arrive(walk, sibling.place, sibling.link);
+	if (find_sibling(walk, &parent, link, next, &sibling)) {
+		r = check_modes(walk, link, &sibling, place);
+		return r == WALK_ON ? walk_arrive(walk, sibling.place, sibling.link) : r;
+	}
 	if (!vlan && place != parent.place && place_addr(parent.place, next))
 		return walk_stop(
 			walk, "link",

@@ -50,6 +50,20 @@ static const struct addr *guess_gateway(struct walk *walk, struct place *place, 
 	return NULL;
 }
 
+/* The link of this place whose other end, in another, has the address: a pod on a veth of its own. */
+static const struct link *link_to_holder(struct walk *walk, struct place *place,
+					 const struct ip *ip)
+{
+	list_each(link, &place->links) {
+		struct spot other;
+
+		if (scene_other_end(walk->scene, place, link, &other) && other.place != place &&
+		    place_addr(other.place, ip))
+			return link;
+	}
+	return NULL;
+}
+
 /* IPv6 addresses go when a link goes down: in a pod any link that is down could be the one that had them. */
 static const struct link *down_link(const struct walk *walk, const struct place *place)
 {
@@ -66,7 +80,7 @@ static int stop_without_route(struct walk *walk, struct place *place)
 {
 	const struct ip *dst = &walk->parcel.dst;
 	const char *to = walk_ip(walk, dst);
-	const struct link *down = down_link(walk, place);
+	const struct link *down = down_link(walk, place), *holder;
 	const struct addr *gateway;
 	const struct peer_state *peer = walk_peer(walk, dst);
 	char subnet[CIDR_TEXT_SIZE];
@@ -86,7 +100,14 @@ static int stop_without_route(struct walk *walk, struct place *place)
 				  "it is the subnet of node %s, whose route the agent has to make",
 				  walk_ip(walk, &peer->lease->public_ip)),
 			"start the node's agent again: its first pass makes the route");
-	gateway = guess_gateway(walk, place, dst->family);
+	holder = link_to_holder(walk, place, dst);
+	if (holder)
+		return walk_stop(
+			walk, "route", walk_text(walk, "%s has no route to %s", place->name, to),
+			walk_text(walk, "it is at the other end of %s", holder->name),
+			place_command(place, walk->scene->arena, "ip", "route add %s/%u dev %s", to,
+				      ip_bits(dst), holder->name));
+	gateway = place == walk->scene->here ? NULL : guess_gateway(walk, place, dst->family);
 	return walk_stop(
 		walk, "route", walk_text(walk, "%s has no route to %s", place->name, to),
 		walk->back && walk->bare

@@ -102,8 +102,11 @@ static void find_owners(struct walk *walk, const struct domain *domain, const st
 		return;
 	if (place != self)
 		add_owner(walk, owners, place, domain->far.link, ip);
-	if (!domain->bridged)
+	if (!domain->bridged) {
+		if (walk_find_child(walk, place, domain->far.link, ip, &other))
+			*list_add(walk->scene->arena, owners) = other;
 		return;
+	}
 	list_each(port, &place->links)
 		if (port->master == domain->far.link->index &&
 		    scene_other_end(walk->scene, place, port, &other) && other.place != self &&

@@ -313,6 +313,7 @@ int walk_arrive(struct walk *walk, struct place *place, const struct link *link)
 {
 	struct filter_answer filter;
 	struct fib_answer answer;
+	struct spot child;
 	bool local;
 	int r = scene_enter(walk->scene, place, walk->err);
 
@@ -323,6 +324,11 @@ int walk_arrive(struct walk *walk, struct place *place, const struct link *link)
 		return walk_stop(walk, "route", "the packet goes round in circles",
 				 "its time to live ends before it arrives anywhere", NULL);
 	r = walk_link_up(walk, place, link);
+	if (r == WALK_ON && walk_find_child(walk, place, link, &walk->parcel.dst, &child)) {
+		walk_tell(walk, "child", "frames for %s are %s's of %s",
+			  walk_mac(walk, &child.link->mac), child.link->name, child.place->name);
+		return walk_arrive(walk, child.place, child.link);
+	}
 	if (r == WALK_ON)
 		r = walk_filter(walk, place, NFT_PREROUTING, link, NULL, &filter);
 	if (r != WALK_ON)
