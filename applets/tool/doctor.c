@@ -1,12 +1,14 @@
 /* doctor: what is wrong on this node, from what is there now, and what mends it; the checks are in lib/node. */
 #include "describe/applet.h"
 #include "describe/json.h"
+#include "lease/place.h"
 #include "node/health.h"
 
 #include <errno.h>
 
 struct options {
 	const char *conf_dir, *path, *cache_dir, *data_dir;
+	struct lease_place place;
 	bool fix, json;
 };
 
@@ -15,6 +17,7 @@ static const struct options defaults = {
 	.path = "/opt/cni/bin",
 	.cache_dir = "/var/lib/cni",
 	.data_dir = "/var/lib/cni/networks",
+	.place = LEASE_PLACE_DEFAULTS,
 };
 
 #define ROW(key_, kind, member, help_, ...)                                                \
@@ -30,6 +33,7 @@ static const struct field fields[] = {
 	ROW("path",     FIELD_PATH,   path,      "folders of plugins", .env = "CNI_PATH", .metavar = "DIR[:DIR]"),
 	ROW("cacheDir", FIELD_PATH,   cache_dir, "folder where attachments are remembered"),
 	ROW("dataDir",  FIELD_PATH,   data_dir,  "folder of host-local's leases"),
+	LEASE_PLACE_FIELDS(offsetof(struct options, place)), /* who is on the other nodes */
 	ROW("json",     FIELD_BOOL,   json,      "JSON instead of text", .letter = 'j'),
 	FIELDS_END
 };
@@ -43,6 +47,7 @@ static int doctor_run(struct invocation *call, void *options_, struct error *err
 					    .cache_dir = options->cache_dir,
 					    .data_dir = options->data_dir,
 					    .version = call->version,
+					    .place = &options->place,
 					    .find_plugin = call->find_plugin,
 					    .fix = options->fix };
 	struct health_report report;
@@ -77,7 +82,7 @@ const struct applet applet_doctor = {
 		"Looks at what is there now: attachments whose namespace is gone, leases that nobody knows of, veth "
 		"pairs and ifb links that lead nowhere, rules of attachments that are gone, addresses in use twice, "
 		"sysctls that break pods, network lists by themselves and with each other, links that the kernel "
-		"has not, plugins that lead nowhere or are of another version. Each comes with a command that mends it.\n\n"
+		"has not, plugins that lead nowhere or are of another version, other nodes that do not answer or have the same addresses. Each comes with a command that mends it.\n\n"
 		"--fix mends what is safe: what is left of something that is provably gone, by the code of the plugins' "
 		"own DEL, and forwarding, which they set themselves. Without it nothing is changed.\n\n"
 		"Exit status: 0 nothing is wrong (any more), 1 something is.",

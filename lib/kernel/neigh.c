@@ -60,6 +60,18 @@ void neigh_queue_del(struct netlink *nl, const struct neigh *neigh)
 	start(nl, RTM_DELNEIGH, 0, neigh, "delete");
 }
 
+void neigh_queue_ask(struct netlink *nl, int index, const struct ip *ip)
+{
+	const struct ndmsg header = { .ndm_family = ip->family,
+				      .ndm_ifindex = index,
+				      .ndm_flags = NTF_USE };
+	char text[IP_TEXT_SIZE];
+	struct nl_msg *msg = netlink_queue(nl, RTM_NEWNEIGH, NLM_F_CREATE, &header, sizeof(header),
+					   "ask for neighbour %s", ip_format(ip, text));
+
+	nla_put(msg, NDA_DST, (int)ip_size(ip), ip->bytes);
+}
+
 static struct neigh make_neigh(const struct ndmsg *header, struct nlattr **attrs)
 {
 	const struct nlattr *dst = attrs[NDA_DST], *mac = attrs[NDA_LLADDR];

@@ -16,6 +16,8 @@ typedef LIST(struct neigh) neighs_t;
 
 void neigh_queue_set(struct netlink *nl, const struct neigh *neigh); /* create or replace */
 void neigh_queue_del(struct netlink *nl, const struct neigh *neigh);
+/* Have the kernel ask for its hardware address, as before a packet to it. */
+void neigh_queue_ask(struct netlink *nl, int index, const struct ip *ip);
 bool neigh_is_permanent(const struct neigh *neigh); /* set by somebody, not learnt */
 int neigh_list(struct netlink *nl, int index, bool fdb, struct arena *arena, neighs_t *neighs,
 	       struct error *err) must_check;

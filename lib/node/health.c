@@ -49,6 +49,7 @@ static const struct {
 	{ "conflict",   health_check_conflicts },
 	{ "kernel",     health_check_kernel },
 	{ "plugin",     health_check_plugins },
+	{ "peer",       health_check_peers },
 };
 /* clang-format on */
 

@@ -14,6 +14,7 @@
 enum ailment_state { AILMENT_FOUND, AILMENT_MENDED, AILMENT_FAILED };
 
 struct health;
+struct lease_place;
 struct ailment {
 	const char *check, *text, *why, *remedy; /* why, remedy: NULL = nothing to say */
 	bool safe;                               /* it has a mend() */
@@ -26,7 +27,8 @@ typedef LIST(struct ailment) ailments_t;
 
 struct health_query {
 	const char *conf_dir, *plugin_path, *cache_dir, *data_dir;
-	const char *version; /* of this program */
+	const char *version;             /* of this program */
+	const struct lease_place *place; /* of other nodes' leases; NULL = nobody asks */
 	cni_find_fn *find_plugin;
 	bool fix;
 };

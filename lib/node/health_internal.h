@@ -39,6 +39,6 @@ health_check_fn health_check_attachments, health_check_leases, health_check_veth
 	health_check_ifbs, health_check_loans, health_check_rules, health_check_firewall,
 	health_check_spoof_checks, health_check_files, health_check_dhcp, health_check_addresses,
 	health_check_sysctls, health_check_networks, health_check_conflicts, health_check_kernel,
-	health_check_plugins;
+	health_check_plugins, health_check_peers;
 
 #endif

@@ -200,7 +200,7 @@ static int resolve(struct walk *walk, struct place *place, const struct link *li
 	spots_t owners = { 0 };
 
 	find_owners(walk, domain, place, next, &owners);
-	if (!owners.n && !domain->open && !(known.set && neigh->state & NEIGH_PERMANENT))
+	if (!owners.n && !domain->open && !(known.set && neigh && neigh->state & NEIGH_PERMANENT))
 		return stop_nobody(walk, place, link, domain, next);
 	if (owners.n > 1)
 		return walk_stop(
