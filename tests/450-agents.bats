@@ -127,7 +127,7 @@ again() { # NODE [OPTION ...]: an agent that has everything in place
 	agent_kill n2
 	assert_match "it is said" "$(<$STORE/n2.log)" "this node has given ${was%/*}-24 back"
 	assert_eq "leases" "$(ls $STORE/subnets)" "$(subnet n1 | tr / -)"
-	wait_for "n1 has none" 5 eval '[[ -z $(peer_of) ]]'
+	wait_for "n1 has none" 5 lacks via peer_of
 	assert_match "the data plane stays" "$(ip -n n2 route show proto 118)" "via 192.0.2.1"
 	again n2 --release
 	wait_for "the same one" 5 has "$was via 192.0.2.2" peer_of
@@ -256,6 +256,24 @@ is() { [[ $("${@:2}") == "$1" ]]; }
 }
 
 settled() { ! ip -n "$1" -6 addr show tentative | grep -q inet6; }
+
+contains() { [[ -e $1 && $(<"$1") == "$2" ]]; } # FILE TEXT
+
+@test "subnet.env is everybody's to read, whatever the umask; one that somebody takes away or changes is written again" {
+	local file=/run/n1/deep/subnet.env want
+
+	nodes 1 host-gw
+	AGENT=hostgw-sync
+	(umask 077 && agent n1 --subnet-file $file --resync 1s)
+	wait_for "it" 5 test -s $file
+	assert_eq "modes" "$(stat -c %a /run/n1 /run/n1/deep $file | xargs)" "755 755 644"
+	want=$(<$file)
+	rm $file
+	wait_for "it is back" 5 contains $file "$want"
+	echo FLANNEL_SUBNET=10.9.9.1/24 >$file
+	wait_for "it is as it was" 5 contains $file "$want"
+	assert_match "it is said" "$(<$STORE/n1.log)" "$file is not as it was written"
+}
 
 @test "--once ends when everything is in place, idle agents do not wake up" {
 	nodes 2 vxlan

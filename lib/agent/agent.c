@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -238,7 +239,7 @@ static void on_resync(struct loop *loop, void *arg)
 {
 	struct agent *agent = arg;
 
-	agent->rules.due = true;
+	agent->rules.due = agent->env_due = true;
 	agent->near_known = false;
 	agent->resync_timer = loop_after(loop, agent->options->resync_ms, on_resync, agent, NULL);
 	ask_soon(agent);
@@ -251,7 +252,7 @@ static void look_again(struct loop *loop unused, void *arg)
 {
 	struct agent *agent = arg;
 
-	agent->rules.due = true;
+	agent->rules.due = agent->env_due = true;
 	agent->near_known = false;
 	lease_store_ping(agent->store);
 	agent_ask_for_pass(agent, 0);
@@ -351,6 +352,7 @@ int agent_run(const struct agent_options *options, struct error *err)
 	int r;
 
 	daemon_raise_log_level();
+	umask(0022); /* subnet.env is everybody's to read */
 	r = agent_claim(&agent, err);
 	if (r == 0)
 		r = agent_confine(err);

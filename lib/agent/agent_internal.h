@@ -86,6 +86,7 @@ struct agent {
 	} rules;
 
 	const char *env; /* subnet.env as last written, in own_arena */
+	bool env_due;    /* a look whether it still is so */
 	bool adopted;    /* what an earlier agent left has been taken over */
 	bool fine, told_ready;
 	struct agent_trouble store_trouble, pass_trouble, peer_trouble;

@@ -340,22 +340,47 @@ int agent_make_folder(const struct agent *agent, struct error *err)
 	return dir_make(folder, 0755, err);
 }
 
+static bool file_is(const char *path, const char *text, size_t size)
+{
+	auto_arena struct arena arena = { 0 };
+	char *there;
+	size_t there_size;
+
+	return file_read(path, VALUE_MAX, &arena, &there, &there_size, NULL) == 0 &&
+	       there_size == size && !memcmp(there, text, size);
+}
+
 /* Behind subnet.env: a runtime that finds the network's configuration calls plugins, which read that (flannel's most
  * frequent error). The same again is not written: runtimes would read everything anew. */
 static int publish_cni_config(const struct agent *agent, struct arena *arena, struct error *err)
 {
 	const struct agent_options *options = agent->options;
-	char *text, *there;
-	size_t size, there_size;
+	char *text;
+	size_t size;
 
 	if (!options->cni_config)
 		return 0;
 	if (file_read(options->cni_config, VALUE_MAX, arena, &text, &size, err))
 		return wrap(err, "--cni-config");
-	if (file_read(options->cni_config_to, VALUE_MAX, arena, &there, &there_size, NULL) == 0 &&
-	    there_size == size && !memcmp(there, text, size))
+	if (file_is(options->cni_config_to, text, size))
 		return 0;
 	return file_replace(options->cni_config_to, 0644, text, size, true, err);
+}
+
+/* What is in /run may be taken away by others, and plugins find no subnet then. */
+static bool is_published(struct agent *agent, const char *text)
+{
+	const char *path = agent->options->subnet_file;
+	bool due = agent->env_due;
+
+	agent->env_due = false;
+	if (!agent->env || !streq(agent->env, text))
+		return false;
+	if (!due || file_is(path, text, strlen(text)))
+		return true;
+	log_warning("%s is not as it was written: it is written again", path);
+	agent->env = NULL;
+	return false;
 }
 
 int agent_publish(struct agent *agent, struct error *err)
@@ -363,7 +388,7 @@ int agent_publish(struct agent *agent, struct error *err)
 	auto_arena struct arena arena = { 0 };
 	const char *text = env_text(agent, &arena), *value = subnet_value(&agent->own, &arena);
 
-	if (agent->env && streq(agent->env, text))
+	if (is_published(agent, text))
 		return 0;
 	if (agent_make_folder(agent, err) ||
 	    file_replace(agent_lease_file(agent, &arena), 0600, value, strlen(value), false, err) ||
