@@ -81,6 +81,36 @@ put_lease() { etcd put "$ETCD_PREFIX/subnets/$1" "$2" >/dev/null; }
 # cnibox-store by itself, from the host: see engine.py.
 engine() { python3 "$CNIBOX_TESTS/lib/engine.py" "${CNIBOX%/*}/cnibox-store" "{\"etcdEndpoints\": \"$ETCD\"}" "$@"; }
 
+@test "another etcd at the same address, with older revisions, as after a backup: all of it is read, and changes are heard" {
+	local i
+
+	nodes 1 host-gw
+	ETCD_OPTIONS=(--listen-client-urls http://0.0.0.0:2379)
+	etcd_start
+	node_add spare 210
+	ip -n e1 addr add 192.0.2.250/32 dev eth0
+	PLACE=(--etcd-endpoints http://192.0.2.250:2379)
+	etcd_network host-gw
+	for ((i = 0; i < 20; i++)); do put_lease 10.5.200.0-24 "{\"PublicIP\":\"192.0.2.$((i + 20))\",\"BackendType\":\"host-gw\"}"; done
+	agent n1
+	ready n1
+	wait_for "a peer" 5 has "10.5.200.0/24 via 192.0.2.39" peers_of n1
+	nsenter --net=/run/netns/spare etcd --name spare --data-dir $STORE/spare.etcd --logger zap --unsafe-no-fsync \
+		--listen-client-urls http://0.0.0.0:2379 --advertise-client-urls http://192.0.2.210:2379 \
+		--listen-peer-urls http://127.0.0.1:2380 >/dev/null 2>&1 3>&- &
+	ETCD=http://192.0.2.210:2379
+	wait_for "the other one" 15 etcd_healthy
+	etcd_network host-gw
+	put_lease 10.5.200.0-24 '{"PublicIP":"192.0.2.20","BackendType":"host-gw"}'
+	ip -n e1 addr del 192.0.2.250/32 dev eth0
+	ip -n spare addr add 192.0.2.250/32 dev eth0
+	ip -n n1 neigh flush to 192.0.2.250
+	wait_for "as it is there" 20 has "10.5.200.0/24 via 192.0.2.20" peers_of n1
+	wait_for "and this node's lease" 20 has 192.0.2.1 etcd_leases
+	put_lease 10.5.201.0-24 '{"PublicIP":"192.0.2.21","BackendType":"host-gw"}'
+	wait_for "a new peer" 20 has 10.5.201.0 peers_of n1
+}
+
 @test "what a watch tells together with an answer is told" {
 	need python3
 	nodes 0

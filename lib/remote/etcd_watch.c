@@ -61,6 +61,7 @@ static int greet(struct etcd_watch *watch, struct etcd *etcd, struct error *err)
 		if (r < 0 || (r = read_event(etcd, line, &arena, &event, err)) < 0)
 			return r;
 		n += event.created;
+		watch->revision = event.revision;
 	}
 	return 0;
 }

@@ -10,6 +10,7 @@
 struct etcd_watch {
 	struct http_stream *stream; /* NULL = not open */
 	int64_t opened_ms, probe_ms;
+	uint64_t revision; /* of the member, when it was opened */
 };
 
 /* The body is etcd_watch_text()'s. -ERANGE: what happened since that revision is no longer known. */

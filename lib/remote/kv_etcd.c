@@ -323,13 +323,36 @@ static int kv_etcd_keep(struct kv *kv, const char *key, int64_t ttl_ms, struct e
 
 /* ---- changes of others ---- */
 
+/* An etcd that was made anew from a backup has revisions of before: a watch of it would be silent until there are as many again.
+ * A member alone may just be behind the others, so all of them are asked. */
+static int check_revision(struct kv_etcd *self, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	const struct etcd_range range = { .key = self->config, .count_only = true };
+	struct etcd_reply reply = { 0 };
+	int r;
+
+	if (self->watch.revision + 1 >= self->seen)
+		return 0;
+	r = etcd_call(&self->etcd, "kv/range", etcd_range_text(&range, &arena), &arena, &reply,
+		      err);
+	if (r < 0 || reply.revision + 1 >= self->seen)
+		return r;
+	return fail(err, ERANGE, "etcd's revisions have gone back");
+}
+
 static int open_watch(struct kv_etcd *self, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	struct etcd_range range = { .key = self->first, .end = self->end };
+	int r = etcd_watch_open(&self->watch, &self->etcd,
+				etcd_watch_text(self->config, &range, self->seen, &arena), err);
 
-	return etcd_watch_open(&self->watch, &self->etcd,
-			       etcd_watch_text(self->config, &range, self->seen, &arena), err);
+	if (r == 0)
+		r = check_revision(self, err);
+	if (r < 0)
+		etcd_watch_close(&self->watch);
+	return r;
 }
 
 /* 1 = something has changed; else as etcd_watch_next(). */
