@@ -105,6 +105,22 @@ attach_pods() {
 	complete_to "" lease show --store /nonexistent ""
 }
 
+@test "pods of the objects that are named in front" {
+	cd "$BATS_TEST_TMPDIR" && mkdir all
+	object() { printf '%s\n' 'kind: Pod' 'apiVersion: v1' "metadata: {name: $2, namespace: $1}" 'spec: {nodeName: n1}' "status: {podIP: $3}"; }
+	object default web 10.6.0.2 >all/web.yaml
+	object shop db 10.6.0.3 >all/db.yaml
+	object shop cart 10.6.0.4 >more.yaml
+	complete_to $'shop/db\nweb' policy-iptables explain -f all ""
+	complete_to $'shop/cart\nshop/db' policy-iptables explain --file=all -f more.yaml web sh
+	complete_to "" policy-iptables explain -f all web shop/db ""
+	echo 'kind: Pod' >all/broken.yaml
+	complete_to $'shop/db\nweb' policy-iptables explain -f all ""
+	complete_to "" policy-iptables explain ""
+	complete_to "" policy-iptables explain -f /nonexistent ""
+	complete_to "" policy-iptables explain -f - ""
+}
+
 @test "words to choose from, plugins, files and folders" {
 	complete_to $'main\nlocal\ndefault' route-dump --table ""
 	complete_to $'iptables-nft\niptables-legacy' policy-iptables apply --backend ipt

@@ -29,6 +29,8 @@ const struct options verb_defaults = {
 static const struct verb verbs[] = { VERBS(VERB) { 0 } };
 /* clang-format on */
 
+static const struct lister lists[] = { { NOUN_POD, NULL, "", &verb_pods }, { 0 } };
+
 const struct applet applet_policy_iptables = {
 	.summary = "enforces Kubernetes NetworkPolicies, and explains them",
 	.about =
@@ -58,4 +60,5 @@ const struct applet applet_policy_iptables = {
 		"cnibox policy-iptables apply --dry-run -f all.json || cnibox policy-iptables apply -f all.json\n"
 		"cnibox policy-iptables verify -f all.json --repair",
 	.verbs = verbs,
+	.lists = lists,
 };

@@ -59,6 +59,7 @@ struct verb {
 struct lister {
 	enum noun noun;
 	const char *verb, *member; /* "networks.name": of each element where there are lists */
+	const struct verb *own;    /* in the place of one that people call; verb is NULL */
 };
 
 struct applet {

@@ -115,7 +115,7 @@ static bool ask(const struct completer *completer, const struct applet *applet, 
 	bool asked = false;
 
 	for (const struct lister *lister = applet->lists; lister && lister->noun; lister++) {
-		const struct verb *verb = verb_of(applet, lister->verb);
+		const struct verb *verb = lister->own ? lister->own : verb_of(applet, lister->verb);
 
 		if (lister->noun != noun || !verb)
 			continue;

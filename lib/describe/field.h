@@ -65,6 +65,7 @@ enum noun {
 	NOUN_SUBNET,   /* of a node */
 	NOUN_NODE,
 	NOUN_PLUGIN,
+	NOUN_POD, /* of Kubernetes: [NAMESPACE/]NAME */
 };
 
 /* Kept small, since a binary has more than a thousand of them. */

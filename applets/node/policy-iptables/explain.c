@@ -8,9 +8,13 @@
 
 #include <errno.h>
 
+#define ROW_END(key_, member)                                                     \
+	ROW(key_, FIELD_STRING, member, "pod as [NAMESPACE/]NAME, or an address", \
+	    .flags = FIELD_POSITIONAL | FIELD_REQUIRED, .noun = NOUN_POD)
+
 const struct field verb_explain_fields[] = {
-	ROW_WORD("from", from, "pod as [NAMESPACE/]NAME, or an address"),
-	ROW_WORD("to", to, "pod as [NAMESPACE/]NAME, or an address"),
+	ROW_END("from", from),
+	ROW_END("to", to),
 	ROW_WORD("port", port, "PORT, or PORT/PROTOCOL: tcp, udp or sctp"),
 	ROW_FILE,
 	ROW("backend", FIELD_STRING, backend,
@@ -244,3 +248,39 @@ int verb_explain(struct invocation *call, void *options_, struct error *err)
 			print_explanation(call->out, &answer, explanation);
 	return 0;
 }
+
+/* ---- for completion ---- */
+
+static const struct field pods_fields[] = { ROW_FILE, ROW_JSON, FIELDS_END };
+
+/* One of the namespace "default" by its name alone. Nobody's stdin is read for it. */
+static int pods_run(struct invocation *call, void *options_, struct error *err)
+{
+	const struct options *options = options_;
+	struct session session;
+	int r;
+
+	list_each(file, &options->files)
+		if (streq(*file, "-"))
+			return 0;
+	r = session_load(&session, call, options, err);
+	if (r < 0)
+		return r;
+	fputs("[", call->out);
+	list_each(pod, &session.world.pods) {
+		const char *text = pod_text(&session.world, pod, call->arena);
+
+		if (has_prefix(text, "default/"))
+			text += strlen("default/");
+		fprintf(call->out, "%s\"%s\"", pod == session.world.pods.items ? "" : ",", text);
+	}
+	fputs("]\n", call->out);
+	return 0;
+}
+
+const struct verb verb_pods = {
+	.fields = pods_fields,
+	.size = sizeof(struct options),
+	.defaults = &verb_defaults,
+	.run = pods_run,
+};

@@ -59,6 +59,9 @@ extern const struct options verb_defaults;
 	int verb_##name_(struct invocation *call, void *options, struct error *err);
 VERBS(VERB_DECLARE)
 
+/* For completion: the pods among the objects, as an end is called. */
+extern const struct verb verb_pods;
+
 /* ---- rows that verbs share ---- */
 
 #define ROW(key_, kind, member, help_, ...)                                                \
