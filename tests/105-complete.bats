@@ -53,7 +53,7 @@ attach_pods() {
 	container blue red
 	ip link add lan0 type bridge
 	own=$("$CNIBOX" netns list --json | jq -r '.[] | select(.current).container // empty') # where the tests run
-	complete_to "${own:+$own$'\n'}"$'blue\nred' netns exec ""
+	complete_to "$(printf '%s\n' ${own:+"$own"} blue red | sort)" netns exec ""
 	complete_to blue netns del bl
 	complete_to blue cni add some-network bl
 	complete_to red path blue re
