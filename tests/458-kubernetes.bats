@@ -160,7 +160,7 @@ other() { # NUMBER WHY
 	wait_for "n1 hears of a node after $2" 10 has "10.5.$1.0/24 via 192.0.2.77" routes
 	wait_for "n2 hears of a node after $2" 10 has "10.5.$1.0/24 via 192.0.2.77" ip -n n2 route
 }
-lists() { api log | grep -c "limit="; }
+lists() { api log | grep -c "limit=100"; }
 
 @test "a watch that is cut, forgotten (410), or whose server starts anew or dies unseen goes on; heartbeats are nobody's work" {
 	two host-gw
@@ -193,6 +193,17 @@ lists() { api log | grep -c "limit="; }
 	api annotate x11 $PREFIX/public-ip=192.0.2.78
 	wait_for "a changed node" 3 has "10.5.11.0/24 via 192.0.2.78" routes
 	assert_eq "requests meanwhile" "$(api log)" ""
+}
+
+@test "a cluster restored from a backup, with older revisions: all of it is listed, changes are heard, and our own part is kept" {
+	two host-gw
+	api_down
+	jq '.revision = 20 | .objects.nodes[].metadata.resourceVersion = "15"' $KUBE/state >$KUBE/new
+	mv $KUBE/new $KUBE/state
+	api_up
+	other 15 "an older one"
+	api annotate n1 $PREFIX/public-ip-
+	wait_for "ours is back" 10 is 192.0.2.1 annotation n1 public-ip
 }
 
 change_n1() { api annotate n1 $PREFIX/kube-subnet-manager=true $PREFIX/backend-type=host-gw $PREFIX/public-ip=192.0.2.1; }

@@ -118,6 +118,12 @@ int kube_mirror_page(struct kube_mirror *mirror, const struct json *page, struct
 	return 0;
 }
 
+bool kube_mirror_is_ahead(const struct kube_mirror *mirror, const struct json *page)
+{
+	return is_revision(revision_of(page)) &&
+	       number_of(page) < strtoull(mirror->revision, NULL, 10);
+}
+
 void kube_mirror_patched(struct kube_mirror *mirror, const struct json *object)
 {
 	const char *name = name_of(object);

@@ -23,6 +23,8 @@ void kube_mirror_free(struct kube_mirror *mirror); /* prefix and name stay */
 /* A page of a list. *next, in the arena, is where the next one begins; NULL = it was the last. */
 int kube_mirror_page(struct kube_mirror *mirror, const struct json *page, struct arena *arena,
 		     const char **next, struct error *err) must_check;
+/* The revision of that page is one of before ours: it is not the history that ours goes on with. */
+bool kube_mirror_is_ahead(const struct kube_mirror *mirror, const struct json *page);
 /* A node as the server has it now, the answer to our own patch. */
 void kube_mirror_patched(struct kube_mirror *mirror, const struct json *object);
 

@@ -166,6 +166,17 @@ static int start_watch(struct kv_kube *kube, struct error *err)
 	return kube_api_watch(&kube->api, &call, kube->mirror.revision, &kube->stream, err);
 }
 
+/* A cluster that was restored from a backup: a watch from where ours was would be silent until it is as far again. */
+static bool has_gone_back(struct kv_kube *kube)
+{
+	const struct kube_call call = { .action = { "list", "nodes" }, .path = NODES "?limit=1" };
+	auto_json struct json *page = NULL;
+	struct error why = { 0 };
+
+	return *kube->mirror.revision && kube_api_call(&kube->api, &call, &page, &why) == 0 &&
+	       kube_mirror_is_ahead(&kube->mirror, page);
+}
+
 /* The pod that this runs in knows its node. Neither name nor pod: it is nobody's node, which only some calls mind. */
 static int find_name(struct kv_kube *kube, struct error *err)
 {
@@ -191,7 +202,7 @@ static int connect_to(struct kv_kube *kube, struct error *err)
 {
 	int r = find_name(kube, err);
 
-	if (r == 0 && !*kube->mirror.revision)
+	if (r == 0 && (!*kube->mirror.revision || has_gone_back(kube)))
 		r = list_all(kube, err);
 	if (r == 0)
 		r = start_watch(kube, err);

@@ -379,7 +379,7 @@ class Handler(BaseHTTPRequestHandler):
                 if not pending and store.broken == generation:
                     store.lock.wait(max(0.01, min(deadline, bookmark) - time.monotonic()))
                     pending = [(k, o) for r, res, k, o in store.events if r > since and res == resource]
-                since = store.revision
+                since = max(since, store.revision)  # one of the future hears of nothing until then
                 if number <= store.silent:
                     pending = []
             if query.get("allowWatchBookmarks") and time.monotonic() >= bookmark and number > store.silent:
