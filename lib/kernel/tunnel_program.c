@@ -44,7 +44,9 @@ enum {
 	FRESH,
 	WRAP,
 	BARE,
-	COUNT
+	COUNT,
+	HEARD,
+	SAME
 };
 
 /* Kept: R6 the packet, R7 its size from the inner header on, R8 one segment's (out: with the outer headers, later whether the way
@@ -190,6 +192,15 @@ static void emit_count(const struct build *b, int counter)
 {
 	EMIT(b, LOAD64(R1, FRAME, PACKETS), COUNT64(R9, counter, R1), LOAD64(R1, FRAME, BYTES),
 	     COUNT64(R9, counter + 8, R1));
+}
+
+#define IN_HEARD(member) (b->spec->heard + (int)offsetof(struct tunnel_heard, member))
+
+static void emit_heard(const struct build *b)
+{
+	EMIT(b, CALL(jiffies64), LOAD32(R1, R9, IN_HEARD(tick)), IF_OTHER(R1, R0, HEARD),
+	     GOTO(SAME), LABEL(HEARD), STORE32(R9, IN_HEARD(tick), R0), CALL(ktime_get_ns),
+	     DIV(R0, 1000000000), STORE32(R9, IN_HEARD(s), R0), LABEL(SAME));
 }
 
 static void emit_ends(const struct build *b)
@@ -460,6 +471,7 @@ static void emit_ingress(const struct build *b)
 	emit_write(b, ETH_HLEN + hop, b->inner + hop, b->v6 ? 1 : 4);
 	EMIT(b, LABEL(COUNT));
 	emit_count(b, b->spec->received);
+	emit_heard(b);
 	EMIT(b, SET(R1, b->spec->device), SET(R2, BPF_F_INGRESS), CALL(redirect));
 	emit_ends(b);
 }

@@ -30,6 +30,12 @@ struct tunnel_peer {
 };
 enum { TUNNEL_PEER_KEY4 = 4 + 4, TUNNEL_PEER_KEY6 = 4 + 16 };
 
+/* In a peer's state: when something last came from it. The kernel's tick is there so that its clock is read once in each. */
+struct tunnel_heard {
+	uint32_t s; /* of CLOCK_MONOTONIC, 0 = never */
+	uint32_t tick;
+};
+
 /* In a peer's state: the way to it as the kernel last told, good for one tick of its clock (1 to 10 ms). Between two ticks
  * neither routes nor neighbours are looked up; with each, the kernel sees that the neighbour is in use. */
 struct tunnel_way {
@@ -47,7 +53,7 @@ struct tunnel_program {
 	/* Offsets in a state: counters of packets and behind it of bytes (uint64_t each), and when the peer last proved
 	 * to have these programs, too (uint32_t, ms of CLOCK_MONOTONIC, 0 = never). */
 	uint16_t sent, received, taken;
-	uint16_t way; /* offset of its struct tunnel_way */
+	uint16_t way, heard; /* offsets of its struct tunnel_way, of its struct tunnel_heard */
 	uint16_t
 		wrapped; /* of the kernel's tick in which segments of it were last wrapped (uint32_t) */
 	uint32_t keep_ms; /* for so long that proof counts */

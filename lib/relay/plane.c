@@ -54,6 +54,15 @@ void worker_answer(struct worker *worker, const struct packet *about, enum icmp_
 		worker->icmp_left++;
 }
 
+void worker_hear(struct worker *worker, const struct table_entry *peer)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	__atomic_store_n(&worker->plane->setup.states[peer->slot].heard.s, (uint32_t)now.tv_sec,
+			 __ATOMIC_RELAXED);
+}
+
 /* ---- kin ---- */
 
 bool state_is_kin(const struct relay_state *state)

@@ -9,7 +9,9 @@
 #include "relay/kin.h"
 #include "relay/relay.h"
 
-/* Of one peer; in memory that the agent sees, too. Slot 0 is nobody's. */
+/* Of one peer; in memory that the agent sees, too, and whoever asks for it (tally.h): a version that has other members has
+ * another size or another RELAY_STATES. Slot 0 is nobody's. */
+#define RELAY_STATES "cnibox_states" /* what the memory is called */
 struct relay_state {
 	uint64_t counters[RELAY_N_COUNTERS];
 	uint32_t mtu,
@@ -19,8 +21,10 @@ struct relay_state {
 	uint32_t
 		short_ms; /* when its kernel last proved to take what ours sends; 0 = it does not */
 	uint32_t wrapped; /* the programs' */
-	struct tunnel_way way; /* theirs, too */
-	uint64_t seen;         /* packets that had been sent to it when it was asked */
+	struct tunnel_way way;       /* theirs, too */
+	struct tunnel_heard heard;   /* of programs and process */
+	uint64_t seen;               /* packets that had been sent to it when it was asked */
+	struct cidr subnet, subnet6; /* as in its relay_peer; none: the slot is free */
 } __attribute__((aligned(64)));
 
 enum { RELAY_SLOTS = RELAY_PEERS_MAX + 1 }; /* at most */
@@ -34,7 +38,8 @@ struct plane_setup {
 	int icmp[2];
 	bool gso_udp;
 	struct relay_state *states;
-	bool shortcut; /* packets may be carried without this process */
+	int states_file; /* whose memory that is; -1 = a map's */
+	bool shortcut;   /* packets may be carried without this process */
 };
 
 /* What the agent tells, with the peers in a file. */
@@ -92,6 +97,7 @@ void worker_answer(struct worker *worker, const struct packet *about, enum icmp_
 		   unsigned mtu);
 /* What a peer is: asked not more often than is needed; it has answered. */
 void worker_ask_kin(struct worker *worker, const struct table_entry *peer);
+void worker_hear(struct worker *worker, const struct table_entry *peer);
 void worker_hear_kin(struct worker *worker, const struct table_entry *peer, enum kin_word word);
 bool state_is_kin(const struct relay_state *state);
 uint32_t worker_now_ms(void);

@@ -96,8 +96,10 @@ static void count_arrival(struct receiver *receiver, struct arrival *arrival)
 static void arrival_is_of(struct receiver *receiver, struct arrival *arrival,
 			  const struct table_entry *peer, const struct packet *packet)
 {
-	if (arrival->peer != peer)
+	if (arrival->peer != peer) {
 		count_arrival(receiver, arrival);
+		worker_hear(receiver->worker, peer);
+	}
 	arrival->peer = peer;
 	memcpy(arrival->source, packet->source, packet->v6 ? 16 : 4);
 }

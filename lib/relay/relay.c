@@ -72,6 +72,7 @@ static void close_others(const struct plane_setup *setup, int control)
 	int keep[4 + 3 * RELAY_QUEUES_MAX], n = 0, from = STDERR_FILENO + 1;
 
 	keep[n++] = control;
+	keep[n++] = setup->states_file;
 	for (unsigned i = 0; i < 2; i++)
 		keep[n++] = setup->icmp[i];
 	for (unsigned i = 0; i < setup->spec.queues; i++) {
@@ -284,6 +285,22 @@ static void give_slots(struct relay *relay, struct relay_peer *peers, size_t n, 
 	}
 }
 
+/* So that whoever reads the states knows whose they are. */
+static void name_slots(const struct relay *relay, const struct relay_peer *peers, size_t n,
+		       const uint8_t *taken)
+{
+	struct relay_state *states = relay->setup.states;
+
+	for (size_t i = 0; i < n; i++) {
+		states[peers[i].slot].subnet = peers[i].subnet;
+		states[peers[i].slot].subnet6 = peers[i].subnet6;
+	}
+	for (size_t i = 0; i < relay->n_peers; i++)
+		if (!taken[relay->peers[i].slot])
+			states[relay->peers[i].slot].subnet = states[relay->peers[i].slot].subnet6 =
+				(struct cidr){ 0 };
+}
+
 static bool same(const struct relay *relay, const struct relay_peer *peers, size_t n,
 		 const struct ip *own, const struct ip *own6)
 {
@@ -342,6 +359,7 @@ int relay_tell(struct relay *relay, struct relay_peer *peers, size_t n, const st
 	taken = xrealloc(NULL, relay->n_slots);
 	memset(taken, 0, relay->n_slots);
 	give_slots(relay, peers, n, taken);
+	name_slots(relay, peers, n, taken);
 	relay->peers = xrealloc(relay->peers, (n + 1) * sizeof(*peers));
 	if (n)
 		memcpy(relay->peers, peers, n * sizeof(*peers));
@@ -411,11 +429,15 @@ static int open_sockets(struct plane_setup *setup, struct error *err)
 static int make_states(struct relay *relay, struct error *err)
 {
 	struct plane_setup *setup = &relay->setup;
+	const size_t size = relay->n_slots * sizeof(*setup->states);
 
 	if (setup->states)
 		return 0;
-	relay->own_states = mmap(NULL, relay->n_slots * sizeof(*setup->states),
-				 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	setup->states_file = memfd_create(RELAY_STATES, MFD_CLOEXEC);
+	if (setup->states_file < 0 || ftruncate(setup->states_file, (off_t)size))
+		return fail_errno(err, errno, "make a file of the relay's counters");
+	relay->own_states =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, setup->states_file, 0);
 	if (relay->own_states == MAP_FAILED) {
 		relay->own_states = NULL;
 		return fail_errno(err, errno, "memory for the relay's counters");
@@ -442,7 +464,8 @@ int relay_open(struct relay **relay, struct loop *loop, const struct relay_spec 
 	int r;
 
 	*relay = xrealloc(NULL, sizeof(**relay));
-	**relay = (struct relay){ .loop = loop, .setup = { .spec = *spec, .control = -1 } };
+	**relay = (struct relay){ .loop = loop,
+				  .setup = { .spec = *spec, .control = -1, .states_file = -1 } };
 	setup = &(*relay)->setup;
 	snprintf((*relay)->device, sizeof((*relay)->device), "%s", spec->device);
 	setup->spec.device = (*relay)->device;
@@ -473,6 +496,7 @@ void relay_close(struct relay *relay)
 	}
 	close_fd(&relay->setup.icmp[0]);
 	close_fd(&relay->setup.icmp[1]);
+	close_fd(&relay->setup.states_file);
 	if (relay->own_states)
 		munmap(relay->own_states, relay->n_slots * sizeof(*relay->own_states));
 	shortcut_close(relay->shortcut);

@@ -46,7 +46,7 @@ static size_t states_size(const struct shortcut *shortcut)
 
 static int make_states(struct shortcut *shortcut, struct error *err)
 {
-	const struct bpf_map_spec spec = { "cnibox_states", BPF_MAP_FORM_TABLE, sizeof(uint32_t),
+	const struct bpf_map_spec spec = { RELAY_STATES, BPF_MAP_FORM_TABLE, sizeof(uint32_t),
 					   sizeof(struct relay_state), shortcut->n_slots };
 	int r = bpf_map_make(&spec, &shortcut->states_map, err);
 
@@ -82,6 +82,7 @@ static struct tunnel_program program_of(const struct shortcut *shortcut,
 		.received = offsetof(struct relay_state, counters[RELAY_RECEIVED_PACKETS]),
 		.taken = offsetof(struct relay_state, short_ms),
 		.way = offsetof(struct relay_state, way),
+		.heard = offsetof(struct relay_state, heard),
 		.wrapped = offsetof(struct relay_state, wrapped),
 		.keep_ms = KIN_SHORT_MS,
 	};
