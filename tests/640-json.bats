@@ -57,6 +57,26 @@ cni() { CNI_PATH=/run/plugins "$CNIBOX" cni "$@"; }
 	kill $sleeper
 }
 
+# Another network: n3 with the relay, which has lost packets to a peer and to nobody.
+a_relay() {
+	local store=/run/relay
+
+	mkdir -p $store/subnets
+	echo '{"Network":"10.6.0.0/16","SubnetMin":"10.6.7.0","SubnetMax":"10.6.7.0","Backend":{"Type":"udp"}}' >$store/config
+	echo '{"PublicIP":"192.0.2.2"}' >$store/subnets/10.6.8.0-24
+	node_add n3 3
+	nsenter --net=/run/netns/n3 "$CNIBOX" tun-relay --store $store --iface eth0 --subnet-file /run/n3/subnet.env 3>&- &
+	wait_for "the relay" 5 ip -n n3 route get 10.6.8.1
+	has_lost() {
+		[[ $(nsenter --net=/run/netns/n3 "$CNIBOX" route-dump --peers --store "$store" --json |
+			jq -c '[.[0] | .packets.lost, .device.lost | length]') == "[1,1]" ]]
+	}
+	nsenter --net=/run/netns/n3 ping -q -c 1 -W 1 -t 1 10.6.8.1 >/dev/null || :
+	nsenter --net=/run/netns/n3 ping -q -c 1 -W 1 10.6.9.1 >/dev/null || :
+	wait_for "losses" 5 has_lost
+	keep route-dump nsenter --net=/run/netns/n3 "$CNIBOX" route-dump --peers --store $store --json
+}
+
 @test "routes, peers, leases" {
 	ip link add va type veth peer name vb
 	ip addr add 10.1.9.1/24 dev va
@@ -76,6 +96,7 @@ cni() { CNI_PATH=/run/plugins "$CNIBOX" cni "$@"; }
 		cp /run/changed "$lease"
 	done
 	keep route-dump nsenter --net=/run/netns/n1 "$CNIBOX" route-dump --diff --store /run/other --json
+	a_relay
 	echo '{"PublicIP":"192.0.2.8","PublicIPv6":"fd77::8","BackendType":"vxlan"}' >"$STORE/subnets/10.5.248.0-24&fd05:8::-64"
 	"$CNIBOX" lease reserve 10.5.249.0/24 192.0.2.9 --store "$STORE"
 	keep lease-list "$CNIBOX" lease list --store "$STORE" --json

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "base/file.h"
 #include "kernel/netns.h"
 
 static const struct options defaults = { .place = LEASE_PLACE_DEFAULTS };
@@ -26,7 +27,7 @@ static const struct field fields[] = {
 	{ "peers", FIELD_BOOL, OPTION(peers),
 	  .help = "how each node of the network is reached, held against its lease" },
 	{ "verbose", FIELD_BOOL, OPTION(verbose), .letter = 'v',
-	  .help = "with --peers: what is expected and what is there, right or wrong" },
+	  .help = "with --peers: what is expected and what is there, and the relay's packets" },
 	{ "diff", FIELD_BOOL, OPTION(diff),
 	  .help = "what an agent would add (+) and remove (-) now; status 3 when there is anything" },
 	LEASE_PLACE_FIELDS(OPTION(place)), /* for --peers and --diff */
@@ -43,13 +44,12 @@ struct selection {
 
 static int open_session(struct dump *dump, const struct options *options, struct error *err)
 {
-	auto_close int netns = -1;
 	char *path;
 
 	if (options->netns && (netns_resolve(options->netns, dump->call->arena, &path, err) ||
-			       netns_open(path, &netns, err)))
+			       netns_open(path, &dump->netns, err)))
 		return -err->errnum;
-	if (netlink_open(&dump->nl, NETLINK_SESSION_ROUTE, netns, err))
+	if (netlink_open(&dump->nl, NETLINK_SESSION_ROUTE, dump->netns, err))
 		return -err->errnum;
 	return link_list(dump->nl, NULL, 0, dump->call->arena, &dump->links, err);
 }
@@ -79,12 +79,13 @@ static int select_routes(struct dump *dump, const struct options *options,
 static void dump_end(struct dump *dump)
 {
 	netlink_close(dump->nl);
+	close_fd(&dump->netns);
 }
 
 static int route_dump_run(struct invocation *call, void *options_, struct error *err)
 {
 	const struct options *options = options_;
-	struct dump dump on_leave(dump_end) = { .call = call };
+	struct dump dump on_leave(dump_end) = { .call = call, .netns = -1 };
 	struct selection selection = { 0 };
 	routes_t all = { 0 }, chosen = { 0 };
 
@@ -125,8 +126,11 @@ const struct applet applet_route_dump = {
 		"\n"
 		"With --peers each other node of a network is shown instead: how long its lease lives, how much fits into"
 		" a packet on the whole way to it, and whether the kernel has the route, neighbour and forwarding entry"
-		" that the lease asks for; below a node, what is not as expected, and in words what is wrong. Nobody counts"
-		" packets for each node in the kernel: the devices' are told in all. It reads only, so that it works where"
+		" that the lease asks for; below a node, what is not as expected, and in words what is wrong. Packets are"
+		" counted for each node by the relay alone (tun-relay; with -v: sent, received, lost and why, when it was last"
+		" heard, all since the relay began): in the memory of its programs in the kernel, which goes on without an"
+		" agent, or of its process. Reading the former takes CAP_SYS_ADMIN on the machine. VXLAN's device and the routes"
+		" of host-gw count nothing for each node: the devices' packets are told in all. It reads only, so that it works where"
 		" flanneld itself is at work, and where no agent is. The exit status is 1 when a peer cannot be reached as"
 		" it should, or a smaller packet than it should fits.\n"
 		"\n"

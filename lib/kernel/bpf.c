@@ -78,6 +78,17 @@ int bpf_map_put(int fd, const void *key, const void *value, struct error *err)
 		       : 0;
 }
 
+int bpf_map_get(int fd, const void *key, void *value, struct error *err)
+{
+	union bpf_attr attr = { .map_fd = (uint32_t)fd,
+				.key = (uintptr_t)key,
+				.value = (uintptr_t)value };
+
+	return call(BPF_MAP_LOOKUP_ELEM, &attr) < 0
+		       ? fail_errno(err, errno, "look at a kernel's map")
+		       : 0;
+}
+
 int bpf_map_remove(int fd, const void *key, struct error *err)
 {
 	union bpf_attr attr = { .map_fd = (uint32_t)fd, .key = (uintptr_t)key };
@@ -215,4 +226,73 @@ uint32_t bpf_program_id(int fd)
 					  .info = (uintptr_t)&info } };
 
 	return call(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0 ? 0 : info.id;
+}
+
+/* ---- those of others ---- */
+
+enum { MAPS_MAX = 8 }; /* of one program, that are looked at */
+
+static int open_by_id(int command, uint32_t id, struct error *err)
+{
+	union bpf_attr attr = { .prog_id = id };
+	long fd;
+
+	if (command == BPF_MAP_GET_FD_BY_ID)
+		attr.open_flags = BPF_F_RDONLY;
+	fd = call(command, &attr);
+	if (fd < 0)
+		return fail_errno(err, errno, "open what the kernel's programs have%s",
+				  errno == EPERM ? " (it needs CAP_SYS_ADMIN on the machine)" : "");
+	return (int)fd;
+}
+
+static int ask_about(int fd, void *info, uint32_t size, struct error *err)
+{
+	union bpf_attr attr = {
+		.info = { .bpf_fd = (uint32_t)fd, .info_len = size, .info = (uintptr_t)info }
+	};
+
+	return call(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0
+		       ? fail_errno(err, errno, "ask about a kernel's program")
+		       : 0;
+}
+
+/* Its descriptor, or -ENOENT when it has another name. */
+static int open_named(uint32_t id, const char *name, struct bpf_map_spec *spec, struct error *err)
+{
+	struct bpf_map_info info = { 0 };
+	int fd = open_by_id(BPF_MAP_GET_FD_BY_ID, id, err);
+	int r = fd < 0 ? fd : ask_about(fd, &info, sizeof(info), err);
+
+	if (r == 0 && !streq(info.name, name))
+		r = fail(err, ENOENT, "another map");
+	if (r < 0) {
+		close_fd(&fd);
+		return r;
+	}
+	*spec = (struct bpf_map_spec){ .name = name,
+				       .key_size = info.key_size,
+				       .value_size = info.value_size,
+				       .n = info.max_entries };
+	return fd;
+}
+
+int bpf_program_map(uint32_t id, const char *name, struct bpf_map_spec *spec, int *fd,
+		    struct error *err)
+{
+	uint32_t ids[MAPS_MAX] = { 0 };
+	struct bpf_prog_info info = { .nr_map_ids = MAPS_MAX, .map_ids = (uintptr_t)ids };
+	int program auto_close = open_by_id(BPF_PROG_GET_FD_BY_ID, id, err);
+	int r = program < 0 ? program : ask_about(program, &info, sizeof(info), err);
+
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < info.nr_map_ids && i < MAPS_MAX; i++) {
+		r = open_named(ids[i], name, spec, err);
+		if (r >= 0)
+			*fd = r;
+		if (r != -ENOENT)
+			return r < 0 ? r : 0;
+	}
+	return fail(err, ENOENT, "the program has no map %s", name);
 }

@@ -21,6 +21,8 @@ struct bpf_map_spec {
 
 int bpf_map_make(const struct bpf_map_spec *spec, int *fd, struct error *err) must_check;
 int bpf_map_put(int fd, const void *key, const void *value, struct error *err) must_check;
+/* value: as many bytes as the map's are, rounded up to 8. */
+int bpf_map_get(int fd, const void *key, void *value, struct error *err) must_check;
 /* It is fine when there is no such key. */
 int bpf_map_remove(int fd, const void *key, struct error *err) must_check;
 /* A BPF_MAP_FORM_TABLE as memory, n * value_size bytes (value_size is a multiple of 8); NULL with errno. */
@@ -39,5 +41,8 @@ int bpf_code_load(const struct bpf_code *code, const char *name, int *fd,
 		  struct error *err) must_check;
 /* By which the kernel knows a program; 0 = it does not say. */
 uint32_t bpf_program_id(int fd);
+/* A program's map of that name, to be read, and its sizes (not its form). -ENOENT: there is no such program or map. */
+int bpf_program_map(uint32_t id, const char *name, struct bpf_map_spec *spec, int *fd,
+		    struct error *err) must_check;
 
 #endif

@@ -1,11 +1,12 @@
 /*
- * route-dump's parts: how a route is said (text.c), and how other nodes are reached (peers.c), what an agent
- * would do about it (diff.c), and the words for both (words.c); the descriptor, ../route-dump.c,
- * selects routes.
+ * route-dump's parts: how a route is said (text.c), and how other nodes are reached (peers.c), what went to them and came
+ * (packets.c), what an agent would do about it (diff.c), and the words for it (words.c); the descriptor, ../route-dump.c, selects
+ * routes.
  */
 #ifndef ROUTE_DUMP_DUMP_H
 #define ROUTE_DUMP_DUMP_H
 
+#include "agent/packets.h"
 #include "describe/applet.h"
 #include "kernel/link.h"
 #include "kernel/neigh.h"
@@ -23,6 +24,7 @@ struct options {
 struct dump {
 	struct invocation *call;
 	struct netlink *nl;
+	int netns; /* its descriptor, -1 = this one */
 	links_t links;
 	uint32_t table; /* 0 = all: then each route says its own */
 };
@@ -47,6 +49,20 @@ const char *dump_neigh(const struct dump *dump, const struct neigh *neigh);
 /* --peers. Status 1 when one cannot be reached as its lease asks. */
 int dump_peers(const struct dump *dump, const struct options *options,
 	       struct error *err) must_check;
+/* Of one peer; heard is NULL when nobody counts them. */
+struct packets {
+	struct peer_packets of;
+	const char *heard;
+};
+extern const struct field dump_packets_fields[], dump_loss_fields[];
+/* Of the relay behind that device (0 = none); none where there is none. */
+void dump_read_packets(const struct dump *dump, int tun, peers_packets_t *packets);
+struct packets dump_packets(const struct dump *dump, const peers_packets_t *packets,
+			    const struct cidr *subnet);
+/* Lines below a peer's, and the end of one. */
+void dump_packets_text(FILE *out, const struct packets *packets);
+void dump_losses_text(FILE *out, const peer_losses_t *losses);
+
 /* --diff. Status DIFF_STATUS when an agent would change something. */
 enum { DIFF_STATUS = 3 };
 int dump_diff(const struct dump *dump, const struct options *options, struct error *err) must_check;

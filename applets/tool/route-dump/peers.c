@@ -24,6 +24,7 @@ struct device {
 	const char *name;
 	int mtu;
 	uint64_t sent, received;
+	peer_losses_t lost; /* of packets of nobody's */
 };
 
 static const struct field device_fields[] = {
@@ -31,6 +32,8 @@ static const struct field device_fields[] = {
 	{ "mtu", FIELD_INT, offsetof(struct device, mtu) },
 	{ "sent", FIELD_UINT64, offsetof(struct device, sent), FIELD_KEEP_EMPTY },
 	{ "received", FIELD_UINT64, offsetof(struct device, received), FIELD_KEEP_EMPTY },
+	{ "lost", FIELD_LIST, offsetof(struct device, lost), .size = sizeof(struct peer_loss),
+	  .element = FIELD_OBJECT, .fields = dump_loss_fields },
 	FIELDS_END
 };
 
@@ -39,6 +42,7 @@ struct row {
 	int mtu;
 	struct words expected, actual;
 	struct device device;
+	struct packets packets;
 };
 
 #define ROW(member) offsetof(struct row, member)
@@ -66,6 +70,7 @@ static const struct field json_fields[] = {
 	{ "expected", FIELD_OBJECT, ROW(expected), FIELD_KEEP_EMPTY, .fields = words_fields },
 	{ "actual", FIELD_OBJECT, ROW(actual), FIELD_KEEP_EMPTY, .fields = words_fields },
 	{ "device", FIELD_OBJECT, ROW(device), .fields = device_fields },
+	{ "packets", FIELD_OBJECT, ROW(packets), .fields = dump_packets_fields },
 	FIELDS_END
 };
 
@@ -73,6 +78,7 @@ struct showing {
 	const struct dump *dump;
 	LIST(struct row) rows;
 	LIST(struct device) devices;
+	peers_packets_t packets;
 	bool verbose;
 };
 
@@ -96,8 +102,10 @@ static void add_device(struct showing *showing, struct netlink *nl, int index)
 	list_each(link, &dump->links)
 		if (index && link->index == index && link_packets(nl, index, &packets, NULL) == 0)
 			*list_add(dump->call->arena, &showing->devices) =
-				(struct device){ link->name, link->mtu, packets.sent,
-						 packets.received };
+				(struct device){ .name = link->name,
+						 .mtu = link->mtu,
+						 .sent = packets.sent,
+						 .received = packets.received };
 }
 
 static struct device device_of(const struct showing *showing, const struct peer_entries *expected)
@@ -108,6 +116,18 @@ static struct device device_of(const struct showing *showing, const struct peer_
 		if (name && streq(device->name, name))
 			return *device;
 	return (struct device){ 0 };
+}
+
+static void read_packets(struct showing *showing, int tun)
+{
+	const char *name = tun ? dump_dev(showing->dump, tun) : NULL;
+	const struct peer_packets *nobodys;
+
+	dump_read_packets(showing->dump, tun, &showing->packets);
+	nobodys = peer_packets_of(&showing->packets, &(struct cidr){ 0 });
+	list_each(device, &showing->devices)
+		if (nobodys && name && streq(device->name, name))
+			device->lost = nobodys->lost;
 }
 
 /* ---- rows ---- */
@@ -133,6 +153,7 @@ static struct row row_of(const struct showing *showing, const struct peer_state 
 		.expected = words_of(dump, &state->expected),
 		.actual = words_of(dump, &state->actual),
 		.device = device_of(showing, &state->expected),
+		.packets = dump_packets(dump, &showing->packets, &state->subnet),
 	};
 }
 
@@ -168,6 +189,8 @@ static void print_under(void *arg, size_t i, FILE *out)
 	print_pair(showing, out, "fdb", is_right(row->fdb), expected->fdb, actual->fdb);
 	print_pair(showing, out, "mtu", fits, mtu_words(showing, expected->mtu),
 		   mtu_words(showing, actual->mtu));
+	if (showing->verbose && row->packets.heard)
+		dump_packets_text(out, &row->packets);
 }
 
 static void print_rows(struct showing *showing)
@@ -176,9 +199,14 @@ static void print_rows(struct showing *showing)
 
 	table_print_under(out, text_fields, showing->rows.items, showing->rows.n,
 			  sizeof(struct row), print_under, showing);
-	list_each(device, &showing->devices)
+	list_each(device, &showing->devices) {
 		fprintf(out, "%s in all: %" PRIu64 " packets sent, %" PRIu64 " received, MTU %d\n",
 			device->name, device->sent, device->received, device->mtu);
+		if (!showing->verbose || !device->lost.n)
+			continue;
+		fprintf(out, "%s, of no peer: ", device->name);
+		dump_losses_text(out, &device->lost);
+	}
 }
 
 int dump_peers(const struct dump *dump, const struct options *options, struct error *err)
@@ -198,6 +226,7 @@ int dump_peers(const struct dump *dump, const struct options *options, struct er
 	add_device(&showing, dump->nl, scene.node.vtep);
 	add_device(&showing, dump->nl, scene.node.vtep6);
 	add_device(&showing, dump->nl, scene.node.tun);
+	read_packets(&showing, scene.node.tun);
 	list_each(state, &states) {
 		*list_add(arena, &showing.rows) = row_of(&showing, state);
 		status |= !streq(state->verdict, "ok");
