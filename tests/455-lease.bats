@@ -41,6 +41,33 @@ lease_fails() {
 	assert_eq "lines" "$(wc -l </run/out)" 4
 }
 
+@test "the list is in the order of numbers" {
+	for subnet in 10.5.12.0-24 10.5.7.0-24; do
+		echo '{"PublicIP":"192.0.2.7"}' >"$STORE/subnets/$subnet"
+	done
+	assert_eq "subnets" "$(lease list | sed '1d;s/ .*//;$d')" $'10.5.1.0/24\n10.5.2.0/24\n10.5.7.0/24\n10.5.12.0/24'
+}
+
+@test "what other nodes write steers no terminal" {
+	echo '{"PublicIP":"192.0.2.7","BackendType":"x\u001b[31m"}' >"$STORE/subnets/10.5.7.0-24"
+	echo junk >"$STORE/subnets/"$'b\e[31md'
+	lease list >/run/out 2>&1
+	"$CNIBOX" lease watch --store "$STORE" >>/run/out 3>&- &
+	watch=$!
+	wait_for "the last one" 10 has "added    10.5.7.0/24" cat /run/out
+	kill "$watch"
+	assert "is told" grep -qF 'added    10.5.7.0/24  192.0.2.7  x?[31m' /run/out
+	assert "is told" grep -qF 'subnets/b?[31md is no lease' /run/out
+	refute "with its sequences" grep -q $'\e' /run/out
+}
+
+@test "watch ends when nobody can be told" {
+	status=0
+	said=$(deadline "$CNIBOX" lease watch --store "$STORE" 2>&1 >/dev/full) || status=$?
+	assert_eq "status" "$status" 1
+	assert_eq "reason" "$said" "cnibox: cannot write the output: No space left on device"
+}
+
 @test "usage, and the list's last line: how many subnets are free of how many, in each family" {
 	assert_eq "list" "$(lease list | tail -n 1)" "253 of 255 subnets are free"
 	assert_eq "usage" "$(lease usage)" $'NETWORK      SUBNETS  TAKEN  FREE\n10.5.0.0/16  255      2      253'

@@ -2,6 +2,7 @@
  * lease: the leases of a network in its store: who has which subnet, how it is reached, for how long; reservations; what
  * changes. It reads and writes what agents do (lib/lease), under the same conditions.
  */
+#include "base/text.h"
 #include "describe/applet.h"
 #include "describe/json.h"
 #include "describe/table.h"
@@ -88,11 +89,22 @@ static struct row row_of(const struct subnet_lease *lease, struct arena *arena)
 	};
 }
 
-static void print_leases(struct invocation *call, const subnet_leases_t *leases, bool json)
+/* A store's keys are in the order of their letters: 10.5.12.0 before 10.5.7.0. */
+static int by_subnet(const void *a_, const void *b_)
+{
+	const struct subnet_lease *a = a_, *b = b_;
+	int order = ip_compare(&a->subnet.ip, &b->subnet.ip);
+
+	return order ? order : ip_compare(&a->subnet6.ip, &b->subnet6.ip);
+}
+
+static void print_leases(struct invocation *call, subnet_leases_t *leases, bool json)
 {
 	LIST(struct row) rows = { 0 };
 
 	call_step(call, NULL);
+	if (leases->n)
+		qsort(leases->items, leases->n, sizeof(*leases->items), by_subnet);
 	list_each(lease, leases)
 		*list_add(call->arena, &rows) = row_of(lease, call->arena);
 	table_print(call->out, row_fields, rows.items, rows.n, sizeof(struct row), json);
@@ -100,8 +112,12 @@ static void print_leases(struct invocation *call, const subnet_leases_t *leases,
 
 static void say_bad(void *arg, const char *key, const struct error *why)
 {
-	call_step(arg, NULL);
-	fprintf(stderr, "%s is no lease: %s\n", key, why->message);
+	struct invocation *call = arg;
+	char *line = arena_printf(call->arena, "%s is no lease: %s", key, why->message);
+
+	call_step(call, NULL);
+	text_mask(line);
+	fprintf(stderr, "%s\n", line);
 }
 
 /* For a person: who adds nodes wants to know. Not being able to say it is no failure of the list. */
@@ -402,6 +418,18 @@ static int lease_release_run(struct invocation *call, void *options_, struct err
 
 /* ---- watch ---- */
 
+/* Types are words of other nodes: they must not steer the terminal. */
+static void print_line(FILE *out, const char *change, const struct row *row, struct arena *arena)
+{
+	char *line =
+		arena_printf(arena, "%-8s %s%s%s  %s%s%s%s%s", change, row->subnet,
+			     *row->subnet && *row->subnet6 ? " " : "", row->subnet6, row->node,
+			     *row->type ? "  " : "", row->type, *row->mac ? " " : "", row->mac);
+
+	text_mask(line);
+	fprintf(out, "%s\n", line);
+}
+
 static void print_change(struct invocation *call, const char *change,
 			 const struct subnet_lease *lease, bool as_json)
 {
@@ -413,9 +441,7 @@ static void print_change(struct invocation *call, const char *change,
 	if (as_json)
 		fprintf(call->out, "%s\n", json_text(json, JSON_STYLE_COMPACT, &arena));
 	else
-		fprintf(call->out, "%-8s %s%s%s  %s  %s %s\n", change, row.subnet,
-			*row.subnet && *row.subnet6 ? " " : "", row.subnet6, row.node, row.type,
-			row.mac);
+		print_line(call->out, change, &row, &arena);
 }
 
 static void print_difference(struct invocation *call, const subnet_leases_t *was,
@@ -451,6 +477,8 @@ static int watch(struct invocation *call, struct kv *kv, bool json, struct error
 		if (r < 0)
 			break;
 		print_difference(call, &leases[1 - i], &leases[i], json);
+		if (ferror(call->out)) /* a full disk: it will not be told of what comes */
+			break;
 		r = kv->engine->wait(kv, -1, -1, err);
 	}
 	arena_free(&arenas[0]);
