@@ -124,6 +124,10 @@ END
 	wait_for "tcpdump listens" 5 grep -q "listening on" $STORE/tcpdump.log
 	inject n3 192.0.2.1 "$(pod_ip n2)" "$(pod_ip n1)"
 	wait_for "a stranger in a peer's name" 3 has_counted n1 nobody "1 from strangers"
+	echo '{"PublicIP":"192.0.2.3"}' >$STORE/subnets/10.99.3.0-24
+	wait_for "a lease outside the network" 5 grep -q "192.0.2.3, which has 10.99.3.0-24" $STORE/n1.log
+	inject n3 192.0.2.1 10.99.3.1 "$(pod_ip n1)"
+	wait_for "its node is still a stranger" 5 has_counted n1 nobody "2 from strangers"
 	inject n2 192.0.2.1 10.5.255.9 "$(pod_ip n1)"
 	wait_for "a peer in another's name" 3 has_counted n1 "$(subnet n2)" "1 from a wrong source"
 	inject n2 192.0.2.1 "$(pod_ip n1)" "$(pod_ip n1)"
