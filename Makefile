@@ -127,7 +127,7 @@ without-store:
 	@echo "without cnibox-store (etcd, Kubernetes): $(if $(MUSL),there is no $(MUSL_DEPS)/lib/libcurl.a; that of a build without MUSL=1 works beside this cnibox,libcurl's development files are missing (tests/deps build))"
 
 # What it has without libcurl is for unit tests and fuzzing, too.
-$(BUILD)/remote.a: $(filter-out %/http.o %/tls.o %/tls_mbedtls.o,$(REMOTE_C:%.c=$(BUILD)/%.o))
+$(BUILD)/remote.a: $(filter-out %/http.o %/http_stream.o %/tls.o %/tls_mbedtls.o,$(REMOTE_C:%.c=$(BUILD)/%.o))
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 

@@ -1,6 +1,6 @@
 /*
- * HTTP and TLS, as far as stores need it: with tls.h the only place that knows libcurl. Part of cnibox-store alone. Calls block, with a
- * deadline; a stream is waited for beside one descriptor. TLS is 1.2 or newer; redirects are not followed.
+ * HTTP and TLS, as far as stores need it; what is behind it is the only place that knows libcurl. Part of cnibox-store alone.
+ * Calls block, with a deadline; a stream is waited for beside one descriptor. TLS is 1.2 or newer; redirects are not followed.
  */
 #ifndef REMOTE_HTTP_H
 #define REMOTE_HTTP_H

@@ -1,4 +1,4 @@
-#include "remote/tls.h"
+#include "remote/http_internal.h"
 
 /* A NUL behind PEM text is part of it for mbedTLS; OpenSSL stops in front of it. */
 static void set_pem(CURL *easy, CURLoption file_option, CURLoption blob_option, const char *file,

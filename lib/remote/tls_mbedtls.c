@@ -2,7 +2,7 @@
 #include <mbedtls/ssl.h>
 
 #include "base/arena.h"
-#include "remote/tls.h"
+#include "remote/http_internal.h"
 
 enum { ADDRESS_NAME = MBEDTLS_ASN1_CONTEXT_SPECIFIC | 7 }; /* RFC 5280 4.2.1.6, iPAddress */
 
