@@ -172,3 +172,26 @@ lost() { refute "$1 does not reach $2" run_in "$1" ping -q -c 1 -W 1 "$2"; } # P
 	stops route 'host has no route to 203\.0\.113\.1' blue 203.0.113.1
 	assert_match "no pod is a gateway" "$remedy" 'via GATEWAY$'
 }
+
+@test "sets and verdict maps that rules look into" {
+	nft 'table inet mine { set bad { type ipv4_addr; flags interval; elements = { 192.0.2.4-192.0.2.12 }; }
+		chain f { type filter hook forward priority 0; policy drop; ct state vmap { established : accept, invalid : drop }
+			ip daddr @bad tcp dport { 80, 443 } reject; iifname { "cni0", "other0" } oifname != { "other0" } accept; }; }'
+	pings blue 192.0.2.9
+	is_ok blue 192.0.2.9
+	refute "all is judged" grep -q judged <<<"$said"
+	stops filter 'rejects the packet: rule 2 of chain f \(table inet mine\)' blue 192.0.2.9 80
+	serve outside 80
+	refute "and it is so" test "$(fetch blue 192.0.2.9 80)" = hello
+	mends blue 192.0.2.9 80
+	assert_eq "and mended" "$(fetch blue 192.0.2.9 80)" hello
+	lost outside "$BLUE"
+	ip -n outside route add 10.1.0.0/24 via 192.0.2.1
+	stops filter 'policy drop of chain f' outside "$BLUE"
+	nft 'add map inet mine to { type ipv4_addr . ipv4_addr : verdict; flags interval; }; add rule inet mine f ip saddr . ip daddr vmap @to;
+		add element inet mine to { 192.0.2.0/24 . 10.1.0.2-10.1.0.3 : accept }'
+	pings outside "$BLUE"
+	is_ok outside "$BLUE"
+	lost outside "$GREEN"
+	stops filter 'policy drop of chain f' outside "$GREEN"
+}

@@ -12,6 +12,26 @@
 #include <linux/netlink.h>
 
 #include "kernel/nft_dump.h"
+#include "kernel/nft_table.h"
+
+/* What lines may have more is read, too. */
+static void read_as_line(struct arena *arena, struct nlattr *list, int family,
+			 struct nft_rule_info *info)
+{
+	struct nft_rule_info again = {
+		.handle = info->handle, .comment = info->comment, .target = "", .verdict = INT_MAX
+	};
+	struct nft_line *line = arena_alloc(arena, sizeof(*line));
+
+	*line = (struct nft_line){ .chain = "", .comment = "", .prefix = "", .counter = "" };
+	nft_read_expressions(arena, list, family, &again, line);
+	if (again.unknown || line->rate || line->types.last || !line->n_sets)
+		return;
+	again.unknown = true;
+	again.reject |= line->refusal != NFT_REFUSE_NOT;
+	again.line = line;
+	*info = again;
+}
 
 struct rules_dump {
 	const char *chain;
@@ -24,6 +44,7 @@ static int read_rule(const struct nlmsghdr *reply, void *arg, struct error *err)
 	struct rules_dump *dump = arg;
 	struct nlattr *tb[NFTA_RULE_MAX + 1];
 	struct nft_rule_info *info;
+	int family = ((const struct nfgenmsg *)NLMSG_DATA(reply))->nfgen_family;
 
 	if (reply->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE))
 		return 0;
@@ -41,9 +62,9 @@ static int read_rule(const struct nlmsghdr *reply, void *arg, struct error *err)
 	if (tb[NFTA_RULE_USERDATA])
 		info->comment = nft_comment_of(dump->arena, tb[NFTA_RULE_USERDATA]);
 	if (tb[NFTA_RULE_EXPRESSIONS])
-		nft_read_expressions(dump->arena, tb[NFTA_RULE_EXPRESSIONS],
-				     ((const struct nfgenmsg *)NLMSG_DATA(reply))->nfgen_family,
-				     info, NULL);
+		nft_read_expressions(dump->arena, tb[NFTA_RULE_EXPRESSIONS], family, info, NULL);
+	if (info->unknown)
+		read_as_line(dump->arena, tb[NFTA_RULE_EXPRESSIONS], family, info);
 	return 0;
 }
 

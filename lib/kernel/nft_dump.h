@@ -15,6 +15,8 @@ struct nft_interface_match {
 	enum nft_op op;
 };
 
+struct nft_line;
+
 /* A rule as far as we understand it; those that the iptables-nft programs made are read alike. */
 struct nft_rule_info {
 	uint64_t handle;
@@ -38,6 +40,8 @@ struct nft_rule_info {
 	struct ports to_ports;       /* 0 = kept */
 	uint16_t to_base;
 	struct ip from; /* SNAT to one address */
+	/* An unknown rule that holds nothing strange but sets and a log: they are here (nft_table.h); NULL = it does. */
+	const struct nft_line *line;
 };
 typedef LIST(struct nft_rule_info) nft_rules_t;
 

@@ -158,17 +158,30 @@ bool nft_line_equal(const struct nft_line *a, const struct nft_line *b)
 
 /* ---- reading ---- */
 
+static bool mask_is_partial(const struct load *load)
+{
+	for (uint32_t i = 0; i < load->size && i < sizeof(load->mask); i++)
+		if (load->mask[i] != 0xff)
+			return true;
+	return false;
+}
+
 /* What of a key a register was loaded with. */
 static enum nft_field field_of(const struct load *load)
 {
 	switch (load->what) {
 	case LOAD_NETWORK:
+		if (mask_is_partial(load))
+			return NFT_NO_FIELD;
 		if (load->offset == (load->size == 4 ? 12u : 8u))
 			return NFT_SOURCE;
 		return load->offset == (load->size == 4 ? 16u : 24u) ? NFT_DESTINATION
 								     : NFT_NO_FIELD;
 	case LOAD_PROTOCOL: return NFT_PROTOCOL;
 	case LOAD_PORT: return NFT_PORT;
+	case LOAD_IIFNAME: return NFT_IN_INTERFACE;
+	case LOAD_OIFNAME: return NFT_OUT_INTERFACE;
+	case LOAD_STATE: return NFT_NUMBER;
 	default: return NFT_NO_FIELD;
 	}
 }
@@ -183,7 +196,7 @@ static bool read_key(struct rule_reader *reader, const struct load *load,
 		key[n] = field_of(load);
 		if (!key[n])
 			break;
-		load += load->what == LOAD_NETWORK && load->size == 16 ? 4 : 1;
+		load += nft_field_room(load->size == 16 ? NFT_IP6 : NFT_IP, key[n]) / 4;
 	}
 	memset(reader->loads, 0, sizeof(reader->loads));
 	return key[0] != NFT_NO_FIELD;

@@ -10,7 +10,9 @@
 #include "firewall/legacy.h"
 #include "firewall/portmap_rules.h"
 #include "kernel/netlink.h"
+#include "node/policy.h"
 #include "node/ports.h"
+#include "node/sets.h"
 
 enum { DEPTH_MAX = 16, RULES_MAX = 20000 };
 
@@ -205,6 +207,27 @@ static bool masquerades_port(const struct asking *asking, const struct nft_rule_
 				asking->arena);
 }
 
+static enum outcome look_into_sets(struct asking *asking, const char *chain,
+				   const struct nft_rule_info *rule, size_t n, unsigned depth)
+{
+	const struct nft_element *element = NULL;
+	struct nft_rule_info known = *rule;
+	enum sets_fit fit = SETS_UNKNOWN;
+
+	if (rule->line)
+		fit = sets_ask(asking->place->filter->nl, asking->family, asking->table, rule->line,
+			       asking->parcel, asking->question, asking->arena, &element);
+	if (fit == SETS_UNKNOWN)
+		pass_over(asking, chain, rule, n);
+	if (fit != SETS_YES)
+		return PASSED;
+	if (element) {
+		known.verdict = element->verdict;
+		known.target = element->chain ? element->chain : "";
+	}
+	return obey(asking, chain, &known, n, depth);
+}
+
 static enum outcome follow(struct asking *asking, const char *chain, unsigned depth)
 {
 	nft_rules_t rules = { 0 };
@@ -228,7 +251,9 @@ static enum outcome follow(struct asking *asking, const char *chain, unsigned de
 			return TRANSLATED;
 		}
 		if (rule->unknown) {
-			pass_over(asking, chain, rule, n);
+			outcome = look_into_sets(asking, chain, rule, n, depth);
+			if (outcome != PASSED)
+				return outcome;
 			continue;
 		}
 		outcome = obey(asking, chain, rule, n, depth);
@@ -270,11 +295,12 @@ void filter_close(struct filter *filter)
 		netlink_closep(&filter->nl);
 }
 
+/* Policies have words of their own (policy.h). */
 static bool concerns(const struct nft_base_chain *chain, const struct asking *asking)
 {
 	enum nft_family own = asking->parcel->dst.family == AF_INET ? NFT_IP : NFT_IP6;
 
-	return chain->hook == (int)asking->question->hook &&
+	return chain->hook == (int)asking->question->hook && !policy_owns_table(chain->table) &&
 	       (chain->family == own || chain->family == NFT_INET);
 }
 

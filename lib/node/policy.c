@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include "policy/backend.h"
+#include "policy/nftables.h"
 
 struct policies {
 	const struct backend *backend; /* NULL = there are none */
@@ -29,6 +30,11 @@ const char *policy_in_force(struct arena *arena)
 	const struct backend *backend = read_policies(arena)->backend;
 
 	return backend ? backend->name : NULL;
+}
+
+bool policy_owns_table(const char *table)
+{
+	return streq(table, NETPOL_TABLE) || streq(table, NETPOL_GUARD);
 }
 
 static enum protocol protocol_of(uint8_t protocol)

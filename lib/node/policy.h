@@ -16,4 +16,7 @@ const char *policy_in_force(struct arena *arena);
 int policy_ask(struct policies **policies, const struct parcel *parcel, struct arena *arena,
 	       struct policy_answer *answer, struct error *err) must_check;
 
+/* Is it a table of nf_tables that holds them? */
+bool policy_owns_table(const char *table);
+
 #endif
