@@ -82,7 +82,7 @@ heard_by_programs() {
 @test "the relay's process: packets of each peer, lost ones, when it was heard; nothing is known without it" {
 	DATAPATH=user
 	relay_setup
-	two
+	two '.SubnetMax = "10.5.63.0"'
 	counts_pings
 	assert_eq "without -v it is not said" "$(peers | grep -c "packets    ")" 0
 	losses
@@ -95,7 +95,7 @@ heard_by_programs() {
 @test "the kernel's programs: the same, and while no agent runs" {
 	DATAPATH=kernel
 	relay_setup
-	two
+	two '.SubnetMax = "10.5.63.0"'
 	counts_pings
 	losses
 	comes_anew

@@ -189,7 +189,7 @@ difference() { # it, and the exit status in front
 }
 
 @test "--diff: what an agent would do; when one has done it, nothing" {
-	nodes 2 vxlan
+	nodes 2 vxlan '.SubnetMax = "10.5.63.0"'
 	agent n1
 	agent n2
 	ready n1 n2
@@ -240,6 +240,50 @@ difference() { # it, and the exit status in front
 + route  fd05:0:0:250::/64 via fd77::7 dev eth0 proto 118"
 }
 
+@test "--diff: devices' MTU, MAC and addresses, which an agent puts right" {
+	nodes 1 vxlan '.EnableIPv6 = true | .IPv6Network = "fd05::/48" | .SubnetMax = "10.5.63.0"'
+	agent n1
+	ready n1
+	wait_for "all of it" 5 eval '[[ $(difference) == 0 ]]'
+	agent_kill n1
+	own=$(subnet n1 | sed 's,/.*,/32,') own6=$(ip -n n1 -j addr show flannel-v6.1 | jq -r '.[0].addr_info[] | select(.scope == "global") | .local')
+	mac=$(ip -n n1 -j link show flannel.1 | jq -r '.[0].address')
+	ip -n n1 link set flannel.1 mtu 1300 address 02:00:00:00:00:77
+	ip -n n1 addr add 10.5.99.1/32 dev flannel.1
+	ip -n n1 addr add 192.0.3.1/32 dev flannel.1 # is in no network
+	ip -n n1 addr del "$own" dev flannel.1
+	ip -n n1 addr del "$own6/128" dev flannel-v6.1
+	assert_eq "each of them" "$(difference)" "3
+- link   flannel.1 mtu 1300
++ link   flannel.1 mtu 1450
+- link   flannel.1 address 02:00:00:00:00:77
++ link   flannel.1 address $mac
+- addr   10.5.99.1/32 dev flannel.1
++ addr   $own dev flannel.1
++ addr   $own6/128 dev flannel-v6.1"
+	ip -n n1 link set flannel.1 down
+	assert_match "down" "$(difference)" $'\n- link   flannel.1 down\n\\+ link   flannel.1 up\n'
+	assert_json "as JSON" "$(difference --json | tail -n +2)" '.[] | select(.kind == "addr" and .was) | .was' "10.5.99.1/32 dev flannel.1"
+	agent n1
+	wait_for "done by an agent" 5 eval '[[ $(difference) == 0 ]]'
+}
+
+@test "--diff: the relay's device, which has the addresses of both families" {
+	nodes 1 udp '.EnableIPv6 = true | .IPv6Network = "fd05::/48"'
+	AGENT=tun-relay
+	agent n1
+	ready n1
+	wait_for "all of it" 5 eval '[[ $(difference) == 0 ]]'
+	agent_kill n1
+	ip -n n1 link set flannel0 mtu 1400
+	ip -n n1 addr del "$(subnet n1 | sed 's,/.*,/32,')" dev flannel0
+	assert_eq "each once" "$(difference)" "3
+- link   flannel0 mtu 1400
++ link   flannel0 mtu 1452
++ addr   $(subnet n1 | sed 's,/.*,/32,') dev flannel0
++ route  10.5.0.0/16 dev flannel0 proto 118"
+}
+
 @test "--peers on a node of flanneld's making, and on one that is in no network" {
 	nodes 1 vxlan
 	ip -n n1 link add flannel.1 type vxlan id 1 dstport 8472 nolearning local 192.0.2.1 dev eth0
@@ -252,6 +296,9 @@ difference() { # it, and the exit status in front
 	ip -n n1 route add 10.5.2.0/24 via 10.5.2.0 dev flannel.1 onlink
 	assert_match "all is well" "$(peers)" '10\.5\.2\.0/24 +192\.0\.2\.2 +vxlan +reserved +1450 +ok +ok +ok +ok'$'\n'
 	assert_eq "an agent would take it over" "$(difference)" "3
+- link   flannel.1 address $(ip -n n1 -j link show flannel.1 | jq -r '.[0].address')
++ link   flannel.1 address 02:00:00:00:00:01
++ addr   10.5.1.0/32 dev flannel.1
 - route  10.5.2.0/24 via 10.5.2.0 dev flannel.1 onlink
 + route  10.5.2.0/24 via 10.5.2.0 dev flannel.1 proto 118 onlink"
 	status=0

@@ -135,7 +135,8 @@ const struct applet applet_route_dump = {
 		" it should, or a smaller packet than it should fits.\n"
 		"\n"
 		"With --diff: which routes, neighbours and forwarding entries an agent that is started now would add,"
-		" change (- and +) and remove, as `ip route`, `ip neigh` and `bridge fdb` say them. A device that is missing"
+		" change (- and +) and remove, as `ip route`, `ip neigh` and `bridge fdb` say them, and what of its devices:"
+		" MTU, MAC, addresses, and whether they are up. Firewall rules are not compared. A device that is missing"
 		" is all that is told: the rest depends on it. Nothing is done. The exit status is 0 when there is nothing"
 		" to do, and 3 when there is.",
 	.example = "cnibox route-dump\n"

@@ -2,6 +2,7 @@
 #ifndef AGENT_DEVICE_H
 #define AGENT_DEVICE_H
 
+#include "agent/plan.h"
 #include "kernel/link.h"
 
 struct device_spec {
@@ -15,5 +16,10 @@ struct device_spec {
 /* *link: the device as it is, and is after. *changed is set when something had to be done. */
 int device_settle(struct netlink *nl, const struct device_spec *spec, struct link *link,
 		  bool *changed, struct error *err) must_check;
+
+/* What an agent that starts now wants of a device of the node in a family (but for its name), where the interface below carries so
+ * many bytes. false: nothing. */
+bool device_wanted(const struct plan_node *node, int device, bool v6, int below,
+		   struct device_spec *spec);
 
 #endif

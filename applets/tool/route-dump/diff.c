@@ -20,8 +20,10 @@ struct diff {
 	LIST(struct row) rows;
 };
 
-static void add_row(struct diff *diff, const char *kind, const char *was, const char *would)
+static void add_row(void *arg, const char *kind, const char *was, const char *would)
 {
+	struct diff *diff = arg;
+
 	*list_add(diff->dump->call->arena, &diff->rows) = (struct row){ kind, was, would };
 }
 
@@ -115,7 +117,10 @@ int dump_diff(const struct dump *dump, const struct options *options, struct err
 	/* What leads through a device cannot be told before it is there. */
 	if (!diff.rows.n) {
 		plan_make(&scene.node, &scene.leases, arena, &plan);
-		r = reconcile_look(dump->nl, &scene.node, &plan, true, take_change, &diff, err);
+		r = dump_diff_devices(dump, &scene.node, add_row, &diff, err);
+		if (r >= 0)
+			r = reconcile_look(dump->nl, &scene.node, &plan, true, take_change, &diff,
+					   err);
 	}
 	if (r < 0)
 		return r;

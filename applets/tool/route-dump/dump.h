@@ -66,5 +66,10 @@ void dump_losses_text(FILE *out, const peer_losses_t *losses);
 /* --diff. Status DIFF_STATUS when an agent would change something. */
 enum { DIFF_STATUS = 3 };
 int dump_diff(const struct dump *dump, const struct options *options, struct error *err) must_check;
+/* Its part about devices that are there (diff_device.c): each difference is taken, was or would may be NULL. */
+struct plan_node;
+typedef void dump_change_fn(void *arg, const char *kind, const char *was, const char *would);
+int dump_diff_devices(const struct dump *dump, const struct plan_node *node, dump_change_fn *take,
+		      void *arg, struct error *err) must_check;
 
 #endif
