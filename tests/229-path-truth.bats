@@ -195,3 +195,22 @@ lost() { refute "$1 does not reach $2" run_in "$1" ping -q -c 1 -W 1 "$2"; } # P
 	lost outside "$GREEN"
 	stops filter 'policy drop of chain f' outside "$GREEN"
 }
+
+@test "remedies know the names of links: with a dot, and another than eth0" {
+	ip link add up1.7 type veth peer name eth1 netns outside
+	ip link set up1.7 up
+	ip addr add 198.51.100.1/24 dev up1.7
+	ip -n outside addr add 198.51.100.9/24 dev eth1
+	ip -n outside link set eth1 up
+	ip -n outside route add 10.1.0.0/24 via 198.51.100.1
+	sysctl -qw net/ipv4/conf/up1.7/forwarding=0
+	stops forwarding 'come in by up1\.7' 198.51.100.9 "$BLUE"
+	mends 198.51.100.9 "$BLUE"
+	ip link set up0 mtu 1300
+	ip -n blue link set eth0 down
+	ip -n blue link set eth0 name net7
+	ip -n blue link set net7 up
+	ip -n blue route add default via 10.1.0.1
+	assert_json "the link's name" "$(path --json blue 192.0.2.9)" '[.hops[].facts[] | select(.level == "note")][0].remedy' \
+		'ip -n blue link set net7 mtu 1300'
+}

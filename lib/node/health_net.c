@@ -109,12 +109,12 @@ static void check_reverse_path(struct health *health, const struct place *pod,
 	    fib_ask(here->nl, &question, health->arena, &answer, NULL) < 0 ||
 	    answer.used.oif == in->index)
 		return;
-	health_add(health, "sysctl",
-		   health_text(health, "rp_filter drops what %s sends", pod->name),
-		   health_text(health, "it comes in by %s, and the route to %s leads elsewhere",
-			       in->name, health_ip(health, &addr->cidr.ip)),
-		   health_text(health, "sysctl -w net.ipv4.conf.%s.rp_filter=2",
-			       all > own ? "all" : in->name));
+	health_add(
+		health, "sysctl", health_text(health, "rp_filter drops what %s sends", pod->name),
+		health_text(health, "it comes in by %s, and the route to %s leads elsewhere",
+			    in->name, health_ip(health, &addr->cidr.ip)),
+		health_text(health, "sysctl -w %s=2",
+			    link_sysctl(all > own ? "all" : in->name, "rp_filter", health->arena)));
 }
 
 static bool is_attached(const struct health *health)
@@ -139,7 +139,7 @@ static void check_forwarding(struct health *health, bool v4, const struct place 
 	if (place_sysctl(health->scene.here, 1, "%s", path) || is_told(health, path))
 		return;
 	name = arena_strdup(health->arena, path);
-	for (char *c = name; (c = strchr(c, '/'));)
+	for (char *c = name; !strchr(path, '.') && (c = strchr(c, '/'));)
 		*c = '.';
 	ailment = health_add(health, "sysctl", health_text(health, "%s is 0", name),
 			     health_text(health,

@@ -251,6 +251,13 @@ const char *place_command(const struct place *place, struct arena *arena, const 
 	return arena_printf(arena, "nsenter --net=%s %s %s", place->info->path, program, text);
 }
 
+const char *link_sysctl(const char *link, const char *key, struct arena *arena)
+{
+	return arena_printf(arena,
+			    strchr(link, '.') ? "net/ipv4/conf/%s/%s" : "net.ipv4.conf.%s.%s", link,
+			    key);
+}
+
 int place_sysctl(const struct place *place, int missing, const char *format, ...)
 {
 	int back auto_netns = -1;

@@ -72,6 +72,8 @@ bool scene_other_end(const struct scene *scene, struct place *place, const struc
 /* What a person types to run a program's command there: `ip -n blue link ...`. In the arena. */
 const char *place_command(const struct place *place, struct arena *arena, const char *program,
 			  const char *format, ...) printf_like(4, 5);
+/* IPv4's of a link, as the program sysctl takes it: names of links may have dots in them. */
+const char *link_sysctl(const char *link, const char *key, struct arena *arena);
 /* A sysctl there; `missing` when there is no such. */
 int place_sysctl(const struct place *place, int missing, const char *format, ...) printf_like(3, 4);
 

@@ -19,6 +19,7 @@ struct walk {
 	bool back;            /* it is the answer: filters know its connection */
 	bool masqueraded, mapped;
 	const struct link *port; /* of a bridge, that it came in by just now; NULL = none */
+	const char *first;       /* the link that it was sent by; NULL = it comes from outside */
 	const char *bare; /* the namespace that it left with a pod's own address; NULL = none */
 	struct spot end;  /* where it arrived */
 	unsigned steps;

@@ -146,9 +146,9 @@ static int check_forwarding(struct walk *walk, struct place *place, const struct
 	int on = v4 ? place_sysctl(place, 1, "net/ipv4/conf/%s/forwarding", in->name)
 		    : place_sysctl(place, 1, "net/ipv6/conf/all/forwarding");
 	bool all = v4 && place_sysctl(place, 1, "net/ipv4/ip_forward"); /* but not this link */
-	const char *sysctl = !v4   ? "ipv6.conf.all.forwarding"
-			     : all ? walk_text(walk, "ipv4.conf.%s.forwarding", in->name)
-				   : "ipv4.ip_forward";
+	const char *sysctl = !v4   ? "net.ipv6.conf.all.forwarding"
+			     : all ? link_sysctl(in->name, "forwarding", walk->scene->arena)
+				   : "net.ipv4.ip_forward";
 
 	if (on)
 		return WALK_ON;
@@ -157,7 +157,7 @@ static int check_forwarding(struct walk *walk, struct place *place, const struct
 				   place->name, v4 ? 4 : 6, in->name),
 			 walk_text(walk, "%s is not one of its addresses, and the sysctl is 0",
 				   walk_ip(walk, &walk->parcel.dst)),
-			 place_command(place, walk->scene->arena, "sysctl", "-w net.%s=1", sysctl));
+			 place_command(place, walk->scene->arena, "sysctl", "-w %s=1", sysctl));
 }
 
 /* IPv4 takes nothing from a link that says it is from here. */
@@ -197,9 +197,10 @@ static int check_reverse_path(struct walk *walk, struct place *place, const stru
 			  "rp_filter is %d there, and the route to that address does not lead "
 			  "out by it",
 			  mode),
-		place_command(place, walk->scene->arena, "sysctl",
-			      "-w net.ipv4.conf.%s.rp_filter=%d", all > own ? "all" : in->name,
-			      r < 0 ? 0 : 2));
+		place_command(
+			place, walk->scene->arena, "sysctl", "-w %s=%d",
+			link_sysctl(all > own ? "all" : in->name, "rp_filter", walk->scene->arena),
+			r < 0 ? 0 : 2));
 }
 
 /* What policy-iptables has in force on this node. */
@@ -242,9 +243,10 @@ static void check_mtu(struct walk *walk, const struct place *place, const struct
 				    "%s tells the sender so by ICMP; where that is filtered, "
 				    "connections hang",
 				    place->name),
-			  walk->origin ? place_command(walk->origin, walk->scene->arena, "ip",
-						       "link set eth0 mtu %d", mtu)
-				       : NULL);
+			  walk->origin && walk->first
+				  ? place_command(walk->origin, walk->scene->arena, "ip",
+						  "link set %s mtu %d", walk->first, mtu)
+				  : NULL);
 		walk->mtu = mtu;
 		walk->path->mtu = mtu;
 	}
@@ -390,6 +392,8 @@ int walk_send(struct walk *walk, struct place *place)
 	out = place_link(place, answer.used.oif);
 	if (out)
 		walk->path->hops.items[walk->path->hops.n - 1].device = out->name;
+	if (out && !walk->back)
+		walk->first = out->name;
 	if (out && answer.used.type == ROUTE_LOCAL) {
 		r = walk_link_up(walk, place, out);
 		return r == WALK_ON ? deliver(walk, place, out) : r;
