@@ -206,10 +206,13 @@ static struct timer *timer_first(struct loop *loop)
 {
 	struct timer *first = NULL;
 
-	for (struct timer *timer = loop->timers; timer < loop->timers + loop->n_timers; timer++)
+	for (size_t i = 0; i < loop->n_timers; i++) {
+		struct timer *timer = &loop->timers[i];
+
 		if (!first || timer->due < first->due ||
 		    (timer->due == first->due && timer->id < first->id))
 			first = timer;
+	}
 	return first;
 }
 
