@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -198,43 +197,15 @@ static struct scene *scene_make(const struct plane *plane, const struct plane_me
 	return scene;
 }
 
-static int receive_file(const struct msghdr *message)
-{
-	struct cmsghdr *control = CMSG_FIRSTHDR(message);
-	int fd = -1;
-
-	if (control && control->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(control), sizeof(fd));
-	return fd;
-}
-
 /* false: the agent is gone. */
 static bool take_message(struct plane *plane)
 {
 	struct plane_message told = { 0 };
-	struct iovec piece = { &told, sizeof(told) };
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct msghdr message = { .msg_iov = &piece,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
-	ssize_t got = recvmsg(plane->setup.control, &message, MSG_CMSG_CLOEXEC);
-	int fd auto_close = got > 0 ? receive_file(&message) : -1;
-	size_t size = told.n_peers * sizeof(struct relay_peer);
-	void *peers = NULL;
+	struct relay_peer *peers auto_free = NULL;
 
-	if (got <= 0)
-		return false;
-	if (size)
-		peers = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (got != sizeof(told) || peers == MAP_FAILED)
+	if (!plane_message_receive(plane->setup.control, plane->setup.n_slots, &told, &peers))
 		return false;
 	scene_replace(plane, scene_make(plane, &told, peers));
-	if (size)
-		munmap(peers, size);
 	return true;
 }
 

@@ -7,6 +7,7 @@
 #include "kernel/tunnel_program.h"
 #include "relay/icmp.h"
 #include "relay/kin.h"
+#include "relay/plane_message.h"
 #include "relay/relay.h"
 
 /* Of one peer; in memory that the agent sees, too, and whoever asks for it (tally.h): a version that has other members has
@@ -38,15 +39,9 @@ struct plane_setup {
 	int icmp[2];
 	bool gso_udp;
 	struct relay_state *states;
-	int states_file; /* whose memory that is; -1 = a map's */
-	bool shortcut;   /* packets may be carried without this process */
-};
-
-/* What the agent tells, with the peers in a file. */
-struct plane_message {
-	size_t n_peers;
-	struct ip own[2];
-	bool shortcut; /* there is one */
+	uint32_t n_slots; /* of states */
+	int states_file;  /* whose memory that is; -1 = a map's */
+	bool shortcut;    /* packets may be carried without this process */
 };
 
 /* Never changed, only replaced. */

@@ -49,7 +49,6 @@ struct relay {
 	struct shortcut *shortcut; /* NULL = there is none */
 	struct shortcut *without;  /* one that failed: only its states are used */
 	struct relay_state *own_states;
-	uint32_t n_slots;
 	struct relay_peer *peers;
 	size_t n_peers;
 	struct table *table; /* of them, to find what slot a subnet had */
@@ -162,35 +161,13 @@ static int start_process(struct relay *relay, struct error *err)
 
 /* ---- what it is told ---- */
 
-static int send_message(const struct relay *relay, int file, struct error *err)
+static int tell_process(const struct relay *relay, struct error *err)
 {
 	const struct plane_message told = { relay->n_peers,
 					    { relay->own[0], relay->own[1] },
-					    relay->shortcut };
-	struct iovec piece = { (void *)&told, sizeof(told) };
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { .align = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
-	struct msghdr message = { .msg_iov = &piece,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
+					    relay->shortcut != NULL };
 
-	memcpy(CMSG_DATA(&control.align), &file, sizeof(file));
-	if (sendmsg(relay->setup.control, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return fail_errno(err, errno, "tell the relay of its peers");
-	return 0;
-}
-
-static int tell_process(const struct relay *relay, struct error *err)
-{
-	int file auto_close = memfd_create("peers", MFD_CLOEXEC);
-
-	if (file < 0 ||
-	    fd_write_all(file, relay->peers, relay->n_peers * sizeof(*relay->peers)) < 0)
-		return fail_errno(err, errno, "write the relay's peers");
-	return send_message(relay, file, err);
+	return plane_message_send(relay->setup.control, &told, relay->peers, err);
 }
 
 static void relay_start(struct loop *loop unused, void *arg)
@@ -241,10 +218,10 @@ static int open_shortcut(struct relay *relay, struct error *err)
 	struct plane_setup *setup = &relay->setup;
 	struct error why = { 0 };
 
-	relay->n_slots = slots_for(setup->spec.n_peers);
+	relay->setup.n_slots = slots_for(setup->spec.n_peers);
 	if (setup->spec.datapath == RELAY_USER)
 		return 0;
-	if (shortcut_open(&relay->shortcut, &setup->spec, relay->n_slots, &why))
+	if (shortcut_open(&relay->shortcut, &setup->spec, relay->setup.n_slots, &why))
 		return do_without(relay, &why, err);
 	setup->states = shortcut_states(relay->shortcut);
 	setup->shortcut = true;
@@ -277,7 +254,7 @@ static void give_slots(struct relay *relay, struct relay_peer *peers, size_t n, 
 		if (peers[i].slot)
 			continue;
 		do
-			relay->next_slot = relay->next_slot % (relay->n_slots - 1) + 1;
+			relay->next_slot = relay->next_slot % (relay->setup.n_slots - 1) + 1;
 		while (taken[relay->next_slot]);
 		peers[i].slot = relay->next_slot;
 		taken[peers[i].slot] = 1;
@@ -354,10 +331,10 @@ int relay_tell(struct relay *relay, struct relay_peer *peers, size_t n, const st
 
 	if (relay->table && same(relay, peers, n, own, own6))
 		return update_shortcut(relay, relay->table, false, err);
-	if (n >= relay->n_slots)
+	if (n >= relay->setup.n_slots)
 		return fail(err, E2BIG, "%zu peers are more than the relay can have", n);
-	taken = xrealloc(NULL, relay->n_slots);
-	memset(taken, 0, relay->n_slots);
+	taken = xrealloc(NULL, relay->setup.n_slots);
+	memset(taken, 0, relay->setup.n_slots);
 	give_slots(relay, peers, n, taken);
 	name_slots(relay, peers, n, taken);
 	relay->peers = xrealloc(relay->peers, (n + 1) * sizeof(*peers));
@@ -429,7 +406,7 @@ static int open_sockets(struct plane_setup *setup, struct error *err)
 static int make_states(struct relay *relay, struct error *err)
 {
 	struct plane_setup *setup = &relay->setup;
-	const size_t size = relay->n_slots * sizeof(*setup->states);
+	const size_t size = relay->setup.n_slots * sizeof(*setup->states);
 
 	if (setup->states)
 		return 0;
@@ -498,7 +475,7 @@ void relay_close(struct relay *relay)
 	close_fd(&relay->setup.icmp[1]);
 	close_fd(&relay->setup.states_file);
 	if (relay->own_states)
-		munmap(relay->own_states, relay->n_slots * sizeof(*relay->own_states));
+		munmap(relay->own_states, relay->setup.n_slots * sizeof(*relay->own_states));
 	shortcut_close(relay->shortcut);
 	shortcut_close(relay->without);
 	table_free(relay->table);
@@ -512,7 +489,7 @@ bool relay_is(const struct relay *relay, const struct relay_spec *spec)
 
 	return streq(is->device, spec->device) && is->port == spec->port &&
 	       ip_equal(&is->ip, &spec->ip) && ip_equal(&is->ip6, &spec->ip6) &&
-	       is->underlay == spec->underlay && spec->n_peers < relay->n_slots;
+	       is->underlay == spec->underlay && spec->n_peers < relay->setup.n_slots;
 }
 
 bool relay_is_in_kernel(const struct relay *relay)

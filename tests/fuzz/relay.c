@@ -1,7 +1,7 @@
 /*
  * Packets as peers and pods may send them. The first byte says which: datagrams that a peer sent, of equal size, are merged as the
  * receiver does it; or a packet with the kernel's header in front is cut, or fragmented, as the sender does it. Nothing is lost or
- * made up on the way, and every packet that comes out is one.
+ * made up on the way, and every packet that comes out is one. 'A': what the agent tells the process, a message and the peers' file.
  */
 #include "fuzz.h"
 
@@ -9,7 +9,14 @@
 #include "relay/icmp.h"
 #include "relay/kin.h"
 #include "relay/merge.h"
+#include "relay/plane_message.h"
 #include "relay/segment.h"
+
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { SLOTS = 256 };
 
 struct tally {
 	unsigned packets;
@@ -107,6 +114,54 @@ static void fragment(struct packet *packet, size_t mtu)
 	fuzz_check(payload == packet->size - IPV4_HEADER, "%zu", payload);
 }
 
+/* What the process then knows: each peer is found where it is. */
+static void know(const struct relay_peer *peers, size_t n)
+{
+	struct table *table = table_make(peers, n, 8285);
+	const struct table_entry *entry;
+	size_t known = 0;
+
+	for (int v6 = 0; v6 < 2; v6++)
+		for (size_t i = 0; table_next(table, v6, &i, &entry); known++) {
+			fuzz_check(entry->slot < SLOTS, "slot %u", entry->slot);
+			fuzz_check(table_find(table, v6, (const uint8_t *)entry->key), "lost");
+			fuzz_check(table_find_peer(table, &entry->address), "nowhere");
+		}
+	fuzz_check(known <= 2 * n, "%zu of %zu", known, n);
+	table_free(table);
+}
+
+static void tell(const uint8_t *data, size_t size)
+{
+	size_t told = size < sizeof(struct plane_message) ? size : sizeof(struct plane_message);
+	int file auto_close = memfd_create("fuzz", MFD_CLOEXEC);
+	struct iovec piece = { (void *)data, told };
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .align = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct msghdr header = { .msg_iov = &piece, .msg_iovlen = 1 };
+	struct relay_peer *peers auto_free = NULL;
+	struct plane_message message = { 0 };
+	int ends[2];
+
+	if (file < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		return;
+	memcpy(CMSG_DATA(&control.align), &file, sizeof(file));
+	if (size > told) {
+		header.msg_control = &control;
+		header.msg_controllen = sizeof(control);
+	}
+	fuzz_check(write(file, data + told, size - told) == (ssize_t)(size - told), "no file");
+	fuzz_check(sendmsg(ends[1], &header, 0) == (ssize_t)told, "it is not sent");
+	close(ends[1]);
+	if (plane_message_receive(ends[0], SLOTS, &message, &peers))
+		know(peers, message.n_peers);
+	else
+		fuzz_check(!peers, "peers of no message");
+	close(ends[0]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	auto_arena struct arena arena = { 0 };
@@ -114,7 +169,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct tun_header header;
 	struct packet packet;
 
-	if (size < 1 + sizeof(header))
+	if (size && data[0] == 'A')
+		tell(copy + 1, size - 1);
+	if (size < 1 + sizeof(header) || data[0] == 'A')
 		return 0;
 	if (data[0] & 1) {
 		merge(copy + 3, size - 3, 1 + load16(copy + 1) % 2000);

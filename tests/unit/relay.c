@@ -3,12 +3,16 @@
 #include "unit.h"
 
 #include <arpa/inet.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 
+#include "base/file.h"
 #include "relay/checksum.h"
 #include "relay/fragment.h"
 #include "relay/icmp.h"
 #include "relay/kin.h"
 #include "relay/merge.h"
+#include "relay/plane_message.h"
 #include "relay/segment.h"
 #include "relay/table.h"
 
@@ -534,4 +538,101 @@ TEST(two_thousand_peers)
 	}
 	check_int(wrong, 0);
 	table_free(table);
+}
+
+/* What the process makes of it: all of it that was written, or nothing. */
+static bool is_told(const struct plane_message *message, size_t size,
+		    const struct relay_peer *peers, size_t n_peers)
+{
+	auto_close int file = memfd_create("peers", MFD_CLOEXEC);
+	struct iovec piece = { (void *)message, size };
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .align = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct msghdr header = { .msg_iov = &piece,
+				 .msg_iovlen = 1,
+				 .msg_control = peers ? &control : NULL,
+				 .msg_controllen = peers ? sizeof(control) : 0 };
+	struct relay_peer *got auto_free = NULL;
+	struct plane_message told;
+	int ends[2];
+	bool is;
+
+	memcpy(CMSG_DATA(&control.align), &file, sizeof(file));
+	check_int(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	check_int(fd_write_all(file, peers, n_peers * sizeof(*peers)), 0);
+	check_int(sendmsg(ends[0], &header, 0), (ssize_t)size);
+	is = plane_message_receive(ends[1], 8, &told, &got);
+	check(is ? got && told.n_peers == message->n_peers : !got);
+	close(ends[0]);
+	close(ends[1]);
+	return is;
+}
+
+TEST(peers_are_told_whole_or_not_at_all)
+{
+	const struct relay_peer good = { .subnet = { ip_make(AF_INET, "\12\5\1\0"), 24 },
+					 .ip = ip_make(AF_INET, "\300\0\2\1"),
+					 .slot = 7 };
+	struct relay_peer peers[2] = { good, good };
+	struct plane_message message = { .n_peers = 2, .shortcut = 1 };
+	const size_t size = sizeof(message);
+
+	check(is_told(&message, size, peers, 2));
+	check(!is_told(&message, size - 1, peers, 2));
+	check(!is_told(&message, size, peers, 1));
+	check(!is_told(&message, size, NULL, 0));
+	message.n_peers = (size_t)1 << 60;
+	check(!is_told(&message, size, peers, 2));
+	message = (struct plane_message){ .n_peers = 0 };
+	check(is_told(&message, size, NULL, 0));
+	message.own[1] = ip_make(AF_INET, "\12\5\0\0");
+	check(!is_told(&message, size, NULL, 0));
+}
+
+TEST(peers_that_are_none_are_not_taken)
+{
+	const struct relay_peer good = { .subnet6 = { ip_make(AF_INET6, "fd00:5:0:1::1234"), 64 },
+					 .ip6 = ip_make(AF_INET6, "2001:db8::::1234"),
+					 .slot = 1 };
+	const struct plane_message message = { .n_peers = 1 };
+	struct relay_peer peer = good;
+
+	check(is_told(&message, sizeof(message), &peer, 1));
+	peer.slot = 8;
+	check(!is_told(&message, sizeof(message), &peer, 1));
+	peer = good;
+	peer.subnet6.prefix = 129;
+	check(!is_told(&message, sizeof(message), &peer, 1));
+	peer = good;
+	peer.subnet = good.subnet6;
+	check(!is_told(&message, sizeof(message), &peer, 1));
+	peer = good;
+	peer.ip6.family = AF_INET;
+	check(!is_told(&message, sizeof(message), &peer, 1));
+	peer = good;
+	peer.ip.family = 200;
+	check(!is_told(&message, sizeof(message), &peer, 1));
+}
+
+TEST(what_the_agent_tells_arrives)
+{
+	const struct relay_peer peers[] = { { .subnet = { ip_make(AF_INET, "\12\5\1\0"), 24 },
+					      .slot = 3 } };
+	const struct plane_message message = { .n_peers = 1, .shortcut = 1 };
+	struct relay_peer *got auto_free = NULL;
+	struct plane_message told = { 0 };
+	struct error err = { 0 };
+	int ends[2];
+
+	check_int(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	check_ok(plane_message_send(ends[0], &message, peers, &err), err);
+	check(plane_message_receive(ends[1], 8, &told, &got));
+	check_int(told.shortcut, 1);
+	check(got && cidr_equal(&got->subnet, &peers->subnet) && got->slot == 3);
+	close(ends[0]);
+	free(got);
+	check(!plane_message_receive(ends[1], 8, &told, &got)); /* the agent is gone */
+	close(ends[1]);
 }
