@@ -263,29 +263,46 @@ int dbus_has_owner(struct dbus *bus, const char *name, struct error *err)
 
 /* ---- from beginning to end ---- */
 
+static struct dbus *bus_new(int fd, unsigned timeout_ms)
+{
+	struct dbus *bus = xrealloc(NULL, sizeof(*bus));
+
+	bus->fd = fd;
+	dbus_extend(bus, timeout_ms);
+	bus->serial = 0;
+	bus->size = 0;
+	return bus;
+}
+
 static int greet(struct dbus *bus, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	struct dbus_reply reply;
-	int r = connect_bus(bus, err);
+	int r = authenticate(bus, err);
 
-	if (r == 0)
-		r = authenticate(bus, err);
 	return r < 0 ? r : call_bus(bus, "Hello", NULL, &arena, &reply, err);
 }
 
 int dbus_open(struct dbus **bus, unsigned timeout_ms, struct error *err)
 {
-	auto_dbus struct dbus *new = xrealloc(NULL, sizeof(*new));
-	int r;
+	auto_dbus struct dbus *new = bus_new(-1, timeout_ms);
+	int r = connect_bus(new, err);
 
-	new->fd = -1;
-	dbus_extend(new, timeout_ms);
-	new->serial = 0;
-	new->size = 0;
-	r = greet(new, err);
+	if (r == 0)
+		r = greet(new, err);
 	if (r < 0)
 		return wrap(err, "system bus");
+	*bus = take_ptr(new);
+	return 0;
+}
+
+int dbus_adopt(struct dbus **bus, int fd, unsigned timeout_ms, struct error *err)
+{
+	auto_dbus struct dbus *new = bus_new(fd, timeout_ms);
+	int r = greet(new, err);
+
+	if (r < 0)
+		return r;
 	*bus = take_ptr(new);
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* D-Bus messages as bytes (D-Bus specification 0.41, "Message Protocol"). */
+/* D-Bus as bytes (D-Bus specification 0.41, "Message Protocol"): messages, the address, and what stands behind a socket. */
 #ifndef BASE_DBUS_WIRE_H
 #define BASE_DBUS_WIRE_H
 
@@ -37,5 +37,8 @@ ssize_t dbus_message_write(const struct dbus_call *call, uint32_t serial, struct
  * %-escapes resolved. An abstract one begins with a NUL. Its length, or -EINVAL: there is none that we understand.
  */
 ssize_t dbus_address_parse(const char *address, char *socket, size_t size) must_check;
+
+/* A bus behind a socket that is connected, does not block, and is the bus' from then on, whatever comes of it. */
+int dbus_adopt(struct dbus **bus, int fd, unsigned timeout_ms, struct error *err) must_check;
 
 #endif

@@ -1,12 +1,14 @@
 /*
  * What a message bus sends: messages one behind the other, read as a connection reads them. Their values must lie
- * inside of them. Input that begins with '@' is the address of a bus instead.
+ * inside of them. Input that begins with '@' is the address of a bus instead; with '!', all that a bus says to who connects, and asks
+ * two things of it.
  */
 #include "fuzz.h"
 
 #include "base/dbus_wire.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 static void address(const char *text)
 {
@@ -45,6 +47,29 @@ static void values(const struct dbus_message *message, const uint8_t *data, size
 		fuzz_check(!value, "value that is none");
 }
 
+/* Its lines and messages, whole in the socket before we say a word; then it hangs up. */
+static void connection(const uint8_t *data, size_t size)
+{
+	auto_dbus struct dbus *bus = NULL;
+	struct error err = { 0 };
+	char line[2048];
+	int ends[2], r;
+
+	if (size > 65536 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends))
+		return;
+	fuzz_check(send(ends[1], data, size, MSG_NOSIGNAL) == (ssize_t)size, "it does not fit");
+	shutdown(ends[1], SHUT_WR);
+	r = dbus_adopt(&bus, ends[0], 5000, &err);
+	for (int i = 0; i < 2 && r >= 0; i++)
+		r = dbus_has_owner(bus, "org.example", &err);
+	if (r < 0)
+		fuzz_check(*err.message && r != -ETIMEDOUT, "%d: %s", r, err.message);
+	for (const char *p = error_line(&err, line, sizeof(line)); *p; p++)
+		fuzz_check((unsigned char)*p >= ' ' && *p != 127, "it steers a terminal: %s", line);
+	close(ends[1]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	auto_arena struct arena arena = { 0 };
@@ -53,6 +78,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size && *data == '@') {
 		address(arena_memdup(&arena, data + 1, size - 1));
+		return 0;
+	}
+	if (size && *data == '!') {
+		connection(data + 1, size - 1);
 		return 0;
 	}
 	/* In a block of its own, so that a read beyond its end is seen. */

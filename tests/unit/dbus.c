@@ -3,6 +3,8 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static const struct dbus_call hello = {
 	.destination = "org.freedesktop.DBus",
@@ -192,4 +194,43 @@ TEST(dbus_without_a_bus_says_where_it_looked)
 		    "system bus: address \"tcp:host=example\" has no socket of this machine");
 	unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
 	check(!bus);
+}
+
+/* What comes of it when a bus says that to who connects, and then hangs up. */
+static int adopted(const char *lines, bool hello_answered, struct error *err)
+{
+	static const uint8_t name[] = "l\2\1\1\t\0\0\0\1\0\0\0\x0f\0\0\0"
+				      "\5\1u\0\1\0\0\0"
+				      "\x8\1g\0\1s\0\0"
+				      "\4\0\0\0:1.3";
+	struct dbus *bus = NULL;
+	int ends[2], r;
+
+	*err = (struct error){ 0 };
+	check_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+	check_int(write(ends[1], lines, strlen(lines)), (ssize_t)strlen(lines));
+	if (hello_answered)
+		check_int(write(ends[1], name, sizeof(name)), sizeof(name));
+	shutdown(ends[1], SHUT_WR);
+	r = dbus_adopt(&bus, ends[0], 5000, err);
+	check(r < 0 ? !bus : bus != NULL);
+	dbus_close(bus);
+	close(ends[1]);
+	return r;
+}
+
+TEST(dbus_authentication_is_a_few_lines)
+{
+	char endless[1000] = "";
+	struct error err;
+
+	check_ok(adopted("OK 0123456789abcdef\r\n", true, &err), err);
+	check_ok(adopted("DATA\r\nOK 0123456789abcdef\r\n", true, &err), err);
+	check_int(adopted("DATA\r\nOK 01\r\n", false, &err), -ECONNRESET);
+	check_fails(adopted("REJECTED \x1b[2J\r\n", true, &err), err,
+		    "the bus refused us: REJECTED ?[2J");
+	check_int(adopted("DATA\r\nDATA\r\n", true, &err), -EACCES);
+	check_int(adopted("OK", false, &err), -ECONNRESET);
+	memset(endless, 'x', sizeof(endless) - 1);
+	check_fails(adopted(endless, false, &err), err, "this is no message bus");
 }
