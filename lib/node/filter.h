@@ -48,5 +48,7 @@ void filter_close(struct filter *filter); /* NULL-safe */
 /* Does something listen there? true when nobody can tell. *only: the address of one that does so, but on another address of
  * the namespace; family 0 = none. */
 bool place_listens(const struct place *place, const struct parcel *parcel, struct ip *only);
+/* Does one of /proc/net/tcp and its like, by its line there? *only stays where it says nothing. */
+bool socket_line_listens(const char *line, const struct parcel *parcel, struct ip *only);
 
 #endif

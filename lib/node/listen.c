@@ -47,15 +47,15 @@ static bool read_end(const char **text, struct ip *ip, unsigned long *port)
 }
 
 /* "0: ADDRESS:PORT REMOTE:PORT STATE ..."; sockets of IPv6 that listen on any address take IPv4, too. */
-static bool line_listens(const char *line, const struct parcel *parcel, struct ip *only)
+bool socket_line_listens(const char *line, const struct parcel *parcel, struct ip *only)
 {
 	static const uint8_t any[16];
 	unsigned wanted = parcel->protocol == IPPROTO_UDP ? STATE_UNCONNECTED : STATE_LISTEN;
-	const char *rest = strchr(line, ':');
+	const char *colon = strchr(line, ':'), *rest = colon ? colon + 1 : "";
 	unsigned long port, remote_port;
 	struct ip ip, remote;
 
-	if (!rest++ || !read_end(&rest, &ip, &port) || !read_end(&rest, &remote, &remote_port) ||
+	if (!read_end(&rest, &ip, &port) || !read_end(&rest, &remote, &remote_port) ||
 	    port != parcel->port || strtoul(rest, NULL, 16) != wanted)
 		return false;
 	if (ip_equal(&ip, &parcel->dst) || memcmp(ip.bytes, any, ip_size(&ip)) == 0)
@@ -64,16 +64,18 @@ static bool line_listens(const char *line, const struct parcel *parcel, struct i
 	return false;
 }
 
+/* Without the file the kernel has no such sockets; one that cannot be read says nothing. */
 static bool file_listens(const char *file, const struct parcel *parcel, struct ip *only)
 {
 	auto_arena struct arena arena = { 0 };
 	char *text = NULL, *line;
 	size_t size = 0;
+	int r = file_read(file, LISTENERS_SIZE, &arena, &text, &size, NULL);
 
-	if (file_read(file, LISTENERS_SIZE, &arena, &text, &size, NULL) < 0)
-		return errno != ENOENT;
+	if (r < 0)
+		return r != -ENOENT;
 	while ((line = strsep(&text, "\n")))
-		if (line_listens(line, parcel, only))
+		if (socket_line_listens(line, parcel, only))
 			return true;
 	return false;
 }

@@ -1,6 +1,6 @@
 /*
  * Words that people and runtimes write: addresses, CIDRs, MACs, names, versions, base64, lines of iptables-save, groups of
- * processes, and one word for every type of field. What is accepted is written in canonical form, which must read back as the same.
+ * processes, lines of their sockets, and one word for every type of field. What is accepted is written in canonical form, which must read back as the same.
  */
 #include "fuzz.h"
 
@@ -12,6 +12,9 @@
 #include "describe/json.h"
 #include "kernel/netns_internal.h"
 #include "kernel/sysfs.h"
+#include "node/filter.h"
+
+#include <netinet/in.h>
 
 static void addresses(const char *text)
 {
@@ -79,6 +82,39 @@ static void container(const char *text, struct arena *arena)
 
 	netns_cgroup_id(arena_strdup(arena, text), id);
 	fuzz_check(strspn(id, "0123456789abcdef") == strlen(id), "%s is no id", id);
+}
+
+static bool is_any(const char *addr)
+{
+	return strspn(addr, "0") == strlen(addr) || streq(addr, "0000000000000000FFFF000000000000");
+}
+
+/* Of /proc/net/tcp: what is one by the kernel's format is read as it is meant. */
+static void socket_line(const char *text)
+{
+	static const struct {
+		uint8_t protocol;
+		unsigned state;
+	} wanted[] = { { IPPROTO_TCP, 10 }, { IPPROTO_UDP, 7 } };
+	char addr[33] = "", remote[33] = "", blanks[2];
+	unsigned port = 0, state = 0;
+	bool is = sscanf(text, "%*u: %32[0-9A-F]:%4X %32[0-9A-F]:%*4[0-9A-F]%c%2X%c", addr, &port,
+			 remote, &blanks[0], &state, &blanks[1]) == 6 &&
+		  blanks[0] == ' ' && blanks[1] == ' ' && port <= UINT16_MAX &&
+		  strlen(addr) % 24 == 8 && strlen(remote) % 24 == 8;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		const struct parcel parcel = { .protocol = wanted[i].protocol,
+					       .port = (uint16_t)port };
+		bool fits = state == wanted[i].state, listens;
+		struct ip only = { 0 };
+
+		listens = socket_line_listens(text, &parcel, &only);
+		fuzz_check(!listens || !only.family, "%s: both", text);
+		fuzz_check(!is || listens == (fits && is_any(addr)), "%s: %s, port %u, state %u",
+			   text, addr, port, state);
+		fuzz_check(!is || (only.family != 0) == (fits && !is_any(addr)), "%s: only", text);
+	}
 }
 
 static void encoded(const char *text, struct arena *arena)
@@ -156,6 +192,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hardware_address(text);
 	hardware(text);
 	container(text, &arena);
+	socket_line(text);
 	encoded(text, &arena);
 	fields(text, &arena);
 	saved_line(text, &arena);

@@ -7,6 +7,9 @@
 #include "kernel/netns.h"
 #include "kernel/netns_internal.h"
 #include "kernel/sysctl.h"
+#include "node/filter.h"
+
+#include <netinet/in.h>
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -119,4 +122,43 @@ TEST(sysctl_files)
 	check_int(sysctl_read("net/ipv4/conf/v..1/arp_notify", value, sizeof(value), &err),
 		  -ENOENT);
 	sysctl_try("net/no/such", "1");
+}
+
+TEST(sockets_that_listen_by_their_lines)
+{
+	static const struct {
+		const char *line;
+		bool tcp, udp;    /* of 127.0.0.1, port 8080 */
+		const char *only; /* where else */
+	} cases[] = {
+		{ "  sl  local_address rem_address   st tx_queue rx_queue", false, false, "" },
+		{ "   0: 00000000:1F90 00000000:0000 0A 00000000:00000000", true, false, "" },
+		{ "   0: 00000000:1F90 00000000:0000 07 00000000:00000000", false, true, "" },
+		{ "   0: 00000000:1F91 00000000:0000 0A 00000000:00000000", false, false, "" },
+		{ "   0: 00000000:1F90 00000000:0000 01 00000000:00000000", false, false, "" },
+		{ "   0: 00000000:0016 00000000:1F90 0A 00000000:00000000", false, false, "" },
+		{ " 12: 00000000000000000000000000000000:1F90"
+		  " 00000000000000000000000000000000:0000 0A 00000000:00000000",
+		  true, false, "" },
+		{ "8080: 00000000:0035 00000000:0000 0A 00000000:00001F90", false, false, "" },
+		{ "   0: FFFFFFFF:1F90 00000000:0000 0A", false, false, "255.255.255.255" },
+		{ "   0: 000000000000:1F90 00000000:0000 0A", false, false, "" },
+		{ "   0: 00000000:1F90 00000000:", false, false, "" },
+		{ "   0: 00000000:1F90", false, false, "" },
+		{ "   0: 00000000:", false, false, "" },
+		{ "0:0:0:0", false, false, "" },
+		{ "", false, false, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct parcel parcel = { .protocol = IPPROTO_TCP, .port = 8080 };
+		struct ip only = { 0 };
+		char text[IP_TEXT_SIZE];
+
+		check(ip_parse("127.0.0.1", &parcel.dst));
+		check_int(socket_line_listens(cases[i].line, &parcel, &only), cases[i].tcp);
+		check_str(ip_format(&only, text), cases[i].only);
+		parcel.protocol = IPPROTO_UDP;
+		check_int(socket_line_listens(cases[i].line, &parcel, &only), cases[i].udp);
+	}
 }
