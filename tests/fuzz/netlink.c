@@ -17,6 +17,7 @@
 #include "kernel/monitor.h"
 #include "kernel/neigh.h"
 #include "kernel/netlink_internal.h"
+#include "kernel/netns.h"
 #include "kernel/nft_dump.h"
 #include "kernel/nft_monitor.h"
 #include "kernel/nft_set.h"
@@ -240,6 +241,73 @@ static void read_nft_events(struct netlink *nl, unused struct arena *arena, stru
 		fuzz_check(*err->message, "no word about what is wrong");
 }
 
+static void read_packets(struct netlink *nl, unused struct arena *arena, struct error *err)
+{
+	struct link_packets packets;
+
+	if (link_packets(nl, 7, &packets, err) < 0)
+		fuzz_check(*err->message, "no word about what is wrong");
+}
+
+static void read_mtu(struct netlink *nl, unused struct arena *arena, struct error *err)
+{
+	struct ip ip;
+	uint32_t mtu;
+	int oif;
+
+	if (ip_parse("192.0.2.1", &ip) && route_way(nl, &ip, &oif, &mtu, err) < 0)
+		fuzz_check(*err->message, "no word about what is wrong");
+}
+
+static void read_netns_id(struct netlink *nl, unused struct arena *arena, struct error *err)
+{
+	int id;
+
+	if (netns_id(nl, 0, &id, err) < 0)
+		fuzz_check(*err->message, "no word about what is wrong");
+}
+
+static void read_qdisc(struct netlink *nl, unused struct arena *arena, struct error *err)
+{
+	struct qdisc qdisc;
+
+	qdisc_queue_get_root(nl, 7, &qdisc);
+	if (netlink_commit(nl, err) >= 0)
+		fuzz_check(memchr(qdisc.kind, '\0', sizeof(qdisc.kind)), "kind without end");
+}
+
+/* Look-ups, of which one is answered. */
+static void read_generation(struct netlink *nl, unused struct arena *arena, struct error *err)
+{
+	uint32_t generation;
+
+	nft_queue_get_generation(nl, &generation);
+	(void)!netlink_commit(nl, err);
+}
+
+static void read_chain_info(struct netlink *nl, unused struct arena *arena, struct error *err)
+{
+	struct nft_chain_info info;
+
+	nft_queue_get_chain(nl, NFT_INET, "table", "chain", &info);
+	if (netlink_commit(nl, err) >= 0)
+		fuzz_check(memchr(info.type, '\0', sizeof(info.type)), "type without end");
+}
+
+static void read_lookup(struct netlink *nl, struct arena *arena, struct error *err)
+{
+	const struct nft_set set = { .name = "set", .key = { NFT_PROTOCOL, NFT_PORT } };
+	const struct nft_value key = { .size = 8 };
+	struct nft_lookup lookup = { .arena = arena };
+
+	nft_queue_get_element(nl, NFT_IP, "table", &set, &key, &lookup);
+	if (netlink_commit(nl, err) >= 0 && lookup.found)
+		fuzz_check(lookup.element.key.size <= NFT_VALUE_SIZE &&
+				   lookup.element.data.size <= NFT_VALUE_SIZE,
+			   "%zu bytes of key, %zu of data", lookup.element.key.size,
+			   lookup.element.data.size);
+}
+
 static void read_ack(struct netlink *nl, unused struct arena *arena, struct error *err)
 {
 	link_queue_del(nl, "eth0");
@@ -274,6 +342,13 @@ static const struct {
 	{ 'h', NETLINK_ROUTE, 2, read_hooks },
 	{ 'm', NETLINK_ROUTE, 0, read_events },
 	{ 'M', NETLINK_NETFILTER, 0, read_nft_events },
+	{ 'P', NETLINK_ROUTE, 1, read_packets },
+	{ 'W', NETLINK_ROUTE, 1, read_mtu },
+	{ 'i', NETLINK_ROUTE, 1, read_netns_id },
+	{ 'Q', NETLINK_ROUTE, 1, read_qdisc },
+	{ 'g', NETLINK_NETFILTER, 1, read_generation },
+	{ 'c', NETLINK_NETFILTER, 1, read_chain_info },
+	{ 'e', NETLINK_NETFILTER, 1, read_lookup },
 	{ 'B', NETLINK_NETFILTER, 2, read_base_chains },
 };
 

@@ -7,7 +7,9 @@
  */
 #include "scratch.h"
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/file.h"
 #include "cni/allowlist.h"
@@ -15,6 +17,7 @@
 #include "cni/saved.h"
 #include "describe/json.h"
 #include "dhcp/call.h"
+#include "dhcp/peer.h"
 #include "node/walk.h"
 
 static const struct owner owner = { "net", "ctr", "eth0" };
@@ -77,6 +80,67 @@ static void ask_daemon(const char *text, size_t size, struct arena *arena)
 	fuzz_check(r == 0 ? !answer.error : r < 0 && err.errnum > 0, "%d: %s", r, err.message);
 	close(ends[0]);
 	close(ends[1]);
+}
+
+static void answer(unused void *arg, struct peer *peer, unused const struct dhcp_call *call,
+		   unused int *netns)
+{
+	peer_answer(peer, &(struct dhcp_answer){ .error = "no" });
+}
+
+static void gone(unused void *arg, unused struct peer *peer)
+{
+	fuzz_check(false, "it has its answer");
+}
+
+/* All that the daemon says, up to its end; "" is fine, too: who says no line gets none. */
+static void hear(struct loop *loop, void *arg)
+{
+	static char answer[65536];
+	ssize_t n = recv(*(int *)arg, answer, sizeof(answer), MSG_DONTWAIT);
+
+	if (n > 0)
+		fuzz_check(answer[n - 1] == '\n', "half a line");
+	else
+		loop_stop(loop, 0);
+}
+
+static int listen_and_connect(int *client)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	socklen_t size = sizeof(name);
+	int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	*client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fuzz_check(bind(listening, (struct sockaddr *)&name, sizeof(sa_family_t)) == 0 &&
+			   getsockname(listening, (struct sockaddr *)&name, &size) == 0 &&
+			   listen(listening, 1) == 0 &&
+			   connect(*client, (struct sockaddr *)&name, size) == 0,
+		   "no socket");
+	return listening;
+}
+
+/* Somebody's words as the daemon hears them on its socket. */
+static void tell_daemon(const char *text, size_t size)
+{
+	const struct peer_handler handler = { NULL, answer, gone };
+	auto_close int client = -1;
+	auto_loop struct loop *loop = NULL;
+	struct peers *peers = NULL;
+	struct error err = { 0 };
+	int listening;
+
+	if (size > 65536)
+		return;
+	listening = listen_and_connect(&client);
+	fuzz_check(send(client, text, size, MSG_NOSIGNAL) == (ssize_t)size, "it does not fit");
+	shutdown(client, SHUT_WR);
+	fuzz_check(loop_open(&loop, &err) == 0 &&
+			   peers_open(&peers, loop, listening, &handler, &err) == 0 &&
+			   loop_watch(loop, client, EPOLLIN, hear, &client, &err) == 0 &&
+			   loop_run(loop, &err) == 0,
+		   "%s", err.message);
+	peers_close(peers);
 }
 
 static void read_saved(const char *text, size_t size, struct arena *arena)
@@ -191,6 +255,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		read_words(dhcp_answer_fields, text, left, &answer[0], &answer[1], &arena);
 	} else if (streq(kind, "ask")) {
 		ask_daemon(text, left, &arena);
+	} else if (streq(kind, "tell")) {
+		tell_daemon(text, left);
 	} else if (streq(kind, "saved")) {
 		read_saved(text, left, &arena);
 	} else if (streq(kind, "backup")) {
