@@ -103,13 +103,17 @@ static void set_source(struct msghdr *message, const struct ip *from)
 	if (from->family == AF_INET6) {
 		struct in6_pktinfo *info = (void *)CMSG_DATA(control);
 
-		*control = (struct cmsghdr){ CMSG_LEN(sizeof(*info)), IPPROTO_IPV6, IPV6_PKTINFO };
+		*control = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(*info)),
+					     .cmsg_level = IPPROTO_IPV6,
+					     .cmsg_type = IPV6_PKTINFO };
 		memcpy(&info->ipi6_addr, from->bytes, 16);
 		message->msg_controllen = CMSG_SPACE(sizeof(*info));
 	} else {
 		struct in_pktinfo *info = (void *)CMSG_DATA(control);
 
-		*control = (struct cmsghdr){ CMSG_LEN(sizeof(*info)), IPPROTO_IP, IP_PKTINFO };
+		*control = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(*info)),
+					     .cmsg_level = IPPROTO_IP,
+					     .cmsg_type = IP_PKTINFO };
 		memcpy(&info->ipi_spec_dst, from->bytes, 4);
 		message->msg_controllen = CMSG_SPACE(sizeof(*info));
 	}

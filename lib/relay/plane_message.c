@@ -20,7 +20,9 @@ int plane_message_send(int control_fd, const struct plane_message *message,
 {
 	int file auto_close = memfd_create("peers", MFD_CLOEXEC);
 	struct iovec piece = { (void *)message, sizeof(*message) };
-	union control control = { .align = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	union control control = { .align = { .cmsg_len = CMSG_LEN(sizeof(int)),
+					     .cmsg_level = SOL_SOCKET,
+					     .cmsg_type = SCM_RIGHTS } };
 	struct msghdr header = { .msg_iov = &piece,
 				 .msg_iovlen = 1,
 				 .msg_control = &control,

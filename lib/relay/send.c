@@ -89,8 +89,9 @@ static void fill_call(struct message *message, struct msghdr *call)
 	};
 	if (message->n < 2)
 		return;
-	message->control.align =
-		(struct cmsghdr){ CMSG_LEN(sizeof(uint16_t)), IPPROTO_UDP, TUNNEL_SEGMENT };
+	message->control.align = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(uint16_t)),
+						   .cmsg_level = IPPROTO_UDP,
+						   .cmsg_type = TUNNEL_SEGMENT };
 	*(uint16_t *)(void *)CMSG_DATA(&message->control.align) = (uint16_t)message->segment;
 	call->msg_control = &message->control;
 	call->msg_controllen = sizeof(message->control);

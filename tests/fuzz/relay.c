@@ -139,7 +139,9 @@ static void tell(const uint8_t *data, size_t size)
 	union {
 		struct cmsghdr align;
 		char space[CMSG_SPACE(sizeof(int))];
-	} control = { .align = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	} control = { .align = { .cmsg_len = CMSG_LEN(sizeof(int)),
+				 .cmsg_level = SOL_SOCKET,
+				 .cmsg_type = SCM_RIGHTS } };
 	struct msghdr header = { .msg_iov = &piece, .msg_iovlen = 1 };
 	struct relay_peer *peers auto_free = NULL;
 	struct plane_message message = { 0 };
