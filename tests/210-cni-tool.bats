@@ -321,6 +321,19 @@ export CNI_PATH=/run/plugins
 	assert_eq "the calls" "$(calls)" ADD-one
 }
 
+@test "an interface that is there is nobody's to take down: not another network's, nor a stranger's" {
+	network net '.plugins = [{type: "dummy"}]'
+	network br '.plugins = [{type: "bridge"}]'
+	works add br blue
+	refuses 1 'cni add: blue has an interface eth0 already; --ifname names another' add net blue
+	assert "the first one's" ip -n blue link show eth0
+	container red
+	ip -n red link add eth0 type veth peer name other
+	refuses 1 'cni add: red has an interface eth0 already; --ifname names another' add br red
+	assert "the stranger's" ip -n red link show eth0
+	works add br red --ifname net1
+}
+
 @test "list: networks, problems with file and key, attachments" {
 	network net
 	echo '{"cniVersion": "1.0.0", "name": "br", "plugins": [{"type": "bridge", "isGatewya": true, "mtu": "big", "capabilities": {}}]}' \

@@ -226,18 +226,22 @@ static int find_attachment(struct session *session, struct error *err)
 	return other ? 0 : r;
 }
 
-/* A second ADD would fail, and its roll back would take down what is in use. */
+/* ADD would fail, and its roll back would take down what is in use, whoever made it: only lo is there for all. */
 static int refuse_attached(const struct session *session, struct error *err)
 {
 	auto_netlink struct netlink *nl = NULL;
 	auto_close int fd = -1;
 	struct link link;
+	bool ours = remembered_has(&session->chain, session->options->network);
 
-	if (!remembered_has(&session->chain, session->options->network) ||
+	if ((!ours && streq(session->chain.ifname, "lo")) ||
 	    netns_open(session->chain.netns, &fd, NULL) < 0 ||
 	    netlink_open(&nl, NETLINK_SESSION_ROUTE, fd, NULL) < 0 ||
 	    link_get(nl, session->chain.ifname, &link, NULL) < 0)
 		return 0;
+	if (!ours)
+		return fail(err, EEXIST, "%s has an interface %s already; --ifname names another",
+			    session->options->netns, session->chain.ifname);
 	return fail(err, EEXIST,
 		    "network \"%s\" is attached to %s as %s already; `cnibox cni del` removes it",
 		    session->options->network, session->options->netns, session->chain.ifname);
