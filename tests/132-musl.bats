@@ -2,6 +2,8 @@
 # The binary with musl: it builds from the distribution's sources, is small, and does its work.
 
 load lib/all
+load lib/nodes
+load lib/relay
 sandbox
 
 setup_file() {
@@ -56,4 +58,13 @@ setup() {
 		cni_del "$conf" @ctr2
 		assert_eq "no port is left" "$(ip -j link show type veth | jq length)" 0
 	done
+}
+
+# What is put beside a datagram, and sent along with a message, has another shape there.
+@test "two nodes reach each other through its relay" {
+	DATAPATH=user
+	CNIBOX=$all
+	relay_setup
+	two
+	transfer n1 n2 3000000
 }
