@@ -52,10 +52,10 @@ static int ask(struct netlink *nl, const struct fib_question *question, unsigned
 		nla_put_u32(msg, RTA_OIF, (uint32_t)question->out);
 	if (question->mark)
 		nla_put_u32(msg, RTA_MARK, question->mark);
-	if (asks_port)
+	if (asks_port) {
 		nla_put_u8(msg, RTA_IP_PROTO, question->protocol);
-	if (asks_port)
 		nla_put_u16(msg, RTA_DPORT, htons(question->port));
+	}
 	netlink_expect(nl, read_answer, reading);
 	return netlink_commit(nl, err);
 }
