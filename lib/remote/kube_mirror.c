@@ -12,35 +12,9 @@ void kube_mirror_free(struct kube_mirror *mirror)
 	*mirror = (struct kube_mirror){ .prefix = mirror->prefix, .name = mirror->name };
 }
 
-static const char *revision_of(const struct json *object)
-{
-	return json_string(json_member(json_member(object, "metadata"), "resourceVersion"));
-}
-
 static const char *name_of(const struct json *object)
 {
 	return json_string(json_member(json_member(object, "metadata"), "name"));
-}
-
-static bool is_revision(const char *text)
-{
-	return text && *text && strlen(text) < sizeof((struct kube_mirror){ 0 }.revision);
-}
-
-static void set_revision(struct kube_mirror *mirror, const struct json *object)
-{
-	const char *revision = revision_of(object);
-
-	if (is_revision(revision))
-		snprintf(mirror->revision, sizeof(mirror->revision), "%s", revision);
-}
-
-/* Revisions are words to be handed back; but all servers count, and only our own node is compared. */
-static uint64_t number_of(const struct json *object)
-{
-	const char *revision = revision_of(object);
-
-	return revision ? strtoull(revision, NULL, 10) : 0;
 }
 
 static bool is_own(const struct kube_mirror *mirror, const char *name)
@@ -84,7 +58,7 @@ static bool take_node(struct kube_mirror *mirror, const struct json *object)
 	if (kube_node_read(object, mirror->prefix, &arena, &node, NULL))
 		return false;
 	if (is_own(mirror, node.name)) {
-		if (number_of(object) < mirror->own_revision)
+		if (kube_revision_number(object) < mirror->own_revision)
 			return false;
 		changed = take_own(mirror, object, &node);
 	}
@@ -107,21 +81,15 @@ int kube_mirror_page(struct kube_mirror *mirror, const struct json *page, struct
 	const struct json *items = json_member(page, "items");
 	const char *more = json_string(json_member(json_member(page, "metadata"), "continue"));
 
-	if (!is_revision(revision_of(page)))
+	if (!kube_revision(page))
 		return fail(
 			err, EPROTO,
 			"the API server's list of nodes has no revision, or one that is too long");
 	for (size_t i = 0; i < json_length(items); i++)
 		(void)take_node(mirror, json_item(items, i));
-	set_revision(mirror, page);
+	kube_revision_keep(mirror->revision, page);
 	*next = more && *more ? arena_strdup(arena, more) : NULL;
 	return 0;
-}
-
-bool kube_mirror_is_ahead(const struct kube_mirror *mirror, const struct json *page)
-{
-	return is_revision(revision_of(page)) &&
-	       number_of(page) < strtoull(mirror->revision, NULL, 10);
 }
 
 void kube_mirror_patched(struct kube_mirror *mirror, const struct json *object)
@@ -130,7 +98,7 @@ void kube_mirror_patched(struct kube_mirror *mirror, const struct json *object)
 
 	(void)take_node(mirror, object);
 	if (name && is_own(mirror, name))
-		mirror->own_revision = number_of(object);
+		mirror->own_revision = kube_revision_number(object);
 }
 
 /* 410, or a reason that is none: what has happened since is forgotten there, and everything must be listed. */
@@ -153,7 +121,7 @@ enum kube_heard kube_mirror_event(struct kube_mirror *mirror, const char *line, 
 
 	if (!type || !json_is_object(object) || streq(type, "ERROR"))
 		return take_end(mirror, object);
-	set_revision(mirror, object);
+	kube_revision_keep(mirror->revision, object);
 	if (streq(type, "DELETED"))
 		changed = drop_node(mirror, object);
 	else if (streq(type, "ADDED") || streq(type, "MODIFIED"))

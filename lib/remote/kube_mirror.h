@@ -6,12 +6,14 @@
 #define REMOTE_KUBE_MIRROR_H
 
 #include "remote/kube_nodes.h"
+#include "remote/kube_revision.h"
 
 struct kube_mirror {
 	const char *prefix; /* of annotations; borrowed, as is name */
 	const char *name;   /* of this node; NULL = unknown */
 	struct kube_nodes nodes;
-	char revision[32]; /* where a watch goes on; "" = everything must be listed first */
+	char revision
+		[KUBE_REVISION_SIZE]; /* where a watch goes on; "" = everything must be listed first */
 	/* this node */
 	bool own_there;
 	struct kube_node own_node; /* without name and value */
@@ -23,8 +25,6 @@ void kube_mirror_free(struct kube_mirror *mirror); /* prefix and name stay */
 /* A page of a list. *next, in the arena, is where the next one begins; NULL = it was the last. */
 int kube_mirror_page(struct kube_mirror *mirror, const struct json *page, struct arena *arena,
 		     const char **next, struct error *err) must_check;
-/* The revision of that page is one of before ours: it is not the history that ours goes on with. */
-bool kube_mirror_is_ahead(const struct kube_mirror *mirror, const struct json *page);
 /* A node as the server has it now, the answer to our own patch. */
 void kube_mirror_patched(struct kube_mirror *mirror, const struct json *object);
 

@@ -17,14 +17,6 @@ static const char *meta_word(const struct json *object, const char *key)
 	return json_string(json_member(json_member(object, "metadata"), key));
 }
 
-static void set_revision(struct kube_place *place, const struct json *object)
-{
-	const char *revision = meta_word(object, "resourceVersion");
-
-	if (revision && *revision && strlen(revision) < sizeof(place->revision))
-		snprintf(place->revision, sizeof(place->revision), "%s", revision);
-}
-
 static const char *put_text(const struct object_kind *kind, struct json *objects,
 			    struct arena *arena)
 {
@@ -75,7 +67,7 @@ enum kube_line kube_watch_line(struct kube_place *place, const struct object_kin
 	*message = NULL;
 	if (!type || !json_is_object(object) || streq(type, "ERROR"))
 		return take_end(place, object);
-	set_revision(place, object);
+	kube_revision_keep(place->revision, object);
 	gone = streq(type, "DELETED");
 	if ((!gone && !streq(type, "ADDED") && !streq(type, "MODIFIED")) ||
 	    !meta_word(object, "name"))
@@ -92,12 +84,13 @@ int kube_watch_page(struct kube_place *place, const struct object_kind *kind,
 	const struct json *items = json_member(page, "items");
 	const char *more = meta_word(page, "continue");
 
-	if (!meta_word(page, "resourceVersion"))
-		return fail(err, EPROTO, "the API server's list of %s has no revision",
+	if (!kube_revision(page))
+		return fail(err, EPROTO,
+			    "the API server's list of %s has no revision, or one that is too long",
 			    kind->plural);
 	for (size_t i = 0; i < json_length(items); i++)
 		json_append(objects, object_trim(kind, json_item(items, i)));
-	set_revision(place, page);
+	kube_revision_keep(place->revision, page);
 	*message = put_text(kind, objects, arena);
 	*next = more && *more ? arena_strdup(arena, more) : NULL;
 	return 0;

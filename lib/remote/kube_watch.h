@@ -8,6 +8,7 @@
 
 #include "lease/place.h"
 #include "policy/object_form.h"
+#include "remote/kube_revision.h"
 
 /* Until fd is closed (0); what is said over it is in policy/feed.h. */
 int kube_watch_serve(const struct lease_place *place, int fd, struct error *err) must_check;
@@ -18,7 +19,8 @@ int kube_watch_serve(const struct lease_place *place, int fd, struct error *err)
 const char *kube_watch_path(const struct object_kind *kind, struct arena *arena);
 
 struct kube_place {
-	char revision[32]; /* where a watch goes on; "" = all must be listed first */
+	char revision
+		[KUBE_REVISION_SIZE]; /* where a watch goes on; "" = all must be listed first */
 };
 enum kube_line {
 	KUBE_LINE_NOTHING, /* a bookmark, an object that is none */

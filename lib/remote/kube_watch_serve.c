@@ -119,13 +119,25 @@ static int start_watch(struct watcher *watcher, struct watched *watched, struct 
 	return r;
 }
 
+static bool has_gone_back(struct watcher *watcher, const struct watched *watched)
+{
+	auto_arena struct arena arena = { 0 };
+	struct kube_call call = { .action = { "list", watched->kind->plural } };
+	auto_json struct json *page = NULL;
+	struct error why = { 0 };
+
+	call.path = arena_printf(&arena, "%s?limit=1", kube_watch_path(watched->kind, &arena));
+	return kube_api_call(&watcher->api, &call, &page, &why) == 0 &&
+	       kube_revision_is_back(watched->place.revision, page);
+}
+
 static int connect_to(struct watcher *watcher, struct watched *watched, bool *listens,
 		      struct error *err)
 {
 	int r = 0;
 
 	*listens = true;
-	if (!*watched->place.revision)
+	if (!*watched->place.revision || has_gone_back(watcher, watched))
 		r = list_all(watcher, watched, listens, err);
 	if (r == 0 && !watched->absent)
 		r = start_watch(watcher, watched, err);

@@ -174,7 +174,7 @@ static bool has_gone_back(struct kv_kube *kube)
 	struct error why = { 0 };
 
 	return *kube->mirror.revision && kube_api_call(&kube->api, &call, &page, &why) == 0 &&
-	       kube_mirror_is_ahead(&kube->mirror, page);
+	       kube_revision_is_back(kube->mirror.revision, page);
 }
 
 /* The pod that this runs in knows its node. Neither name nor pod: it is nobody's node, which only some calls mind. */
