@@ -16,7 +16,13 @@ setup_file() {
 		assert_match "it is that kernel" "$(said kernel)" "^${kernel//./\\.}\.[0-9]"
 		assert_eq "$kernel: records that failed" \
 			"$(awk '/^@begin / { name = $2 } /^@end [^0]/ { print name }' "$BATS_FILE_TMPDIR/$kernel" | sort | xargs)" \
-			"again/neighbour flushed isolated/neighbour-4 isolated/neighbour-6 isolated/other-4 isolated/other-6 same-bridge/other-4 same-bridge/other-6"
+			"again/neighbour flushed isolated/neighbour-4 isolated/neighbour-6 isolated/other-4 isolated/other-6 path same-bridge/other-4 same-bridge/other-6"
+	done
+}
+
+@test "path says what stops a frame between the ports of an isolated bridge" {
+	for kernel in "${KERNELS[@]}"; do
+		assert_match "$kernel" "$(said path)" 'X filter +drops the packet: rule 1 of chain forward [(]table bridge cni_firewall[)]: between ports of an isolated bridge'
 	done
 }
 

@@ -15,6 +15,11 @@ struct nft_interface_match {
 	enum nft_op op;
 };
 
+struct nft_mac_match {
+	struct mac mac; /* not set = no such match */
+	enum nft_op op;
+};
+
 struct nft_line;
 
 /* A rule as far as we understand it; those that the iptables-nft programs made are read alike. */
@@ -26,7 +31,10 @@ struct nft_rule_info {
 	bool masquerade, fully_random;
 	bool reject;
 	bool unknown; /* it holds something that is not told here */
+	enum nft_family
+		only; /* NFT_IP or NFT_IP6: packets of that; 0 = any, or the table has no others */
 	struct nft_addr_match source, destination;
+	struct nft_mac_match sender;
 	struct nft_interface_match in, out;
 	uint8_t protocol; /* 0 = any */
 	bool not_protocol;

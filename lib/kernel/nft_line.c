@@ -180,6 +180,7 @@ static enum nft_field field_of(const struct load *load)
 	case LOAD_PROTOCOL: return NFT_PROTOCOL;
 	case LOAD_PORT: return NFT_PORT;
 	case LOAD_IIFNAME: return NFT_IN_INTERFACE;
+	case LOAD_IN_BRIDGE: return NFT_IN_BRIDGE;
 	case LOAD_OIFNAME: return NFT_OUT_INTERFACE;
 	case LOAD_STATE: return NFT_NUMBER;
 	default: return NFT_NO_FIELD;

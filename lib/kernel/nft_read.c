@@ -7,6 +7,7 @@
 #include "kernel/nft_internal.h"
 
 #include <arpa/inet.h>
+#include <linux/if_ether.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
@@ -72,8 +73,10 @@ static void read_meta(struct rule_reader *reader, struct nlattr *data)
 {
 	static const struct load loads[] = {
 		[NFT_META_NFPROTO] = { LOAD_NFPROTO },
+		[NFT_META_PROTOCOL] = { LOAD_ETHERTYPE },
 		[NFT_META_IIFNAME] = { LOAD_IIFNAME },
 		[NFT_META_OIFNAME] = { LOAD_OIFNAME },
+		[NFT_META_BRI_IIFNAME] = { LOAD_IN_BRIDGE },
 		[NFT_META_L4PROTO] = { LOAD_PROTOCOL },
 		[NFT_META_MARK] = { LOAD_MARK, .size = 4, .mask = { 0xff, 0xff, 0xff, 0xff } },
 	};
@@ -108,6 +111,10 @@ static void read_payload(struct rule_reader *reader, struct nlattr *data)
 	if (base == NFT_PAYLOAD_NETWORK_HEADER && what.size <= sizeof(what.mask)) {
 		what.what = LOAD_NETWORK;
 		memset(what.mask, 0xff, what.size);
+	} else if (base == NFT_PAYLOAD_LL_HEADER && what.offset == 6 && what.size == 6) {
+		what.what = LOAD_SENDER;
+	} else if (base == NFT_PAYLOAD_LL_HEADER && what.offset == 12 && what.size == 2) {
+		what.what = LOAD_ETHERTYPE;
 	} else if (base == NFT_PAYLOAD_TRANSPORT_HEADER && what.offset == 2 && what.size == 2) {
 		what.what = LOAD_PORT;
 	} else if (base == NFT_PAYLOAD_TRANSPORT_HEADER && !what.offset && what.size == 1) {
@@ -176,6 +183,35 @@ static int mask_prefix(const struct load *load)
 		if (load->mask[bit / 8] & 0x80 >> bit % 8)
 			return -1;
 	return prefix;
+}
+
+static bool compare_family(struct rule_reader *reader, int family, const struct operand *with)
+{
+	if (reader->nfproto == NFPROTO_INET || reader->nfproto == NFPROTO_BRIDGE)
+		reader->info->only = (enum nft_family)family;
+	else if (reader->nfproto != family)
+		return false;
+	reader->nfproto = family;
+	return with->op == NFT_CMP_EQ;
+}
+
+static bool compare_ethertype(struct rule_reader *reader, const struct operand *with)
+{
+	int type = with->size == 2 ? with->value[0] << 8 | with->value[1] : 0;
+
+	return (type == ETH_P_IP || type == ETH_P_IPV6) &&
+	       compare_family(reader, type == ETH_P_IP ? NFPROTO_IPV4 : NFPROTO_IPV6, with);
+}
+
+static bool compare_sender(struct nft_mac_match *match, const struct operand *with)
+{
+	if (match->mac.set || with->size != sizeof(match->mac.bytes) ||
+	    (with->op != NFT_CMP_EQ && with->op != NFT_CMP_NEQ))
+		return false;
+	match->mac.set = true;
+	memcpy(match->mac.bytes, with->value, sizeof(match->mac.bytes));
+	match->op = with->op == NFT_CMP_EQ ? NFT_IS : NFT_IS_NOT;
+	return true;
 }
 
 static bool compare_addr(struct rule_reader *reader, const struct load *load,
@@ -275,9 +311,9 @@ static bool compare_number(struct nft_rule_info *info, const struct load *load,
 static bool compare(struct rule_reader *reader, const struct load *load, const struct operand *with)
 {
 	switch (load->what) {
-	case LOAD_NFPROTO:
-		reader->nfproto = with->value[0];
-		return with->size == 1 && with->op == NFT_CMP_EQ;
+	case LOAD_NFPROTO: return with->size == 1 && compare_family(reader, with->value[0], with);
+	case LOAD_ETHERTYPE: return compare_ethertype(reader, with);
+	case LOAD_SENDER: return compare_sender(&reader->info->sender, with);
 	case LOAD_IIFNAME: return compare_interface(&reader->info->in, with);
 	case LOAD_OIFNAME: return compare_interface(&reader->info->out, with);
 	case LOAD_PROTOCOL: return compare_protocol(reader->info, with);
@@ -287,6 +323,7 @@ static bool compare(struct rule_reader *reader, const struct load *load, const s
 	case LOAD_ADDRTYPE:
 	case LOAD_STATE:
 	case LOAD_MARK: return compare_number(reader->info, load, with);
+	case LOAD_IN_BRIDGE:
 	case LOAD_OTHER:
 	case LOAD_VALUE: break;
 	}
@@ -463,6 +500,6 @@ void nft_read_expressions(struct arena *arena, struct nlattr *list, int family,
 
 	nla_for_each_nested(element, list, rest)
 		read_expression(&reader, element);
-	if (line && (enum nft_family)reader.nfproto != NFT_INET)
+	if (line && reader.nfproto != NFPROTO_INET && reader.nfproto != NFPROTO_BRIDGE)
 		line->only = (enum nft_family)reader.nfproto;
 }

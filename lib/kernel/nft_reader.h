@@ -13,9 +13,12 @@ struct load {
 	enum {
 		LOAD_OTHER,
 		LOAD_NFPROTO,
+		LOAD_ETHERTYPE,
+		LOAD_SENDER,  /* of a frame */
 		LOAD_NETWORK, /* offset and size in the header */
 		LOAD_IIFNAME,
 		LOAD_OIFNAME,
+		LOAD_IN_BRIDGE,
 		LOAD_PROTOCOL,
 		LOAD_PORT,
 		LOAD_TYPE, /* of ICMP */

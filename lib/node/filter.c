@@ -38,7 +38,13 @@ enum outcome { PASSED, ACCEPTED, DROPPED, TRANSLATED, RETURNED, FAILED };
 
 static const char *family_word(enum nft_family family)
 {
-	return family == NFT_INET ? "inet" : family == NFT_IP ? "ip" : "ip6";
+	switch (family) {
+	case NFT_INET: return "inet";
+	case NFT_IP: return "ip";
+	case NFT_IP6: return "ip6";
+	case NFT_BRIDGE: break;
+	}
+	return "bridge";
 }
 
 /* ---- does a rule fit? ---- */
@@ -79,11 +85,26 @@ static bool port_fits(const struct nft_rule_info *rule, uint16_t port)
 	return !rule->n_ports;
 }
 
+static enum nft_family family_of(const struct parcel *parcel)
+{
+	return parcel->dst.family == AF_INET ? NFT_IP : NFT_IP6;
+}
+
+/* Of packets the sender's hardware address is not known here. */
+static bool sender_fits(const struct asking *asking, const struct nft_rule_info *rule)
+{
+	const struct frame *frame = asking->question->frame;
+
+	return !rule->sender.mac.set || (frame && mac_equal(&frame->sender, &rule->sender.mac) ==
+							  (rule->sender.op == NFT_IS));
+}
+
 static bool fits(const struct asking *asking, const struct nft_rule_info *rule)
 {
 	const struct parcel *parcel = asking->parcel;
 
-	return addr_fits(&rule->source, &parcel->src) &&
+	return (!rule->only || rule->only == family_of(parcel)) && sender_fits(asking, rule) &&
+	       addr_fits(&rule->source, &parcel->src) &&
 	       addr_fits(&rule->destination, &parcel->dst) &&
 	       interface_fits(&rule->in, asking->question->in) &&
 	       interface_fits(&rule->out, asking->question->out) && protocol_fits(rule, parcel) &&
@@ -298,10 +319,12 @@ void filter_close(struct filter *filter)
 /* Policies have words of their own (policy.h). */
 static bool concerns(const struct nft_base_chain *chain, const struct asking *asking)
 {
-	enum nft_family own = asking->parcel->dst.family == AF_INET ? NFT_IP : NFT_IP6;
+	bool own = asking->question->frame ? chain->family == NFT_BRIDGE
+					   : chain->family == family_of(asking->parcel) ||
+						     chain->family == NFT_INET;
 
-	return chain->hook == (int)asking->question->hook && !policy_owns_table(chain->table) &&
-	       (chain->family == own || chain->family == NFT_INET);
+	return own && chain->hook == (int)asking->question->hook &&
+	       !policy_owns_table(chain->table);
 }
 
 static enum outcome policy(struct asking *asking, const struct nft_base_chain *chain)
@@ -414,11 +437,11 @@ int filter_ask(struct place *place, struct parcel *parcel, const struct filter_q
 	if (r < 0)
 		return r;
 	outcome = through_nftables(&asking);
-	if (outcome == ACCEPTED)
+	if (outcome == ACCEPTED && !question->frame)
 		outcome = through_legacy(&asking);
 	if (outcome == FAILED)
 		return -err->errnum;
-	if (!answer->to.family && question->to_us &&
+	if (!answer->to.family && question->to_us && !question->frame &&
 	    (question->hook == NFT_PREROUTING || question->hook == NFT_OUTPUT))
 		ports_ask(place->filter->nl, parcel, arena, answer);
 	return 0;

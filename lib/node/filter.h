@@ -18,11 +18,19 @@ struct parcel {
 	uint32_t mark;
 };
 
+/* What a bridge sees of it. */
+struct frame {
+	struct mac sender;
+	const char *bridge; /* that it crosses */
+};
+
 struct filter_question {
 	enum nft_hook hook;
 	const char *in, *out; /* names of links, "" = none */
 	bool to_us;           /* the destination is an address of the namespace */
 	bool mapped;          /* a port map has changed the destination */
+	const struct frame
+		*frame; /* asked of the tables of bridges; NULL = a packet, of the others */
 };
 
 struct filter_answer {

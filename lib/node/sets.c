@@ -19,6 +19,9 @@ static bool put_field(struct nft_value *key, enum nft_field field, const struct 
 	case NFT_PORT: nft_value_port(key, parcel->port); return parcel->port;
 	case NFT_IN_INTERFACE: nft_value_interface(key, question->in); return true;
 	case NFT_OUT_INTERFACE: nft_value_interface(key, question->out); return true;
+	case NFT_IN_BRIDGE:
+		nft_value_interface(key, question->frame ? question->frame->bridge : "");
+		return question->frame;
 	case NFT_NUMBER: /* a state, in the order of bytes of this machine */
 		nft_value_number(key, ntohl(NFT_STATE_NEW));
 		return true;

@@ -18,6 +18,7 @@ struct walk {
 	int mtu;              /* of packets as they are sent; 0 = not known yet */
 	bool back;            /* it is the answer: filters know its connection */
 	bool masqueraded, mapped;
+	struct mac sender;       /* of the frame; not set = not known */
 	const struct link *port; /* of a bridge, that it came in by just now; NULL = none */
 	const char *first;       /* the link that it was sent by; NULL = it comes from outside */
 	const char *bare; /* the namespace that it left with a pod's own address; NULL = none */
@@ -47,6 +48,9 @@ int walk_policy(struct walk *walk, const struct place *place);
 /* A hook of its filter; in, out may be NULL. */
 int walk_filter(struct walk *walk, struct place *place, enum nft_hook hook, const struct link *in,
 		const struct link *out, struct filter_answer *answer);
+/* A hook of the tables of bridges, when the frame's sender is known. */
+int walk_frame(struct walk *walk, struct place *place, enum nft_hook hook,
+	       const struct link *bridge, const struct link *in, const struct link *out);
 
 /* ---- its ways out (walk_fib.c) ---- */
 struct fib_answer;

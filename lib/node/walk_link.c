@@ -374,6 +374,17 @@ static int choose_port(struct walk *walk, struct place *place, const struct link
 	return WALK_ON;
 }
 
+static int into_bridge(struct walk *walk, struct place *place, const struct link *bridge,
+		       const struct link *in, int vlan)
+{
+	int r = vlan ? check_vlan(walk, place, bridge, vlan) : WALK_ON;
+
+	walk->port = in;
+	if (r == WALK_ON)
+		r = walk_frame(walk, place, NFT_INPUT, bridge, in, NULL);
+	return r == WALK_ON ? walk_arrive(walk, place, bridge) : r;
+}
+
 /* A frame into a bridge: from a port, or from the host (in NULL). */
 static int cross_bridge(struct walk *walk, struct place *place, const struct link *bridge,
 			const struct link *in, const struct ip *next, const struct mac *mac)
@@ -398,12 +409,14 @@ static int cross_bridge(struct walk *walk, struct place *place, const struct lin
 		walk_tell(walk, "bridge port", "%s of %s: forwarding%s%s%s", in->name, bridge->name,
 			  in->isolated ? ", isolated" : "", in->hairpin ? ", hairpin" : "",
 			  vlan ? walk_text(walk, ", VLAN %d", vlan) : "");
-	if (in && mac_equal(mac, &bridge->mac)) {
-		r = vlan ? check_vlan(walk, place, bridge, vlan) : WALK_ON;
-		walk->port = in;
-		return r == WALK_ON ? walk_arrive(walk, place, bridge) : r;
-	}
-	r = choose_port(walk, place, bridge, mac, vlan, &out);
+	if (!in)
+		walk->sender = bridge->mac;
+	else
+		r = walk_frame(walk, place, NFT_PREROUTING, bridge, in, NULL);
+	if (r == WALK_ON && in && mac_equal(mac, &bridge->mac))
+		return into_bridge(walk, place, bridge, in, vlan);
+	if (r == WALK_ON)
+		r = choose_port(walk, place, bridge, mac, vlan, &out);
 	if (r == WALK_ON && out)
 		r = check_port(walk, place, out);
 	if (r != WALK_ON || !out)
@@ -414,6 +427,10 @@ static int cross_bridge(struct walk *walk, struct place *place, const struct lin
 		r = check_pair(walk, place, in ? in : walk->port, out);
 	if (r == WALK_ON && in)
 		r = check_frame_filter(walk, place, bridge);
+	if (r == WALK_ON)
+		r = walk_frame(walk, place, in ? NFT_FORWARD : NFT_OUTPUT, bridge, in, out);
+	if (r == WALK_ON)
+		r = walk_frame(walk, place, NFT_POSTROUTING, bridge, NULL, out);
 	return r == WALK_ON ? leave_by_port(walk, place, out, next, mac) : r;
 }
 
@@ -430,6 +447,7 @@ static int through_veth(struct walk *walk, struct place *place, const struct lin
 	if (r != WALK_ON)
 		return r;
 	walk_fits(walk, other->place, other->link);
+	walk->sender = link->mac;
 	if (!bridge)
 		return walk_arrive(walk, other->place, other->link);
 	r = scene_enter(walk->scene, other->place, walk->err);

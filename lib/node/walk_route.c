@@ -6,19 +6,8 @@
 
 #include "kernel/fib.h"
 
-int walk_filter(struct walk *walk, struct place *place, enum nft_hook hook, const struct link *in,
-		const struct link *out, struct filter_answer *answer)
+static int obey(struct walk *walk, const struct filter_answer *answer)
 {
-	const struct filter_question question = { hook, in ? in->name : "", out ? out->name : "",
-						  walk_is_local(walk, place), walk->mapped };
-	int r;
-
-	*answer = (struct filter_answer){ .dropped = false };
-	if (walk->back)
-		return WALK_ON;
-	r = filter_ask(place, &walk->parcel, &question, walk->scene->arena, answer, walk->err);
-	if (r < 0)
-		return r;
 	if (answer->dropped)
 		return walk_stop(walk, "filter",
 				 walk_text(walk, "%s the packet: %s",
@@ -32,6 +21,37 @@ int walk_filter(struct walk *walk, struct place *place, enum nft_hook hook, cons
 	else if (answer->unknown)
 		walk_tell(walk, "filter", "passes; %u rules could not be judged", answer->unknown);
 	return WALK_ON;
+}
+
+int walk_filter(struct walk *walk, struct place *place, enum nft_hook hook, const struct link *in,
+		const struct link *out, struct filter_answer *answer)
+{
+	const struct filter_question question = { hook, in ? in->name : "", out ? out->name : "",
+						  walk_is_local(walk, place), walk->mapped };
+	int r;
+
+	*answer = (struct filter_answer){ .dropped = false };
+	if (walk->back)
+		return WALK_ON;
+	r = filter_ask(place, &walk->parcel, &question, walk->scene->arena, answer, walk->err);
+	return r < 0 ? r : obey(walk, answer);
+}
+
+/* An answer is a frame like any other: bridges know no connections. */
+int walk_frame(struct walk *walk, struct place *place, enum nft_hook hook,
+	       const struct link *bridge, const struct link *in, const struct link *out)
+{
+	const struct frame frame = { walk->sender, bridge->name };
+	const struct filter_question question = {
+		.hook = hook, .in = in ? in->name : "", .out = out ? out->name : "", .frame = &frame
+	};
+	struct filter_answer answer;
+	int r;
+
+	if (!walk->sender.set)
+		return WALK_ON;
+	r = filter_ask(place, &walk->parcel, &question, walk->scene->arena, &answer, walk->err);
+	return r < 0 ? r : obey(walk, &answer);
 }
 
 /* A port of the host that leads to a pod. */
