@@ -83,14 +83,6 @@ static const char *id_of(const struct inventory_item *item, const struct link *l
 	return arena_printf(arena, "%s/%s", item->name, link->name);
 }
 
-static const struct link *link_at(const struct inventory_item *item, int index)
-{
-	list_each(link, &item->links)
-		if (link->index == index)
-			return link;
-	return NULL;
-}
-
 /* Is `item` the namespace that the other end of this link is in? */
 static bool is_there(const struct inventory_item *own, const struct inventory_item *item,
 		     const struct link *link)
@@ -111,7 +103,7 @@ static const char *other_end(const inventory_t *all, const struct inventory_item
 	bool is_veth = streq(link->kind, "veth");
 
 	list_each(item, all) {
-		const struct link *other = link->peer ? link_at(item, link->peer) : NULL;
+		const struct link *other = link->peer ? links_at(&item->links, link->peer) : NULL;
 
 		if (!other || other == link ||
 		    (is_veth && (!streq(other->kind, "veth") || other->peer != link->index)))
@@ -126,7 +118,8 @@ static const char *other_end(const inventory_t *all, const struct inventory_item
 static const char *lower_of(const inventory_t *all, const struct inventory_item *own,
 			    const struct link *link, struct arena *arena)
 {
-	const struct link *below = link->vxlan.link ? link_at(own, link->vxlan.link) : NULL;
+	const struct link *below =
+		link->vxlan.link ? links_at(&own->links, link->vxlan.link) : NULL;
 
 	return below ? id_of(own, below, arena) : other_end(all, own, link, arena);
 }
@@ -155,7 +148,7 @@ static void read_tunnels(const struct inventory_item *item, struct node *node, s
 static struct node make_node(const inventory_t *all, const struct inventory_item *item,
 			     const struct link *link, struct arena *arena)
 {
-	const struct link *master = link->master ? link_at(item, link->master) : NULL;
+	const struct link *master = link->master ? links_at(&item->links, link->master) : NULL;
 	bool is_veth = streq(link->kind, "veth");
 	char text[CIDR_TEXT_SIZE];
 	struct node node = {

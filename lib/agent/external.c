@@ -32,19 +32,11 @@ static const struct link *by_name(const struct search *search, const char *name)
 	return NULL;
 }
 
-static const struct link *by_index(const struct search *search, int index)
-{
-	list_each(link, &search->links)
-		if (link->index == index)
-			return link;
-	return NULL;
-}
-
 static const struct link *by_address(const struct search *search, const struct ip *ip)
 {
 	list_each(addr, &search->addrs)
 		if (ip_equal(&addr->cidr.ip, ip))
-			return by_index(search, addr->index);
+			return links_at(&search->links, addr->index);
 	return NULL;
 }
 
@@ -63,7 +55,8 @@ static struct candidate by_pattern(const struct search *search, const struct pat
 
 	list_each(addr, &search->addrs)
 		if (pattern_found(pattern, ip_format(&addr->cidr.ip, text)))
-			return (struct candidate){ by_index(search, addr->index), addr->cidr.ip };
+			return (struct candidate){ links_at(&search->links, addr->index),
+						   addr->cidr.ip };
 	list_each(link, &search->links)
 		if (pattern_found(pattern, link->name))
 			return (struct candidate){ .link = link };
@@ -186,7 +179,7 @@ static int try_reach(const struct search *search, struct error *why_not, struct 
 
 	if (route_to(search->nl, reach, &oif, err))
 		return wrap(err, "--iface-can-reach");
-	candidate.link = by_index(search, oif);
+	candidate.link = links_at(&search->links, oif);
 	if (!candidate.link)
 		fail(&one, ENETUNREACH, "--iface-can-reach %s: there is no route",
 		     ip_format(reach, text));
@@ -249,7 +242,8 @@ static int take_default_route(const struct search *search, struct error *err)
 			if (route->dst.prefix == 0 && route->oif &&
 			    (!best || route->priority < best->priority))
 				best = route;
-		candidate = (struct candidate){ .link = by_index(search, best ? best->oif : 0) };
+		candidate = (struct candidate){ .link = links_at(&search->links,
+								 best ? best->oif : 0) };
 		if (candidate.link)
 			return take(search, &candidate, err);
 	}

@@ -14,10 +14,9 @@ struct measuring {
 
 static int mtu_of_link(const struct measuring *m, int index)
 {
-	list_each(link, &m->links)
-		if (link->index == index)
-			return link->mtu;
-	return 0;
+	const struct link *link = links_at(&m->links, index);
+
+	return link ? link->mtu : 0;
 }
 
 /* Of what goes to that address, and by which interface. 0 = not known. */

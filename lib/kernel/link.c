@@ -291,3 +291,11 @@ int link_list(struct netlink *nl, const char *kind, int master, struct arena *ar
 	}
 	return netlink_dump(nl, read_listed, &listing, err);
 }
+
+const struct link *links_at(const links_t *links, int index)
+{
+	list_each(link, links)
+		if (link->index == index)
+			return link;
+	return NULL;
+}

@@ -165,6 +165,8 @@ typedef LIST(struct link) links_t;
 /* All links; kind "" or NULL = every kind, master 0 = any: filtered in the kernel. */
 int link_list(struct netlink *nl, const char *kind, int master, struct arena *arena, links_t *links,
 	      struct error *err) must_check;
+/* The one of that index; NULL = it is not among them. */
+const struct link *links_at(const links_t *links, int index);
 /* Wait until the link is operationally up, at most timeout_ms: 0, or -ETIMEDOUT with the last state in *link.
  * Event-driven: when the first look is not enough it subscribes, looks again, and waits. netns: where the link lives, -1 = current. */
 int link_wait_up(struct netlink *nl, int netns, int index, unsigned timeout_ms, struct link *link,

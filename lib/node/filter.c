@@ -69,12 +69,22 @@ static bool interface_fits(const struct nft_interface_match *match, const char *
 	return same == (match->op == NFT_IS);
 }
 
-static bool protocol_fits(const struct nft_rule_info *rule, const struct parcel *parcel)
+enum nft_family parcel_family(const struct parcel *parcel)
+{
+	return parcel->dst.family == AF_INET ? NFT_IP : NFT_IP6;
+}
+
+uint8_t parcel_protocol(const struct parcel *parcel)
 {
 	uint8_t ping = parcel->dst.family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-	uint8_t protocol = parcel->protocol ? parcel->protocol : ping;
 
-	return !rule->protocol || (rule->protocol == protocol) == !rule->not_protocol;
+	return parcel->protocol ? parcel->protocol : ping;
+}
+
+static bool protocol_fits(const struct nft_rule_info *rule, const struct parcel *parcel)
+{
+	return !rule->protocol ||
+	       (rule->protocol == parcel_protocol(parcel)) == !rule->not_protocol;
 }
 
 static bool port_fits(const struct nft_rule_info *rule, uint16_t port)
@@ -83,11 +93,6 @@ static bool port_fits(const struct nft_rule_info *rule, uint16_t port)
 		if (port >= rule->ports[i].first && port <= rule->ports[i].last)
 			return true;
 	return !rule->n_ports;
-}
-
-static enum nft_family family_of(const struct parcel *parcel)
-{
-	return parcel->dst.family == AF_INET ? NFT_IP : NFT_IP6;
 }
 
 /* Of packets the sender's hardware address is not known here. */
@@ -103,7 +108,7 @@ static bool fits(const struct asking *asking, const struct nft_rule_info *rule)
 {
 	const struct parcel *parcel = asking->parcel;
 
-	return (!rule->only || rule->only == family_of(parcel)) && sender_fits(asking, rule) &&
+	return (!rule->only || rule->only == parcel_family(parcel)) && sender_fits(asking, rule) &&
 	       addr_fits(&rule->source, &parcel->src) &&
 	       addr_fits(&rule->destination, &parcel->dst) &&
 	       interface_fits(&rule->in, asking->question->in) &&
@@ -320,7 +325,7 @@ void filter_close(struct filter *filter)
 static bool concerns(const struct nft_base_chain *chain, const struct asking *asking)
 {
 	bool own = asking->question->frame ? chain->family == NFT_BRIDGE
-					   : chain->family == family_of(asking->parcel) ||
+					   : chain->family == parcel_family(asking->parcel) ||
 						     chain->family == NFT_INET;
 
 	return own && chain->hook == (int)asking->question->hook &&

@@ -18,6 +18,9 @@ struct parcel {
 	uint32_t mark;
 };
 
+enum nft_family parcel_family(const struct parcel *parcel);
+uint8_t parcel_protocol(const struct parcel *parcel); /* a ping's where nothing is said */
+
 /* What a bridge sees of it. */
 struct frame {
 	struct mac sender;

@@ -46,7 +46,7 @@ void ports_ask(struct netlink *nl, const struct parcel *parcel, struct arena *ar
 bool ports_masquerade(struct netlink *nl, const char *name, const struct parcel *parcel,
 		      struct arena *arena)
 {
-	enum nft_family family = parcel->dst.family == AF_INET ? NFT_IP : NFT_IP6;
+	enum nft_family family = parcel_family(parcel);
 	char *end;
 	unsigned long prefix = strtoul(name + strcspn(name, "0123456789"), &end, 10);
 	const struct cidr source = { parcel->src, (uint8_t)prefix };

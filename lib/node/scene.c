@@ -125,10 +125,7 @@ int scene_enter(const struct scene *scene, struct place *place, struct error *er
 
 const struct link *place_link(const struct place *place, int index)
 {
-	list_each(link, &place->links)
-		if (link->index == index)
-			return link;
-	return NULL;
+	return links_at(&place->links, index);
 }
 
 const struct addr *place_addr(const struct place *place, const struct ip *ip)

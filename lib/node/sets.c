@@ -2,20 +2,15 @@
 #include "node/sets.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 
 /* false: the packet has no such field. */
 static bool put_field(struct nft_value *key, enum nft_field field, const struct parcel *parcel,
 		      const struct filter_question *question)
 {
-	uint8_t ping = parcel->dst.family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-
 	switch (field) {
 	case NFT_SOURCE: nft_value_ip(key, &parcel->src); return true;
 	case NFT_DESTINATION: nft_value_ip(key, &parcel->dst); return true;
-	case NFT_PROTOCOL:
-		nft_value_protocol(key, parcel->protocol ? parcel->protocol : ping);
-		return true;
+	case NFT_PROTOCOL: nft_value_protocol(key, parcel_protocol(parcel)); return true;
 	case NFT_PORT: nft_value_port(key, parcel->port); return parcel->port;
 	case NFT_IN_INTERFACE: nft_value_interface(key, question->in); return true;
 	case NFT_OUT_INTERFACE: nft_value_interface(key, question->out); return true;
@@ -86,7 +81,7 @@ enum sets_fit sets_ask(struct netlink *nl, enum nft_family family, const char *t
 		       const struct filter_question *question, struct arena *arena,
 		       const struct nft_element **element)
 {
-	enum nft_family own = parcel->dst.family == AF_INET ? NFT_IP : NFT_IP6;
+	enum nft_family own = parcel_family(parcel);
 
 	*element = NULL;
 	if (line->only && line->only != own)

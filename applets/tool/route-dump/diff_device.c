@@ -12,14 +12,6 @@ struct comparing {
 	void *arg;
 };
 
-static const struct link *link_of(const struct dump *dump, int index)
-{
-	list_each(link, &dump->links)
-		if (link->index == index)
-			return link;
-	return NULL;
-}
-
 static void compare_link(const struct comparing *c)
 {
 	struct arena *arena = c->dump->call->arena;
@@ -81,7 +73,7 @@ static int compare(struct comparing *c, bool whole, struct error *err)
 int dump_diff_devices(const struct dump *dump, const struct plan_node *node, dump_change_fn *take,
 		      void *arg, struct error *err)
 {
-	const struct link *below = link_of(dump, node->external);
+	const struct link *below = links_at(&dump->links, node->external);
 	const int devices[][2] = { { node->vtep, node->vtep6 }, { node->tun, node->tun } };
 	int r = 0;
 
@@ -90,8 +82,8 @@ int dump_diff_devices(const struct dump *dump, const struct plan_node *node, dum
 
 		for (int v6 = 0; v6 < 2 && r >= 0; v6++) {
 			struct device_spec spec = { 0 };
-			struct comparing c = { dump, link_of(dump, devices[i][v6]), &spec, take,
-					       arg };
+			struct comparing c = { dump, links_at(&dump->links, devices[i][v6]), &spec,
+					       take, arg };
 
 			if (!c.link || !device_wanted(node, devices[i][v6], v6, below->mtu, &spec))
 				continue;

@@ -91,9 +91,10 @@ struct view {
 
 const char *dump_dev(const struct dump *dump, int index)
 {
-	list_each(link, &dump->links)
-		if (link->index == index)
-			return link->name;
+	const struct link *link = links_at(&dump->links, index);
+
+	if (link)
+		return link->name;
 	return index ? arena_printf(dump->call->arena, "if%d", index) : NULL;
 }
 
