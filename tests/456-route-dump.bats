@@ -220,7 +220,7 @@ difference() { # it, and the exit status in front
 	wait_for "done by an agent" 5 eval '[[ $(difference) == 0 ]]'
 	agent_kill n1
 	ip -n n1 link del flannel.1
-	assert_eq "no device" "$(difference)" $'3\n+ link   flannel.1 type vxlan id 1'
+	assert_eq "no device" "$(difference)" $'3\n+ link   flannel.1 type vxlan id 1 local 192.0.2.1 dev eth0 dstport 8472 nolearning'
 	rm "$STORE/config"
 	assert_match "no network" "$(difference)" $'^1\nroute-dump: '
 }
@@ -300,7 +300,10 @@ difference() { # it, and the exit status in front
 + link   flannel.1 address 02:00:00:00:00:01
 + addr   10.5.1.0/32 dev flannel.1
 - route  10.5.2.0/24 via 10.5.2.0 dev flannel.1 onlink
-+ route  10.5.2.0/24 via 10.5.2.0 dev flannel.1 proto 118 onlink"
++ route  10.5.2.0/24 via 10.5.2.0 dev flannel.1 proto 118 onlink
++ rule   iptables -t filter -A FLANNEL-FWD -s 10.5.0.0/16 -m comment --comment \"flanneld forward\" -j ACCEPT
++ rule   iptables -t filter -A FLANNEL-FWD -d 10.5.0.0/16 -m comment --comment \"flanneld forward\" -j ACCEPT
++ rule   iptables -t filter -A FORWARD -m comment --comment \"flanneld forward\" -j FLANNEL-FWD"
 	status=0
 	said=$("$CNIBOX" route-dump --peers --store "$STORE" 2>&1) || status=$?
 	assert_eq "here is no node" "$status $said" "1 route-dump: none of the 2 leases is this node's"

@@ -9,7 +9,9 @@
 #include "base/file.h"
 #include "kernel/netns.h"
 
-static const struct options defaults = { .place = LEASE_PLACE_DEFAULTS };
+static const struct options defaults = { .place = LEASE_PLACE_DEFAULTS,
+					 .subnet_file = "/run/flannel/subnet.env",
+					 .forward = true };
 
 #define OPTION(member) offsetof(struct options, member)
 
@@ -31,6 +33,13 @@ static const struct field fields[] = {
 	{ "diff", FIELD_BOOL, OPTION(diff),
 	  .help = "what an agent would add (+) and remove (-) now; status 3 when there is anything" },
 	LEASE_PLACE_FIELDS(OPTION(place)), /* for --peers and --diff */
+	{ "subnetFile", FIELD_PATH, OPTION(subnet_file), .env = "FLANNELD_SUBNET_FILE",
+	  .help = "the agent's, for --diff: it says whether the agent masquerades" },
+	{ "ipMasq", FIELD_BOOL, OPTION(ip_masq), .env = "FLANNELD_IP_MASQ",
+	  .help = "with --diff: the agent masquerades, whatever that file says" },
+	{ "iptablesForwardRules", FIELD_BOOL, OPTION(forward),
+	  .env = "FLANNELD_IPTABLES_FORWARD_RULES",
+	  .help = "with --diff: the agent has forward rules" },
 	{ "json", FIELD_BOOL, OPTION(json), .letter = 'j', .help = "JSON instead of text" },
 	FIELDS_END
 };
@@ -136,8 +145,10 @@ const struct applet applet_route_dump = {
 		"\n"
 		"With --diff: which routes, neighbours and forwarding entries an agent that is started now would add,"
 		" change (- and +) and remove, as `ip route`, `ip neigh` and `bridge fdb` say them, and what of its devices:"
-		" MTU, MAC, addresses, and whether they are up. Firewall rules are not compared. A device that is missing"
-		" is all that is told: the rest depends on it. Nothing is done. The exit status is 0 when there is nothing"
+		" MTU, MAC, addresses, what makes a VXLAN device (number, port, interface and address below, learning, gbp),"
+		" and whether they are up. A device that is missing, or is to be made anew, is all that is told of it: the rest"
+		" depends on it. Masquerade and forward rules are compared as the agent would have them that wrote subnet.env;"
+		" reading them takes CAP_NET_ADMIN. Nothing is done. The exit status is 0 when there is nothing"
 		" to do, and 3 when there is.",
 	.example = "cnibox route-dump\n"
 		   "cnibox route-dump blue --table main -4\n"

@@ -7,11 +7,24 @@
 #include "agent/device.h"
 #include "kernel/sysctl.h"
 
-static bool same_device(const struct link_vxlan *wanted, const struct link_vxlan *there)
+struct link_vxlan vtep_shape(const struct network_backend *backend, int below,
+			     const struct ip *local)
 {
-	return wanted->vni == there->vni && wanted->port == there->port &&
-	       wanted->link == there->link && ip_equal(&wanted->local, &there->local) &&
-	       wanted->gbp == there->gbp;
+	return (struct link_vxlan){
+		.vni = (uint32_t)backend->vni,
+		.port = backend->port == LINK_VXLAN_PORT ? 0 : backend->port,
+		.link = below,
+		.local = *local,
+		.learning = backend->learning,
+		.gbp = backend->gbp,
+	};
+}
+
+bool vtep_is(const struct link_vxlan *there, const struct link_vxlan *shape)
+{
+	return shape->vni == there->vni && shape->port == there->port &&
+	       shape->link == there->link && ip_equal(&shape->local, &there->local) &&
+	       shape->gbp == there->gbp;
 }
 
 static int look(struct netlink *nl, const char *name, struct link *link, struct error *err)
@@ -68,14 +81,28 @@ static int find_renamed(struct netlink *nl, const struct vtep_spec *spec, struct
 	if (link_list(nl, "vxlan", 0, &arena, &links, err))
 		return -err->errnum;
 	list_each(there, &links) {
-		if (!same_device(&spec->vxlan, &there->vxlan) ||
-		    !mac_equal(&spec->mac, &there->mac))
+		if (!vtep_is(&there->vxlan, &spec->vxlan) || !mac_equal(&spec->mac, &there->mac))
 			continue;
 		link_queue_change(nl, there->index, NULL, &down, "set the renamed device down");
 		link_queue_change(nl, there->index, NULL, &name, "give the device its name back");
 		return netlink_commit(nl, err) ? -err->errnum : look(nl, spec->name, link, err);
 	}
 	return 0;
+}
+
+/* Where the network says no, what a foreign frame teaches would count beside what leases say. */
+static int settle_learning(struct netlink *nl, const struct vtep_spec *spec,
+			   const struct link *link, bool *changed, struct error *err)
+{
+	struct link_change change = { .what = LINK_SET_LEARNING,
+				      .vni = link->vxlan.vni,
+				      .learning = spec->vxlan.learning };
+
+	if (link->vxlan.learning == spec->vxlan.learning)
+		return 0;
+	*changed = true;
+	link_queue_change(nl, link->index, NULL, &change, "change what it learns");
+	return netlink_commit(nl, err);
 }
 
 /* Adopt, or make anew. A MAC that somebody else changed meanwhile (systemd's MACAddressPolicy) is put right. */
@@ -88,8 +115,8 @@ static int ensure_device(struct netlink *nl, const struct vtep_spec *spec, struc
 		return -err->errnum;
 	if (!link->index && find_renamed(nl, spec, link, err))
 		return -err->errnum;
-	if (link->index && streq(link->kind, "vxlan") && same_device(&spec->vxlan, &link->vxlan))
-		return 0;
+	if (link->index && streq(link->kind, "vxlan") && vtep_is(&link->vxlan, &spec->vxlan))
+		return settle_learning(nl, spec, link, changed, err);
 	*changed = true;
 	if (link->index && streq(link->kind, "vxlan") && !mac.set)
 		mac = link->mac;

@@ -34,12 +34,8 @@ static int ensure_vtep(struct agent *agent, bool v6, struct error *err)
 	char name[16];
 	struct vtep_spec spec = {
 		.name = name,
-		.vxlan = { .vni = (uint32_t)backend->vni,
-			   .port = backend->port,
-			   .link = agent->external.index,
-			   .local = v6 ? agent->external.ip6 : agent->external.ip,
-			   .learning = backend->learning,
-			   .gbp = backend->gbp },
+		.vxlan = vtep_shape(backend, agent->external.index,
+				    v6 ? &agent->external.ip6 : &agent->external.ip),
 		.mtu = mtu_of(agent, v6),
 		.mac = *mac,
 		.address = agent_device_address(agent, v6),

@@ -40,22 +40,6 @@ static void find_wanted(const struct ruleset *set, struct native_chain chains[N_
 				chains[i].wanted = chain;
 }
 
-/* Are just these the rules of the chain, in this order? */
-static bool same_rules(const struct ruleset *set, const char *chain, const nft_rules_t *there)
-{
-	size_t n = 0;
-
-	list_each(rule, &set->rules) {
-		if (!streq(rule->chain, chain))
-			continue;
-		if (n == there->n || !nftables_same(rule, &there->items[n]) ||
-		    rule->fully_random != there->items[n].fully_random)
-			return false;
-		n++;
-	}
-	return n == there->n;
-}
-
 static bool same_hook(const struct chain *wanted, const struct nft_chain_info *there)
 {
 	return there->found && streq(there->type, wanted->type) && there->hook == wanted->hook &&
@@ -97,7 +81,7 @@ static int is_chain_right(struct netlink *nl, const struct overlay *overlay, str
 	overlay_split(arena, overlay, &rules, &lines);
 	if (chain->wanted)
 		right = same_hook(chain->wanted, &chain->there) &&
-			same_rules(set, chain->name, &lines.ours);
+			overlay_same(set, chain->name, &lines.ours);
 	else
 		right = lines.others.n &&
 			(!lines.ours.n ||
@@ -205,14 +189,6 @@ struct looking {
 	struct overlay_done *done;
 };
 
-static const struct rule *jump_of(const struct ruleset *set)
-{
-	list_each(rule, &set->rules)
-		if (rule->verdict == RULE_JUMP)
-			return rule;
-	return NULL;
-}
-
 /* The chain stays as it is: neither emptied nor filled. */
 static void keep_chain(struct xt_change *change, const char *chain)
 {
@@ -274,8 +250,8 @@ static bool is_shadowed(const nft_rules_t *there, const struct rule *jump, bool 
 static int look_at_base(const struct xt_view *view, struct arena *arena, struct xt_change *change,
 			const struct looking *looking, struct error *err)
 {
-	const struct rule *jump = jump_of(change->asked);
-	bool add = jump_of(&change->set);
+	const struct rule *jump = overlay_jump(change->asked);
+	bool add = overlay_jump(&change->set);
 	nft_rules_t there = { 0 };
 
 	if (!jump || (!add && !looking->thorough))
@@ -300,7 +276,7 @@ static int look(const struct xt_view *view, struct arena *arena, struct xt_chang
 		if (xt_rules(view, chain, arena, &there, err))
 			return -err->errnum;
 		overlay_split(arena, looking->overlay, &there, &lines);
-		if (same_rules(change->asked, chain, &lines.ours))
+		if (overlay_same(change->asked, chain, &lines.ours))
 			keep_chain(change, chain);
 		else
 			overlay_keep(arena, &change->set, chain, &lines.others);

@@ -39,8 +39,7 @@ static enum rule_verdict verdict_of(const struct nft_rule_info *there)
 						      : RULE_RETURN;
 }
 
-/* As overlay.c would have made it. */
-static struct rule rule_of(const char *chain, const struct nft_rule_info *there)
+struct rule overlay_rule_of(const char *chain, const struct nft_rule_info *there)
 {
 	struct rule rule = {
 		.chain = chain,
@@ -74,7 +73,7 @@ static bool knows_networks(const struct overlay *overlay)
 
 bool overlay_is_others(const struct overlay *overlay, const struct nft_rule_info *there)
 {
-	struct rule rule = rule_of("", there);
+	struct rule rule = overlay_rule_of("", there);
 
 	return knows_networks(overlay) &&
 	       (names_others(&there->source) || names_others(&there->destination)) &&
@@ -97,11 +96,34 @@ void overlay_split(struct arena *arena, const struct overlay *overlay, const nft
 			*rule;
 }
 
+bool overlay_same(const struct ruleset *set, const char *chain, const nft_rules_t *there)
+{
+	size_t n = 0;
+
+	list_each(rule, &set->rules) {
+		if (!streq(rule->chain, chain))
+			continue;
+		if (n == there->n || !nftables_same(rule, &there->items[n]) ||
+		    rule->fully_random != there->items[n].fully_random)
+			return false;
+		n++;
+	}
+	return n == there->n;
+}
+
+const struct rule *overlay_jump(const struct ruleset *set)
+{
+	list_each(rule, &set->rules)
+		if (rule->verdict == RULE_JUMP)
+			return rule;
+	return NULL;
+}
+
 void overlay_keep(struct arena *arena, struct ruleset *set, const char *chain,
 		  const nft_rules_t *lines)
 {
 	list_each(line, lines)
-		*list_add(arena, &set->rules) = rule_of(chain, line);
+		*list_add(arena, &set->rules) = overlay_rule_of(chain, line);
 }
 
 struct overlay overlay_nothing(const struct overlay *overlay)

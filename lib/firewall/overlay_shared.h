@@ -18,6 +18,12 @@ void overlay_split(struct arena *arena, const struct overlay *overlay, const nft
 bool overlay_is_others(const struct overlay *overlay, const struct nft_rule_info *there);
 /* The line that every network has, once: that of packets that kube-proxy marked. */
 bool overlay_is_common(const struct nft_rule_info *there);
+/* The line as an agent would have made it; one that no agent writes is not the same as that (nftables_same). */
+struct rule overlay_rule_of(const char *chain, const struct nft_rule_info *there);
+/* Are just these the rules of the set's chain, in this order? */
+bool overlay_same(const struct ruleset *set, const char *chain, const nft_rules_t *there);
+/* The rule that leads to the set's chain; NULL = none is wanted. */
+const struct rule *overlay_jump(const struct ruleset *set);
 /* Add such lines to the chain again. */
 void overlay_keep(struct arena *arena, struct ruleset *set, const char *chain,
 		  const nft_rules_t *lines);

@@ -212,6 +212,14 @@ static void put_arp_notify(struct nl_msg *msg)
 	nla_nest_end(msg, families);
 }
 
+/* Of what makes a VXLAN device only that is sent which may change, and the number, without which nothing may. */
+static void put_learning(struct nl_msg *msg, const struct link_change *change)
+{
+	link_put_kind(msg, &(struct link_spec){
+				   .kind = "vxlan",
+				   .vxlan = { .vni = change->vni, .learning = change->learning } });
+}
+
 /* RTM_NEWLINK without NLM_F_CREATE changes what is there. Where the index is not known the name finds the link,
  * so that a new name needs an index. */
 void link_queue_change(struct netlink *nl, int index, const char *name,
@@ -247,6 +255,8 @@ void link_queue_change(struct netlink *nl, int index, const char *name,
 		nla_put(msg, IFLA_IFALIAS, (int)strlen(change->alias), change->alias);
 	if (change->what & LINK_SET_ARP_NOTIFY)
 		put_arp_notify(msg);
+	if (change->what & LINK_SET_LEARNING)
+		put_learning(msg, change);
 }
 
 /* "Link not found" is what users know from the reference plugins; callers put the name in front. */

@@ -12,11 +12,13 @@
 /* What makes two VXLAN devices the same; link is the interface below, local its address (not set: any). */
 struct link_vxlan {
 	uint32_t vni;
-	int port; /* UDP; 0 = 8472, the kernel's own */
+	int port; /* UDP; 0 = LINK_VXLAN_PORT, the kernel's own, which is never said */
 	int link;
 	struct ip local;
 	bool learning, gbp;
 };
+
+#define LINK_VXLAN_PORT 8472
 
 struct link {
 	int index;
@@ -119,10 +121,12 @@ enum link_what {
 	LINK_SET_INDEX =
 		1
 		<< 11, /* with LINK_SET_NETNS (Linux 5.13): its index there; -EBUSY when it is taken */
+	LINK_SET_LEARNING = 1 << 12, /* of the VXLAN device of that number */
 };
 struct link_change {
 	unsigned what;
-	bool up, promisc, allmulti;
+	bool up, promisc, allmulti, learning;
+	uint32_t vni;
 	int mtu, master, netns, txqlen, new_index;
 	struct mac mac;
 	const char *new_name, *alias;

@@ -93,8 +93,6 @@ static void read_vrf(const struct nlattr *data, struct link *link)
 	link->table = attr_u32(attrs[IFLA_VRF_TABLE], 0);
 }
 
-enum { VXLAN_PORT_DEFAULT = 8472 };
-
 static void fill_vxlan(struct nl_msg *msg, const struct link_spec *spec)
 {
 	const struct link_vxlan *vxlan = &spec->vxlan;
@@ -133,7 +131,7 @@ static void read_vxlan(const struct nlattr *data, struct link *link)
 	port = ntohs(attr_u16(attrs[IFLA_VXLAN_PORT], 0));
 	link->vxlan = (struct link_vxlan){
 		.vni = attr_u32(attrs[IFLA_VXLAN_ID], 0),
-		.port = port == VXLAN_PORT_DEFAULT ? 0 : port,
+		.port = port == LINK_VXLAN_PORT ? 0 : port,
 		.link = (int)attr_u32(attrs[IFLA_VXLAN_LINK], 0),
 		.local = read_local(attrs),
 		.learning = attr_u8(attrs[IFLA_VXLAN_LEARNING], 0),

@@ -69,25 +69,6 @@ static void be_agent(struct plan_node *node, const struct diff *diff)
 				    cidr_equal(&route->dst, &node->own->subnet6));
 }
 
-/* Those that are missing. */
-static void add_devices(struct diff *diff, const struct plan_node *node)
-{
-	const struct network_config *config = node->config;
-	bool vxlan = streq(node->own->type, "vxlan");
-	struct arena *arena = diff->dump->call->arena;
-
-	if (vxlan && config->v4.enabled && !node->vtep)
-		add_row(diff, "link", NULL,
-			arena_printf(arena, "flannel.%d type vxlan id %d", config->backend.vni,
-				     config->backend.vni));
-	if (vxlan && config->v6.enabled && !node->vtep6)
-		add_row(diff, "link", NULL,
-			arena_printf(arena, "flannel-v6.%d type vxlan id %d", config->backend.vni,
-				     config->backend.vni));
-	if (plan_is_udp(node->own) && !node->tun)
-		add_row(diff, "link", NULL, "flannel0 type tun");
-}
-
 static void print_rows(const struct diff *diff)
 {
 	FILE *out = diff->dump->call->out;
@@ -113,7 +94,7 @@ int dump_diff(const struct dump *dump, const struct options *options, struct err
 	if (r < 0)
 		return r;
 	be_agent(&scene.node, &diff);
-	add_devices(&diff, &scene.node);
+	dump_diff_missing(dump, &scene.node, add_row, &diff);
 	/* What leads through a device cannot be told before it is there. */
 	if (!diff.rows.n) {
 		plan_make(&scene.node, &scene.leases, arena, &plan);
@@ -122,6 +103,8 @@ int dump_diff(const struct dump *dump, const struct options *options, struct err
 			r = reconcile_look(dump->nl, &scene.node, &plan, true, take_change, &diff,
 					   err);
 	}
+	if (r >= 0)
+		r = dump_diff_rules(dump, options, &scene.node, add_row, &diff, err);
 	if (r < 0)
 		return r;
 	if (options->json)

@@ -1,7 +1,10 @@
-/* --diff: MTU, MAC and address of the devices that are there, as an agent would have them. */
+/* --diff: devices as an agent would have them: what makes them, MTU, MAC and address. */
 #include "dump.h"
 
+#include <sys/socket.h>
+
 #include "agent/device.h"
+#include "agent/vtep.h"
 #include "kernel/addr.h"
 
 struct comparing {
@@ -11,6 +14,85 @@ struct comparing {
 	dump_change_fn *take;
 	void *arg;
 };
+
+/* ---- what makes a VXLAN device ---- */
+
+/* In the words of `ip -d link`. */
+static const char *shape_text(const struct dump *dump, const char *name,
+			      const struct link_vxlan *shape)
+{
+	struct arena *arena = dump->call->arena;
+	char ip[IP_TEXT_SIZE];
+	const char *text = arena_printf(arena, "%s type vxlan id %u", name, shape->vni);
+
+	if (shape->local.family)
+		text = arena_printf(arena, "%s local %s", text, ip_format(&shape->local, ip));
+	if (shape->link)
+		text = arena_printf(arena, "%s dev %s", text, dump_dev(dump, shape->link));
+	return arena_printf(arena, "%s dstport %d %slearning%s", text,
+			    shape->port ? shape->port : LINK_VXLAN_PORT,
+			    shape->learning ? "" : "no", shape->gbp ? " gbp" : "");
+}
+
+/* The agent's own address below may be any that the interface has: the device's own, when it is one; else the one that others are
+ * told, when it is. */
+static struct ip local_of(const struct plan_node *node, bool v6, const struct link *there)
+{
+	const struct ip *told = v6 ? &node->own->public_ip6 : &node->own->public_ip;
+	struct ip local = { 0 };
+
+	list_each(address, &node->links) {
+		if ((address->ip.family == AF_INET6) != v6)
+			continue;
+		if (there && ip_equal(&address->ip, &there->vxlan.local))
+			return address->ip;
+		if (!local.family || ip_equal(&address->ip, told))
+			local = address->ip;
+	}
+	return local;
+}
+
+static void compare_shape(const struct dump *dump, const struct plan_node *node, bool v6,
+			  dump_change_fn *take, void *arg)
+{
+	int index = v6 ? node->vtep6 : node->vtep;
+	const struct link *there = links_at(&dump->links, index);
+	const struct ip local = local_of(node, v6, there);
+	const struct link_vxlan shape = vtep_shape(&node->config->backend, node->external, &local);
+	const char *name = arena_printf(dump->call->arena, "flannel%s.%d", v6 ? "-v6" : "",
+					node->config->backend.vni);
+
+	if (!there || !vtep_is(&there->vxlan, &shape))
+		take(arg, "link", there ? shape_text(dump, name, &there->vxlan) : NULL,
+		     shape_text(dump, name, &shape));
+}
+
+void dump_diff_missing(const struct dump *dump, const struct plan_node *node, dump_change_fn *take,
+		       void *arg)
+{
+	const struct network_config *config = node->config;
+	bool vxlan = streq(node->own->type, "vxlan");
+
+	if (vxlan && config->v4.enabled)
+		compare_shape(dump, node, false, take, arg);
+	if (vxlan && config->v6.enabled)
+		compare_shape(dump, node, true, take, arg);
+	if (plan_is_udp(node->own) && !node->tun)
+		take(arg, "link", NULL, "flannel0 type tun");
+}
+
+/* ---- what can be changed ---- */
+
+static void compare_learning(const struct comparing *c, bool wanted)
+{
+	struct arena *arena = c->dump->call->arena;
+	const struct link *link = c->link;
+
+	if (streq(link->kind, "vxlan") && link->vxlan.learning != wanted)
+		c->take(c->arg, "link",
+			arena_printf(arena, "%s %slearning", link->name, wanted ? "no" : ""),
+			arena_printf(arena, "%s %slearning", link->name, wanted ? "" : "no"));
+}
 
 static void compare_link(const struct comparing *c)
 {
@@ -87,6 +169,8 @@ int dump_diff_devices(const struct dump *dump, const struct plan_node *node, dum
 
 			if (!c.link || !device_wanted(node, devices[i][v6], v6, below->mtu, &spec))
 				continue;
+			if (c.link != last)
+				compare_learning(&c, node->config->backend.learning);
 			r = compare(&c, c.link != last, err);
 			last = c.link;
 		}

@@ -19,6 +19,8 @@ struct options {
 	const char *netns, *table, *protocol, *dev;
 	struct lease_place place;
 	bool v4, v6, peers, verbose, diff, json;
+	const char *subnet_file;
+	bool ip_masq, forward;
 };
 
 struct dump {
@@ -71,5 +73,12 @@ struct plan_node;
 typedef void dump_change_fn(void *arg, const char *kind, const char *was, const char *would);
 int dump_diff_devices(const struct dump *dump, const struct plan_node *node, dump_change_fn *take,
 		      void *arg, struct error *err) must_check;
+/* Those that are missing, or cannot be made what they should be but by making them anew: what leads through them is not told of. */
+void dump_diff_missing(const struct dump *dump, const struct plan_node *node, dump_change_fn *take,
+		       void *arg);
+/* Its part about firewall rules (diff_rules.c). Where they may not be read that is a warning. */
+int dump_diff_rules(const struct dump *dump, const struct options *options,
+		    const struct plan_node *node, dump_change_fn *take, void *arg,
+		    struct error *err) must_check;
 
 #endif
