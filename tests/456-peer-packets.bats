@@ -116,3 +116,27 @@ heard_by_programs() {
 	wait_for "the route" 5 peer_of
 	assert_json "by name" "$("$CNIBOX" route-dump n1 --peers --store "$STORE" --json)" '.[0] | .packets, .device.name' $'null\nflannel.1'
 }
+
+@test "the programs are given up while the relay works: its process goes on with their figures" {
+	DATAPATH=auto
+	relay_setup
+	two '.SubnetMax = "10.5.63.0"'
+	counts_pings
+	read -r sent received < <(figure '.packets | "\(.sent) \(.received)"')
+	metrics=$(counted n1 "$(subnet n2)")
+	# what the programs need is taken away, and cannot be put back
+	on n1 sysctl -q -w net.ipv4.conf.flannel0.forwarding=0
+	mount --bind /proc/sys /proc/sys
+	mount -o remount,bind,ro /proc/sys
+	kill -HUP "$(agent_pid n1)"
+	wait_for "it goes on without" 5 grep -q "packets are carried by the relay's process" "$STORE/n1.log"
+	assert "none is lost of what was counted" is_figure ".packets | .sent >= $sent and .received >= $received" true
+	counts_pings
+	assert "and none since" is_figure ".packets | .sent >= $sent + 50 and .received >= $received + 50" true
+	: >"$STORE/n1.log"
+	more=$(counted n1 "$(subnet n2)")
+	[[ $metrics =~ \ ([0-9]+)\ sent\ packets ]]
+	sent=${BASH_REMATCH[1]}
+	[[ $more =~ \ ([0-9]+)\ sent\ packets ]]
+	assert "nor in what the agent says" test "${BASH_REMATCH[1]}" -ge $((sent + 50))
+}

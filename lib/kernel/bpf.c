@@ -277,6 +277,16 @@ static int open_named(uint32_t id, const char *name, struct bpf_map_spec *spec, 
 	return fd;
 }
 
+int bpf_map_by_id(uint32_t id, const char *name, struct bpf_map_spec *spec, int *fd,
+		  struct error *err)
+{
+	int r = open_named(id, name, spec, err);
+
+	if (r >= 0)
+		*fd = r;
+	return r < 0 ? r : 0;
+}
+
 int bpf_program_map(uint32_t id, const char *name, struct bpf_map_spec *spec, int *fd,
 		    struct error *err)
 {

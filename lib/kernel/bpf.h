@@ -41,6 +41,9 @@ int bpf_code_load(const struct bpf_code *code, const char *name, int *fd,
 		  struct error *err) must_check;
 /* By which the kernel knows a program; 0 = it does not say. */
 uint32_t bpf_program_id(int fd);
+/* A map that somebody has, by which the kernel knows it; the rest as below. */
+int bpf_map_by_id(uint32_t id, const char *name, struct bpf_map_spec *spec, int *fd,
+		  struct error *err) must_check;
 /* A program's map of that name, to be read, and its sizes (not its form). -ENOENT: there is no such program or map. */
 int bpf_program_map(uint32_t id, const char *name, struct bpf_map_spec *spec, int *fd,
 		    struct error *err) must_check;

@@ -40,8 +40,8 @@ struct plane_setup {
 	bool gso_udp;
 	struct relay_state *states;
 	uint32_t n_slots; /* of states */
-	int states_file;  /* whose memory that is; -1 = a map's */
-	bool shortcut;    /* packets may be carried without this process */
+	int states_file; /* whose memory that is, a map or not: by it the states are found (tally.h) */
+	bool shortcut; /* packets may be carried without this process */
 };
 
 /* Never changed, only replaced. */

@@ -223,6 +223,9 @@ static int open_shortcut(struct relay *relay, struct error *err)
 		return 0;
 	if (shortcut_open(&relay->shortcut, &setup->spec, relay->setup.n_slots, &why))
 		return do_without(relay, &why, err);
+	setup->states_file = fcntl(shortcut_states_file(relay->shortcut), F_DUPFD_CLOEXEC, 0);
+	if (setup->states_file < 0)
+		return fail_errno(err, errno, "keep the relay's counters");
 	setup->states = shortcut_states(relay->shortcut);
 	setup->shortcut = true;
 	return 0;

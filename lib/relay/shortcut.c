@@ -189,6 +189,11 @@ void shortcut_close(struct shortcut *shortcut)
 	free(shortcut);
 }
 
+int shortcut_states_file(const struct shortcut *shortcut)
+{
+	return shortcut->states_map;
+}
+
 struct relay_state *shortcut_states(const struct shortcut *shortcut)
 {
 	return shortcut->states;

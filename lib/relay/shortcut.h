@@ -18,6 +18,7 @@ int shortcut_open(struct shortcut **shortcut, const struct relay_spec *spec, uin
 void shortcut_close(struct shortcut *shortcut); /* what is attached stays */
 /* n_slots of them, all zero; the shortcut's. */
 struct relay_state *shortcut_states(const struct shortcut *shortcut);
+int shortcut_states_file(const struct shortcut *shortcut); /* whose memory that is; the same */
 /* was: told before; NULL = nothing. */
 int shortcut_tell(struct shortcut *shortcut, const struct table *was, const struct table *is,
 		  struct error *err) must_check;

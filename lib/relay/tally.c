@@ -34,21 +34,18 @@ static int check_size(size_t size, size_t n, struct error *err)
 /* ---- by the programs ---- */
 
 /* One by one: a descriptor that is only for reading cannot be mapped. */
-static int read_map(uint32_t program, struct arena *arena, struct states *states, struct error *err)
+static int read_map(int fd, const struct bpf_map_spec *spec, struct arena *arena,
+		    struct states *states, struct error *err)
 {
-	struct bpf_map_spec spec = { 0 };
-	int fd auto_close = -1;
-	int r = bpf_program_map(program, RELAY_STATES, &spec, &fd, err);
+	int r = check_size(spec->value_size, spec->n, err);
 	char *bytes;
 
-	if (r == 0)
-		r = check_size(spec.value_size, spec.n, err);
 	if (r < 0)
 		return r;
-	bytes = arena_alloc(arena, spec.n * sizeof(struct relay_state));
-	for (uint32_t i = 0; r == 0 && i < spec.n; i++)
+	bytes = arena_alloc(arena, spec->n * sizeof(struct relay_state));
+	for (uint32_t i = 0; r == 0 && i < spec->n; i++)
 		r = bpf_map_get(fd, &i, bytes + i * sizeof(struct relay_state), err);
-	*states = (struct states){ bytes, spec.n };
+	*states = (struct states){ bytes, spec->n };
 	return r;
 }
 
@@ -56,11 +53,15 @@ static int by_programs(struct netlink *nl, int device, struct arena *arena, stru
 		       struct error *err)
 {
 	hook_programs_t programs = { 0 };
+	struct bpf_map_spec spec = { 0 };
+	int fd auto_close = -1;
 	int r = hook_list(nl, device, TUNNEL_PROGRAM_PREFIX, arena, &programs, err);
 
 	if (r == 0 && !programs.n)
 		r = fail(err, ENOENT, "no relay has programs there");
-	return r < 0 ? r : read_map(programs.items[0].id, arena, states, err);
+	if (r == 0)
+		r = bpf_program_map(programs.items[0].id, RELAY_STATES, &spec, &fd, err);
+	return r < 0 ? r : read_map(fd, &spec, arena, states, err);
 }
 
 /* ---- by the process ---- */
@@ -111,6 +112,29 @@ static int read_file(const char *path, struct arena *arena, struct states *state
 	return check_size(sizeof(struct relay_state), states->n, err);
 }
 
+/* The map that a descriptor of the process is; 0 = it is none. */
+static uint32_t map_of(const char *pid, const char *descriptor, struct arena *arena)
+{
+	static const char key[] = "\nmap_id:";
+	const char *path = arena_printf(arena, "/proc/%s/fdinfo/%s", pid, descriptor);
+	char *text = NULL;
+	size_t size;
+	const char *id =
+		file_read(path, 4096, arena, &text, &size, NULL) == 0 ? strstr(text, key) : NULL;
+
+	return id ? (uint32_t)strtoul(id + strlen(key), NULL, 10) : 0;
+}
+
+/* One that the process counts in though no program does any more. */
+static int read_map_of(uint32_t id, struct arena *arena, struct states *states, struct error *err)
+{
+	struct bpf_map_spec spec = { 0 };
+	int fd auto_close = -1;
+	int r = bpf_map_by_id(id, RELAY_STATES, &spec, &fd, err);
+
+	return r < 0 ? r : read_map(fd, &spec, arena, states, err);
+}
+
 /* Among what the process has open. */
 static int read_process(const char *pid, struct arena *arena, struct states *states,
 			struct error *err)
@@ -126,8 +150,12 @@ static int read_process(const char *pid, struct arena *arena, struct states *sta
 		const char *path = arena_printf(arena, "%s/%s", folder, entry->d_name);
 		char target[64] = "";
 
-		if (readlink(path, target, sizeof(target) - 1) > 0 && has_prefix(target, wanted))
+		if (readlink(path, target, sizeof(target) - 1) <= 0)
+			continue;
+		if (has_prefix(target, wanted))
 			return read_file(path, arena, states, err);
+		if (streq(target, "anon_inode:bpf-map"))
+			return read_map_of(map_of(pid, entry->d_name, arena), arena, states, err);
 	}
 	return fail(err, ENOENT, "the relay's process counts elsewhere");
 }

@@ -1,7 +1,7 @@
 /*
  * What a relay of this node has counted, for whoever asks, without a word to it: read from the memory that its programs and its
  * process count in. Where the programs are attached (shortcut.h), it is theirs, and there while no agent runs; else that of the
- * relay's process.
+ * relay's process, which goes on with theirs when they had to be given up.
  */
 #ifndef RELAY_TALLY_H
 #define RELAY_TALLY_H
