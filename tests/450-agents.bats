@@ -275,6 +275,20 @@ contains() { [[ -e $1 && $(<"$1") == "$2" ]]; } # FILE TEXT
 	assert_match "it is said" "$(<$STORE/n1.log)" "$file is not as it was written"
 }
 
+@test "--once gives up after a while, and says what it has waited for" {
+	nodes 1 vxlan
+	waits() { # WHY OPTION ...
+		local said status=0
+
+		said=$(nsenter --net=/run/netns/n1 timeout 20 "$CNIBOX" vxlan --iface eth0 --subnet-file /run/n1/subnet.env --once \
+			--once-timeout 1s "${@:2}" 2>&1) || status=$?
+		assert_eq "status of: ${*:2}" "$status" 1
+		assert_match "once" "$(tail -n 1 <<<"$said")" "^vxlan: not in place after 1s \(--once-timeout\): $1"
+	}
+	waits "the store has no network configuration" --store /run/nothing
+	waits "127.0.0.1:1: Connection refused" --etcd-endpoints http://127.0.0.1:1
+}
+
 @test "--once ends when everything is in place, idle agents do not wake up" {
 	nodes 2 vxlan
 	agent n2

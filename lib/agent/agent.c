@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "describe/duration.h"
 #include "kernel/confine.h"
 #include "kernel/monitor.h"
 #include "lease/place.h"
@@ -263,6 +264,22 @@ static void tell_state(struct loop *loop unused, void *arg)
 	agent_tell_state(arg);
 }
 
+/* The last trouble says best why. */
+static void give_up(struct loop *loop unused, void *arg)
+{
+	struct agent *agent = arg;
+	char after[DURATION_TEXT_SIZE];
+	struct error err = { 0 };
+	const char *why = agent->pass_trouble.n    ? agent->pass_trouble.text
+			  : agent->store_trouble.n ? agent->store_trouble.text
+			  : !agent->way            ? "the store has no network"
+						   : "the store has not answered";
+
+	fail(&err, ETIMEDOUT, "not in place after %s (--once-timeout): %s",
+	     duration_format(agent->options->once_ms, after), why);
+	agent_end_with(agent, &err);
+}
+
 /* ---- life ---- */
 
 const char *agent_lock_file(const struct agent *agent, struct arena *arena)
@@ -332,6 +349,9 @@ static int listen_to_all(struct agent *agent, struct error *err)
 		return -err->errnum;
 	if (agent->options->resync_ms)
 		on_resync(agent->loop, agent);
+	if (agent->options->once && agent->options->once_ms &&
+	    loop_after(agent->loop, agent->options->once_ms, give_up, agent, err) < 0)
+		return -err->errnum;
 	if (lease_store_open(&agent->store, agent->loop, &agent->options->store, &client, err))
 		return -err->errnum;
 	return health_open(&agent->health, agent, err);

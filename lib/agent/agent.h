@@ -41,6 +41,7 @@ struct agent_options {
 	bool blackhole;     /* packets for pods that are not there go nowhere */
 	unsigned resync_ms; /* a pass without an event; 0 = none */
 	bool once;          /* end when the first pass has succeeded */
+	unsigned once_ms;   /* and with an error when none has for so long; 0 = wait for ever */
 	bool release;       /* the lease, at the end by a signal */
 	bool fixed_lease; /* it is as the store has it, and so is the device: nothing can be written */
 	bool observe;     /* ways to the others only: no lease, no subnet, no subnet.env */

@@ -77,6 +77,7 @@ struct agent_options agent_flags_options(struct agent_flags *flags, const char *
 		.tx_checksum = flags->tx_checksum,
 		.resync_ms = (unsigned)flags->resync,
 		.once = flags->once,
+		.once_ms = (unsigned)flags->once_timeout,
 		.release = flags->release,
 		.relay.pace = RELAY_PACE,
 		.observe = flags->observe,

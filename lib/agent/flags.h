@@ -20,7 +20,7 @@ struct agent_flags {
 	int iptables_forward_position; /* index into agent_positions */
 	int64_t iptables_resync;       /* ms */
 	bool mixed, once, observe, release, cleanup, tx_checksum;
-	int64_t resync; /* ms */
+	int64_t resync, once_timeout; /* ms */
 	struct ip healthz_ip;
 	int healthz_port;
 	int64_t store_silence;         /* ms */
@@ -28,8 +28,9 @@ struct agent_flags {
 };
 #define AGENT_FLAGS_DEFAULTS                                                                      \
 	.place = LEASE_PLACE_DEFAULTS, .subnet_file = "/run/flannel/subnet.env", .resync = 60000, \
-	.store_silence = 30000, .iptables_forward_rules = true, .iptables_resync = 1000,          \
-	.tx_checksum = true, .cni_config_to = "/etc/cni/net.d/10-flannel.conflist"
+	.once_timeout = 60000, .store_silence = 30000, .iptables_forward_rules = true,            \
+	.iptables_resync = 1000, .tx_checksum = true,                                             \
+	.cni_config_to = "/etc/cni/net.d/10-flannel.conflist"
 extern const char *const agent_positions[], *const agent_datapaths[]; /* enum relay_datapath */
 extern const struct agent_flags agent_flags_defaults;
 
@@ -74,6 +75,7 @@ extern const struct agent_flags agent_flags_defaults;
 		   "leave checksums of what goes over VXLAN to network cards; never where the others are told an address that this node has not (NAT)"), \
 	AGENT_FLAG("resync", FIELD_DURATION, resync, "look at everything this often; 0 = on events only"), \
 	AGENT_FLAG("once", FIELD_BOOL, once, "end when everything is in place"), \
+	AGENT_FLAG("onceTimeout", FIELD_DURATION, once_timeout, "with --once: an error when it has not come to that for so long; 0 = wait for ever"), \
 	AGENT_FLAG("observe", FIELD_BOOL, observe, "only ways to the other nodes' pods: no lease, no subnet for this node"), \
 	AGENT_FLAG("release", FIELD_BOOL, release, "give the lease back at SIGTERM: the other nodes drop their ways to this one at once"), \
 	AGENT_FLAG("healthzIp", FIELD_IP, healthz_ip, "address for probes; unset: 127.0.0.1 (flanneld: 0.0.0.0, as flannel's)", \
