@@ -36,7 +36,7 @@ static int open_engine(struct kv **kv, const struct lease_place *place, struct e
 	switch (lease_place_engine(place)) {
 	case LEASE_ETCD: return kv_etcd_open(kv, place, err);
 	case LEASE_KUBERNETES: return kv_kubernetes_open(kv, place, err);
-	default: return kv_file_open(kv, place->store, err);
+	default: return kv_file_open(kv, place->store, false, err);
 	}
 }
 

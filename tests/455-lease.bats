@@ -34,6 +34,23 @@ lease_fails() {
 	lease_fails "no lease of 2 has to do with 10.6.0.1" show 10.6.0.1
 }
 
+@test "who looks makes nothing: a store that nobody has written to has no leases; the first one makes the folder" {
+	rm -r "$STORE/subnets"
+	chmod 555 "$STORE"
+	before=$(ls -laR --time-style=full-iso "$STORE")
+	assert_json "nobody's" "$(lease list --json)" '.' '[]'
+	for verb in list usage; do lease $verb >/dev/null; done
+	lease_fails "no lease of 0 has to do with 10.5.1.0/24" show 10.5.1.0/24
+	assert_eq "as it was" "$(ls -laR --time-style=full-iso "$STORE")" "$before"
+	chmod 755 "$STORE"
+	"$CNIBOX" lease watch --store "$STORE" >/run/out 2>&1 3>&- &
+	watch=$!
+	wait_for "it listens" 5 eval 'grep -q "^inotify" /proc/$watch/fdinfo/*'
+	lease reserve 10.5.7.0/24 192.0.2.7
+	wait_for "told of" 5 has "added    10.5.7.0/24" cat /run/out
+	kill "$watch"
+}
+
 @test "a broken entry is named, and hides nobody" {
 	echo junk >"$STORE/subnets/hello"
 	lease list >/run/out 2>/run/err

@@ -86,9 +86,9 @@ static inline void kv_closep(struct kv **kv)
 /*
  * A folder of files, which may be shared between nodes: `<dir>/config`, `<dir>/subnets/<key>`. A file that an agent made has
  * one JSON key more than flannel's value, "Expires"; one that a person put there without it is a reservation. Writers hold
- * `<dir>/lock`; every file appears whole.
+ * `<dir>/lock`; every file appears whole. make: the folders at once, as an agent does; else only what is put makes any.
  */
-int kv_file_open(struct kv **kv, const char *dir, struct error *err) must_check;
+int kv_file_open(struct kv **kv, const char *dir, bool make, struct error *err) must_check;
 /* One file with the network and all its leases, which people write: `{"config": {...}, "subnets": {KEY: VALUE, ...}}`. It is watched,
  * and never changed: a put succeeds when the file says so already (-EROFS). */
 int kv_static_open(struct kv **kv, const char *path, struct error *err) must_check;

@@ -29,8 +29,9 @@ struct kv_file {
 	int events;           /* inotify */
 	int watches[WATCHED]; /* -1 = not watched: the folder is gone */
 	struct known_files subnets;
-	bool known;           /* subnets has been looked through */
-	struct stat shape;    /* of the subnets folder then: what a look compares with */
+	bool known;        /* subnets has been looked through */
+	bool makes;        /* its folders, as soon as it is opened; else what is put makes them */
+	struct stat shape; /* of the subnets folder then: what a look compares with */
 	int64_t next_look_ms; /* monotonic; INT64_MAX = inotify tells of everything */
 };
 
@@ -77,6 +78,12 @@ static void unwatch(struct kv_file *file)
 	file->known = false;
 }
 
+/* By errno. Who only looks makes nothing; what was there once must not be gone. */
+static bool may_lack_subnets(const struct kv_file *file)
+{
+	return errno == ENOENT && !file->makes && !file->subnets.n;
+}
+
 /* Also after the folder was away: everything in it is looked at again. */
 static int watch(struct kv_file *file, struct error *err)
 {
@@ -85,8 +92,9 @@ static int watch(struct kv_file *file, struct error *err)
 
 	for (int i = 0; i < WATCHED; i++) {
 		if (file->watches[i] < 0)
-			file->watches[i] = inotify_add_watch(file->events, file->paths[i], mask);
-		if (file->watches[i] < 0)
+			file->watches[i] = inotify_add_watch(file->events, file->paths[i],
+							     file->makes ? mask : mask | IN_CREATE);
+		if (file->watches[i] < 0 && !(i == SUBNETS && may_lack_subnets(file)))
 			return fail_errno(err, errno, "watch store %s", file->paths[i]);
 	}
 	file->next_look_ms = is_local(file->paths[SUBNETS]) ? INT64_MAX : clock_ms() + POLL_MS;
@@ -138,6 +146,8 @@ static int refresh(struct kv_file *file, struct error *err)
 			return -err->errnum;
 	}
 	if (file->known)
+		return 0;
+	if (file->watches[SUBNETS] < 0) /* nobody has put anything yet */
 		return 0;
 	if (stat(file->paths[SUBNETS], &shape))
 		return fail_errno(err, errno, "look at store %s", file->paths[SUBNETS]);
@@ -263,7 +273,9 @@ static int write_file(struct kv_file *file, const char *key, const char *value, 
 
 	if (!text)
 		return -err->errnum;
-	r = file_replace(path_of(file, &arena, key), 0600, text, strlen(text), true, err);
+	r = has_prefix(key, SUBNETS_PREFIX) ? dir_make(file->paths[SUBNETS], 0700, err) : 0;
+	if (r == 0)
+		r = file_replace(path_of(file, &arena, key), 0600, text, strlen(text), true, err);
 	if (r == 0)
 		*revision = kv_file_revision(text);
 	return r;
@@ -382,19 +394,20 @@ static const struct kv_engine engine = {
 	.close = kv_file_close,
 };
 
-int kv_file_open(struct kv **kv, const char *dir, struct error *err)
+int kv_file_open(struct kv **kv, const char *dir, bool make, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	struct kv_file *file = xrealloc(NULL, sizeof(*file));
 
 	*file = (struct kv_file){
 		.kv = { &engine },
+		.makes = make,
 		.paths = { strdup(dir), strdup(arena_printf(&arena, "%s/subnets", dir)) },
 		.events = -1,
 		.watches = { -1, -1 },
 	};
 	*kv = &file->kv;
-	if (dir_make(file->paths[SUBNETS], 0700, err) < 0) {
+	if (make && dir_make(file->paths[SUBNETS], 0700, err) < 0) {
 		kv_closep(kv);
 		return wrap(err, "store %s", dir);
 	}

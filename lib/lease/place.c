@@ -104,10 +104,10 @@ static bool is_here(const struct lease_place *place)
 	return engine == LEASE_FILES || engine == LEASE_STATIC;
 }
 
-static int open_here(struct kv **kv, const struct lease_place *place, struct error *err)
+static int open_here(struct kv **kv, const struct lease_place *place, bool make, struct error *err)
 {
 	return place->peers_file ? kv_static_open(kv, place->peers_file, err)
-				 : kv_file_open(kv, place->store, err);
+				 : kv_file_open(kv, place->store, make, err);
 }
 
 static int serve(const struct lease_place *place, int fd, struct error *err)
@@ -116,7 +116,7 @@ static int serve(const struct lease_place *place, int fd, struct error *err)
 
 	if (!is_here(place))
 		return lease_place_become("lease", place, fd, err);
-	if (open_here(&kv, place, err))
+	if (open_here(&kv, place, true, err))
 		return -err->errnum;
 	return lease_store_serve(kv, fd, NULL, err);
 }
@@ -169,5 +169,5 @@ int lease_place_open(struct kv **kv, const struct lease_place *place, struct err
 				  "store %s (an agent makes it; --store, --etcd-endpoints and "
 				  "--kube-subnet-mgr name others)",
 				  place->store);
-	return open_here(kv, place, err);
+	return open_here(kv, place, false, err);
 }

@@ -37,7 +37,7 @@ static void begin(struct kv **kv, const char *network)
 {
 	strcpy(root, "/tmp/cnibox-unit-XXXXXX");
 	check(mkdtemp(root) != NULL);
-	check_ok(kv_file_open(kv, root, &err), err);
+	check_ok(kv_file_open(kv, root, true, &err), err);
 	put_file("config", network);
 	check_ok(lease_config(*kv, &arena, &config, NULL, &err), err);
 }
@@ -231,7 +231,7 @@ TEST(lease_race_of_ten_for_ten)
 		if (pids[i] == 0) {
 			struct subnet_lease own = node(arena_printf(&arena, "192.0.2.%d", i + 1));
 			struct kv *mine;
-			int r = kv_file_open(&mine, root, &err);
+			int r = kv_file_open(&mine, root, true, &err);
 
 			if (r == 0)
 				r = lease_acquire(mine, &config, NULL, &own, &err);

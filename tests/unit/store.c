@@ -59,7 +59,7 @@ static int serve_files(void *arg, int fd)
 	struct kv *kv;
 	struct error why = { 0 };
 
-	return kv_file_open(&kv, arg, &why) || lease_store_serve(kv, fd, NULL, &why);
+	return kv_file_open(&kv, arg, true, &why) || lease_store_serve(kv, fd, NULL, &why);
 }
 
 static void stop(struct loop *loop, void *arg)
@@ -226,7 +226,7 @@ static int serve_long(void *arg, int fd)
 	struct error why = { 0 };
 	struct kv_engine slow;
 
-	if (kv_file_open(&kv, arg, &why))
+	if (kv_file_open(&kv, arg, true, &why))
 		return 1;
 	files = kv->engine;
 	slow = *files;
@@ -278,7 +278,7 @@ static int serve_losing(void *arg, int fd)
 	struct error why = { 0 };
 	struct kv_engine losing;
 
-	if (kv_file_open(&kv, arg, &why))
+	if (kv_file_open(&kv, arg, true, &why))
 		return 1;
 	files = kv->engine;
 	losing = *files;
