@@ -74,6 +74,10 @@ settled() {
 	[[ $(said) == "$lines" ]]
 }
 
+# As rules stand in a chain that an agent has filled.
+in_order() { sed -E 's/.* -s 10.6.[0-9.]+\/24 -d/1&/; t; s/.*POSTRTG -s 10.6.0.0\/16 -d/2&/; t; s/.*POSTRTG ! -s .*RETURN/3&/; t
+	s/.*POSTRTG -s .*/4&/; t; s/.*POSTRTG ! -s.*/5&/; t; s/.*FWD -s.*/6&/; t; s/^/7/' | sort | sed 's/^[0-9]//'; }
+
 # The second network's agent ends, its things go; the first one's agent has nothing to repair.
 second_cleanup() {
 	local before=$1
@@ -100,6 +104,9 @@ second_cleanup() {
 	: >$STORE/n1.log
 	second_cleanup "$first"
 	assert_match "said" "$said" "removed interface flannel.2"
+	# each line that was taken out of the chains which are the first one's, too
+	assert_eq "said of rules" "$(grep 'removed rule\|removed iptables' <<<"$said")" "$(sort -u <<<"$both" | grep 10.6 |
+		sed -n 's/^-A FLANNEL-POSTRTG/removed rule iptables -t nat &/p; s/^-A FLANNEL-FWD/removed rule iptables -t filter &/p' | in_order)"
 	assert "n1 still reaches n2" reach n1 n2
 }
 
@@ -124,6 +131,8 @@ second_cleanup() {
 	agent_kill n1
 	said=$(on n1 timeout 10 "$CNIBOX" $AGENT --store $STORE --subnet-file /run/n1/subnet.env --cleanup)
 	lacks "10.5." kept || flunk "NOT gone: $(kept)"
+	assert_match "its rules are told of" "$said" "removed rule nft ip flannel-ipv4 forward ip saddr 10\.5\.0\.0/16 accept"
+	lacks "10.6." echo "$said" || flunk "NOT only what was removed: $said"
 	assert_match "the second's route" "$(kept)" "10.6.*via 192.0.2.2"
 }
 

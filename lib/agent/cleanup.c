@@ -246,10 +246,11 @@ static int remove_files(struct cleanup *cleanup, struct error *err)
 	int r = remove_file(cleanup, cleanup->options->subnet_file, err);
 
 	if (cleanup->agent.claim >= 0)
-		unlink(agent_lock_file(&cleanup->agent, &cleanup->arena));
+		unlink(agent_lock_file(&cleanup->agent, &cleanup->arena)); /* ours by now */
 	/* A boot without the store must not bring back what was given up. */
-	if (cleanup->options->place && cleanup->options->place->snapshot)
-		(void)!unlink(cleanup->options->place->snapshot);
+	if (cleanup->options->place && cleanup->options->place->snapshot &&
+	    remove_file(cleanup, cleanup->options->place->snapshot, &later))
+		error_join(err, &later);
 	if (remove_file(cleanup, lease, &later))
 		error_join(err, &later);
 	return r < 0 ? r : -later.errnum;

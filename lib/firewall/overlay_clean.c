@@ -5,6 +5,7 @@
 
 #include "firewall/iptables.h"
 #include "firewall/legacy.h"
+#include "firewall/overlay_look.h"
 #include "firewall/sweep.h"
 #include "kernel/xtables.h"
 
@@ -175,6 +176,52 @@ static void name_all(const struct present *present, struct arena *arena, overlay
 				places[i].when, places[i].table);
 }
 
+/* Lines of chains that stay, since others have lines there, too. */
+struct lines {
+	struct arena *arena;
+	LIST(struct overlay_difference) list;
+};
+
+static void take_line(void *arg, const struct overlay_difference *difference)
+{
+	struct lines *lines = arg;
+
+	if (difference->was)
+		*list_add(lines->arena, &lines->list) = *difference;
+}
+
+/* For words only: that it cannot be looked at keeps nothing from being removed. */
+static void find_lines(const struct overlay *nothing, struct lines *lines)
+{
+	struct error why = { 0 };
+
+	if (overlay_look(nothing, FIREWALL_IPTABLES, lines->arena, take_line, lines, &why) < 0)
+		lines->list.n = 0;
+}
+
+static bool is_in_left(const struct present *left, const struct overlay_difference *line)
+{
+	if (line->native)
+		return left->tables[line->family == RULE_IP6];
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (places[i].family == line->family && streq(places[i].when, line->chain))
+			return left->chains[i];
+	return false;
+}
+
+static void name_lines(const struct lines *before, const struct lines *after,
+		       const struct present *left, struct arena *arena, overlay_names_t *removed)
+{
+	list_each(line, &before->list) {
+		bool named = !is_in_left(left, line); /* with its chain */
+
+		list_each(there, &after->list)
+			named |= streq(there->was, line->was);
+		if (!named)
+			*list_add(arena, removed) = arena_printf(arena, "rule %s", line->was);
+	}
+}
+
 static int find_present(struct present *present, struct error *err)
 {
 	int r = find_in_nftables(present, err);
@@ -188,7 +235,9 @@ int overlay_remove(struct arena *arena, const struct overlay *overlay, overlay_n
 	const struct overlay nothing = overlay_nothing(overlay);
 	struct present present = { .tables = { false } }, left = { .tables = { false } };
 	struct overlay_done done;
+	struct lines lines = { .arena = arena }, lines_left = { .arena = arena };
 
+	find_lines(&nothing, &lines);
 	if (find_present(&present, err) ||
 	    overlay_ensure(&nothing, FIREWALL_IPTABLES, true, &done, err) ||
 	    find_present(&left, err))
@@ -198,5 +247,8 @@ int overlay_remove(struct arena *arena, const struct overlay *overlay, overlay_n
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		present.chains[i] &= !left.chains[i];
 	name_all(&present, arena, removed);
+	if (lines.list.n)
+		find_lines(&nothing, &lines_left);
+	name_lines(&lines, &lines_left, &left, arena, removed);
 	return 0;
 }
