@@ -70,6 +70,8 @@ static void measure(const struct measuring *m, struct peer_state *state)
 	state->actual.mtu = mtu_to(m, &state->subnet.ip, &oif);
 	way = way_of(m->node, oif);
 	below = node->family ? mtu_to(m, node, &oif) : 0;
+	if (below && below < mtu_of_link(m, oif))
+		state->path_mtu = below;
 	if (below && way)
 		below -= v6 ? way->overhead6 : way->overhead;
 	if (below)
@@ -79,6 +81,19 @@ static void measure(const struct measuring *m, struct peer_state *state)
 bool peer_fits(const struct peer_state *state)
 {
 	return !state->actual.mtu || state->actual.mtu >= state->expected.mtu;
+}
+
+/* What is put around counts in flannel's MTU, too: it is the one of the interface below. */
+static const char *too_large(const struct peer_state *state, struct arena *arena)
+{
+	const char *text = arena_printf(arena, "packets to it may have %d bytes, not %d",
+					state->actual.mtu, state->expected.mtu);
+
+	if (!state->path_mtu)
+		return text;
+	return arena_printf(
+		arena, "%s: the way to its node carries %d (\"MTU\": %d in the network's Backend)",
+		text, state->path_mtu, state->path_mtu);
 }
 
 int peers_measure(struct netlink *nl, const struct plan_node *node, struct arena *arena,
@@ -92,9 +107,7 @@ int peers_measure(struct netlink *nl, const struct plan_node *node, struct arena
 	list_each(state, states) {
 		measure(&m, state);
 		if (streq(state->verdict, "ok") && !peer_fits(state))
-			state->verdict =
-				arena_printf(arena, "packets to it may have %d bytes, not %d",
-					     state->actual.mtu, state->expected.mtu);
+			state->verdict = too_large(state, arena);
 	}
 	return 0;
 }

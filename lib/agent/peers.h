@@ -23,6 +23,7 @@ struct peer_state {
 	const char *route, *neighbour, *fdb;
 	const char *verdict; /* of all of it, in a sentence; "ok" */
 	bool failed;         /* the kernel has not what there should be */
+	int path_mtu; /* of a packet to its node, where the kernel has learnt of less than the interface carries; 0 = no such thing */
 };
 typedef LIST(struct peer_state) peer_states_t;
 

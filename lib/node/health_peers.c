@@ -134,6 +134,37 @@ static void check_answer(struct health *health, const struct way *way, const nei
 		   health_text(health, "if it is gone for good: cnibox lease release %s", subnet));
 }
 
+/* ---- what fits ---- */
+
+static void check_fit(struct health *health, const struct peer_state *state)
+{
+	if (!state->path_mtu || peer_fits(state))
+		return;
+	health_add(
+		health, "peer",
+		health_text(health, "packets for pods of node %s are too large for the way to it",
+			    health_ip(health, subnet_node(state->lease))),
+		health_text(health, "it carries %d bytes, so that %d fit, and pods send up to %d",
+			    state->path_mtu, state->actual.mtu, state->expected.mtu),
+		health_text(health, "\"MTU\": %d in the network's Backend", state->path_mtu));
+}
+
+/* A smaller way is what the kernel has learnt of: a packet of full size that was refused, or a route that says so. */
+static int check_fits(struct health *health, const struct peers_scene *scene, struct error *err)
+{
+	struct netlink *nl = health->scene.here->nl;
+	peer_states_t states = { 0 };
+	int r = peers_look(nl, &scene->node, &scene->leases, health->arena, &states, err);
+
+	if (r >= 0)
+		r = peers_measure(nl, &scene->node, health->arena, &states, err);
+	if (r < 0)
+		return r;
+	list_each(state, &states)
+		check_fit(health, state);
+	return 0;
+}
+
 /* A node without a store, or none of its nodes, has no peers. */
 int health_check_peers(struct health *health, struct error *err)
 {
@@ -160,5 +191,5 @@ int health_check_peers(struct health *health, struct error *err)
 		return r;
 	list_each(way, &ways)
 		check_answer(health, way, &neighs);
-	return 0;
+	return check_fits(health, &scene, err);
 }

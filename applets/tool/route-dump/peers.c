@@ -39,7 +39,7 @@ static const struct field device_fields[] = {
 
 struct row {
 	const char *subnet, *node, *type, *left, *route, *neighbour, *fdb, *verdict;
-	int mtu;
+	int mtu, path_mtu;
 	struct words expected, actual;
 	struct device device;
 	struct packets packets;
@@ -67,6 +67,7 @@ static const struct field json_fields[] = {
 	{ "neighbour", FIELD_STRING, ROW(neighbour) },
 	{ "fdb", FIELD_STRING, ROW(fdb) },
 	{ "verdict", FIELD_STRING, ROW(verdict) },
+	{ "pathMtu", FIELD_INT, ROW(path_mtu) },
 	{ "expected", FIELD_OBJECT, ROW(expected), FIELD_KEEP_EMPTY, .fields = words_fields },
 	{ "actual", FIELD_OBJECT, ROW(actual), FIELD_KEEP_EMPTY, .fields = words_fields },
 	{ "device", FIELD_OBJECT, ROW(device), .fields = device_fields },
@@ -146,6 +147,7 @@ static struct row row_of(const struct showing *showing, const struct peer_state 
 		.type = *lease->type ? lease->type : "udp",
 		.left = subnet_life_text(lease, arena),
 		.mtu = state->actual.mtu,
+		.path_mtu = state->path_mtu,
 		.route = state->route,
 		.neighbour = state->neighbour,
 		.fdb = state->fdb,
