@@ -128,6 +128,13 @@ const struct link *place_link(const struct place *place, int index)
 	return links_at(&place->links, index);
 }
 
+const struct link *place_vrf(const struct place *place, const struct link *link)
+{
+	const struct link *master = link && link->master ? place_link(place, link->master) : link;
+
+	return master && streq(master->kind, "vrf") ? master : NULL;
+}
+
 const struct addr *place_addr(const struct place *place, const struct ip *ip)
 {
 	list_each(addr, &place->addrs)
@@ -194,7 +201,7 @@ int scene_find(const struct scene *scene, const char *word, struct place **place
 	return fail(err, ENOENT, "\"%s\" is no network namespace that can be looked into", word);
 }
 
-/* ---- veth pairs ---- */
+/* ---- veth pairs, and links on top of others ---- */
 
 static const struct link *end_in(const struct place *place, const struct link *link)
 {
@@ -203,6 +210,30 @@ static const struct link *end_in(const struct place *place, const struct link *l
 	return other && other != link && streq(other->kind, "veth") && other->peer == link->index
 		       ? other
 		       : NULL;
+}
+
+static bool is_namespace_of_peer(const struct place *place, const struct link *link,
+				 const struct place *other)
+{
+	return other != place &&
+	       (place->info->current
+			? other->info->id == link->peer_netns
+			: netns_known_as(place->info->path, other->info->path, link->peer_netns));
+}
+
+bool scene_parent(const struct scene *scene, struct place *place, const struct link *link,
+		  struct spot *parent)
+{
+	*parent = (struct spot){ 0 };
+	if (!link->peer)
+		return false;
+	if (link->peer_netns < 0)
+		*parent = (struct spot){ place, place_link(place, link->peer) };
+	else
+		list_each(other, &scene->places)
+			if (is_namespace_of_peer(place, link, other))
+				*parent = (struct spot){ other, place_link(other, link->peer) };
+	return parent->link;
 }
 
 bool scene_other_end(const struct scene *scene, struct place *place, const struct link *link,
@@ -218,10 +249,7 @@ bool scene_other_end(const struct scene *scene, struct place *place, const struc
 	list_each(other, &scene->places) {
 		const struct link *end = end_in(other, link);
 
-		if (end && other != place &&
-		    (place->info->current ? other->info->id == link->peer_netns
-					  : netns_known_as(place->info->path, other->info->path,
-							   link->peer_netns))) {
+		if (end && is_namespace_of_peer(place, link, other)) {
 			*spot = (struct spot){ other, end };
 			return true;
 		}

@@ -60,6 +60,8 @@ int scene_enter(const struct scene *scene, struct place *place, struct error *er
 int scene_find(const struct scene *scene, const char *word, struct place **place,
 	       struct error *err) must_check;
 const struct link *place_link(const struct place *place, int index);
+/* The VRF that a link is in, or that it is; NULL = none. */
+const struct link *place_vrf(const struct place *place, const struct link *link);
 const struct addr *place_addr(const struct place *place, const struct ip *ip);
 /* The first address of a link (0 = any but loopback's) in a family that others can reach it by. */
 const struct addr *place_first_addr(const struct place *place, int index, int family);
@@ -68,6 +70,9 @@ void scene_holders(const struct scene *scene, const struct ip *ip, spots_t *spot
 /* The other end of a veth; false: nobody here knows where it is. */
 bool scene_other_end(const struct scene *scene, struct place *place, const struct link *link,
 		     struct spot *spot);
+/* The link that a VLAN, macvlan or ipvlan link is on, be it in another namespace; false: nobody here knows. */
+bool scene_parent(const struct scene *scene, struct place *place, const struct link *link,
+		  struct spot *parent);
 
 /* What a person types to run a program's command there: `ip -n blue link ...`. In the arena. */
 const char *place_command(const struct place *place, struct arena *arena, const char *program,

@@ -19,6 +19,7 @@ struct walk {
 	bool back;            /* it is the answer: filters know its connection */
 	bool masqueraded, mapped;
 	struct mac sender;       /* of the frame; not set = not known */
+	int tag;                 /* of the VLAN that the frame is in; 0 = it has none */
 	const struct link *port; /* of a bridge, that it came in by just now; NULL = none */
 	const char *first;       /* the link that it was sent by; NULL = it comes from outside */
 	const char *bare; /* the namespace that it left with a pod's own address; NULL = none */
@@ -80,9 +81,6 @@ int walk_far_wire(struct walk *walk, struct place *place, const struct link *lin
 /* A macvlan or ipvlan link on this one, of the one who has the address. */
 bool walk_find_child(struct walk *walk, const struct place *place, const struct link *link,
 		     const struct ip *ip, struct spot *child);
-int walk_far_parent(struct walk *walk, struct place *place, const struct link *link,
-		    const struct ip *next);
-
 /* ---- from node to node (token.c) ---- */
 struct token {
 	struct parcel parcel;

@@ -1,5 +1,5 @@
 /* Where a packet leaves what can be looked at: tunnels to other nodes, wires, links on top of others. */
-#include "node/walk.h"
+#include "node/walk_segment.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -271,16 +271,10 @@ int walk_far_wire(struct walk *walk, struct place *place, const struct link *lin
 
 /* ---- macvlan, ipvlan, VLAN ---- */
 
-static bool find_parent(struct walk *walk, struct place *place, const struct link *link,
-			struct spot *parent)
+bool walk_is_child(const struct link *link)
 {
-	*parent = (struct spot){ 0 };
-	if (link->peer_netns < 0)
-		*parent = (struct spot){ place, place_link(place, link->peer) };
-	else if (!place->info->current)
-		*parent = (struct spot){ walk->scene->here,
-					 place_link(walk->scene->here, link->peer) };
-	return parent->link;
+	return streq(link->kind, "macvlan") || streq(link->kind, "ipvlan") ||
+	       streq(link->kind, "vlan");
 }
 
 /* Another link on the same parent, of the one who has the address. */
@@ -293,7 +287,7 @@ static bool find_sibling(struct walk *walk, const struct spot *parent, const str
 	scene_holders(walk->scene, next, &spots);
 	list_each(spot, &spots)
 		if (spot->link && spot->link != link && streq(spot->link->kind, link->kind) &&
-		    find_parent(walk, spot->place, spot->link, &other) &&
+		    scene_parent(walk->scene, spot->place, spot->link, &other) &&
 		    other.link == parent->link && spot->link->vlan == link->vlan) {
 			*sibling = *spot;
 			return true;
@@ -311,8 +305,8 @@ bool walk_find_child(struct walk *walk, const struct place *place, const struct 
 	list_each(spot, &spots)
 		if (spot->link &&
 		    (streq(spot->link->kind, "macvlan") || streq(spot->link->kind, "ipvlan")) &&
-		    find_parent(walk, spot->place, spot->link, &parent) && parent.place == place &&
-		    parent.link == link) {
+		    scene_parent(walk->scene, spot->place, spot->link, &parent) &&
+		    parent.place == place && parent.link == link) {
 			*child = *spot;
 			return true;
 		}
@@ -339,36 +333,48 @@ static int check_modes(struct walk *walk, const struct link *link, const struct 
 				       "link set %s type macvlan mode bridge", apart->name));
 }
 
-int walk_far_parent(struct walk *walk, struct place *place, const struct link *link,
-		    const struct ip *next)
+bool walk_parent_decides(struct walk *walk, struct place *place, const struct link *link,
+			 const struct ip *next)
 {
 	struct spot parent, sibling;
-	bool vlan = streq(link->kind, "vlan");
-	int r;
 
-	if (!find_parent(walk, place, link, &parent))
-		return walk_far_wire(walk, place, link, next);
-	r = scene_enter(walk->scene, parent.place, walk->err);
-	walk_tell(walk, "parent", "%s of %s, MTU %d", parent.link->name, parent.place->name,
-		  parent.link->mtu);
+	return walk_is_child(link) && scene_parent(walk->scene, place, link, &parent) &&
+	       (find_sibling(walk, &parent, link, next, &sibling) ||
+		(place != parent.place && !streq(link->kind, "vlan") &&
+		 place_addr(parent.place, next)));
+}
+
+int walk_far_parent(struct walk *walk, struct place *place, const struct link *link,
+		    const struct ip *next, const struct spot *parent)
+{
+	struct spot sibling;
+	bool vlan = streq(link->kind, "vlan");
+	int r = scene_enter(walk->scene, parent->place, walk->err);
+
+	walk_tell(walk, "parent", "%s of %s, MTU %d%s", parent->link->name, parent->place->name,
+		  parent->link->mtu,
+		  vlan ? walk_text(walk, ", with the tag of VLAN %d", link->vlan) : "");
 	if (r == WALK_ON)
-		r = walk_link_up(walk, parent.place, parent.link);
+		r = walk_link_up(walk, parent->place, parent->link);
 	if (r != WALK_ON)
 		return r;
-	walk_fits(walk, parent.place, parent.link);
-	if (find_sibling(walk, &parent, link, next, &sibling)) {
+	walk_fits(walk, parent->place, parent->link);
+	if (vlan) {
+		walk->tag = link->vlan;
+		return WALK_ON;
+	}
+	if (find_sibling(walk, parent, link, next, &sibling)) {
 		r = check_modes(walk, link, &sibling, place);
 		return r == WALK_ON ? walk_arrive(walk, sibling.place, sibling.link) : r;
 	}
-	if (!vlan && place != parent.place && place_addr(parent.place, next))
-		return walk_stop(
-			walk, "link",
-			walk_text(walk, "a %s link does not reach the node below it", link->kind),
-			walk_text(walk,
-				  "%s is an address of %s itself, and %s passes nothing "
-				  "between its parent and its children",
-				  walk_ip(walk, next), parent.place->name, link->kind),
-			walk_text(walk, "give the node a %s link of its own on %s", link->kind,
-				  parent.link->name));
-	return walk_far_wire(walk, place, link, next);
+	if (place == parent->place || !place_addr(parent->place, next))
+		return WALK_ON;
+	return walk_stop(walk, "link",
+			 walk_text(walk, "a %s link does not reach the node below it", link->kind),
+			 walk_text(walk,
+				   "%s is an address of %s itself, and %s passes nothing "
+				   "between its parent and its children",
+				   walk_ip(walk, next), parent->place->name, link->kind),
+			 walk_text(walk, "give the node a %s link of its own on %s", link->kind,
+				   parent->link->name));
 }

@@ -1,5 +1,5 @@
 /* A packet in a namespace: sent from it, forwarded through it, delivered to it. */
-#include "node/walk.h"
+#include "node/walk_segment.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -91,15 +91,18 @@ static int check_address(struct walk *walk, struct place *place)
 }
 
 /* In two namespaces: who gets the packet is a matter of luck. */
-static int check_single(struct walk *walk, const struct ip *ip, const struct place *mine)
+static int check_single(struct walk *walk, const struct ip *ip, struct place *mine)
 {
+	const struct addr *addr = place_addr(mine, ip);
+	const struct spot at = { mine, addr ? place_link(mine, addr->index) : NULL };
 	spots_t spots = { 0 };
 
 	if (!ip_is_global_unicast(ip))
 		return WALK_ON;
 	scene_holders(walk->scene, ip, &spots);
 	list_each(spot, &spots)
-		if (spot->place != mine && spot->link && spot->link->flags & LINK_UP)
+		if (spot->place != mine && spot->link && spot->link->flags & LINK_UP &&
+		    !(at.link && segment_apart(walk, &at, spot)))
 			return walk_stop(walk, "address",
 					 walk_text(walk, "%s is in use twice: in %s and in %s",
 						   walk_ip(walk, ip), mine->name,
@@ -331,6 +334,26 @@ static int go_out(struct walk *walk, struct place *place, const struct link *in,
 			    : r;
 }
 
+/* A VLAN link takes it, be it in another namespace, or nobody. */
+static int arrive_tagged(struct walk *walk, struct place *place, const struct link *link)
+{
+	struct spot receiver;
+
+	if (!segment_receiver(walk, place, link, walk->tag, &receiver))
+		return walk_stop(
+			walk, "VLAN",
+			walk_text(walk, "%s has no VLAN link for VLAN %d", link->name, walk->tag),
+			"the frame has the tag of that VLAN, and nobody takes it",
+			place_command(place, walk->scene->arena, "ip",
+				      "link add link %s name %s.%d type vlan id %d", link->name,
+				      link->name, walk->tag, walk->tag));
+	walk_tell(walk, "VLAN", "frames of VLAN %d are %s's of %s", walk->tag, receiver.link->name,
+		  receiver.place->name);
+	walk->tag = 0;
+	walk->port = NULL;
+	return walk_arrive(walk, receiver.place, receiver.link);
+}
+
 int walk_arrive(struct walk *walk, struct place *place, const struct link *link)
 {
 	struct filter_answer filter;
@@ -346,6 +369,8 @@ int walk_arrive(struct walk *walk, struct place *place, const struct link *link)
 		return walk_stop(walk, "route", "the packet goes round in circles",
 				 "its time to live ends before it arrives anywhere", NULL);
 	r = walk_link_up(walk, place, link);
+	if (r == WALK_ON && walk->tag)
+		return arrive_tagged(walk, place, link);
 	if (r == WALK_ON && walk_find_child(walk, place, link, &walk->parcel.dst, &child)) {
 		walk_tell(walk, "child", "frames for %s are %s's of %s",
 			  walk_mac(walk, &child.link->mac), child.link->name, child.place->name);

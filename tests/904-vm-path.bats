@@ -1,0 +1,55 @@
+#!/usr/bin/env bats
+# What `cnibox path` says of VLANs is what becomes of the packet, under two distribution kernels: the kernel
+# here has none of these. Each kernel is booted once, runs fixtures/path-vm.sh, and the tests judge what was recorded there.
+
+load lib/all
+load lib/vm
+
+KERNELS=(6.12 6.1)
+
+setup_file() {
+	vm_kernels ip bridge "$CNIBOX:/bin/cnibox" -- "$CNIBOX_TESTS/fixtures/path-vm.sh"
+}
+
+# stops CASE PATTERN: in these words, reason and remedy in one line
+stops() {
+	assert_eq "$kernel: $1: $(said "$1")" "$(said "$1" | grep -c '^  X')" 1
+	assert_match "$kernel: $1" "$(said "$1" | grep -A 2 '^  X' | tr -s ' \n' ' ')" "$2"
+}
+
+@test "what reaches its end is said to, and nothing else" {
+	for kernel in "${KERNELS[@]}"; do
+		assert_match "it is that kernel" "$(said kernel)" "^${kernel//./\\.}\.[0-9]"
+		assert_eq "$kernel: cases that differ" "$(awk '/^@begin / { name = $2; getline; sent = $0 }
+			/^@end / && name != "kernel" { n++; if ((sent == "reaches") == ($2 != 0)) print name }
+			END { print (n > 20 ? "enough" : n) }' "$BATS_FILE_TMPDIR/$kernel" | paste -sd' ')" enough
+		mapfile -t mended < <(sed -n 's,^@begin \(.*/mended\)$,\1,p' "$BATS_FILE_TMPDIR/$kernel")
+		succeeds "${mended[@]}"
+	done
+}
+
+@test "VLANs of a bridge: which port or bridge lacks which, and who gets frames with a tag that nobody takes" {
+	for kernel in "${KERNELS[@]}"; do
+		stops vlan/other 'X VLAN p_c is not in VLAN 10 '
+		stops vlan/one-way 'X neighbour what answers for 10\.1\.0\.4 in VLAN 10 does not come back frames without tag that come in by p_c are in VLAN 20'
+		stops vlan/comes-tagged 'X VLAN frames for b have the tag of VLAN 10 no VLAN link on eth0 of b takes those'
+		stops vlan/none 'X VLAN p_a has no VLAN of its own'
+		stops vlan/not-self 'X VLAN br0 is not in VLAN 10 .* bridge vlan add dev br0 vid 10 self'
+		stops vlan/self-untagged 'X neighbour what answers for 10\.1\.0\.1 in VLAN 10 does not come back frames without tag that come in by br0 are in VLAN 1 '
+		stops vlan/host-untagged 'frames of that VLAN come out of br0 without a tag .* vlan add dev br0 vid 10 self'
+		stops vlan/trunk-lacks 'X VLAN p_t is not in VLAN 10 .* bridge vlan add dev p_t vid 10 $'
+		stops vlan/routed-none 'X VLAN p_d is not in VLAN 20'
+	done
+}
+
+@test "VLAN links: of a bridge, of a pod on a trunk, and of a pod that got one of the node's" {
+	for kernel in "${KERNELS[@]}"; do
+		for name in from-host out in routed trunk to-trunk trunk-gateway plugin to-plugin; do
+			succeeds "vlan/$name"
+			refute "$kernel: $name is followed to its end" grep -q 'ok: leaves' <<<"$(said "vlan/$name")"
+		done
+		assert_match "$kernel: with its tag" "$(said vlan/trunk)" 'parent +eth0 of t, MTU 1500, with the tag of VLAN 10'
+		assert_match "$kernel: and by its link" "$(said vlan/not-self/mended)" 'VLAN +frames of VLAN 10 are br0\.10.s of host'
+		stops vlan/no-link 'X VLAN eth0 has no VLAN link for VLAN 6'
+	done
+}
