@@ -57,6 +57,23 @@ ALL='DOCKER_OPTS=" --bip=10.5.29.1/24 --ip-masq=false --mtu=1450"'
 	wrote "-f" $OUT 'DOCKER_OPTS=" --bip=10.5.29.1/24 --ip-masq=true --mtu=1450"'
 }
 
+@test "a device, a pipe and a symbolic link stay what they are" {
+	mkfifo /run/pipe
+	ln -s pipe /run/link
+	for way in pipe link; do
+		cat /run/pipe >/run/read &
+		opts -c -d /run/$way
+		wait $!
+		wrote "a pipe, by $way" /run/read "$ALL"
+	done
+	assert_eq "they are still there" "$(stat -c %F /run/pipe /run/link)" $'fifo\nsymbolic link'
+	ln -sf file /run/link
+	: >/run/file
+	opts -c -d /run/link
+	wrote "what a link leads to" /run/file "$ALL"
+	assert "the link" test -L /run/link
+}
+
 @test "what the environment has comes first, or counts where the file says nothing" {
 	DOCKER_OPTS='-H unix:///x' opts
 	wrote "options that were there" $OUT "$BIP" "$MASQ" "$MTU" \
@@ -74,7 +91,8 @@ ALL='DOCKER_OPTS=" --bip=10.5.29.1/24 --ip-masq=false --mtu=1450"'
 @test "no file is no options; a wrong FLANNEL_IPMASQ and a route of the own subnet are status 1" {
 	rm /run/flannel/subnet.env
 	opts
-	assert_eq "status without the file" "$status $said" "0 "
+	assert_eq "status without the file" "$status" 0
+	assert_match "it warns" "$said" '^cnibox: warning: /run/flannel/subnet.env: no such file; the agent writes it: Docker is told of no subnet$'
 	wrote "it says so" $OUT 'DOCKER_OPTS=""'
 	opts -i
 	assert_eq "nothing at all" "$(stat -c %s $OUT)" 0

@@ -3,6 +3,7 @@
  * section 6.2). That script lets a shell read the file; here it is read as lines of KEY=VALUE.
  */
 #include "base/file.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "describe/applet.h"
 #include "kernel/route.h"
@@ -54,6 +55,10 @@ static int read_lease(const char *path, struct arena *arena, struct lease *lease
 		if (!*values[i])
 			*values[i] = "";
 	}
+	if (r < 0 &&
+	    !*lease->subnet) /* the script says nothing, and Docker starts with a subnet of its own */
+		log_warning("%s: no such file; the agent writes it: Docker is told of no subnet",
+			    path);
 	if (err)
 		*err = (struct error){ 0 };
 	return 0;
@@ -173,7 +178,7 @@ static int docker_opts_run(struct invocation *call, void *options_, struct error
 	    make_list(options, &lease, call->arena, &list, err))
 		return -err->errnum;
 	text = output_text(options, &list, call->arena);
-	if (file_replace(options->output, OUTPUT_MODE, text, strlen(text), false, err))
+	if (file_put(options->output, OUTPUT_MODE, text, strlen(text), false, err) < 0)
 		return -err->errnum;
 	return check_route(lease.subnet, call->arena, err);
 }

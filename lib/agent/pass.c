@@ -357,6 +357,7 @@ static int publish_cni_config(const struct agent *agent, struct arena *arena, st
 	const struct agent_options *options = agent->options;
 	char *text;
 	size_t size;
+	int r;
 
 	if (!options->cni_config)
 		return 0;
@@ -364,7 +365,8 @@ static int publish_cni_config(const struct agent *agent, struct arena *arena, st
 		return wrap(err, "--cni-config");
 	if (file_is(options->cni_config_to, text, size))
 		return 0;
-	return file_replace(options->cni_config_to, 0644, text, size, true, err);
+	r = file_put(options->cni_config_to, 0644, text, size, true, err);
+	return r < 0 ? r : 0;
 }
 
 /* What is in /run may be taken away by others, and plugins find no subnet then. */
@@ -392,7 +394,7 @@ int agent_publish(struct agent *agent, struct error *err)
 		return 0;
 	if (agent_make_folder(agent, err) ||
 	    file_replace(agent_lease_file(agent, &arena), 0600, value, strlen(value), false, err) ||
-	    file_replace(agent->options->subnet_file, 0644, text, strlen(text), true, err) ||
+	    file_put(agent->options->subnet_file, 0644, text, strlen(text), true, err) < 0 ||
 	    publish_cni_config(agent, &arena, err))
 		return -err->errnum;
 	agent->env = arena_strdup(&agent->own_arena, text);

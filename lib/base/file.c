@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -174,6 +175,24 @@ int file_replace(const char *path, mode_t mode, const void *data, size_t size, b
 	}
 	r = durable ? folder_sync(path) : 0;
 	return r < 0 ? fail_errno(err, -r, "write %s", path) : 0;
+}
+
+int file_put(const char *path, mode_t mode, const void *data, size_t size, bool durable,
+	     struct error *err)
+{
+	char real[PATH_MAX];
+	struct stat st;
+	auto_close int fd = -1;
+	int r;
+
+	if (lstat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return file_replace(path, mode, data, size, durable, err);
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		return file_replace(realpath(path, real) ? real : path, mode, data, size, durable,
+				    err);
+	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	r = fd < 0 ? -errno : fd_write_all(fd, data, size);
+	return r < 0 ? fail_errno(err, -r, "write %s", path) : 1;
 }
 
 static int dir_make_one(const char *path, mode_t mode)

@@ -22,6 +22,13 @@ int fd_write_all(int fd, const void *data, size_t size) must_check;
 int file_replace(const char *path, mode_t mode, const void *data, size_t size, bool durable,
 		 struct error *err) must_check;
 
+/*
+ * The same for a path that a person gave: what a symbolic link leads to is replaced, not the link, and what is no file (/dev/null,
+ * a pipe) is written to. Returns 1 for the latter.
+ */
+int file_put(const char *path, mode_t mode, const void *data, size_t size, bool durable,
+	     struct error *err) must_check;
+
 int dir_make(const char *path, mode_t mode, struct error *err) must_check; /* with all parents */
 
 /*

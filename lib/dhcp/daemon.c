@@ -42,13 +42,14 @@ static void stop(struct loop *loop, void *arg unused)
 static int write_pid(struct running *r, const char *path, struct error *err)
 {
 	char text[16];
-	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid()), put;
 
 	if (!path || !*path)
 		return 0;
-	if (file_replace(path, 0644, text, (size_t)n, false, err))
+	put = file_put(path, 0644, text, (size_t)n, false, err);
+	if (put < 0)
 		return wrap(err, "pid file");
-	r->pid_file = path;
+	r->pid_file = put ? NULL : path;
 	return 0;
 }
 

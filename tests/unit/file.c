@@ -82,6 +82,35 @@ TEST(file_replace_and_read)
 	folder_remove();
 }
 
+TEST(file_put_replaces_files_and_nothing_else)
+{
+	auto_arena struct arena arena = { 0 };
+	struct error err = { 0 };
+	auto_close int pipe_end = -1;
+	char text[4] = "";
+	struct stat st;
+
+	folder_open();
+	check_int(file_put(in_folder("a"), 0644, "one", 3, false, &err), 0);
+	check_int(symlink("a", in_folder("link")), 0);
+	check_int(file_put(in_folder("link"), 0644, "two", 3, true, &err), 0);
+	check(lstat(in_folder("link"), &st) == 0 && S_ISLNK(st.st_mode));
+	pipe_end = open(in_folder("a"), O_RDONLY | O_CLOEXEC);
+	check_int(read(pipe_end, text, 3), 3);
+	check_str(text, "two");
+	close(take_fd(&pipe_end));
+	check_int(mkfifo(in_folder("fifo"), 0600), 0);
+	pipe_end = open(in_folder("fifo"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	check_int(file_put(in_folder("fifo"), 0644, "six", 3, false, &err), 1);
+	check_int(read(pipe_end, text, 3), 3);
+	check_str(text, "six");
+	check(lstat(in_folder("fifo"), &st) == 0 && S_ISFIFO(st.st_mode));
+	check_int(file_put(in_folder("no/x"), 0644, "x", 1, false, &err), -ENOENT);
+	check_int(file_put(folder, 0644, "x", 1, false, &err), -EISDIR);
+	check_int(folder_files(), 3);
+	folder_remove();
+}
+
 /* A reader beside a writer sees one of the two contents, never a part. */
 TEST(file_replace_is_atomic)
 {
