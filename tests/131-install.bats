@@ -142,7 +142,7 @@ kill_each() { # [WORDS]
 
 @test "wrong words and folders are told" {
 	run_log "$CNIBOX" install --dir "$DIR" --binary cnibox 2>"$BATS_TEST_TMPDIR/err" && flunk "NOT refused"
-	assert_match "the path" "$(<"$BATS_TEST_TMPDIR/err")" '^install: --binary cnibox: a path from the root is needed$'
+	assert_match "the path" "$(<"$BATS_TEST_TMPDIR/err")" '^install: --binary: "cnibox" is not a path from the root'
 	: >/opt/cni/file
 	"$CNIBOX" install --dir /opt/cni/file 2>"$BATS_TEST_TMPDIR/err" && flunk "NOT refused"
 	assert_match "no folder" "$(<"$BATS_TEST_TMPDIR/err")" '/opt/cni/file.*(Not a directory|File exists)'
@@ -161,5 +161,21 @@ kill_each() { # [WORDS]
 	assert_match "then the applet" "$said" '"inode"'
 	"$CNIBOX" install --dir "$DIR" netns identify /run/nothing >/dev/null 2>&1 || status=$?
 	assert_eq "its status" "$status" 1
-	assert_match "an applet that there is not" "$("$CNIBOX" install --dir "$DIR" flaneld 2>&1 || :)" 'flanneld'
+}
+
+@test "a word too many changes nothing, nor does a program that is not there" {
+	before=$(listing)
+	while IFS='~' read -r words want; do
+		status=0
+		# shellcheck disable=SC2086 # words
+		said=$("$CNIBOX" install $words 2>&1) || status=$?
+		assert_eq "status of: $words" "${want%% *} $said" "$status install: ${want#* }"
+	done <<-CASES
+		--dir $DIR flaneld~2 unknown applet "flaneld"; did you mean "flanneld"?
+		--dir $DIR bridge~2 "bridge" is a plugin: with --only bridge it is the only one to be installed
+		--dir $DIR --only brigde~2 --only: "brigde" is no plugin of this program
+		--binary /usr/bin/cniboks~1 --binary: the plugins would lead to /usr/bin/cniboks: No such file or directory
+	CASES
+	assert_eq "the folder" "$(listing)" "$before"
+	refute "this node's plugins were touched" test -e /opt/cni/bin/.cnibox
 }

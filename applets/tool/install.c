@@ -8,6 +8,9 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <unistd.h>
+
+#include "base/text.h"
 
 struct options {
 	const char *dir, *binary;
@@ -26,7 +29,7 @@ static const struct field fields[] = {
 	{ "copy", FIELD_BOOL, OPTION(copy),
 	  .help = "put a copy of the program into the folder, for one that is mounted elsewhere" },
 	{ "only", FIELD_LIST, OPTION(only), .element = FIELD_STRING, .size = sizeof(char *),
-	  .noun = NOUN_PLUGIN, .help = "just this plugin; may be repeated" },
+	  .noun = NOUN_PLUGIN, .metavar = "PLUGIN", .help = "just this plugin" },
 	{ "remove", FIELD_BOOL, OPTION(remove), .help = "give the folder back as it was" },
 	{ "dryRun", FIELD_BOOL, OPTION(dry_run), .letter = 'n',
 	  .help = "only say what would be done" },
@@ -90,10 +93,53 @@ static int choose_plugins(struct invocation *call, const strings_t *only, string
 			*list_add(call->arena, names) = call->applets[i].name;
 	list_each(name, only) {
 		if (!call->find_plugin(*name))
-			return fail(err, USAGE_ERROR, "--only %s: there is no such plugin here",
+			return fail(err, USAGE_ERROR, "--only: \"%s\" is no plugin of this program",
 				    *name);
 		*list_add(call->arena, names) = *name;
 	}
+	return 0;
+}
+
+/* What is to come after is known before anything is changed. A plugin's name is there because somebody takes it for what
+ * is to be installed. */
+static int check_applet(const struct invocation *call, const struct options *options,
+			struct error *err)
+{
+	const char *name = options->applet.n ? options->applet.items[0] : NULL, *nearest;
+	strings_t names = { 0 };
+
+	for (size_t i = 0; i < call->n_applets && name; i++) {
+		*list_add(call->arena, &names) = call->applets[i].name;
+		if (!streq(call->applets[i].name, name))
+			continue;
+		if (call->applets[i].kind != APPLET_CNI || call->applets[i].applet->verbs)
+			return 0;
+		return fail(err, USAGE_ERROR,
+			    "\"%s\" is a plugin: with --only %s it is the only one to be installed",
+			    name, name);
+	}
+	if (!name)
+		return 0;
+	nearest = nearest_word(name, names.items, names.n);
+	if (nearest)
+		return fail(err, USAGE_ERROR, "unknown applet \"%s\"; did you mean \"%s\"?", name,
+			    nearest);
+	return fail(err, USAGE_ERROR, "unknown applet \"%s\"", name);
+}
+
+/* Where the links lead. A file that is not there is for another root than ours, which --dir says; otherwise it is a slip that
+ * would take all plugins off this node. */
+static int find_binary(const struct invocation *call, const struct options *options,
+		       const char **path, struct error *err)
+{
+	*path = options->binary;
+	if (!*path)
+		return own_path(call->arena, path, err);
+	if (**path != '/')
+		return fail(err, USAGE_ERROR, "--binary: \"%s\" is not a path from the root",
+			    *path);
+	if (options->dir == defaults.dir && access(*path, X_OK))
+		return fail_errno(err, errno, "--binary: the plugins would lead to %s", *path);
 	return 0;
 }
 
@@ -122,13 +168,8 @@ static int install_run(struct invocation *call, void *options_, struct error *er
 	strings_t names = { 0 };
 	int r = 0;
 
-	if (options->binary && *options->binary != '/')
-		return fail(err, USAGE_ERROR, "--binary %s: a path from the root is needed",
-			    options->binary);
-	dir.binary = options->binary;
-	if (!dir.binary && own_path(call->arena, &dir.binary, err))
-		return -err->errnum;
-	if (choose_plugins(call, &options->only, &names, err))
+	if (check_applet(call, options, err) || find_binary(call, options, &dir.binary, err) ||
+	    choose_plugins(call, &options->only, &names, err))
 		return -err->errnum;
 	if (options->remove)
 		r = plugin_dir_give_back(&dir, &rows, err);
