@@ -158,14 +158,14 @@ bad.conflist:28: warning: plugins[3].type: ptp makes an interface, as plugins[2]
 		{"type": "bridge", "ipam": {"type": "hostlocal"}}~error: ipam.type: failed to find plugin "hostlocal" in path [BIN]; did you mean "host-local"?
 		{"type": "bridge", "ipam": {"subnet": "10.1.0.0/24"}}~warning: ipam.type: missing, so that nobody gives out addresses
 		{"type": "bridge", "ipam": {"type": "host-local"}}~error: ipam: no IP ranges specified
-		{"type": "bridge", "ipam": {"type": "host-local", "subnet": "10.1.0.0"}}~error: ipam.subnet: "10.1.0.0" is not a CIDR
+		{"type": "bridge", "ipam": {"type": "host-local", "subnet": "10.1.0.0"}}~error: ipam.subnet: "10.1.0.0" is not a CIDR (such as 10.1.0.0/24)
 		{"type": "bridge", "ipam": {"type": "host-local", "subnet": "10.1.0.0/31"}}~error: ipam.subnet: invalid range set 0: Network 10.1.0.0/31 too small to allocate from
 		{"type": "bridge", "ipam": {"type": "host-local", "subnet": "10.1.0.0/24", "rangeEnd": "10.2.0.5"}}~error: ipam.rangeEnd: invalid range set 0: RangeEnd 10.2.0.5 not in network 10.1.0.0/24
 		{"type": "bridge", "ipam": {"type": "host-local", "ranges": [{"subnet": "10.1.0.0/24"}]}}~error: ipam.ranges[0]: expected a list, found object
 		{"type": "bridge", "ipam": {"type": "host-local", "subnet": "10.9.0.0/24", "ranges": [[{"subnet": "10.1.0.0/24"}], [{"subnet": "10.1.0.0/25"}]]}}~error: ipam.ranges[1]: range set 1 overlaps with 2
 		{"type": "bridge", "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.1.0.0/24"}, {"subnet": "fd00::/64"}]]}}~error: ipam.ranges[0][1].subnet: invalid range set 0: mixed address families
 		{"type": "bridge", "ipam": {"type": "host-local", "subnet": "10.1.0.0/24", "gateway": "10.2.0.1"}}~warning: ipam: gateway 10.2.0.1 is not in 10.1.0.0/24: no route leads to it
-		{"type": "bridge", "ipam": {"type": "host-local", "subnet": "10.1.0.0/24", "routes": [{"dst": "0.0.0.0"}]}}~error: ipam.routes[0].dst: "0.0.0.0" is not a CIDR
+		{"type": "bridge", "ipam": {"type": "host-local", "subnet": "10.1.0.0/24", "routes": [{"dst": "0.0.0.0"}]}}~error: ipam.routes[0].dst: "0.0.0.0" is not a CIDR (such as 10.1.0.0/24)
 		{"type": "host-local", "ipam": {"type": "host-local", "subnet": "10.1.0.0/24"}}~warning: type: host-local gives out addresses: it belongs below "ipam"
 		{"type": "ptp"}~error: ipam: no plugin name provided; ipam.type names the plugin that gives out addresses
 		{"type": "ipvlan", "mode": "l4", "ipam": {"type": "dhcp"}}~error: mode: unknown ipvlan mode: "l4"; there are l2, l3 and l3s
@@ -324,7 +324,7 @@ net.d/10-a.conflist:3: warning: plugins[0].ipam: 1 of these addresses, as 10.1.0
 		assert_eq "$text" "$("$CNIBOX" lint net-conf.json | head -n 1)" "$want"
 	done <<-'TABLE'
 		{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan"}}~nothing is wrong
-		{"Network": "10.244.0.0", "Backend": {"Type": "vxlan"}}~net-conf.json:1: error: Network: "10.244.0.0" is not a CIDR
+		{"Network": "10.244.0.0", "Backend": {"Type": "vxlan"}}~net-conf.json:1: error: Network: "10.244.0.0" is not a CIDR (such as 10.1.0.0/24)
 		{"Netwrk": "10.244.0.0/16",\n"Backend": {"Type": "vxlan"}}~net-conf.json:1: warning: Netwrk: unknown key; did you mean "Network"?
 		{"Network": "10.244.0.0/16",\n"Backend": {"Typ": "vxlan"}}~net-conf.json:2: warning: Backend.Typ: unknown key; did you mean "Type"?
 		{"Network": "10.244.0.0/16",\n"Backend": {"Type": "vxlam"}}~net-conf.json:2: error: Backend.Type: backend "vxlam" is not served here; vxlan, host-gw and udp are
@@ -337,12 +337,12 @@ net.d/10-a.conflist:3: warning: plugins[0].ipam: 1 of these addresses, as 10.1.0
 	sed 's/"10.244.0.0.16"/"10.244.0.0"/; s/"portmap"/"portmpa"/' "$CNIBOX_TOP/packaging/kubernetes/cnibox-flannel.yaml" >m.yaml
 	line() { grep -n "$1" m.yaml | cut -d: -f1; }
 	want="m.yaml:$(line portmpa): error: data.cni-conf.json.plugins[1].type: failed to find plugin \"portmpa\" in path [$CNI_PATH]; did you mean \"portmap\"?
-m.yaml:$(line '"10.244.0.0"'): error: data.net-conf.json.Network: \"10.244.0.0\" is not a CIDR
+m.yaml:$(line '"10.244.0.0"'): error: data.net-conf.json.Network: \"10.244.0.0\" is not a CIDR (such as 10.1.0.0/24)
 2 errors, 0 warnings"
 	says 1 "$want" m.yaml
 	assert_eq "from stdin" "$("$CNIBOX" lint - <m.yaml)" "${want//m.yaml/stdin}"
 	jq -n '{kind: "ConfigMap", apiVersion: "v1", data: {"net-conf.json": "{\"Network\": \"10.1\"}"}}' >m.json
-	says 1 "m.json:5: error: data.net-conf.json.Network: \"10.1\" is not a CIDR
+	says 1 "m.json:5: error: data.net-conf.json.Network: \"10.1\" is not a CIDR (such as 10.1.0.0/24)
 1 error, 0 warnings" m.json
 }
 

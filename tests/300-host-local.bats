@@ -141,7 +141,7 @@ code() { jq .code <<<"$output"; }
 
 @test "wrong values are blamed by their path, and codes say whose mistake it is" {
 	assert_eq "a subnet" "$(message "$(conf host-local '.ipam.ranges = [[{subnet: "10.1.0.0/24"}, {subnet: "x"}]]')")" \
-		'ipam.ranges[0][1].subnet: "x" is not a CIDR'
+		'ipam.ranges[0][1].subnet: "x" is not a CIDR (such as 10.1.0.0/24)'
 	message "$(conf host-local '.ipam.ranges = "x"')"
 	assert_eq "wrong type" "$(code)" 6
 	message "$(conf host-local '.ipam.subnet = "10.77.0.0/31"')"

@@ -16,6 +16,9 @@
 
 typedef __int128 wide; /* holds the values of every integer type */
 
+#define DURATION_ENDLESS \
+	((wide)1000 * 3600 * 24 * 365 * 100) /* an upper bound that nobody means, in ms */
+
 /* clang-format off */
 static const char *const type_texts[] = {
 	[FIELD_END]      = "nothing",
@@ -194,6 +197,9 @@ static int duration_member(const struct field *field, const char *word, int64_t 
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL,
 				 "\"%s\" is not a duration (such as 1m30s)", word);
 	row_range(field, &min, &max);
+	if (ms < min && max > DURATION_ENDLESS)
+		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s is less than %s", word,
+				 duration_format((int64_t)min, low));
 	if (ms < min || ms > max)
 		return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "%s is out of range %s..%s", word,
 				 duration_format((int64_t)min, low),
@@ -206,8 +212,12 @@ static int duration_member(const struct field *field, const char *word, int64_t 
 
 static int not_a(const struct field *field, const char *word, struct error *err)
 {
-	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "\"%s\" is not %s", word,
-			 field_type_text(field));
+	const char *example = field->type == FIELD_BOOL   ? " (true or false)"
+			      : field->type == FIELD_CIDR ? " (such as 10.1.0.0/24)"
+							  : "";
+
+	return fail_code(err, CNI_INVALID_CONFIG, EINVAL, "\"%s\" is not %s%s", word,
+			 field_type_text(field), example);
 }
 
 /* The words of Go's strconv.ParseBool, in any case, since libcni takes them, and what people type.

@@ -4,6 +4,7 @@
  */
 #include "describe/options.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/text.h"
@@ -111,6 +112,8 @@ static int set_row(struct parse *parse, const struct field *field, const char *v
 			*(struct ip *)((char *)parse->out + field->offset) = (struct ip){ 0 };
 		return 0;
 	}
+	if (!*value && field->type == FIELD_PATH && !(field->flags & FIELD_ONE_DASH))
+		return fail(parse->err, EINVAL, "\"\" is not %s", field_type_text(field));
 	if (field->seen)
 		*((bool *)parse->out + field->seen - 1) = true;
 	return field_parse(field, value, parse->out, parse->arena, parse->err);

@@ -113,6 +113,7 @@ TEST(integers_outside_of_their_range_are_refused)
 	refused(&port, "99999999999999999999999999999999999999999999999",
 		"99999999999999999999999999999999999999999999999 is out of range 0..65535");
 	refused(&lease, "2d", "2d is out of range 1s..1d");
+	refused(&timeout, "-1", "-1 is less than 0s");
 }
 
 TEST(words_of_another_type_are_refused)
@@ -124,11 +125,11 @@ TEST(words_of_another_type_are_refused)
 	refused(&mtu, "0x10", "\"0x10\" is not an integer");
 	refused(&mtu, "1.5", "\"1.5\" is not an integer");
 	refused(&port, "http", "\"http\" is not a port");
-	refused(&flag, "maybe", "\"maybe\" is not a boolean");
+	refused(&flag, "maybe", "\"maybe\" is not a boolean (true or false)");
 	refused(&mode, "Bridge", "\"Bridge\" is not one of bridge, private, vepa");
 	refused(&ip, "10.1.0", "\"10.1.0\" is not an IP address");
 	refused(&ip, "10.1.0.5/24", "\"10.1.0.5/24\" is not an IP address");
-	refused(&cidr, "10.2.0.0", "\"10.2.0.0\" is not a CIDR");
+	refused(&cidr, "10.2.0.0", "\"10.2.0.0\" is not a CIDR (such as 10.1.0.0/24)");
 	refused(&mac, "aa:bb", "\"aa:bb\" is not a MAC address");
 	refused(&timeout, "soon", "\"soon\" is not a duration (such as 1m30s)");
 	refused(&ips, "here", "\"here\" is not an IP address");

@@ -156,19 +156,21 @@ TEST(wrong_values_are_told_with_their_path)
 			   "mode: \"vapa\" is not one of bridge, private, vepa");
 	check_decode_fails("{\"mac\": \"aa:bb\"}", 7, "mac: \"aa:bb\" is not a MAC address");
 	check_decode_fails("{\"ifName\": \"a/b\"}", 7, "ifName: \"a/b\" is not an interface name");
-	check_decode_fails("{\"strict\": \"perhaps\"}", 7, "strict: \"perhaps\" is not a boolean");
-	check_decode_fails("{\"cidr\": \"\"}", 7, "cidr: \"\" is not a CIDR");
+	check_decode_fails("{\"strict\": \"perhaps\"}", 7,
+			   "strict: \"perhaps\" is not a boolean (true or false)");
+	check_decode_fails("{\"cidr\": \"\"}", 7, "cidr: \"\" is not a CIDR (such as 10.1.0.0/24)");
 	check_decode_fails("{\"timeout\": \"soon\"}", 7,
 			   "timeout: \"soon\" is not a duration (such as 1m30s)");
 	check_decode_fails(
 		"{\"ipam\": {\"ranges\": [[{\"subnet\": \"10.1.0.0/24\"}, {\"subnet\": \"10.2.0.0\"}]]}}",
-		7, "ipam.ranges[0][1].subnet: \"10.2.0.0\" is not a CIDR");
+		7, "ipam.ranges[0][1].subnet: \"10.2.0.0\" is not a CIDR (such as 10.1.0.0/24)");
 	check_decode_fails("{\"ipam\": {\"ranges\": [[{}]]}}", 7,
 			   "ipam.ranges[0][0].subnet: required");
 	check_decode_fails("{\"ipam\": {\"ranges\": [[{\"subnet\": null}]]}}", 7,
 			   "ipam.ranges[0][0].subnet: required");
-	check_decode_fails("{\"ipam\": {\"ranges\": [[{\"subnet\": \"1.2.3.4/33\"}]]}}", 7,
-			   "ipam.ranges[0][0].subnet: \"1.2.3.4/33\" is not a CIDR");
+	check_decode_fails(
+		"{\"ipam\": {\"ranges\": [[{\"subnet\": \"1.2.3.4/33\"}]]}}", 7,
+		"ipam.ranges[0][0].subnet: \"1.2.3.4/33\" is not a CIDR (such as 10.1.0.0/24)");
 }
 
 TEST(required_keys)

@@ -211,7 +211,8 @@ TEST(errors_name_the_word_at_fault)
 	parse_fails(fields, "--count: \"x\" is not an integer", "--count", "x", "t");
 	parse_fails(fields, "--count: 101 is out of range -5..100", "--count", "101", "t");
 	parse_fails(fields, "--mode: \"warp\" is not one of fast, slow", "--mode", "warp", "t");
-	parse_fails(fields, "--json: \"perhaps\" is not a boolean", "--json=perhaps", "t");
+	parse_fails(fields, "--json: \"perhaps\" is not a boolean (true or false)",
+		    "--json=perhaps", "t");
 	parse_fails(fields, "missing argument TARGET", "--json");
 	parse_fails(exec_fields, "missing argument COMMAND", "ns");
 	arena_free(&arena);
@@ -227,6 +228,7 @@ TEST(required_options_and_extra_arguments)
 	struct error err;
 
 	parse_fails(table, "unexpected argument \"x\"", "--data-dir=/", "x");
+	parse_fails(table, "--data-dir: \"\" is not a path", "--data-dir=");
 	check_fails(options_parse(table, 0, NULL, &opts, &arena, &err), err,
 		    "missing option --data-dir");
 	check_fails(options_parse(NULL, 1, WORDS("x"), NULL, &arena, &err), err,
