@@ -86,12 +86,18 @@ same_json() {
 }
 
 @test "words that mean nothing are told, and no routes is no error" {
-	status=0
-	said=$("$CNIBOX" route-dump --table mian 2>&1) || status=$?
-	assert_eq "a table" "$status $said" "2 route-dump: --table mian: a name that is known or a number is expected"
-	status=0
-	said=$("$CNIBOX" route-dump --dev nope 2>&1) || status=$?
-	assert_eq "an interface" "$status $said" "1 route-dump: there is no interface nope"
+	while IFS='~' read -r words want; do
+		status=0
+		# shellcheck disable=SC2086 # words
+		said=$("$CNIBOX" route-dump $words 2>&1) || status=$?
+		assert_eq "$words" "$status $said" "${want%% *} route-dump: ${want#* }"
+	done <<-'CASES'
+		--table mian~2 --table: main, local, default or all, or a number of 1 to 4294967295, is expected, not "mian"
+		--protocol 300~2 --protocol: kernel, boot, static, dhcp ..., or a number of 1 to 255, is expected, not "300"
+		--dev nope~1 there is no interface "nope"
+		--peers --diff~2 either --peers or --diff
+		-v~2 --verbose goes with --peers
+	CASES
 	assert_eq "nothing" "$("$CNIBOX" route-dump --table 4711)" ""
 	assert_eq "nothing, as JSON" "$("$CNIBOX" route-dump --table 4711 --json)" "[]"
 }

@@ -69,7 +69,7 @@ static int select_dev(const struct dump *dump, const char *name, struct selectio
 	list_each(link, &dump->links)
 		if (streq(link->name, name))
 			selection->oif = link->index;
-	return selection->oif ? 0 : fail(err, ENODEV, "there is no interface %s", name);
+	return selection->oif ? 0 : fail(err, ENODEV, "there is no interface \"%s\"", name);
 }
 
 static int select_routes(struct dump *dump, const struct options *options,
@@ -98,6 +98,10 @@ static int route_dump_run(struct invocation *call, void *options_, struct error 
 	struct selection selection = { 0 };
 	routes_t all = { 0 }, chosen = { 0 };
 
+	if (options->diff && options->peers)
+		return fail(err, USAGE_ERROR, "either --peers or --diff");
+	if (options->verbose && !options->peers)
+		return fail(err, USAGE_ERROR, "--verbose goes with --peers");
 	if (open_session(&dump, options, err))
 		return -err->errnum;
 	if (options->diff)

@@ -45,7 +45,8 @@ static const char *name_of(const struct name *names, unsigned number, struct are
 	return arena_printf(arena, "%u", number);
 }
 
-static int number_of(const struct name *names, const char *word, const char *option,
+/* option: its name, and the names that a person is told of. */
+static int number_of(const struct name *names, const char *word, const char *option, uint32_t max,
 		     uint32_t *number, struct error *err)
 {
 	char *end;
@@ -58,21 +59,23 @@ static int number_of(const struct name *names, const char *word, const char *opt
 		}
 	errno = 0;
 	value = strtoul(word, &end, 10);
-	if (!*word || *word == '-' || *end || errno || value == 0 || value > UINT32_MAX)
-		return fail(err, USAGE_ERROR,
-			    "--%s %s: a name that is known or a number is expected", option, word);
+	if (!*word || *word == '-' || *end || errno || value == 0 || value > max)
+		return fail(err, USAGE_ERROR, "%s, or a number of 1 to %u, is expected, not \"%s\"",
+			    option, max, word);
 	*number = (uint32_t)value;
 	return 0;
 }
 
 int dump_table(const char *word, uint32_t *number, struct error *err)
 {
-	return number_of(tables, word, "table", number, err);
+	return number_of(tables, word, "--table: main, local, default or all", UINT32_MAX, number,
+			 err);
 }
 
 int dump_protocol(const char *word, uint32_t *number, struct error *err)
 {
-	return number_of(protocols, word, "protocol", number, err);
+	return number_of(protocols, word, "--protocol: kernel, boot, static, dhcp ...", UINT8_MAX,
+			 number, err);
 }
 
 /* ---- one route, as it is shown ---- */
