@@ -443,7 +443,7 @@ static const struct leases_options leases_defaults = { .socketpath = DHCP_SOCKET
 #define LEASES(member) offsetof(struct leases_options, member)
 static const struct field leases_fields[] = {
 	{ "socketpath", FIELD_PATH, LEASES(socketpath), .flags = FIELD_ONE_DASH, .help = "socket of the daemon" },
-	{ "json",       FIELD_BOOL, LEASES(json),       .letter = 'j', .help = "print JSON, with everything there is to know" },
+	{ "json",       FIELD_BOOL, LEASES(json),       .letter = 'j', .help = "JSON instead of text" },
 	FIELDS_END
 };
 

@@ -32,7 +32,7 @@ static const struct verb verbs[] = { VERBS(VERB) { 0 } };
 static const struct lister lists[] = { { NOUN_POD, NULL, "", &verb_pods }, { 0 } };
 
 const struct applet applet_policy_iptables = {
-	.summary = "enforces Kubernetes NetworkPolicies, and explains them",
+	.summary = "enforce Kubernetes NetworkPolicies, and explain them",
 	.about =
 		"Objects are Namespaces, Pods, Nodes, NetworkPolicies and ClusterNetworkPolicies (v1alpha2) of the Kubernetes"
 		" API, as `kubectl get -o json` and `-o yaml` print them or as manifests. What the API server would refuse is"

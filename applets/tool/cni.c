@@ -49,10 +49,10 @@ static const struct options defaults = {
 	ROW("ifname", FIELD_STRING, ifname, "interface in the namespace", .env = "CNI_IFNAME", \
 	    .noun = NOUN_ATTACHED), \
 	ROW("containerId", FIELD_STRING, container_id, \
-	    "container id (default: made from the namespace's path)", .noun = NOUN_CONTAINER), \
-	ROW("args", FIELD_STRING, args, "CNI_ARGS: K=V;K=V", .env = "CNI_ARGS"), \
+	    "container id (default: made from the namespace's path)", .metavar = "ID", .noun = NOUN_CONTAINER), \
+	ROW("args", FIELD_STRING, args, "what plugins get as CNI_ARGS", .metavar = "K=V;K=V", .env = "CNI_ARGS"), \
 	ROW("capabilityArgs", FIELD_STRING, capability_args, \
-	    "JSON object with a value for each capability", .env = "CAP_ARGS")
+	    "a value for each capability that plugins declare", .metavar = "JSON", .env = "CAP_ARGS")
 #define ROW_VERBOSE \
 	ROW("verbose", FIELD_BOOL, verbose, "each plugin called, its file and time, on stderr", \
 	    .letter = 'v')
@@ -66,7 +66,7 @@ static const struct field detach_fields[] = {
 };
 static const struct field gc_fields[] = {
 	ROW_NETWORK,
-	ROW("valid", FIELD_LIST, valid, "an attachment to keep; may be repeated",
+	ROW("valid", FIELD_LIST, valid, "an attachment to keep",
 	    .metavar = "ID:IFNAME", .element = FIELD_STRING, .size = sizeof(char *)),
 	ROW("alive", FIELD_BOOL, alive, "keep attachments whose namespace is still there"),
 	ROW("all",   FIELD_BOOL, all,   "keep none"),

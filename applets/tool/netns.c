@@ -112,7 +112,7 @@ static const struct field line_fields[] = {
 #define TARGET_HELP  "name, path, process id or container id"
 #define REQUIRED     .flags = FIELD_POSITIONAL | FIELD_REQUIRED
 #define JSON_ROW     { .key = "json", .type = FIELD_BOOL, SHOW(json), .letter = 'j', \
-		       .help = "print JSON, with everything there is to know" }
+		       .help = "JSON instead of text" }
 static const struct field list_fields[] = { JSON_ROW, FIELDS_END };
 static const struct field add_fields[] = {
 	{ .key = "name", .type = FIELD_LIST, NAMES, REQUIRED, .element = FIELD_STRING, .noun = NOUN_NEW,

@@ -42,11 +42,11 @@ extern const struct agent_flags agent_flags_defaults;
 #define AGENT_FLAG(...) AGENT_FLAG_AS(0, __VA_ARGS__)
 /* clang-format off */
 #define AGENT_FLAGS \
-	LEASE_PLACE_FIELDS(offsetof(struct agent_flags, place)), \
-	AGENT_FLAG("iface", FIELD_LIST, iface, "interface to the other nodes, by name or address; may be repeated", \
+	LEASE_PLACE_AGENT_FIELDS(offsetof(struct agent_flags, place)), \
+	AGENT_FLAG("iface", FIELD_LIST, iface, "interface to the other nodes, by name or address", \
 		   .noun = NOUN_INTERFACE, .element = FIELD_STRING, .size = sizeof(char *), .env = "FLANNELD_IFACE"), \
 	AGENT_FLAG_AS(FIELD_ONE_WORD, "ifaceRegex", FIELD_LIST, iface_regex, \
-		   "the same by a pattern for its address or name; may be repeated", .element = FIELD_STRING, .size = sizeof(char *), .env = "FLANNELD_IFACE_REGEX"), \
+		   "the same by a pattern for its address or name", .element = FIELD_STRING, .size = sizeof(char *), .env = "FLANNELD_IFACE_REGEX", .metavar = "PATTERN"), \
 	AGENT_FLAG("ifaceCanReach", FIELD_IP, iface_can_reach, "the interface by which this address is reached", \
 		   .env = "FLANNELD_IFACE_CAN_REACH"), \
 	AGENT_FLAG("publicIp", FIELD_IP, public_ip, "address that the other nodes are told, if not the interface's", \
@@ -54,7 +54,7 @@ extern const struct agent_flags agent_flags_defaults;
 	AGENT_FLAG("publicIpv6", FIELD_IP, public_ipv6, "the same for IPv6", .env = "FLANNELD_PUBLIC_IPV6"), \
 	AGENT_FLAG("subnetFile", FIELD_PATH, subnet_file, "file that tells the CNI plugin of this node's subnet", \
 		   .env = "FLANNELD_SUBNET_FILE"), \
-	AGENT_FLAG("cniConfig", FIELD_PATH, cni_config, "CNI configuration that is put in its place when the node has its subnet"), \
+	AGENT_FLAG("cniConfig", FIELD_PATH, cni_config, "CNI configuration that is copied to its place when the node has its subnet"), \
 	AGENT_FLAG("cniConfigTo", FIELD_PATH, cni_config_to, "its place"), \
 	AGENT_FLAG("ipMasq", FIELD_BOOL, ip_masq, "give what leaves the network this node's address", \
 		   .env = "FLANNELD_IP_MASQ"), \
@@ -65,7 +65,7 @@ extern const struct agent_flags agent_flags_defaults;
 	AGENT_FLAG("iptablesForwardRules", FIELD_BOOL, iptables_forward_rules, \
 		   "accept what is forwarded from and to the network", .env = "FLANNELD_IPTABLES_FORWARD_RULES"), \
 	AGENT_FLAG("iptablesForwardPosition", FIELD_ENUM, iptables_forward_position, \
-		   "before all other rules of FORWARD, or behind them as flannel", .names = agent_positions), \
+		   "behind all other rules of FORWARD, as flannel, or before them", .names = agent_positions), \
 	AGENT_FLAG("iptablesResync", FIELD_DURATION, iptables_resync, \
 		   "look for changes of legacy tables this often (others tell of them); 0 = never", \
 		   .env = "FLANNELD_IPTABLES_RESYNC", .max = 3600000), \

@@ -16,6 +16,17 @@ static const char *upper_name(const char *key, struct arena *arena)
 	return arena_strdup(arena, name);
 }
 
+static char *enum_words(const struct field *field, const char *between, struct arena *arena)
+{
+	char *text = NULL;
+
+	for (int i = 0; field->names[i]; i++)
+		if (*field->names[i])
+			text = text ? arena_printf(arena, "%s%s%s", text, between, field->names[i])
+				    : arena_strdup(arena, field->names[i]);
+	return text;
+}
+
 const char *field_metavar(const struct field *field, struct arena *arena)
 {
 	if (field->metavar)
@@ -36,6 +47,7 @@ const char *field_metavar(const struct field *field, struct arena *arena)
 	case FIELD_MAC: return "MAC";
 	case FIELD_IFNAME: return "INTERFACE";
 	case FIELD_DURATION: return "TIME";
+	case FIELD_ENUM: return enum_words(field, "|", arena);
 	default: return upper_name(field->key, arena);
 	}
 }
@@ -81,17 +93,6 @@ const char *field_type_name(const struct field *field, struct arena *arena)
 	return type_name(field, false, arena);
 }
 
-static char *enum_words(const struct field *field, struct arena *arena)
-{
-	char *text = NULL;
-
-	for (int i = 0; field->names[i]; i++)
-		if (*field->names[i])
-			text = text ? arena_printf(arena, "%s, %s", text, field->names[i])
-				    : arena_strdup(arena, field->names[i]);
-	return text;
-}
-
 /* The default as a person writes it; NULL when there is nothing to say. */
 static const char *default_text(const struct field *field, const void *defaults,
 				struct arena *arena)
@@ -121,8 +122,8 @@ char *field_notes(const struct field *field, const void *defaults, bool as_optio
 	const char *help = field->help ? field->help : "", *text;
 	char min[24], max[24], *notes = NULL;
 
-	if (value.type == FIELD_ENUM)
-		note(&notes, enum_words(&value, arena), arena);
+	if (value.type == FIELD_ENUM && !as_option)
+		note(&notes, enum_words(&value, ", ", arena), arena);
 	if (field_is_number(value.type) && value.type != FIELD_PORT &&
 	    field_range(&value, min, max))
 		note(&notes,

@@ -46,7 +46,8 @@ bool lease_place_allocates(const struct lease_place *place);
 #define LEASE_PLACE_API_FIELDS(base) \
 	LEASE_PLACE_ROW(base, "kubeApiUrl", FIELD_STRING, kube_api_url, "URL", "FLANNELD_KUBE_API_URL", "URL of its API server; unset: the kubeconfig's, or the pod's own"), \
 	LEASE_PLACE_ROW(base, "kubeconfigFile", FIELD_PATH, kubeconfig_file, NULL, "FLANNELD_KUBECONFIG_FILE", "how to reach the API server, and as whom")
-#define LEASE_PLACE_FIELDS(base) \
+/* hidden_: FIELD_HIDDEN for those who look only, and accept an agent's words. */
+#define LEASE_PLACE_FIELDS_OF(base, hidden_) \
 	LEASE_PLACE_ROW(base, "store", FIELD_PATH, store, "DIR", NULL, "folder that the nodes share: `config`, and `subnets/` with the leases"), \
 	LEASE_PLACE_ROW(base, "peersFile", FIELD_PATH, peers_file, NULL, NULL, "file with the network and all its leases instead: nothing is written"), \
 	LEASE_PLACE_ROW(base, "etcdEndpoints", FIELD_STRING, etcd_endpoints, "URLS", "FLANNELD_ETCD_ENDPOINTS", "etcd instead: URLs of its members, with commas between"), \
@@ -62,10 +63,12 @@ bool lease_place_allocates(const struct lease_place *place);
 	LEASE_PLACE_ROW(base, "netConfigPath", FIELD_PATH, net_config_path, NULL, "FLANNELD_NET_CONFIG_PATH", "file with the network's configuration, for Kubernetes"), \
 	LEASE_PLACE_ROW(base, "nodeName", FIELD_STRING, node_name, "NAME", "NODE_NAME", "name of this node in Kubernetes"), \
 	{ .key = "setNodeNetworkUnavailable", .type = FIELD_BOOL, .offset = (base) + offsetof(struct lease_place, set_node_network_unavailable), \
-	  .flags = FIELD_ONE_DASH | FIELD_KEEP_EMPTY, .env = "FLANNELD_SET_NODE_NETWORK_UNAVAILABLE", \
+	  .flags = FIELD_ONE_DASH | FIELD_KEEP_EMPTY | (hidden_), .env = "FLANNELD_SET_NODE_NETWORK_UNAVAILABLE", \
 	  .help = "take the condition NetworkUnavailable off this node in Kubernetes" }, \
 	{ .key = "snapshot", .type = FIELD_PATH, .offset = (base) + offsetof(struct lease_place, snapshot), .flags = FIELD_HIDDEN, \
 	  .help = "where an agent remembers the network, for a boot without its store; see lib/lease/snapshot.h" }
+#define LEASE_PLACE_FIELDS(base) LEASE_PLACE_FIELDS_OF(base, FIELD_HIDDEN)
+#define LEASE_PLACE_AGENT_FIELDS(base) LEASE_PLACE_FIELDS_OF(base, 0)
 /* clang-format on */
 
 /* A store for one who looks or changes a little: a tool. -ENOENT: the folder is not there, and not made by looking. */

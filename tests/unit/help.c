@@ -148,15 +148,15 @@ TEST(help_of_a_verb)
 		"arguments:\n"
 		"  NAME  what to add\n\n"
 		"options:\n"
-		"  -l, --log-file FILE      where to log (or $LOG_FILE)\n"
-		"      --data-dir DIR       folder of the leases\n"
-		"  -j, --json               print JSON\n"
-		"      --[no-]forward       forward packets (default true)\n"
-		"      --mtu N              largest packet, in bytes (0..65535; default 1500)\n"
-		"      --mode MODE          how to connect (bridge, private; default bridge)\n"
-		"      --dns ADDRESS        name server (repeatable)\n"
-		"      --if-name INTERFACE  interface\n"
-		"  -h, --help               show this text\n";
+		"  -l, --log-file FILE        where to log (or $LOG_FILE)\n"
+		"      --data-dir DIR         folder of the leases\n"
+		"  -j, --json                 print JSON\n"
+		"      --[no-]forward         forward packets (default true)\n"
+		"      --mtu N                largest packet, in bytes (0..65535; default 1500)\n"
+		"      --mode bridge|private  how to connect (default bridge)\n"
+		"      --dns ADDRESS          name server (repeatable)\n"
+		"      --if-name INTERFACE    interface\n"
+		"  -h, --help                 show this text\n";
 
 	capture(out, text, help_applet(out, &entries[2], &verbs[0], NULL));
 	check_str(text, want);

@@ -24,7 +24,7 @@ struct options {
 	/* what is in force: apply, verify, cleanup, explain */
 	const char *node, *backend;
 	bool reject, accept, invalid;
-	uint16_t log;
+	uint32_t log;
 	cidrs_t close;
 	bool dry_run, cut, bridge_netfilter, repair;
 	/* watch */
@@ -71,9 +71,9 @@ extern const struct verb verb_pods;
 	}
 #define ROW_WORD(key_, member, help_) \
 	ROW(key_, FIELD_STRING, member, help_, .flags = FIELD_POSITIONAL | FIELD_REQUIRED)
-#define ROW_FILE                                                                               \
-	ROW("file", FIELD_LIST, files,                                                         \
-	    "objects as JSON or YAML, a folder of them, or -; repeat for more", .letter = 'f', \
+#define ROW_FILE                                                                        \
+	ROW("file", FIELD_LIST, files,                                                  \
+	    "objects as JSON or YAML, a folder of them, or - for stdin", .letter = 'f', \
 	    .metavar = "FILE", .element = FIELD_PATH, .size = sizeof(char *))
 #define ROW_JSON ROW("json", FIELD_BOOL, json, "JSON instead of text", .letter = 'j')
 
@@ -92,9 +92,8 @@ extern const struct verb verb_pods;
 	ROW("backend", FIELD_STRING, backend, "auto: what kubelet uses", \
 	    .metavar = BACKEND_WORDS "|auto")
 #define BACKEND_WORDS "iptables-nft|iptables-legacy|nftables"
-#define ROW_CLOSE                                                                       \
-	ROW("close", FIELD_LIST, close,                                                 \
-	    "this node's pods are of CIDR: drop what is no known pod; repeat for more", \
+#define ROW_CLOSE                                                                                  \
+	ROW("close", FIELD_LIST, close, "this node's pods are of CIDR: drop what is no known pod", \
 	    .metavar = "CIDR", .element = FIELD_CIDR, .size = sizeof(struct cidr))
 #define ROW_BRIDGE_NETFILTER                                 \
 	ROW("bridgeNetfilter", FIELD_BOOL, bridge_netfilter, \
@@ -106,7 +105,7 @@ extern const struct verb verb_pods;
 		    "accept what is allowed, past later rules of others"),                  \
 		ROW("invalid", FIELD_BOOL, invalid,                                         \
 		    "drop packets that connection tracking calls invalid"),                 \
-		ROW("log", FIELD_PORT, log, "NFLOG group that hears of what is denied",     \
-		    .metavar = "GROUP")
+		ROW("log", FIELD_UINT32, log, "NFLOG group that hears of what is denied",   \
+		    .max = UINT16_MAX, .metavar = "GROUP")
 
 #endif
