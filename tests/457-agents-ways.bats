@@ -143,6 +143,35 @@ lease_of() { # ADDRESS: names of the leases that have it
 	assert_match "what route-dump says" "$(nsenter --net=/run/netns/n1 "$CNIBOX" route-dump --peers "${PLACE[@]}" || :)" '10\.5\.250\.0/24 .*ok'
 }
 
+@test "near is what rules say, too: a table that they have asked for any packet; none for some" {
+	nodes 1 host-gw
+	AGENT=hostgw-sync
+	ip -n n1 addr flush dev eth0 scope global
+	ip -n n1 addr add 192.0.2.1/32 dev eth0
+	ip -n n1 route add 192.0.2.0/24 dev eth0 src 192.0.2.1 table 100
+	ip -n n1 rule add from 192.0.2.1 lookup 100
+	mkdir -p $STORE/subnets
+	echo '{"PublicIP":"192.0.2.9","BackendType":"host-gw"}' >$STORE/subnets/10.5.250.0-24
+	agent n1 --resync 0s
+	ready n1
+	wait_for "it is far" 5 grep -q "host-gw needs it on a network that both nodes are in" $STORE/n1.log
+	ip -n n1 rule add lookup 100
+	kill -HUP "$(agent_pid n1)" # of rules nobody tells
+	wait_for "it is direct" 5 has "10.5.250.0/24 via 192.0.2.9 dev eth0" peer_of
+	assert_match "what route-dump says" "$(nsenter --net=/run/netns/n1 "$CNIBOX" route-dump --peers "${PLACE[@]}" || :)" '10\.5\.250\.0/24 .*ok'
+	# what happens in that table is heard of
+	ip -n n1 route add 192.0.2.9 via 192.0.2.254 dev eth0 table 100
+	wait_for "a gateway" 5 lacks 10.5.250.0 peer_of
+	ip -n n1 route del 192.0.2.9 table 100
+	wait_for "and none" 5 has "10.5.250.0/24 via 192.0.2.9 dev eth0" peer_of
+	ip -n n1 route add default via 192.0.2.254 dev eth0 onlink table 99
+	ip -n n1 rule add lookup 99 prio 50
+	kill -HUP "$(agent_pid n1)"
+	wait_for "another table comes before" 5 lacks 10.5.250.0 peer_of
+	ip -n n1 route add 192.0.2.0/24 dev eth0
+	wait_for "the table of the route itself knows" 5 has "10.5.250.0/24 via 192.0.2.9 dev eth0" peer_of
+}
+
 @test "a lease whose node is gone leaves its peers when it ends" {
 	two host-gw
 	echo '{"PublicIP":"192.0.2.9","BackendType":"host-gw","Expires":"'"$(date -u -d +2sec +%FT%TZ)"'"}' >$STORE/subnets/10.5.250.0-24

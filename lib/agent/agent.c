@@ -156,8 +156,10 @@ static bool is_on_ours(const struct agent *agent, int index)
 }
 
 /* By whatever link: a neighbour may be none from then on, or be one again. */
-static bool is_way_to_node(const struct agent *agent, const struct cidr *dst)
+static bool is_way_to_node(const void *arg, const struct cidr *dst)
 {
+	const struct agent *agent = arg;
+
 	if (!agent->near_known || !dst->ip.family)
 		return false;
 	list_each(lease, &agent->leases)
@@ -169,12 +171,7 @@ static bool is_way_to_node(const struct agent *agent, const struct cidr *dst)
 /* A link that goes down takes its routes along, and the kernel tells of none. */
 static bool link_leads_to_node(const struct agent *agent, int index)
 {
-	if (!agent->near_known)
-		return false;
-	list_each(route, &agent->near.routes)
-		if (route->oif == index && is_way_to_node(agent, &route->dst))
-			return true;
-	return false;
+	return agent->near_known && near_leads(&agent->near, index, is_way_to_node, agent);
 }
 
 /* Routes of ours that appear are our own doing. */
