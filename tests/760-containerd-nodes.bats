@@ -70,9 +70,24 @@ says() { # NODE BOX ADDRESS TEXT
 	[[ $(cri exec "$2" nc -w 2 "$3" 8000) == "$4" ]]
 }
 
-pod_to_pod() { # TYPE MTU
-	nodes 2 $1
-	AGENT=$([[ $1 == vxlan ]] && echo vxlan || echo hostgw-sync)
+# The second address of a pod, and a packet of full size to it from the other's.
+reach_v6() { # MTU
+	local ip6
+
+	on n2
+	ip6=$(cri ips "$POD_n2" | sed -n 2p)
+	assert_match "an IPv6 address" "$ip6" "^fd05:"
+	on n1
+	wait_for "n1's pod reaches n2's by IPv6" 5 cri exec "$BOX_n1" ping -6 -c 1 -W 2 -s $(($1 - 48)) "$ip6"
+}
+
+pod_to_pod() { # TYPE MTU [JQ]
+	nodes 2 $1 "${3:-.}"
+	case $1 in
+	vxlan) AGENT=vxlan ;;
+	udp) AGENT=tun-relay ;;
+	*) AGENT=hostgw-sync ;;
+	esac
 	agent n1 --ip-masq
 	agent n2 --ip-masq
 	ready n1 n2
@@ -91,12 +106,18 @@ pod_to_pod() { # TYPE MTU
 	assert "and in parts" cri exec "$BOX_n1" ping -c 1 -W 2 -s 4000 "$IP_n2"
 	assert_eq "no rule masquerades between pods" "$(nsenter --net=/run/netns/n1 iptables-save -t nat | grep -c -- "CNI-[0-9a-f]\{24\}.*MASQUERADE")" 0
 	wait_for "n2's host port, from n1" 3 host_port
+	[[ -z ${3:-} ]] || reach_v6 $2
 	agent_kill n1 KILL
-	assert "without an agent, too" says n1 "$BOX_n1" "$IP_n2" "pod on n2"
+	if [[ $1 == udp ]]; then # pods keep what they have while the next agent takes the device over
+		agent n1 --ip-masq
+		wait_for "with the next agent" 5 says n1 "$BOX_n1" "$IP_n2" "pod on n2"
+	else
+		assert "without an agent, too" says n1 "$BOX_n1" "$IP_n2" "pod on n2"
+	fi
 	on n1
 	run_log cri stop "$POD_n1"
 	run_log cri remove "$POD_n1"
-	assert_eq "what is left of it" "$(ip -n n1 -d -j link | jq '[.[] | select(.linkinfo.info_kind == "veth" and .ifname != "eth0")] | length')" 0
+	assert_eq "what is left of it" "$(ip -n n1 -d -j link | jq '[.[] | select(.linkinfo.info_kind == "veth" and .master == "cni0")] | length')" 0
 	assert "the bridge has the address that a next pod needs" ip -n n1 addr show cni0
 }
 
@@ -108,4 +129,8 @@ host_port() { [[ $(fetch n1 192.0.2.2 8080) == "pod on n2" ]]; }
 
 @test "containerd: pod to pod across nodes by host-gw, with the chain of k3s" {
 	pod_to_pod host-gw 1500
+}
+
+@test "containerd: pod to pod across nodes by the relay, in both families" {
+	pod_to_pod udp 1452 '.EnableIPv6 = true | .IPv6Network = "fd05::/48"'
 }
