@@ -89,7 +89,9 @@ a_relay() {
 	ip route add 10.15.0.0/24 via inet6 fd09::7 dev va
 	ip -6 route add fe80::7/128 dev va table local encap seg6local action End.DX2 oif vb
 	keep route-dump "$CNIBOX" route-dump --json
+	ip -n n1 route add 192.0.2.2 dev eth0 mtu 1400 # a narrow way
 	keep route-dump nsenter --net=/run/netns/n1 "$CNIBOX" route-dump --peers --store "$STORE" --json
+	ip -n n1 route del 192.0.2.2 dev eth0
 	cp -r "$STORE" /run/other
 	for lease in /run/other/subnets/*; do
 		jq -c 'if .PublicIP == "192.0.2.2" then .BackendData.VtepMAC = "02:00:00:00:00:99" else . end' "$lease" >/run/changed
