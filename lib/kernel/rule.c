@@ -100,6 +100,7 @@ static int read_rule(const struct nlmsghdr *reply, void *arg, struct error *err)
 		.refuses = header->action >= FR_ACT_BLACKHOLE && header->action <= FR_ACT_PROHIBIT
 				   ? header->action
 				   : 0,
+		.by_vrf = attr_u8(attrs[FRA_L3MDEV], 0),
 		.inverted = header->flags & FIB_RULE_INVERT,
 		.mark = attr_u32(attrs[FRA_FWMARK], 0),
 		.mark_bits = attrs[FRA_FWMARK] ? attr_u32(attrs[FRA_FWMASK], UINT32_MAX) : 0,

@@ -14,6 +14,7 @@ struct rule {
 	/* Of one that is there: */
 	bool special; /* looks at more than addresses, or does not ask a table */
 	bool inverted;
+	bool by_vrf;     /* it asks the table of the VRF that the packet is in */
 	uint8_t refuses; /* ROUTE_BLACKHOLE and its like: it asks no table; 0 = it does */
 	char in[16];     /* for what comes in by that link; "lo": for what is sent from here */
 	uint32_t mark, mark_bits;

@@ -143,6 +143,16 @@ const struct addr *place_addr(const struct place *place, const struct ip *ip)
 	return NULL;
 }
 
+const struct addr *place_addr_in(const struct place *place, const struct ip *ip,
+				 const struct link *vrf)
+{
+	list_each(addr, &place->addrs)
+		if (ip_equal(&addr->cidr.ip, ip) &&
+		    place_vrf(place, place_link(place, addr->index)) == vrf)
+			return addr;
+	return NULL;
+}
+
 const struct addr *place_first_addr(const struct place *place, int index, int family)
 {
 	list_each(addr, &place->addrs)

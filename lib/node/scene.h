@@ -63,6 +63,9 @@ const struct link *place_link(const struct place *place, int index);
 /* The VRF that a link is in, or that it is; NULL = none. */
 const struct link *place_vrf(const struct place *place, const struct link *link);
 const struct addr *place_addr(const struct place *place, const struct ip *ip);
+/* One of a link in that VRF (NULL: in none). */
+const struct addr *place_addr_in(const struct place *place, const struct ip *ip,
+				 const struct link *vrf);
 /* The first address of a link (0 = any but loopback's) in a family that others can reach it by. */
 const struct addr *place_first_addr(const struct place *place, int index, int family);
 /* Links anywhere that have the address. */

@@ -23,7 +23,8 @@ struct walk {
 	const struct link *port; /* of a bridge, that it came in by just now; NULL = none */
 	const char *first;       /* the link that it was sent by; NULL = it comes from outside */
 	const char *bare; /* the namespace that it left with a pod's own address; NULL = none */
-	struct spot end;  /* where it arrived */
+	const struct link *vrf; /* that it is in, where it is now; NULL = none */
+	struct spot end;        /* where it arrived */
 	unsigned steps;
 	struct policies *policies; /* policy.h; NULL = not read yet */
 	struct error *err;

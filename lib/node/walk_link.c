@@ -225,6 +225,14 @@ int walk_leave(struct walk *walk, struct place *place, const struct link *link,
 	struct segment segment;
 	int r = WALK_ON;
 
+	if (segment_bridge(place, link))
+		return walk_stop(walk, "link",
+				 walk_text(walk, "%s is a port of %s", link->name,
+					   segment_bridge(place, link)->name),
+				 "what comes in by a port is the bridge's: who sends by the port "
+				 "itself gets no answer",
+				 place_command(place, walk->scene->arena, "ip", "route show dev %s",
+					       link->name));
 	if (streq(link->kind, "tun") && link->mode == LINK_TUN_TUN)
 		return walk_far_relay(walk, place, link);
 	walk->sender = link->mac;

@@ -1,5 +1,6 @@
 /* A packet in a namespace: sent from it, forwarded through it, delivered to it. */
 #include "node/walk_segment.h"
+#include "node/walk_vrf.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -121,8 +122,12 @@ static int check_listener(struct walk *walk, const struct place *place)
 	const char *word = protocol_word(parcel->protocol);
 	struct ip only;
 
-	if (walk->back || !word || !parcel->port || place_listens(place, parcel, &only))
+	if (walk->back || !word || !parcel->port)
 		return WALK_ON;
+	if (place_listens(place, parcel, &only)) {
+		walk_vrf_listener(walk, place);
+		return WALK_ON;
+	}
 	if (!only.family && place == walk->scene->here && place != walk->origin && !walk->mapped)
 		return walk_stop(
 			walk, "port map",
@@ -144,7 +149,8 @@ static int check_listener(struct walk *walk, const struct place *place)
 static int deliver(struct walk *walk, struct place *place, const struct link *link)
 {
 	struct filter_answer answer;
-	int r = walk_filter(walk, place, NFT_INPUT, link, NULL, &answer);
+	const struct link *in = walk->vrf ? walk->vrf : link;
+	int r = walk_filter(walk, place, NFT_INPUT, in, NULL, &answer);
 
 	if (r == WALK_ON)
 		r = check_address(walk, place);
@@ -186,7 +192,7 @@ static int check_forwarding(struct walk *walk, struct place *place, const struct
 /* IPv4 takes nothing from a link that says it is from here. */
 static int check_own(struct walk *walk, struct place *place, const struct link *in)
 {
-	if (!place_addr(place, &walk->parcel.src) ||
+	if (!place_addr_in(place, &walk->parcel.src, walk->vrf) ||
 	    place_sysctl(place, 0, "net/ipv4/conf/all/accept_local") ||
 	    place_sysctl(place, 0, "net/ipv4/conf/%s/accept_local", in->name))
 		return WALK_ON;
@@ -199,7 +205,9 @@ static int check_own(struct walk *walk, struct place *place, const struct link *
 /* IPv4: is the way back to the source by the link that it came in by (1), or any (2)? */
 static int check_reverse_path(struct walk *walk, struct place *place, const struct link *in)
 {
-	struct fib_question question = { .dst = walk->parcel.src, .mark = walk->parcel.mark };
+	struct fib_question question = { .dst = walk->parcel.src,
+					 .out = walk->vrf ? walk->vrf->index : 0,
+					 .mark = walk->parcel.mark };
 	int all = place_sysctl(place, 0, "net/ipv4/conf/all/rp_filter");
 	int own = place_sysctl(place, 0, "net/ipv4/conf/%s/rp_filter", in->name);
 	int mode = all > own ? all : own;
@@ -323,7 +331,8 @@ static int go_out(struct walk *walk, struct place *place, const struct link *in,
 	if (in) {
 		struct filter_answer filter;
 
-		r = walk_filter(walk, place, NFT_FORWARD, in, out, &filter);
+		r = walk_filter(walk, place, NFT_FORWARD, walk_vrf_entered(walk, place, in), out,
+				&filter);
 		if (r == WALK_ON)
 			r = walk_policy(walk, place);
 	}
@@ -363,6 +372,7 @@ int walk_arrive(struct walk *walk, struct place *place, const struct link *link)
 	int r = scene_enter(walk->scene, place, walk->err);
 
 	walk_hop(walk, place, link->name);
+	walk->vrf = place_vrf(place, link);
 	if (r < 0)
 		return r;
 	if (++walk->steps > WALK_STEPS_MAX)
@@ -378,6 +388,8 @@ int walk_arrive(struct walk *walk, struct place *place, const struct link *link)
 	}
 	if (r == WALK_ON)
 		r = walk_filter(walk, place, NFT_PREROUTING, link, NULL, &filter);
+	if (r == WALK_ON && walk->vrf && !filter.to.family)
+		r = walk_filter(walk, place, NFT_PREROUTING, walk->vrf, NULL, &filter);
 	if (r != WALK_ON)
 		return r;
 	translate(walk, &filter);
@@ -402,6 +414,7 @@ static const struct link *choose_source(struct walk *walk, struct place *place)
 {
 	const struct fib_question question = { .dst = walk->parcel.dst,
 					       .src = walk->parcel.src,
+					       .out = walk->vrf ? walk->vrf->index : 0,
 					       .mark = walk->parcel.mark,
 					       .protocol = walk->parcel.protocol,
 					       .port = walk->parcel.port };
@@ -424,7 +437,13 @@ int walk_send(struct walk *walk, struct place *place)
 	if (r < 0)
 		return r;
 	walk_hop(walk, place, NULL);
-	if (!walk->back && walk->parcel.src.family)
+	walk_vrf_choose(walk, place);
+	r = walk->vrf ? walk_link_up(walk, place, walk->vrf) : WALK_ON;
+	if (r != WALK_ON)
+		return r;
+	if (walk->vrf && !walk->back)
+		r = walk_filter(walk, place, NFT_OUTPUT, NULL, walk->vrf, &filter);
+	if (r == WALK_ON && !walk->back && walk->parcel.src.family)
 		r = check_single(walk, &walk->parcel.src, place);
 	if (r == WALK_ON)
 		r = walk_filter(walk, place, NFT_OUTPUT, NULL, choose_source(walk, place), &filter);

@@ -118,7 +118,7 @@ struct segment segment_of(struct walk *walk, struct place *place, const struct l
 static void add_owner(struct walk *walk, spots_t *owners, struct place *place,
 		      const struct link *link, const struct ip *ip)
 {
-	const struct addr *addr = place_addr(place, ip);
+	const struct addr *addr = place_addr_in(place, ip, place_vrf(place, link));
 	bool proxy = !addr && ip->family == AF_INET &&
 		     place_sysctl(place, 0, "net/ipv4/conf/%s/proxy_arp", link->name);
 
