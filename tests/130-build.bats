@@ -96,6 +96,31 @@ install_to() { # DESTDIR [--remove]
 	assert_eq "no file is left" "$(find "$dest" ! -type d)" ""
 }
 
+@test "of a few applets alone, what goes with them is installed, and plugins without the applet install are plain links" {
+	dest=$BATS_TEST_TMPDIR/dest few=$BATS_TEST_TMPDIR/few
+	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "once is enough"
+	mkdir "$few"
+	printf '#!/bin/sh\n[ "$*" = "list --plain" ] && printf "%%s %%s\\n" cni bridge cni dhcp tool lint\n' >"$few/cnibox"
+	chmod +x "$few/cnibox"
+	put() {
+		run_log env BUILD="$few" DESTDIR="$dest" BINDIR=/usr/bin CNIBINDIR=/opt/cni/bin MANDIR=/man DATADIR=/share UNITDIR=/units \
+			STRIP=: "$CNIBOX_TOP/packaging/install" "$@"
+	}
+	put >/dev/null
+	assert_eq "links" "$(readlink "$dest"/opt/cni/bin/*)" $'/usr/bin/cnibox\n/usr/bin/cnibox'
+	assert_eq "units" "$(ls "$dest/units")" $'cnibox-dhcp.service\ncnibox-dhcp.socket'
+	assert_eq "schemas" "$(ls "$dest/share/cnibox/schema/1")" $'dhcp-leases.json\nlint.json'
+	put >/dev/null # again
+	put --remove >/dev/null
+	assert_eq "no file is left" "$(find "$dest" ! -type d)" ""
+	echo other >"$dest/opt/cni/bin/bridge"
+	put 2>"$BATS_TEST_TMPDIR/err" && flunk "NOT refused"
+	assert_match "who could keep it is named" "$(<"$BATS_TEST_TMPDIR/err")" 'bin/bridge is there; with install among the APPLETS it is kept'
+	assert_eq "nothing was done" "$(find "$dest" ! -type d)" "$dest/opt/cni/bin/bridge"
+	put --remove >/dev/null
+	assert_eq "nor is it removed" "$(<"$dest/opt/cni/bin/bridge")" other
+}
+
 @test "install replaces a plugin that is running, keeps it, and uninstall returns it" {
 	dest=$BATS_TEST_TMPDIR/dest
 	mkdir -p "$dest/opt/cni/bin"
