@@ -12,10 +12,10 @@ SAMPLE=${SAMPLE:-${TEST_SAMPLE:-41}}
 
 setup_file() { link_scarce; }
 
-# disturb VERB VARIABLE ...
+# disturb VERB VARIABLE ...: on a kernel that lacks the links, that may be what is said, too.
 disturb() {
 	every_call "$@"
-	[[ $status == 0 || ( $status == 1 && $output == *memory* ) ]] ||
+	[[ $status == 0 || ( $status == 1 && ( $output == *memory* || ( ${WEAK:-} && $output == *"this kernel has no"* ) ) ) ]] ||
 		flunk "$PLUGIN: $*: status $status: $output$(<"$BATS_TEST_TMPDIR/stderr")" || return
 	[[ $status == 0 ]] || FAILED=$((FAILED + 1))
 }
