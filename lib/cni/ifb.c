@@ -46,13 +46,52 @@ bool ifb_is_of(const struct link *ifb, const struct owner *owner, struct arena *
 
 /* ---- garbage ---- */
 
+struct lead { /* what enters one link is led to another */
+	int from, to;
+};
+
 struct collection {
 	const char *network;
 	const owners_t *valid;
 	struct netlink *host;
 	struct arena *arena;
 	qdiscs_t qdiscs; /* of all links */
+	LIST(struct lead) leads;
 };
+
+/* One question for each hook: who asks for each ifb, asks pods times pods. */
+static int read_leads(struct collection *gc, struct error *err)
+{
+	gc->leads.n = 0;
+	list_each(qdisc, &gc->qdiscs) {
+		link_indices_t targets = { 0 };
+		struct error why = { 0 };
+
+		if (!streq(qdisc->kind, "ingress"))
+			continue;
+		if (qdisc_targets(gc->host, qdisc->index, gc->arena, &targets, &why) < 0 &&
+		    why.errnum != ENODEV) /* it went meanwhile */
+			return fail(err, why.errnum, "%s", why.message);
+		list_each(target, &targets)
+			*list_add(gc->arena, &gc->leads) = (struct lead){ qdisc->index, *target };
+	}
+	return 0;
+}
+
+static int look_at_qdiscs(struct collection *gc, struct error *err)
+{
+	int r = qdisc_list(gc->host, gc->arena, &gc->qdiscs, err);
+
+	return r < 0 ? r : read_leads(gc, err);
+}
+
+static bool is_led_to(const struct collection *gc, const struct link *ifb)
+{
+	list_each(lead, &gc->leads)
+		if (lead->to == ifb->index)
+			return true;
+	return false;
+}
 
 static bool has_limit(const struct collection *gc, const struct link *ifb)
 {
@@ -60,27 +99,6 @@ static bool has_limit(const struct collection *gc, const struct link *ifb)
 		if (qdisc->index == ifb->index && qdisc->is_root && streq(qdisc->kind, "tbf"))
 			return true;
 	return false;
-}
-
-typedef LIST(int) indices_t;
-
-/* The links from which something is led to the ifb. */
-static int find_sources(const struct collection *gc, const struct link *ifb, indices_t *sources,
-			struct error *err)
-{
-	list_each(qdisc, &gc->qdiscs) {
-		struct error why = { 0 };
-		bool redirects;
-
-		if (!streq(qdisc->kind, "ingress"))
-			continue;
-		if (qdisc_redirects(gc->host, qdisc->index, ifb->index, &redirects, &why) &&
-		    why.errnum != ENODEV) /* it went meanwhile */
-			return fail(err, why.errnum, "%s", why.message);
-		if (redirects)
-			*list_add(gc->arena, sources) = qdisc->index;
-	}
-	return 0;
 }
 
 static bool named_by_valid(const struct collection *gc, const struct link *ifb)
@@ -116,35 +134,21 @@ static bool alias_is_stale(const struct collection *gc, const struct link *ifb)
 }
 
 /* An ADD of the reference that is under way sets the limit last, when the filter is there. */
-static int is_garbage(const struct collection *gc, const struct link *ifb, bool *garbage,
-		      struct error *err)
+static bool is_garbage(const struct collection *gc, const struct link *ifb)
 {
-	indices_t sources = { 0 };
-
-	*garbage = false;
 	if (!has_prefix(ifb->name, IFB_PREFIX))
-		return 0;
-	if (*ifb->alias) {
-		*garbage = alias_is_stale(gc, ifb);
-		return 0;
-	}
-	if (named_by_valid(gc, ifb) || !has_limit(gc, ifb))
-		return 0;
-	if (find_sources(gc, ifb, &sources, err))
-		return -err->errnum;
-	*garbage = sources.n == 0;
-	return 0;
+		return false;
+	if (*ifb->alias)
+		return alias_is_stale(gc, ifb);
+	return !named_by_valid(gc, ifb) && has_limit(gc, ifb) && !is_led_to(gc, ifb);
 }
 
 /* What leads to it goes first: without it the packets would be lost. */
 static int remove_ifb(const struct collection *gc, const struct link *ifb, struct error *err)
 {
-	indices_t sources = { 0 };
-
-	if (find_sources(gc, ifb, &sources, err))
-		return -err->errnum;
-	list_each(index, &sources)
-		qdisc_queue_del_ingress(gc->host, *index);
+	list_each(lead, &gc->leads)
+		if (lead->to == ifb->index)
+			qdisc_queue_del_ingress(gc->host, lead->from);
 	link_queue_del_index(gc->host, ifb->index,
 			     arena_printf(gc->arena, "delete link %s", ifb->name));
 	netlink_tolerate(gc->host, ENODEV);
@@ -154,20 +158,9 @@ static int remove_ifb(const struct collection *gc, const struct link *ifb, struc
 int ifb_remove(struct netlink *host, const struct link *ifb, struct arena *arena, struct error *err)
 {
 	struct collection gc = { .host = host, .arena = arena };
-	int r = qdisc_list(host, arena, &gc.qdiscs, err);
+	int r = look_at_qdiscs(&gc, err);
 
 	return r < 0 ? r : remove_ifb(&gc, ifb, err);
-}
-
-static int collect(const struct collection *gc, const links_t *ifbs, struct error *err)
-{
-	list_each(ifb, ifbs) {
-		bool garbage;
-
-		if (is_garbage(gc, ifb, &garbage, err) || (garbage && remove_ifb(gc, ifb, err)))
-			return -err->errnum;
-	}
-	return 0;
 }
 
 int ifb_gc(const char *network, const owners_t *valid, struct error *err)
@@ -176,14 +169,17 @@ int ifb_gc(const char *network, const owners_t *valid, struct error *err)
 	struct arena arena auto_arena = { 0 };
 	struct collection gc = { .network = network, .valid = valid, .arena = &arena };
 	links_t ifbs = { 0 };
+	int r = netlink_open(&host, NETLINK_SESSION_ROUTE, -1, err);
 
-	if (netlink_open(&host, NETLINK_SESSION_ROUTE, -1, err) ||
-	    link_list(host, "ifb", 0, &arena, &ifbs, err))
-		return -err->errnum;
+	if (r >= 0)
+		r = link_list(host, "ifb", 0, &arena, &ifbs, err);
 	gc.host = host;
-	if (ifbs.n && qdisc_list(host, &arena, &gc.qdiscs, err))
-		return -err->errnum;
-	return collect(&gc, &ifbs, err);
+	if (r >= 0 && ifbs.n)
+		r = look_at_qdiscs(&gc, err);
+	list_each(ifb, &ifbs)
+		if (r >= 0 && is_garbage(&gc, ifb))
+			r = remove_ifb(&gc, ifb, err);
+	return r;
 }
 
 int ifb_orphans(struct netlink *host, struct arena *arena, links_t *orphans, struct error *err)
@@ -193,19 +189,10 @@ int ifb_orphans(struct netlink *host, struct arena *arena, links_t *orphans, str
 	int r = link_list(host, "ifb", 0, arena, &ifbs, err);
 
 	if (r >= 0 && ifbs.n)
-		r = qdisc_list(host, arena, &gc.qdiscs, err);
-	if (r < 0)
-		return r;
-	list_each(ifb, &ifbs) {
-		indices_t sources = { 0 };
-
-		if (!has_prefix(ifb->name, IFB_PREFIX) || !has_limit(&gc, ifb))
-			continue;
-		r = find_sources(&gc, ifb, &sources, err);
-		if (r < 0)
-			return r;
-		if (!sources.n)
+		r = look_at_qdiscs(&gc, err);
+	list_each(ifb, &ifbs)
+		if (r >= 0 && has_prefix(ifb->name, IFB_PREFIX) && has_limit(&gc, ifb) &&
+		    !is_led_to(&gc, ifb))
 			*list_add(arena, orphans) = *ifb;
-	}
-	return 0;
+	return r;
 }

@@ -49,6 +49,10 @@ void qdisc_queue_get_ingress(struct netlink *nl, int index, struct qdisc *qdisc)
 /* Of all links. */
 int qdisc_list(struct netlink *nl, struct arena *arena, qdiscs_t *qdiscs,
 	       struct error *err) must_check;
+/* The links that what enters link `index` is led to, added to the list. */
+typedef LIST(int) link_indices_t;
+int qdisc_targets(struct netlink *nl, int index, struct arena *arena, link_indices_t *targets,
+		  struct error *err) must_check;
 /* Does what enters link `index` go to link `to`? */
 int qdisc_redirects(struct netlink *nl, int index, int to, bool *redirects,
 		    struct error *err) must_check;

@@ -17,8 +17,8 @@
 #define FILTER_CLASS  0x10001u    /* 1:1 */
 
 struct search {
-	int to;
-	bool *redirects;
+	struct arena *arena;
+	link_indices_t *targets;
 };
 
 static struct tcmsg filter_of(int index)
@@ -70,7 +70,8 @@ void qdisc_queue_redirect(struct netlink *nl, int index, int to, const char *lin
 
 /* ---- reading ---- */
 
-static bool action_leads_to(const struct nlattr *action, int to)
+/* The link that an action hands packets to; 0 = it does something else. */
+static int target_of(const struct nlattr *action)
 {
 	struct nlattr *attrs[TCA_ACT_MAX + 1], *options[TCA_MIRRED_MAX + 1];
 	struct tc_mirred mirred;
@@ -81,9 +82,9 @@ static bool action_leads_to(const struct nlattr *action, int to)
 	netlink_parse_nested(attrs[TCA_ACT_OPTIONS], options, TCA_MIRRED_MAX);
 	if (!streq(kind, "mirred") || !options[TCA_MIRRED_PARMS] ||
 	    nla_len(options[TCA_MIRRED_PARMS]) < (int)sizeof(mirred))
-		return false;
+		return 0;
 	memcpy(&mirred, nla_data(options[TCA_MIRRED_PARMS]), sizeof(mirred));
-	return mirred.ifindex == (uint32_t)to;
+	return (int)mirred.ifindex;
 }
 
 static int read_filter(const struct nlmsghdr *reply, void *arg, struct error *err)
@@ -104,17 +105,33 @@ static int read_filter(const struct nlmsghdr *reply, void *arg, struct error *er
 		return 0;
 	netlink_parse_nested(attrs[TCA_OPTIONS], options, TCA_U32_MAX);
 	netlink_parse_nested(options[TCA_U32_ACT], actions, TCA_ACT_MAX_PRIO);
-	for (int i = 0; i <= TCA_ACT_MAX_PRIO; i++)
-		*search->redirects |= action_leads_to(actions[i], search->to);
+	for (int i = 0; i <= TCA_ACT_MAX_PRIO; i++) {
+		int target = target_of(actions[i]);
+
+		if (target)
+			*list_add(search->arena, search->targets) = target;
+	}
 	return 0;
+}
+
+int qdisc_targets(struct netlink *nl, int index, struct arena *arena, link_indices_t *targets,
+		  struct error *err)
+{
+	struct tcmsg header = filter_of(index);
+	struct search search = { arena, targets };
+
+	netlink_queue(nl, RTM_GETTFILTER, 0, &header, sizeof(header), "list filters");
+	return netlink_dump(nl, read_filter, &search, err);
 }
 
 int qdisc_redirects(struct netlink *nl, int index, int to, bool *redirects, struct error *err)
 {
-	struct tcmsg header = filter_of(index);
-	struct search search = { to, redirects };
+	auto_arena struct arena arena = { 0 };
+	link_indices_t targets = { 0 };
+	int r = qdisc_targets(nl, index, &arena, &targets, err);
 
 	*redirects = false;
-	netlink_queue(nl, RTM_GETTFILTER, 0, &header, sizeof(header), "list filters");
-	return netlink_dump(nl, read_filter, &search, err);
+	list_each(target, &targets)
+		*redirects |= *target == to;
+	return r;
 }
