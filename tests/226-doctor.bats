@@ -66,6 +66,8 @@ setup() {
 	refute "it is gone" ip link show veth0badcafe
 	container green
 	ip link add veth0badcafe type veth peer name eth0 netns green
+	is_well # it is young: an ADD may be at work
+	doctor() { "$CNIBOX" doctor --older-than 0s "$@"; }
 	finds veth 'veth0badcafe leads to a container without address'
 	assert_eq "it cannot be proved" "$safe" false
 	eval "$remedy"
@@ -128,6 +130,7 @@ setup() {
 	mkdir -p /run/d/iv
 	printf 'c9\r\neth0' >/run/d/iv/10.7.0.2
 	finds status 'network iv, plugin bridge: .*'
+	assert_match "where more is told" "$(eval "cnibox ${look#cnibox }" 2>&1 || :)" 'bridge'
 }
 
 @test "plugins that lead nowhere, and those of another version" {

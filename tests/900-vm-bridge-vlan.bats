@@ -29,7 +29,7 @@ bridge_of() {
 	for kernel in "${KERNELS[@]}"; do
 		assert_eq "$kernel: records that failed" \
 			"$(awk '/^@begin / { name = $2 } /^@end [^0]/ { print name }' "$BATS_FILE_TMPDIR/$kernel" | sort | paste -sd' ')" \
-			"access/back access/moved-check access/other access/path-other failed/fresh/add failed/shared/add failed/vlan/add trunk/less-check trunk/reaches-not"
+			"access/back access/doctor-together access/moved-check access/other access/path-other failed/fresh/add failed/shared/add failed/vlan/add trunk/less-check trunk/reaches-not"
 		assert_match "it is that kernel" "$(said node/kernel)" "^${kernel//./\\.}\.[0-9]"
 	done
 }
@@ -51,6 +51,13 @@ bridge_of() {
 		fails access/path-other
 		assert_match "$kernel: what stops it" "$(said access/path-other)" 'X VLAN +veth[0-9a-f]+ is not in VLAN 100'
 		succeeds access/path-moved
+	done
+}
+
+@test "vlan: doctor holds addresses against each other within a VLAN, and not between two" {
+	for kernel in "${KERNELS[@]}"; do
+		succeeds access/doctor-apart
+		assert_match "$kernel: together" "$(said access/doctor-together)" '10\.7\.7\.7 is in use twice: in a1 and in a2'
 	done
 }
 

@@ -22,6 +22,8 @@ void network_lint(struct networks *networks, struct network *network, const stru
 
 /* The bridge of its containers, NULL = it has none. */
 const char *network_bridge(const struct network *network);
+/* Is it the bridge of any of them? */
+bool network_has_bridge(const struct networks *networks, const char *bridge);
 
 /* Two networks that go badly together. */
 struct network_conflict {

@@ -3,16 +3,38 @@
 
 #include "cni/pool.h"
 
+static const char *bridge_of(const struct json *plugin)
+{
+	const char *bridge = json_string(json_member(plugin, "bridge"));
+
+	return bridge ? bridge : "cni0";
+}
+
+/* flannel hands its containers to another plugin, the bridge's unless it is told. */
 const char *network_bridge(const struct network *network)
 {
 	list_each(plugin, &network->plugins) {
 		const char *type = json_string(json_member(*plugin, "type"));
-		const char *bridge = json_string(json_member(*plugin, "bridge"));
+		const struct json *delegate = json_member(*plugin, "delegate");
+		const char *other = json_string(json_member(delegate, "type"));
 
 		if (type && streq(type, "bridge"))
-			return bridge ? bridge : "cni0";
+			return bridge_of(*plugin);
+		if (type && streq(type, "flannel") && (!other || streq(other, "bridge")))
+			return bridge_of(delegate);
 	}
 	return NULL;
+}
+
+bool network_has_bridge(const struct networks *networks, const char *bridge)
+{
+	list_each(network, &networks->all) {
+		const char *own = network->unusable ? NULL : network_bridge(network);
+
+		if (own && streq(own, bridge))
+			return true;
+	}
+	return false;
 }
 
 /* Two networks may share a subnet when each has a part of its own. */

@@ -4,6 +4,11 @@
 #include "node/health_internal.h"
 #include "node/paint.h"
 
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "cni/result.h"
 #include "firewall/names.h"
 
 enum { COLUMN = 12 };
@@ -16,6 +21,7 @@ static const struct field ailment_fields[] = {
 	{ .key = "text",   .type = FIELD_STRING, .offset = offsetof(struct ailment, text) },
 	{ .key = "why",    .type = FIELD_STRING, .offset = offsetof(struct ailment, why) },
 	{ .key = "remedy", .type = FIELD_STRING, .offset = offsetof(struct ailment, remedy) },
+	{ .key = "look",   .type = FIELD_STRING, .offset = offsetof(struct ailment, look) },
 	{ .key = "safe",   .type = FIELD_BOOL,   .offset = offsetof(struct ailment, safe), .flags = FIELD_KEEP_EMPTY },
 	{ .key = "state",  .type = FIELD_ENUM,   .offset = offsetof(struct ailment, state), .flags = FIELD_KEEP_EMPTY,
 	  .names = state_names },
@@ -34,6 +40,7 @@ static const struct {
 	health_check_fn *run;
 } checks[] = {
 	{ "attachment", health_check_attachments },
+	{ "attachment", health_check_kept },
 	{ "lease",      health_check_leases },
 	{ "veth",       health_check_veths },
 	{ "ifb",        health_check_ifbs },
@@ -79,7 +86,20 @@ bool health_remembers(const struct health *health, const struct owner *owner)
 	return false;
 }
 
-bool health_needs(const struct health *health, const struct ip *ip)
+static void read_remembered(struct health *health)
+{
+	list_each(cached, &health->scene.attachments) {
+		struct cni_result result = { 0 };
+
+		if (cached->result &&
+		    result_decode(cached->result, NULL, false, health->arena, &result, NULL) >= 0)
+			list_each(ip, &result.ips)
+				*list_add(health->arena, &health->remembered) = ip->address.ip;
+	}
+	health->has_remembered = true;
+}
+
+bool health_needs(struct health *health, const struct ip *ip)
 {
 	spots_t spots = { 0 };
 
@@ -87,7 +107,46 @@ bool health_needs(const struct health *health, const struct ip *ip)
 		if (ip_equal(&holding->ip, ip))
 			return true;
 	scene_holders(&health->scene, ip, &spots);
-	return spots.n > 0;
+	if (spots.n)
+		return true;
+	if (!health->has_remembered)
+		read_remembered(health);
+	list_each(remembered, &health->remembered)
+		if (ip_equal(remembered, ip))
+			return true;
+	return false;
+}
+
+const struct link *health_blind_spot(struct health *health)
+{
+	struct place *here = health->scene.here;
+	struct spot other;
+
+	list_each(link, &here->links)
+		if (streq(link->kind, "veth") && link->peer_netns >= 0 &&
+		    !scene_other_end(&health->scene, here, link, &other))
+			return link;
+	return NULL;
+}
+
+void health_add_left(struct health *health, const char *check, const char *text, const char *why,
+		     health_mend_fn *mend, const void *arg)
+{
+	const struct link *blind = health_blind_spot(health);
+	struct ailment *ailment;
+
+	if (blind)
+		why = health_text(health,
+				  "%s; but %s leads to a namespace that is not seen from here", why,
+				  blind->name);
+	ailment = health_add(health, check, text, why, blind ? NULL : health_fix(health));
+	ailment->arg = arg;
+	ailment->mend = blind ? NULL : mend;
+}
+
+bool health_is_young(const struct health *health, int64_t since_ms)
+{
+	return since_ms > clock_wall_ms() - health->query->older_than_ms;
 }
 
 const char *health_ip(const struct health *health, const struct ip *ip)
@@ -124,8 +183,18 @@ static void mend(struct health *health)
 	}
 }
 
+/* A node without the folder is one without networks; what is wrong with it is told by its check. */
+static void read_networks(struct health *health)
+{
+	int r = networks_load(health->query->conf_dir, health->arena, &health->networks,
+			      &health->networks_error);
+
+	health->networks_read = r == -ENOENT || r == -ENOTDIR ? 0 : r;
+}
+
 static void health_close(struct health *health)
 {
+	networks_release(&health->kept);
 	networks_release(&health->networks);
 	scene_close(&health->scene);
 }
@@ -139,12 +208,13 @@ int health_look(const struct health_query *query, struct arena *arena, struct he
 	int r;
 
 	*report = (struct health_report){ .version = HEALTH_VERSION };
-	health.networks.arena = arena;
+	health.networks.arena = health.kept.arena = arena;
 	r = scene_load(&health.scene, query->cache_dir, arena, err);
 	if (r >= 0)
 		r = scene_enter(&health.scene, health.scene.here, err);
 	if (r < 0)
 		return r;
+	read_networks(&health);
 	run_checks(&health);
 	list_each(ailment, &report->ailments)
 		ailment->safe = ailment->mend;
@@ -180,7 +250,10 @@ static void print_ailment(FILE *out, const struct ailment *ailment, bool colour)
 		fprintf(out, "   %-*s mending it failed: %s\n", COLUMN, "", ailment->failure);
 	if (ailment->remedy)
 		fprintf(out, "   %-*s mend it: %s%s\n", COLUMN, "", ailment->remedy,
-			ailment->safe ? " (or --fix)" : "");
+			ailment->safe && !has_prefix(ailment->remedy, HEALTH_FIX) ? " (or --fix)"
+										  : "");
+	if (ailment->look)
+		fprintf(out, "   %-*s look at: %s\n", COLUMN, "", ailment->look);
 }
 
 void health_print(FILE *out, const struct health_report *report, bool fixed, bool colour)
@@ -199,5 +272,5 @@ void health_print(FILE *out, const struct health_report *report, bool fixed, boo
 	else if (safe && !fixed)
 		fprintf(out, "%zu found; --fix mends %zu of them\n", left, safe);
 	else
-		fprintf(out, "%zu left\n", left);
+		fprintf(out, "%zu %s\n", left, fixed ? "left" : "found");
 }

@@ -17,7 +17,8 @@ struct health;
 struct lease_place;
 struct ailment {
 	const char *check, *text, *why, *remedy; /* why, remedy: NULL = nothing to say */
-	bool safe;                               /* it has a mend() */
+	const char *look; /* a command that tells more, where none mends it */
+	bool safe;        /* it has a mend() */
 	int state;
 	const char *failure; /* of mending */
 	int (*mend)(struct health *health, const struct ailment *ailment, struct error *err);
@@ -28,8 +29,11 @@ typedef LIST(struct ailment) ailments_t;
 struct health_query {
 	const char *conf_dir, *plugin_path, *cache_dir, *data_dir;
 	const char *version;             /* of this program */
+	int64_t older_than_ms;           /* of what is younger an ADD may still be at work */
 	const struct lease_place *place; /* of other nodes' leases; NULL = nobody asks */
 	cni_find_fn *find_plugin;
+	/* The same folders and store as words for other commands, where they are not the usual: " --cache-dir /x", or "". */
+	const char *cni_options, *cache_option, *data_option, *lease_options, *own_options;
 	bool fix;
 };
 

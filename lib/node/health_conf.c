@@ -13,6 +13,7 @@
 #include "cni/netlint.h"
 #include "cni/pool.h"
 #include "describe/json.h"
+#include "kernel/link_kinds.h"
 #include "kernel/netlink.h"
 
 /* ---- networks by themselves ---- */
@@ -22,12 +23,11 @@ int health_check_networks(struct health *health, struct error *err)
 	const struct health_query *query = health->query;
 	const struct netlint how = { .path = query->plugin_path,
 				     .find_plugin = query->find_plugin };
-	int r = networks_load(query->conf_dir, health->arena, &health->networks, err);
 
-	if (r == -ENOENT || r == -ENOTDIR) /* a node without networks */
-		return 0;
-	if (r < 0)
-		return r;
+	if (health->networks_read < 0) {
+		*err = health->networks_error;
+		return health->networks_read;
+	}
 	list_each(network, &health->networks.all) {
 		network_lint(&health->networks, network, &how);
 		list_each(problem, &network->problems)
@@ -70,17 +70,6 @@ static void add_conflict(void *arg, const struct network_conflict *conflict)
 			   health_text(health, "change \"bridge\" in %s", b->file));
 }
 
-static bool is_bridge_of_any(const struct health *health, const char *name)
-{
-	list_each(network, &health->networks.all) {
-		const char *bridge = network->unusable ? NULL : network_bridge(network);
-
-		if (bridge && streq(bridge, name))
-			return true;
-	}
-	return false;
-}
-
 /* A pod of such an address cannot be told from a neighbour of the node. */
 static void check_own_address(struct health *health, const struct network *network,
 			      const struct range *range, const struct addr *addr)
@@ -89,7 +78,9 @@ static void check_own_address(struct health *health, const struct network *netwo
 	char text[CIDR_TEXT_SIZE], text2[CIDR_TEXT_SIZE];
 
 	if (!link || !cidr_contains(&range->subnet, &addr->cidr.ip) || streq(link->kind, "veth") ||
-	    addr->cidr.prefix == ip_bits(&addr->cidr.ip) || is_bridge_of_any(health, link->name))
+	    ip_equal(&addr->cidr.ip, &range->subnet.ip) || /* flannel0 has its own subnet's */
+	    addr->cidr.prefix == ip_bits(&addr->cidr.ip) ||
+	    network_has_bridge(&health->networks, link->name))
 		return;
 	health_add(health, "conflict",
 		   health_text(health, "network %s gives out addresses of this node's %s",
@@ -135,12 +126,13 @@ static void take_status(void *arg, const struct chain_step *step)
 	const struct asking *asking = arg;
 
 	if (step->error && step->file)
-		health_add(
-			asking->health, "status",
-			health_text(asking->health, "network %s, plugin %s: %s",
-				    asking->network->name, step->type, step->error->message),
-			"an ADD would fail",
-			health_text(asking->health, "cnibox cni status %s", asking->network->name));
+		health_add(asking->health, "status",
+			   health_text(asking->health, "network %s, plugin %s: %s",
+				       asking->network->name, step->type, step->error->message),
+			   "an ADD would fail", NULL)
+			->look =
+			health_text(asking->health, "cnibox cni status%s -v %s",
+				    asking->health->query->cni_options, asking->network->name);
 }
 
 /* Which links a plugin needs; those of its own name are asked for, too. */
@@ -163,7 +155,7 @@ static void check_links(struct health *health, const struct network *network, co
 					    "network %s needs %s links, which this kernel has not",
 					    network->name, needs[i][1]),
 				health_text(health, "plugin %s: %s", type, why.message),
-				health_text(health, "modprobe %s", needs[i][1]));
+				health_text(health, "modprobe %s", link_kind_module(needs[i][1])));
 	}
 }
 
@@ -240,7 +232,9 @@ static void check_plugin(struct health *health, const char *folder, const char *
 	if (stat(file, &st) < 0) {
 		health_add(health, "plugin", health_text(health, "%s leads nowhere", file),
 			   health_text(health, "there is no %s", target),
-			   health_text(health, "cnibox install --dir %s", folder));
+			   has_prefix(target, ".cnibox/") && health->query->find_plugin(name)
+				   ? health_text(health, "cnibox install --dir %s", folder)
+				   : health_text(health, "rm %s", file));
 		return;
 	}
 	if (**told || is_us(&st) || !has_prefix(target, ".cnibox/now/"))

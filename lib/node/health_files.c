@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "cni/backup.h"
 #include "cni/saved.h"
@@ -42,7 +41,6 @@ typedef void judge_fn(struct health *health, const char *name, const char *file)
 static void check_folder(struct health *health, const char *folder, judge_fn *judge)
 {
 	DIR *dir = opendir(folder);
-	int64_t newest = clock_wall_ms() - HEALTH_YOUNG_MS;
 
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
 		const char *file = health_text(health, "%s/%s", folder, entry->d_name);
@@ -50,7 +48,7 @@ static void check_folder(struct health *health, const char *folder, judge_fn *ju
 		struct stat st;
 
 		if (lstat(file, &st) < 0 || !S_ISREG(st.st_mode) ||
-		    (int64_t)st.st_mtime * 1000 > newest)
+		    health_is_young(health, (int64_t)st.st_mtime * 1000))
 			continue;
 		if (*entry->d_name != '.') {
 			judge(health, entry->d_name, file);
@@ -173,7 +171,7 @@ int health_check_dhcp(struct health *health, struct error *err)
 				    health_ip(health, &one->ip), one->owner.network,
 				    one->owner.container),
 			health_text(health, "%s is gone, and nobody called DEL", one->netns),
-			"cnibox doctor --fix");
+			health_fix(health));
 		ailment->arg = &one->owner;
 		ailment->mend = release;
 	}

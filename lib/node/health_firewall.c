@@ -22,17 +22,14 @@ static int remove_rules(struct health *health, const struct ailment *ailment, st
 static void judge_rules(struct health *health, const struct ip *ip)
 {
 	struct forward *forward = arena_alloc(health->arena, sizeof(*forward));
-	struct ailment *ailment;
 
 	if (health_needs(health, ip))
 		return;
 	*forward = (struct forward){ .owner = { "", "", "" }, .backend = "iptables" };
 	*list_add(health->arena, &forward->addresses) = cidr_host(ip);
-	ailment = health_add(health, "firewall",
-			     health_text(health, "rules that let %s pass", health_ip(health, ip)),
-			     "no namespace and no lease has the address", "cnibox doctor --fix");
-	ailment->arg = forward;
-	ailment->mend = remove_rules;
+	health_add_left(health, "firewall",
+			health_text(health, "rules that let %s pass", health_ip(health, ip)),
+			"no namespace and no lease has the address", remove_rules, forward);
 }
 
 int health_check_firewall(struct health *health, struct error *err)
@@ -81,7 +78,7 @@ int health_check_spoof_checks(struct health *health, struct error *err)
 		health_add(health, "spoof check",
 			   health_text(health, "macspoofchk rules of port %s", *port),
 			   "there is no such link, and no runtime remembers the attachment",
-			   "cnibox doctor --fix")
+			   health_fix(health))
 			->mend = remove_spoof_checks;
 	return r;
 }

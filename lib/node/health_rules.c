@@ -43,22 +43,19 @@ static bool is_known(const struct health *health, const char *check, const struc
 void health_judge(struct health *health, const char *check, const char *what, const struct ip *ip,
 		  const struct owner *owner, health_mend_fn *mend)
 {
-	struct ailment *ailment;
 	struct owner *copy;
 
 	if (!ip->family || health_needs(health, ip) || is_known(health, check, owner) ||
 	    health_remembers(health, owner))
 		return;
-	ailment = health_add(
+	copy = arena_alloc(health->arena, sizeof(*copy));
+	*copy = *owner;
+	health_add_left(
 		health, check,
 		health_text(health, "%s %s of container %s in network %s", what,
 			    health_ip(health, ip), owner->container, owner->network),
 		"no namespace and no lease has the address, and no runtime remembers the container",
-		"cnibox doctor --fix");
-	copy = arena_alloc(health->arena, sizeof(*copy));
-	*copy = *owner;
-	ailment->arg = copy;
-	ailment->mend = mend;
+		mend, copy);
 }
 
 static void judge(struct health *health, const char *check, const char *what, const char *comment,

@@ -246,6 +246,15 @@ bool scene_parent(const struct scene *scene, struct place *place, const struct l
 	return parent->link;
 }
 
+/* Is `other` the namespace that a veth in `place` leads to, whose end there is `end`? Our own knows the others by ids. */
+static bool is_behind(const struct place *place, const struct link *link, const struct place *other,
+		      const struct link *end)
+{
+	if (!place->info->current && other->info->current && place->info->id >= 0)
+		return place->info->id == end->peer_netns;
+	return is_namespace_of_peer(place, link, other);
+}
+
 bool scene_other_end(const struct scene *scene, struct place *place, const struct link *link,
 		     struct spot *spot)
 {
@@ -259,7 +268,7 @@ bool scene_other_end(const struct scene *scene, struct place *place, const struc
 	list_each(other, &scene->places) {
 		const struct link *end = end_in(other, link);
 
-		if (end && is_namespace_of_peer(place, link, other)) {
+		if (end && other != place && is_behind(place, link, other, end)) {
 			*spot = (struct spot){ other, end };
 			return true;
 		}

@@ -2,7 +2,8 @@
 #
 #   mynet                   the network list that all pods are in
 #   is_well [OPTION]        doctor finds nothing
-#   finds CHECK PATTERN     just one thing, in these words; $remedy is what is said against it, $safe whether --fix knows it
+#   finds CHECK PATTERN     just one thing, in these words; $remedy is what is said against it, $look what tells more, $safe
+#                           whether --fix knows it
 #   fixes                   --fix mends what was found, and pods blue and red are as they should be
 #   orphan PLUGIN ...       an attachment of pod green to network `other` by plugins (JSON) and this runtime, whose namespace
 #                           ends without DEL, and which runtime and host-local forget: only what else is left tells of it
@@ -27,7 +28,8 @@ finds() { # CHECK PATTERN
 	assert_json "of the check" "$said" '.problems[0].check' "$1"
 	assert_match "in words" "$(jq -r '.problems[0] | .text, .why' <<<"$said" | paste -sd' ')" "$2"
 	assert_json "nothing was done" "$said" '.problems[0].state' found
-	remedy=$(jq -r '.problems[0].remedy' <<<"$said")
+	remedy=$(jq -r '.problems[0].remedy // ""' <<<"$said")
+	look=$(jq -r '.problems[0].look // ""' <<<"$said")
 	safe=$(jq -r '.problems[0].safe' <<<"$said")
 }
 
