@@ -8,6 +8,7 @@
 #include <linux/if_packet.h>
 #include <sys/socket.h>
 
+#include "base/control.h"
 #include "kernel/netns.h"
 
 enum { RECEIVE_ROOM = 64 << 10 }; /* of the socket: a few replies */
@@ -107,15 +108,10 @@ int packet_send(int fd, int index, const struct mac *to, const void *data, size_
 /* TP_STATUS_CSUMNOTREADY: the sender on this machine left the checksum to the device. */
 static bool checksum_filled(struct msghdr *message)
 {
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-		struct tpacket_auxdata data;
+	struct tpacket_auxdata data;
 
-		if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA)
-			continue;
-		memcpy(&data, CMSG_DATA(c), sizeof(data));
-		return !(data.tp_status & TP_STATUS_CSUMNOTREADY);
-	}
-	return true;
+	return !control_read(message, SOL_PACKET, PACKET_AUXDATA, &data, sizeof(data)) ||
+	       !(data.tp_status & TP_STATUS_CSUMNOTREADY);
 }
 
 ssize_t packet_receive(int fd, void *data, size_t size, struct mac *from, bool *whole)

@@ -8,12 +8,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/inotify.h"
 #include "base/text.h"
 #include "describe/json.h"
 #include "lease/kv_file_known.h"
@@ -113,25 +113,30 @@ static void heed(struct kv_file *file, const struct inotify_event *event)
 		known_files_reload(&file->subnets, file->paths[SUBNETS], event->name);
 }
 
+struct heard {
+	struct kv_file *file;
+	bool any;
+};
+
+static void hear(void *arg, const struct inotify_event *event)
+{
+	struct heard *heard = arg;
+	struct kv_file *file = heard->file;
+
+	if (event->mask & IN_IGNORED && event->wd != file->watches[DIR] &&
+	    event->wd != file->watches[SUBNETS])
+		return; /* of a watch that we gave up */
+	heed(file, event);
+	heard->any |= !event->len || kv_file_valid_key(event->name);
+}
+
 /* Did anything happen? Temporary files and the lock do not count. */
 static bool drain(struct kv_file *file)
 {
-	char data[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-	bool any = false;
-	ssize_t n;
+	struct heard heard = { .file = file };
 
-	while ((n = read(file->events, data, sizeof(data))) > 0)
-		for (ssize_t at = 0; at < n;) {
-			const struct inotify_event *event = (const void *)(data + at);
-
-			at += (ssize_t)(sizeof(*event) + event->len);
-			if (event->mask & IN_IGNORED && event->wd != file->watches[DIR] &&
-			    event->wd != file->watches[SUBNETS])
-				continue; /* of a watch that we gave up */
-			heed(file, event);
-			any |= !event->len || kv_file_valid_key(event->name);
-		}
-	return any;
+	inotify_drain(file->events, hear, &heard);
+	return heard.any;
 }
 
 /* Bring what is known up to date. */

@@ -7,10 +7,10 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/inotify.h>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/inotify.h"
 #include "base/text.h"
 #include "describe/json.h"
 #include "lease/network.h"
@@ -229,21 +229,24 @@ static bool concerns(const struct kv_static *file, const char *name)
 	return streq(name, strrchr(file->path, '/') + 1) || streq(name, "..data");
 }
 
+struct heard {
+	const struct kv_static *file;
+	bool any;
+};
+
+static void hear(void *arg, const struct inotify_event *event)
+{
+	struct heard *heard = arg;
+
+	heard->any |= event->len == 0 || concerns(heard->file, event->name);
+}
+
 static bool drain(struct kv_static *file)
 {
-	char data[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-	bool any = false;
-	ssize_t n;
+	struct heard heard = { .file = file };
 
-	while ((n = read(file->events, data, sizeof(data))) > 0) {
-		const struct inotify_event *event;
-
-		for (char *at = data; at < data + n; at += sizeof(*event) + event->len) {
-			event = (const struct inotify_event *)at;
-			any |= event->len == 0 || concerns(file, event->name);
-		}
-	}
-	return any;
+	inotify_drain(file->events, hear, &heard);
+	return heard.any;
 }
 
 static int kv_static_wait(struct kv *kv, int fd, int timeout_ms, struct error *err)

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "base/control.h"
 #include "base/file.h"
 #include "relay/relay.h"
 
@@ -38,16 +39,11 @@ int plane_message_send(int control_fd, const struct plane_message *message,
 
 /* ---- the process' end ---- */
 
-/* More than one does not fit in. */
 static int file_of(struct msghdr *header)
 {
-	struct cmsghdr *control = CMSG_FIRSTHDR(header);
 	int fd = -1;
 
-	if (control && control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_RIGHTS &&
-	    control->cmsg_len >= CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(control), sizeof(fd));
-	return fd;
+	return control_read(header, SOL_SOCKET, SCM_RIGHTS, &fd, sizeof(fd)) ? fd : -1;
 }
 
 /* Its bytes, when there are as many. */
@@ -66,7 +62,7 @@ static bool is_of(const struct ip *ip, int family)
 	return !ip->family || ip->family == family;
 }
 
-static bool is_subnet(const struct cidr *subnet, int family)
+bool relay_subnet_valid(const struct cidr *subnet, int family)
 {
 	return is_of(&subnet->ip, family) &&
 	       (!subnet->ip.family || subnet->prefix <= ip_bits(&subnet->ip));
@@ -74,8 +70,8 @@ static bool is_subnet(const struct cidr *subnet, int family)
 
 static bool is_peer(const struct relay_peer *peer, uint32_t n_slots)
 {
-	return peer->slot < n_slots && is_subnet(&peer->subnet, AF_INET) &&
-	       is_subnet(&peer->subnet6, AF_INET6) && is_of(&peer->ip, AF_INET) &&
+	return peer->slot < n_slots && relay_subnet_valid(&peer->subnet, AF_INET) &&
+	       relay_subnet_valid(&peer->subnet6, AF_INET6) && is_of(&peer->ip, AF_INET) &&
 	       is_of(&peer->ip6, AF_INET6);
 }
 
@@ -84,10 +80,11 @@ bool plane_message_receive(int control_fd, uint32_t n_slots, struct plane_messag
 {
 	struct iovec piece = { message, sizeof(*message) };
 	union control control;
+	/* With what aligns it there would be room for a second descriptor, which nobody closed. */
 	struct msghdr header = { .msg_iov = &piece,
 				 .msg_iovlen = 1,
 				 .msg_control = &control,
-				 .msg_controllen = sizeof(control) };
+				 .msg_controllen = CMSG_LEN(sizeof(int)) };
 	ssize_t got = recvmsg(control_fd, &header, MSG_CMSG_CLOEXEC);
 	int file auto_close = got > 0 ? file_of(&header) : -1;
 	struct relay_peer *there auto_free = NULL;

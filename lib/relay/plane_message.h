@@ -14,6 +14,9 @@ struct plane_message {
 	uint32_t shortcut; /* 1 = there is one */
 };
 
+/* One of that family, or none at all. */
+bool relay_subnet_valid(const struct cidr *subnet, int family);
+
 /* Does not wait. */
 int plane_message_send(int control, const struct plane_message *message,
 		       const struct relay_peer *peers, struct error *err) must_check;

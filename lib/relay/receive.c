@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "base/control.h"
 #include "relay/merge.h"
 #include "relay/plane.h"
 
@@ -159,10 +160,10 @@ static size_t segment_of(struct msghdr *call, size_t size)
 {
 	int segment = 0;
 
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(call); c; c = CMSG_NXTHDR(call, c))
-		if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == TUNNEL_GRO)
-			memcpy(&segment, CMSG_DATA(c), sizeof(segment));
-	return segment > 0 && (size_t)segment < size ? (size_t)segment : size;
+	return control_read(call, IPPROTO_UDP, TUNNEL_GRO, &segment, sizeof(segment)) &&
+			       segment > 0 && (size_t)segment < size
+		       ? (size_t)segment
+		       : size;
 }
 
 static void take_message(struct receiver *receiver, unsigned i)

@@ -21,7 +21,7 @@
 /* As they were at one moment, more or less. */
 struct states {
 	const char *bytes;
-	size_t n;
+	size_t size;
 };
 
 static int check_size(size_t size, size_t n, struct error *err)
@@ -45,7 +45,7 @@ static int read_map(int fd, const struct bpf_map_spec *spec, struct arena *arena
 	bytes = arena_alloc(arena, spec->n * sizeof(struct relay_state));
 	for (uint32_t i = 0; r == 0 && i < spec->n; i++)
 		r = bpf_map_get(fd, &i, bytes + i * sizeof(struct relay_state), err);
-	*states = (struct states){ bytes, spec->n };
+	*states = (struct states){ bytes, spec->n * sizeof(struct relay_state) };
 	return r;
 }
 
@@ -95,21 +95,15 @@ static int read_file(const char *path, struct arena *arena, struct states *state
 	int fd auto_close = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat file;
 	char *data = NULL;
-	size_t size = 0;
 	int r;
 
 	if (fd < 0 || fstat(fd, &file) < 0)
 		return fail_errno(err, errno, "open the relay's counters");
 	if (!S_ISREG(file.st_mode) || file.st_uid != geteuid())
 		return fail(err, ENOENT, "the relay's process counts elsewhere");
-	r = fd_read_all(fd, max, arena, &data, &size, err);
-	if (r < 0)
-		return r;
+	r = fd_read_all(fd, max, arena, &data, &states->size, err);
 	states->bytes = data;
-	states->n = size / sizeof(struct relay_state);
-	if (size % sizeof(struct relay_state))
-		states->n = 0;
-	return check_size(sizeof(struct relay_state), states->n, err);
+	return r;
 }
 
 /* The map that a descriptor of the process is; 0 = it is none. */
@@ -199,6 +193,26 @@ static struct relay_tally tally_of(const struct relay_state *state)
 	return tally;
 }
 
+int relay_tallies_of(const void *bytes, size_t size, struct arena *arena, relay_tallies_t *tallies,
+		     struct error *err)
+{
+	const size_t n = size / sizeof(struct relay_state);
+	int r = check_size(size % sizeof(struct relay_state) ? 0 : sizeof(struct relay_state), n,
+			   err);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct relay_state state;
+
+		memcpy(&state, (const char *)bytes + i * sizeof(state), sizeof(state));
+		if (!relay_subnet_valid(&state.subnet, AF_INET) ||
+		    !relay_subnet_valid(&state.subnet6, AF_INET6))
+			return check_size(0, n, err);
+		if (i == 0 || state.subnet.ip.family || state.subnet6.ip.family)
+			*list_add(arena, tallies) = tally_of(&state);
+	}
+	return r;
+}
+
 int relay_tallies(struct netlink *nl, int netns, int device, struct arena *arena,
 		  relay_tallies_t *tallies, struct error *err)
 {
@@ -207,16 +221,7 @@ int relay_tallies(struct netlink *nl, int netns, int device, struct arena *arena
 
 	if (r == -ENOENT)
 		r = by_process(netns, arena, &states, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < states.n; i++) {
-		struct relay_state state;
-
-		memcpy(&state, states.bytes + i * sizeof(state), sizeof(state));
-		if (i == 0 || state.subnet.ip.family || state.subnet6.ip.family)
-			*list_add(arena, tallies) = tally_of(&state);
-	}
-	return 0;
+	return r < 0 ? r : relay_tallies_of(states.bytes, states.size, arena, tallies, err);
 }
 
 bool relay_counter_is_loss(enum relay_counter counter)

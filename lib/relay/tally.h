@@ -22,6 +22,9 @@ typedef LIST(struct relay_tally) relay_tallies_t;
  * -ENOENT: no relay counts there. The error says why they cannot be read. */
 int relay_tallies(struct netlink *nl, int netns, int device, struct arena *arena,
 		  relay_tallies_t *tallies, struct error *err) must_check;
+/* The same of the bytes of that memory. The process that counts there deals with packets, so that it is not trusted with them. */
+int relay_tallies_of(const void *bytes, size_t size, struct arena *arena, relay_tallies_t *tallies,
+		     struct error *err) must_check;
 /* Does it count packets that went nowhere? */
 bool relay_counter_is_loss(enum relay_counter counter);
 
