@@ -3,12 +3,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 enum { TEXT_MAX = 1024 };
 
-static bool find_socket(struct sockaddr_un *address, socklen_t *size)
+bool notify_socket(struct sockaddr_un *address, socklen_t *size)
 {
 	const char *name = getenv("NOTIFY_SOCKET");
 	size_t len = name ? strlen(name) : 0;
@@ -32,7 +30,7 @@ bool notify_send(const char *format, ...)
 	socklen_t size;
 	va_list args;
 
-	if (!find_socket(&address, &size))
+	if (!notify_socket(&address, &size))
 		return false;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);

@@ -218,6 +218,7 @@ int delegate_find(const char *type, const char *cni_path, cni_find_fn *find_plug
 	auto_arena struct arena arena = { 0 };
 	char *rest, *folder;
 	struct stat file;
+	int why = 0; /* where one may be, but cannot be looked at */
 
 	*delegate = (struct delegate){ .type = type };
 	if (!type || !*type)
@@ -230,7 +231,12 @@ int delegate_find(const char *type, const char *cni_path, cni_find_fn *find_plug
 
 		if (!*folder || (size_t)len >= sizeof(delegate->path))
 			continue;
-		if (stat(delegate->path, &file) < 0 || !S_ISREG(file.st_mode))
+		if (stat(delegate->path, &file) < 0) {
+			if (errno != ENOENT && errno != ENOTDIR && !why)
+				why = errno;
+			continue;
+		}
+		if (!S_ISREG(file.st_mode))
 			continue;
 		if (find_plugin && is_ourselves(&file))
 			delegate->plugin = find_plugin(type);
@@ -240,6 +246,9 @@ int delegate_find(const char *type, const char *cni_path, cni_find_fn *find_plug
 	rest = arena_strdup(&arena, cni_path ? cni_path : "");
 	for (char *p = rest; (p = strchr(p, ':'));)
 		*p = ' ';
+	if (why)
+		return fail_errno(err, why, "failed to find plugin \"%s\" in path [%s]", type,
+				  rest);
 	return fail(err, ENOENT, "failed to find plugin \"%s\" in path [%s]", type, rest);
 }
 

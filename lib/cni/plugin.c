@@ -196,9 +196,11 @@ static int print_versions(const struct cni_plugin *plugin, struct arena *arena, 
 	const char *text =
 		arena_printf(arena, "{\"cniVersion\":\"%s\",\"supportedVersions\":[%s]}\n",
 			     CNI_VERSION_NEWEST, versions_text(plugin, "\"", ",", arena));
+	int r = fd_write_all(STDOUT_FILENO, text, strlen(text));
 
-	if (fd_write_all(STDOUT_FILENO, text, strlen(text)) < 0)
-		return fail_code(err, CNI_IO_FAILURE, EIO, "error writing the version to stdout");
+	if (r < 0)
+		return fail_code(err, CNI_IO_FAILURE, -r, "error writing the version to stdout: %s",
+				 strerror(-r));
 	return 0;
 }
 

@@ -158,8 +158,7 @@ static size_t assemble(const struct bpf_code *code, struct bpf_insn insns[LINES_
 	return n;
 }
 
-/* The line before its statistics says what is wrong. */
-static const char *last_words(char *log)
+const char *bpf_last_words(char *log)
 {
 	char *end = strstr(log, "\nprocessed ");
 	char *line;
@@ -193,7 +192,7 @@ static int refuse(union bpf_attr *attr, const char *name, struct error *err)
 	const char *words;
 
 	ask_why(attr, log);
-	words = last_words(log);
+	words = bpf_last_words(log);
 	return fail_errno(err, errnum, "load program %s into the kernel%s%s%s", name,
 			  *words ? " (" : "", words, *words ? ")" : "");
 }

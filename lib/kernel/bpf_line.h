@@ -69,4 +69,7 @@ struct bpf_line {
 #define IF_OTHER(dst, src, label) JUMP(BPF_JMP32 | BPF_JNE | BPF_X, dst, src, 0, label)
 /* clang-format on */
 
+/* Of the verifier's log, which is cut: the line before its statistics says what is wrong. */
+const char *bpf_last_words(char *log);
+
 #endif

@@ -60,6 +60,20 @@ static int read_protocol(const struct nlmsghdr *reply, void *session_, struct er
 	return 0;
 }
 
+int ipset_agree(struct ipset_session *session, struct error *err)
+{
+	int r;
+
+	ipset_message(session, IPSET_CMD_PROTOCOL, NULL, "ask for the version of ipset");
+	netlink_expect(session->nl, read_protocol, session);
+	r = netlink_commit(session->nl, err);
+	if (r != -EINVAL && r != -EPROTONOSUPPORT)
+		return r;
+	if (err)
+		*err = (struct error){ 0 };
+	return fail(err, EOPNOTSUPP, "this kernel has no ipset");
+}
+
 int ipset_open(struct ipset_session **session, struct error *err)
 {
 	auto_ipset struct ipset_session *new = xrealloc(NULL, sizeof(*new));
@@ -67,16 +81,8 @@ int ipset_open(struct ipset_session **session, struct error *err)
 
 	*new = (struct ipset_session){ .protocol = IPSET_PROTOCOL };
 	r = netlink_open(&new->nl, NETLINK_SESSION_NETFILTER, -1, err);
-	if (r < 0)
-		return r;
-	ipset_message(new, IPSET_CMD_PROTOCOL, NULL, "ask for the version of ipset");
-	netlink_expect(new->nl, read_protocol, new);
-	r = netlink_commit(new->nl, err);
-	if (r == -EINVAL || r == -EPROTONOSUPPORT) {
-		if (err)
-			*err = (struct error){ 0 };
-		return fail(err, EOPNOTSUPP, "this kernel has no ipset");
-	}
+	if (r == 0)
+		r = ipset_agree(new, err);
 	if (r < 0)
 		return r;
 	*session = take_ptr(new);

@@ -9,6 +9,9 @@ struct ipset_session {
 	uint8_t protocol; /* version that both speak */
 };
 
+/* Ask the kernel which versions it speaks. */
+int ipset_agree(struct ipset_session *session, struct error *err) must_check;
+
 /* What a dump is read into. */
 struct ipset_dump {
 	const char *prefix;

@@ -12,21 +12,6 @@
 
 enum { CONNECT_MS = 2000, DEAD_PEER_MS = 5000 };
 
-const char *http_host(const char *url, struct arena *arena)
-{
-	const char *host = strstr(url, "://"), *at;
-	size_t len;
-
-	host = host ? host + 3 : url;
-	len = strcspn(host, "/?#");
-	at = memrchr(host, '@', len);
-	if (at) {
-		len -= (size_t)(at + 1 - host);
-		host = at + 1;
-	}
-	return arena_printf(arena, "%.*s", (int)(len < 256 ? len : 256), host);
-}
-
 /* ---- bytes ---- */
 
 static bool bytes_add(struct bytes *bytes, const void *data, size_t size)

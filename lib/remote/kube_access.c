@@ -298,7 +298,9 @@ int kube_access_find(const struct lease_place *place, struct arena *arena,
 int kube_access_authorization(const struct kube_access *access, struct arena *arena,
 			      const char **value, struct error *err)
 {
+	static const char blanks[] = "\r\n \t";
 	const char *token = access->token;
+	size_t len;
 
 	*value = NULL;
 	if (access->token_file) {
@@ -311,6 +313,11 @@ int kube_access_authorization(const struct kube_access *access, struct arena *ar
 	}
 	if (!token)
 		return 0;
-	*value = arena_printf(arena, "Bearer %.*s", (int)strcspn(token, "\r\n \t"), token);
+	token += strspn(token, blanks);
+	len = strcspn(token, blanks);
+	if (!len)
+		return fail(err, EINVAL, "the token for the API server: %s is empty",
+			    access->token_file ? access->token_file : "the kubeconfig's");
+	*value = arena_printf(arena, "Bearer %.*s", (int)len, token);
 	return 0;
 }
