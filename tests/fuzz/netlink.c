@@ -164,6 +164,18 @@ static void read_ipsets(struct netlink *nl, struct arena *arena, struct error *e
 	netlink_discard(nl);
 }
 
+/* The reply to the question which versions the kernel's ipset speaks. */
+static void read_versions(struct netlink *nl, unused struct arena *arena, struct error *err)
+{
+	struct ipset_session session = { .nl = nl, .protocol = 7 };
+
+	if (ipset_agree(&session, err) < 0)
+		fuzz_check(*err->message, "no word about what is wrong");
+	else
+		fuzz_check(session.protocol == 6 || session.protocol == 7, "version %u",
+			   session.protocol);
+}
+
 static void read_qdiscs(struct netlink *nl, struct arena *arena, struct error *err)
 {
 	qdiscs_t qdiscs = { 0 };
@@ -337,6 +349,7 @@ static const struct {
 	{ 'q', NETLINK_ROUTE, 2, read_qdiscs },
 	{ 'f', NETLINK_ROUTE, 2, read_filters },
 	{ 'S', NETLINK_NETFILTER, 2, read_ipsets },
+	{ 'V', NETLINK_NETFILTER, 1, read_versions },
 	{ 'b', NETLINK_ROUTE, 2, read_fdb },
 	{ 'w', NETLINK_ROUTE, 1, read_way },
 	{ 'h', NETLINK_ROUTE, 2, read_hooks },
