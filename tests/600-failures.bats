@@ -183,40 +183,50 @@ no_tables() {
 	nft delete table ip6 nat 2>/dev/null || :
 }
 
-# The N-th system call is the last: DEL finds everything.
+# Each system call is the last once: DEL finds everything. strace counts those of a name, not all.
 kill_each() { # COMMAND
-	local before total n bad=() log=$BATS_TEST_TMPDIR/step
+	local before call name n killed=0 bad=() log=$BATS_TEST_TMPDIR/step
+	local -a calls
 
 	CNI_WRAP=()
 	[[ $1 == ADD ]] || works ADD
 	CNI_WRAP=(strace -qq -o "$TRACE")
 	works "$1"
 	CNI_WRAP=()
-	total=$(grep -cE '^[a-z]' "$TRACE")
+	mapfile -t calls < <(sed -nE 's/^([a-z][a-z0-9_]*)\(.*/\1/p' "$TRACE" | awk '{ print $1, ++n[$1] }')
 	works DEL
 	before=$(state)
-	[[ $total -gt 50 ]] || flunk "only $total system calls"
-	for ((n = 1; n <= total; n++)); do
-		kill_one "$1" "$before" "$n" >"$log" 2>&1 && continue
-		bad+=("$n")
-		printf '==== killed at system call %s: %s\n' "$n" "$(tail -n 1 "$TRACE")"
+	[[ ${#calls[@]} -gt 50 ]] || flunk "only ${#calls[@]} system calls"
+	for call in "${calls[@]}"; do
+		read -r name n <<<"$call"
+		if kill_one "$1" "$before" "$name" "$n" >"$log" 2>&1; then
+			killed=$((killed + (status == 137)))
+			continue
+		fi
+		bad+=("$name:$n")
+		printf '==== killed at %s number %s\n' "$name" "$n"
 		cat "$log"
 	done
-	echo "killed at each of $total system calls"
+	echo "killed at $killed of ${#calls[@]} system calls"
 	[[ ${#bad[@]} == 0 ]] || flunk "NOT: ${bad[*]}"
+	# A call may be made in one run and not in the next, but not many may.
+	[[ $killed -ge $((${#calls[@]} * 3 / 4)) ]] || flunk "hardly any was killed"
 	cni_add "$CONF"
 	cni_check "$CONF"
 	cni_del "$CONF"
 	unchanged "in the end" "$before"
 }
 
-kill_one() { # COMMAND BEFORE N
+kill_one() { # COMMAND BEFORE NAME N
+	local ended
+
 	[[ $1 == ADD ]] || works ADD || return
-	CNI_WRAP=(strace -qq -o "$TRACE" -e "inject=all:signal=KILL:when=$3")
+	CNI_WRAP=(strace -qq -o /dev/null -e "trace=$3" -e "inject=$3:signal=KILL:when=$4")
 	call "$1"
 	CNI_WRAP=()
+	ended=$status
 	[[ $status == 137 || $status == 0 ]] || flunk "exit status $status, expected the signal" || return
-	works DEL && unchanged "after DEL" "$2"
+	works DEL && unchanged "after DEL" "$2" && status=$ended
 }
 
 @test "killed at any system call of an ADD, the DEL that follows leaves nothing" {

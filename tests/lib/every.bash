@@ -5,8 +5,10 @@
 #   every_call VERB [VARIABLE=value ...]   one call for container ctr, eth0, without prevResult for DEL, as after a failed
 #                           ADD; sets status and output. $PROGRAMS is where the plugins are, CNI_WRAP is put in front
 #   every_works VERB        it succeeds (WEAK: or fails)
+#   every_answers VERB      what it printed is what VERB has to say when it succeeds
 #   every_fresh             what only the namespace's end takes back: of sbr and tuning, before an ADD and before one looks
-#   every_standing VERB     what VERB needs: an attachment, for all but ADD and STATUS
+#   every_standing VERB     what VERB needs: an attachment, for all but ADD, STATUS and VERSION
+#   every_checked           the CHECK that follows is of the ADD that was just called
 #   every_left BEFORE       nothing is left, but for what was there in $BEFORE=$(every_state)
 # VERB GC names the attachment as valid, GCALL does not.
 # shellcheck shell=bash
@@ -172,6 +174,14 @@ every_works() {
 	[[ $status == 0 || ( $status == 1 && -n $WEAK && $1 == @(ADD|CHECK|STATUS) ) ]] || flunk "NOT: $PLUGIN: $1 exits 0" "exit status $status" "$output" "$(<"$BATS_TEST_TMPDIR/stderr")"
 }
 
+every_answers() {
+	case $1 in
+	ADD)     jq -e -s 'length == 1 and .[0].cniVersion == "1.1.0"' <<<"$output" >/dev/null ;;
+	VERSION) jq -e -s 'length == 1 and (.[0].supportedVersions | length > 5)' <<<"$output" >/dev/null ;;
+	*)       [[ -z $output ]] ;;
+	esac
+}
+
 every_fresh() {
 	case $PLUGIN in
 	tuning) ip -n ctr link set eth0 mtu 1400 promisc off allmulticast off txqueuelen 1000 address "$MAC" ;;
@@ -187,9 +197,13 @@ every_fresh() {
 
 every_standing() {
 	[[ $1 != ADD ]] || every_fresh
-	[[ $1 != @(ADD|STATUS) ]] || return 0
+	[[ $1 != @(ADD|STATUS|VERSION) ]] || return 0
 	every_fresh
 	every_works ADD
+	every_checked
+}
+
+every_checked() {
 	[[ $status == 0 && $output == *cniVersion* ]] || output=null
 	CHECKED=$(jq -c --argjson prev "$output" '.prevResult = $prev' <<<"$CONF")
 }
