@@ -203,7 +203,9 @@ static int dir_make_one(const char *path, mode_t mode)
 		return 0;
 	if (errno != EEXIST)
 		return -errno;
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+	if (stat(path, &st) < 0) /* a link that leads nowhere is there, too */
+		return errno == ENOENT ? -ENOTDIR : -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
 /* The usual case, all parents there, costs one call; otherwise they are made from the top. */

@@ -20,8 +20,8 @@
 
 struct reserve {
 	struct arena arena;
-	int lock, dir, index;
-	bool indexed; /* the index answers; else the leases below do */
+	int lock, dir, index; /* index: -errno when it cannot be made */
+	bool indexed;         /* the index answers; else the leases below do */
 	bool changed;
 	leases_t leases;
 };
@@ -222,7 +222,7 @@ static int take(struct reserve *store, const struct owner *owner, const struct i
 	int r;
 
 	if (store->index < 0)
-		return fail(err, ENOSPC, "the lease index cannot be made");
+		return fail_errno(err, -store->index, "the lease index cannot be made");
 	store->changed = true;
 	r = lease_create(store->dir, store->index, ip_format(ip, name), owner, err);
 	if (r > 0)

@@ -156,6 +156,10 @@ TEST(dir_make_with_parents)
 	check_ok(file_replace(in_folder("file"), 0600, "", 0, false, &err), err);
 	check_int(dir_make(in_folder("file"), 0755, &err), -ENOTDIR);
 	check_int(dir_make(in_folder("file/x/y"), 0755, &err), -ENOTDIR);
+	check_int(symlink("nowhere", in_folder("dangling")), 0);
+	check_int(dir_make(in_folder("dangling"), 0755, &err), -ENOTDIR);
+	check_int(symlink("loop", in_folder("loop")), 0);
+	check_int(dir_make(in_folder("loop"), 0755, &err), -ELOOP);
 	rmdir(in_folder("x/y/z/w"));
 	rmdir(in_folder("x/y/z"));
 	rmdir(in_folder("x/y"));
