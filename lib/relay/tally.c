@@ -197,7 +197,7 @@ int relay_tallies_of(const void *bytes, size_t size, struct arena *arena, relay_
 		     struct error *err)
 {
 	const size_t n = size / sizeof(struct relay_state);
-	int r = check_size(size % sizeof(struct relay_state) ? 0 : sizeof(struct relay_state), n,
+	int r = check_size((size % sizeof(struct relay_state)) ? 0 : sizeof(struct relay_state), n,
 			   err);
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
