@@ -30,6 +30,9 @@ fd00:1::3 c-red used"
 		'{"address":"10.1.0.2","container":"c-blue","ifname":"eth0","netns":"blue","network":"pods","since":"2026-01-02T03:04:05Z","state":"used"}'
 	assert_match "a table" "$("$CNIBOX" ipam list | head -n 1)" '^NETWORK +ADDRESS +CONTAINER +IFNAME +SINCE +STATE +NETNS$'
 	assert_eq "one network" "$(states --network pods | wc -l)" 4
+	run "$CNIBOX" ipam list --network pod
+	assert_eq "a slip" "$status" 1
+	assert_match "what may be meant" "$output" 'no leases of network "pod" in /var/lib/cni/networks; did you mean "pods"[?]'
 }
 
 @test "without a store there is nothing to list, and a network that is not there is an error" {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/text.h"
 #include "cni/cache.h"
 #include "ipam/reserve.h"
 #include "kernel/inventory.h"
@@ -142,17 +143,29 @@ static int list_networks(const char *data_dir, struct arena *arena, network_name
 	return 0;
 }
 
+/* The one that was asked for: it has a folder, or nobody can say what was meant by it. */
+static int choose_network(const char *data_dir, const char *network, network_names_t *names,
+			  struct arena *arena, struct error *err)
+{
+	const char *nearest = nearest_word(network, names->items, names->n);
+
+	if (nearest && !streq(nearest, network))
+		return fail(err, ENOENT, "no leases of network \"%s\" in %s; did you mean \"%s\"?",
+			    network, data_dir, nearest);
+	names->n = 0;
+	*list_add(arena, names) = network;
+	return 0;
+}
+
 int holdings_read(const char *data_dir, const char *network, const char *cache_dir, bool strict,
 		  struct arena *arena, holdings_t *holdings, struct error *err)
 {
 	struct witness witness = { 0 };
 	network_names_t names = { 0 };
-	int r = 0;
+	int r = list_networks(data_dir, arena, &names, err);
 
-	if (network)
-		*list_add(arena, &names) = network;
-	else
-		r = list_networks(data_dir, arena, &names, err);
+	if (r == 0 && network)
+		r = choose_network(data_dir, network, &names, arena, err);
 	if (r < 0 || !names.n)
 		return r;
 	r = inventory_read(arena, &witness.namespaces, err);
