@@ -17,8 +17,8 @@ disturb() {
 	every_call "$@"
 	case $status in
 	0) every_answers "$1" ;;
-	1) jq -e -s --arg weak "$WEAK" 'length == 1 and (.[0] | (.code == 11 and .msg == "out of memory") or
-		($weak != "" and (.msg | startswith("this kernel has no "))))' >/dev/null <<<"$output" ;;
+	1) jq -e -s --arg weak "$WEAK" 'length == 1 and (.[0].msg | test("out of memory|Cannot allocate memory") or
+		($weak != "" and startswith("this kernel has no ")))' >/dev/null <<<"$output" ;;
 	*) false ;;
 	esac || flunk "$PLUGIN: $*: status $status: $output$(<"$BATS_TEST_TMPDIR/stderr")" || return
 	[[ $status == 0 ]] || FAILED=$((FAILED + 1))
