@@ -1,5 +1,6 @@
 /* doctor: what is wrong on this node, from what is there now, and what mends it; the checks are in lib/node. */
 #include "describe/applet.h"
+#include "base/text.h"
 #include "describe/json.h"
 #include "describe/scan.h"
 #include "lease/place.h"
@@ -51,14 +52,6 @@ static bool is_of_place(const struct field *field)
 	       !streq(field->key, "etcdPassword"); /* not to be seen */
 }
 
-static bool is_one_of(const struct field *field, const char *const *keys)
-{
-	for (; *keys; keys++)
-		if (streq(field->key, *keys))
-			return true;
-	return false;
-}
-
 /* Those of some options that are not as usual: " --cache-dir /x". No keys: those of the store. */
 static const char *words_of(const struct options *options, const char *const *keys,
 			    struct arena *arena)
@@ -69,7 +62,7 @@ static const char *words_of(const struct options *options, const char *const *ke
 		const char *value = field_text(field, options, arena);
 		char name[OPTION_NAME_SIZE];
 
-		if (!(keys ? is_one_of(field, keys) : is_of_place(field)) ||
+		if (!(keys ? is_one_of(field->key, keys) : is_of_place(field)) ||
 		    streq(value, field_text(field, &defaults, arena)))
 			continue;
 		option_spell(field->key, name);

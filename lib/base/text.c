@@ -223,6 +223,14 @@ bool words_have(const words_t *words, const char *word)
 	       bsearch(&word, words->items, words->n, sizeof(*words->items), compare_words);
 }
 
+bool is_one_of(const char *word, const char *const *words)
+{
+	for (; *words; words++)
+		if (streq(word, *words))
+			return true;
+	return false;
+}
+
 bool has_prefix(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;

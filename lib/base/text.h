@@ -19,6 +19,8 @@ char *url_escape(struct arena *arena, const char *text);
 
 /* The candidate nearest to word (edit distance, at most a third of its length, at least 1), or NULL. */
 const char *nearest_word(const char *word, const char *const *candidates, size_t n);
+/* Is it among the words? They end with NULL. */
+bool is_one_of(const char *word, const char *const *words);
 
 /* Control characters become '?', in place: a name made by somebody else must not steer a terminal. */
 void text_mask(char *text);

@@ -5,13 +5,7 @@
 #include <errno.h>
 #include <math.h>
 
-static bool is_one_of(const char *word, const char *const *list)
-{
-	for (; *list; list++)
-		if (streq(word, *list))
-			return true;
-	return false;
-}
+#include "base/text.h"
 
 static const char *const words_null[] = { "", "~", "null", "Null", "NULL", NULL };
 static const char *const words_true[] = { "true", "True", "TRUE", "yes", "Yes",
