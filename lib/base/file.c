@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -87,14 +88,14 @@ int file_read(const char *path, size_t max, struct arena *arena, char **data, si
 	return 0;
 }
 
-int fd_write_all(int fd, const void *data, size_t size)
+static int put_all(int fd, const void *data, size_t size, bool is_socket)
 {
 	struct pollfd ready = { .fd = fd, .events = POLLOUT };
 	const char *at = data;
 	ssize_t n;
 
 	while (size > 0) {
-		n = write(fd, at, size);
+		n = is_socket ? send(fd, at, size, MSG_NOSIGNAL) : write(fd, at, size);
 		if (n >= 0) {
 			at += n;
 			size -= (size_t)n;
@@ -105,6 +106,16 @@ int fd_write_all(int fd, const void *data, size_t size)
 		}
 	}
 	return 0;
+}
+
+int fd_write_all(int fd, const void *data, size_t size)
+{
+	return put_all(fd, data, size, false);
+}
+
+int socket_send_all(int fd, const void *data, size_t size)
+{
+	return put_all(fd, data, size, true);
 }
 
 /* Length of the path up to and including its last '/', 0 without one. */

@@ -14,6 +14,8 @@ int fd_read_all(int fd, size_t max, struct arena *arena, char **data, size_t *si
 		struct error *err) must_check;
 /* Write the whole buffer to a descriptor, through short writes and EINTR. */
 int fd_write_all(int fd, const void *data, size_t size) must_check;
+/* The same to a stream socket: -EPIPE, and no signal, when nobody is at its other end. */
+int socket_send_all(int fd, const void *data, size_t size) must_check;
 
 /*
  * Replace a file in one step: temporary file in the same folder, write, fsync when durable, rename.

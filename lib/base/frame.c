@@ -12,9 +12,9 @@ int frame_send(int fd, const char *text)
 {
 	size_t size = strlen(text);
 	uint32_t header = htonl((uint32_t)size);
-	int r = fd_write_all(fd, &header, sizeof(header));
+	int r = socket_send_all(fd, &header, sizeof(header));
 
-	return r < 0 ? r : fd_write_all(fd, text, size);
+	return r < 0 ? r : socket_send_all(fd, text, size);
 }
 
 /* 0 with *n less than size: the end came before. */

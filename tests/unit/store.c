@@ -317,3 +317,14 @@ TEST(store_messages_have_bounds)
 	close(fds[1]);
 	arena_free(&arena);
 }
+
+/* SIGPIPE would end who asks, with its peer. */
+TEST(store_messages_to_nobody_are_an_error)
+{
+	int fds[2];
+
+	check_int(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	close(fds[1]);
+	check_int(frame_send(fds[0], "{}"), -EPIPE);
+	close(fds[0]);
+}
