@@ -58,6 +58,23 @@ setup() {
 	assert "another boot's is removed" test ! -e /run/cni/dhcp.leases/boot.json
 }
 
+@test "which boot this is cannot be read for once: that is the error, and no lease is thrown away" {
+	local boot=/proc/sys/kernel/random/boot_id status=0
+	need strace
+	server_place srv 10.77.0.1
+	dnsmasq_in srv 10.77.0.50 10.77.0.99
+	daemon
+	cni_add "$(dhcp_conf)"
+	kill -9 "$DAEMON"
+	wait_for "it is dead" 5 gone "$DAEMON"
+	said=$(timeout 10 env ASAN_OPTIONS=detect_leaks=0 strace -qq -o /dev/null -P $boot -e inject=openat:error=EMFILE "$CNIBOX" dhcp daemon 2>&1) || status=$?
+	assert_eq "status" "$status" 1
+	assert_match "the reason" "$said" "read $boot: Too many open files"
+	daemon
+	assert_eq "the lease is there" "$(lease state)" bound
+	cni_del "$(dhcp_conf)"
+}
+
 @test "a daemon in a container finds namespaces below -hostprefix" {
 	server_place srv 10.77.0.1
 	dnsmasq_in srv 10.77.0.50 10.77.0.99

@@ -42,12 +42,16 @@ static const struct field record_fields[] = {
 };
 /* clang-format on */
 
-static void read_boot_id(char id[BOOT_ID_SIZE])
+static int read_boot_id(char id[BOOT_ID_SIZE], struct error *err)
 {
-	auto_close int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, id, BOOT_ID_SIZE - 1);
+	static const char path[] = "/proc/sys/kernel/random/boot_id";
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, id, BOOT_ID_SIZE - 1);
 
-	id[n > 0 ? n : 0] = '\0';
+	if (n < 0)
+		return fail_errno(err, errno, "read %s", path);
+	id[n] = '\0';
+	return 0;
 }
 
 static char *file_of(const char *folder, const struct owner *owner, struct arena *arena)
@@ -98,7 +102,8 @@ int store_write(const char *folder, const struct dhcp_record *record, struct err
 	char boot[BOOT_ID_SIZE];
 	const char *text;
 
-	read_boot_id(boot);
+	if (read_boot_id(boot, err))
+		return -err->errnum;
 	with_boot.boot = boot;
 	json = json_encode(record_fields, &with_boot);
 	text = json_text(json, JSON_STYLE_COMPACT, &arena);
@@ -149,13 +154,16 @@ static int read_one(const char *path, const char *boot, struct arena *arena,
 int store_read(const char *folder, struct arena *arena, dhcp_records_t *records, unsigned *bad,
 	       struct error *err)
 {
-	DIR *dir = opendir(folder);
 	char boot[BOOT_ID_SIZE];
 	struct dirent *entry;
+	DIR *dir;
 
+	/* Without it every lease would be one of another boot. */
+	if (read_boot_id(boot, err))
+		return -err->errnum;
+	dir = opendir(folder);
 	if (!dir)
 		return errno == ENOENT ? 0 : fail_errno(err, errno, "read %s", folder);
-	read_boot_id(boot);
 	while ((entry = readdir(dir))) {
 		struct dhcp_record record;
 		int r;
