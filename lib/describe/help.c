@@ -4,8 +4,7 @@
  */
 #include "describe/help.h"
 
-#include <sys/ioctl.h>
-
+#include "base/terminal.h"
 #include "describe/help_text.h"
 #include "describe/json.h"
 #include "describe/scan.h"
@@ -26,13 +25,11 @@ struct printer {
 /* Columns of the terminal, within what is pleasant to read. */
 static int terminal_width(FILE *out)
 {
-	struct winsize size;
+	size_t columns = terminal_columns(out);
 
-	if (fileno(out) < 0 || ioctl(fileno(out), TIOCGWINSZ, &size) < 0 || !size.ws_col)
+	if (!columns)
 		return WIDTH;
-	return size.ws_col < WIDTH_MIN   ? WIDTH_MIN
-	       : size.ws_col > WIDTH_MAX ? WIDTH_MAX
-					 : size.ws_col - 1;
+	return columns < WIDTH_MIN ? WIDTH_MIN : columns > WIDTH_MAX ? WIDTH_MAX : (int)columns - 1;
 }
 
 /* ---- two columns ---- */

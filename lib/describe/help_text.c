@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 
+#include "base/terminal.h"
 #include "base/text.h"
 #include "describe/scan.h"
 
@@ -205,21 +206,11 @@ void rows_walk(const struct field *fields, const void *defaults, const char *pre
 	}
 }
 
-/* Columns, not bytes: continuation bytes of UTF-8 take none. */
-static int text_width(const char *text, size_t size)
-{
-	int width = 0;
-
-	for (size_t i = 0; i < size; i++)
-		width += ((unsigned char)text[i] & 0xc0) != 0x80;
-	return width;
-}
-
 void print_wrapped(FILE *out, const char *text, int column, int indent, int width)
 {
 	while (*text) {
 		size_t size = strcspn(text, " ");
-		int len = text_width(text, size);
+		int len = (int)text_columns(text, size);
 
 		if (column > indent && column + 1 + len > width) {
 			fprintf(out, "\n%*s", indent, "");

@@ -1,29 +1,36 @@
-/* Records as aligned columns for people, or as JSON for programs, from the same field table. */
+/*
+ * Records as aligned columns for people, or as JSON for programs, from the same field table. Where a terminal is narrower than the
+ * columns, cells break at blanks, or the columns that have no room go on in the next line, indented, and so do their headings:
+ * whatever takes fewer lines.
+ */
 #include "describe/table.h"
 
 #include <ctype.h>
 
+#include "base/terminal.h"
 #include "base/text.h"
 #include "describe/json.h"
 #include "describe/scan.h"
 
 #define COLUMNS_MAX 32
 
+#define GAP    2 /* blanks between columns */
+#define INDENT 4 /* before the later lines of a row */
+
 struct column {
 	const struct field *field;
 	char heading[OPTION_NAME_SIZE];
 	size_t width;
+	size_t word; /* the longest: it can be no narrower */
+	bool breaks; /* it begins a line of its own */
 };
 
-/* Columns on the terminal: continuation bytes of UTF-8 take none. */
-static size_t text_width(const char *text)
-{
-	size_t width = 0;
-
-	for (; *text; text++)
-		width += ((unsigned char)*text & 0xc0) != 0x80;
-	return width;
-}
+/* Cells lie row by row, with the headings before them. */
+struct grid {
+	struct column columns[COLUMNS_MAX];
+	size_t n_columns, n_rows;
+	char **cells;
+};
 
 /* Absent is "-". Control characters could move the cursor of whoever looks: a process names itself.
  */
@@ -47,56 +54,182 @@ static size_t make_columns(const struct field *fields, struct column *columns)
 
 		if (field->flags & FIELD_HIDDEN)
 			continue;
-		column->field = field;
+		*column = (struct column){ .field = field };
 		option_spell(field->metavar ? field->metavar : field->key, column->heading);
 		for (char *p = column->heading; *p; p++)
 			*p = *p == '-' ? ' ' : (char)toupper((unsigned char)*p);
-		column->width = text_width(column->heading);
 		n++;
 	}
 	return n;
 }
 
-/* The last column is not padded: no white space at the end of a line. */
-static void print_cell(FILE *out, const char *text, size_t width, bool last)
+static void measure(struct column *column, const char *cell)
 {
-	size_t len = text_width(text);
+	size_t width = text_columns(cell, strlen(cell));
 
-	fputs(text, out);
-	if (last)
-		fputc('\n', out);
-	else
-		fprintf(out, "%*s", (int)(width > len ? width - len : 0) + 2, "");
+	if (width > column->width)
+		column->width = width;
+	while (*cell) {
+		size_t size = strcspn(cell, " ");
+
+		width = text_columns(cell, size);
+		if (width > column->word)
+			column->word = width;
+		cell += size + strspn(cell + size, " ");
+	}
 }
 
-void table_print_under(FILE *out, const struct field *fields, const void *records_, size_t n,
+static void fill(struct grid *grid, const char *records, size_t size, struct arena *arena)
+{
+	grid->cells = arena_alloc(arena, grid->n_rows * grid->n_columns * sizeof(*grid->cells));
+	for (size_t i = 0; i < grid->n_rows * grid->n_columns; i++) {
+		size_t row = i / grid->n_columns;
+		struct column *column = &grid->columns[i % grid->n_columns];
+
+		grid->cells[i] = row ? cell_text(column->field, records + (row - 1) * size, arena)
+				     : column->heading;
+		measure(column, grid->cells[i]);
+	}
+}
+
+/* ---- whether it fits ---- */
+
+/* Take from the widest column that can give, until the terminal has room. */
+static bool squeeze(struct grid *grid, size_t room)
+{
+	size_t width = GAP * (grid->n_columns - 1);
+
+	for (size_t i = 0; i < grid->n_columns; i++)
+		width += grid->columns[i].width;
+	for (; width > room; width--) {
+		struct column *widest = NULL;
+
+		for (size_t i = 0; i < grid->n_columns; i++) {
+			struct column *column = &grid->columns[i];
+
+			if (column->width > column->word &&
+			    (!widest || column->width > widest->width))
+				widest = column;
+		}
+		if (!widest)
+			return false;
+		widest->width--;
+	}
+	return true;
+}
+
+static size_t count_lines(const char *cell, size_t width)
+{
+	size_t n = 0;
+
+	do {
+		text_line(&cell, width);
+		n++;
+	} while (*cell);
+	return n;
+}
+
+static size_t row_lines(const struct grid *grid, char *const *cells)
+{
+	size_t lines = 0, most = 0;
+
+	for (size_t i = 0; i < grid->n_columns; i++) {
+		const struct column *column = &grid->columns[i];
+		size_t n = count_lines(cells[i], column->width);
+
+		lines += column->breaks ? most : 0;
+		most = column->breaks || n > most ? n : most;
+	}
+	return lines + most;
+}
+
+static size_t grid_lines(const struct grid *grid)
+{
+	size_t lines = 0;
+
+	for (size_t row = 0; row < grid->n_rows; row++)
+		lines += row_lines(grid, &grid->cells[row * grid->n_columns]);
+	return lines;
+}
+
+static void fold(struct grid *grid, size_t room)
+{
+	size_t used = 0, most = room > INDENT ? room - INDENT : 0;
+
+	for (size_t i = 0; i < grid->n_columns; i++) {
+		struct column *column = &grid->columns[i];
+
+		if (column->width > most)
+			column->width = column->word > most ? column->word : most;
+		column->breaks = i && used + GAP + column->width > room;
+		used = column->width + (column->breaks ? INDENT : i ? used + GAP : 0);
+	}
+}
+
+static void lay_out(struct grid *grid, size_t room)
+{
+	struct grid folded = *grid;
+
+	if (!room)
+		return;
+	fold(&folded, room);
+	if (!squeeze(grid, room) || grid_lines(grid) > grid_lines(&folded))
+		*grid = folded;
+}
+
+/* ---- printing ---- */
+
+/* Nothing is padded at the end: no white space there. */
+static void print_part(FILE *out, size_t indent, const struct column *columns, size_t n,
+		       char *const *cells)
+{
+	const char *rest[COLUMNS_MAX];
+	bool more;
+
+	memcpy(rest, cells, n * sizeof(*rest));
+	do {
+		size_t blanks = indent;
+
+		more = false;
+		for (size_t i = 0; i < n; i++) {
+			const char *text = rest[i];
+			size_t size = text_line(&rest[i], columns[i].width);
+
+			if (size) {
+				fprintf(out, "%*s%.*s", (int)blanks, "", (int)size, text);
+				blanks = 0;
+			}
+			blanks += columns[i].width + GAP - text_columns(text, size);
+			more |= *rest[i] != '\0';
+		}
+		fputc('\n', out);
+	} while (more);
+}
+
+static void print_row(FILE *out, const struct grid *grid, char *const *cells)
+{
+	for (size_t i = 0, end; i < grid->n_columns; i = end) {
+		for (end = i + 1; end < grid->n_columns && !grid->columns[end].breaks; end++)
+			;
+		print_part(out, i ? INDENT : 0, &grid->columns[i], end - i, &cells[i]);
+	}
+}
+
+void table_print_under(FILE *out, const struct field *fields, const void *records, size_t n,
 		       size_t size, table_under_fn *under, void *arg)
 {
-	const char *records = records_;
 	auto_arena struct arena arena = { 0 };
-	struct column columns[COLUMNS_MAX];
-	size_t n_columns = make_columns(fields, columns);
-	char **cells;
+	struct grid grid = { .n_rows = n + 1 };
 
-	if (!n || !n_columns)
+	grid.n_columns = make_columns(fields, grid.columns);
+	if (!n || !grid.n_columns)
 		return;
-	cells = arena_alloc(&arena, n * n_columns * sizeof(*cells));
-	for (size_t i = 0; i < n * n_columns; i++) {
-		struct column *column = &columns[i % n_columns];
-		size_t len;
-
-		cells[i] = cell_text(column->field, records + i / n_columns * size, &arena);
-		len = text_width(cells[i]);
-		column->width = len > column->width ? len : column->width;
-	}
-	for (size_t i = 0; i < n_columns; i++)
-		print_cell(out, columns[i].heading, columns[i].width, i == n_columns - 1);
-	for (size_t i = 0; i < n * n_columns; i++) {
-		bool last = i % n_columns == n_columns - 1;
-
-		print_cell(out, cells[i], columns[i % n_columns].width, last);
-		if (last && under)
-			under(arg, i / n_columns, out);
+	fill(&grid, records, size, &arena);
+	lay_out(&grid, terminal_columns(out));
+	for (size_t row = 0; row < grid.n_rows; row++) {
+		print_row(out, &grid, &grid.cells[row * grid.n_columns]);
+		if (row && under)
+			under(arg, row - 1, out);
 	}
 }
 

@@ -1,6 +1,7 @@
 /* Text helpers and the arena. */
 #include "unit.h"
 
+#include "base/terminal.h"
 #include "base/text.h"
 
 TEST(sha512_names_of_the_reference)
@@ -129,4 +130,31 @@ TEST(masked_text_moves_no_cursor)
 
 	text_mask(text);
 	check_str(text, "a?[2J??b???31mgr\xc3\xbc\xc3\x9f\xe2\x82\xac\xc2");
+}
+
+static void check_line(const char **text, size_t columns, const char *line)
+{
+	const char *start = *text;
+	auto_arena struct arena arena = { 0 };
+
+	check_str(arena_memdup(&arena, start, text_line(text, columns)), line);
+}
+
+TEST(lines_break_at_blanks)
+{
+	const char *text = "gr\xc3\xbc\xc3\x9f"
+			   "e an  also, averylongword x";
+
+	check_line(&text, 8,
+		   "gr\xc3\xbc\xc3\x9f"
+		   "e an");
+	check_line(&text, 8, "also,");
+	check_line(&text, 8, "averylongword");
+	check_line(&text, 8, "x");
+	check_str(text, "");
+	check_line(&text, 8, "");
+	text = "all of it";
+	check_line(&text, 9, "all of it");
+	check_str(text, "");
+	check(text_columns("gr\xc3\xbc\xc3\x9f", 6) == 4);
 }
