@@ -151,6 +151,22 @@ export CNI_PATH=/run/plugins
 	refuses 1 'no network "net" in /etc/cni/net.d' del net blue
 }
 
+@test "arguments that are no pairs are wrong words, and no plugin sees them" {
+	network net
+	script one
+	refuses 2 '^cni add: --args: ARGS: invalid pair "bogus"$' add --args 'A=b;bogus' net blue
+	refuses 2 '^cni check: --args: ARGS: invalid pair "A=b=c"$' check --args A=b=c net blue
+	assert_eq "the calls" "$(calls)" ""
+}
+
+@test "nothing to list is said, where no program reads it" {
+	mkdir /run/none
+	assert_eq "in words" "$("$CNIBOX" cni list --conf-dir /run/none --cache-dir /run/none 2>&1)" \
+		"no networks in /run/none, and no attachments in /run/none/results"
+	assert_eq "not on stdout" "$("$CNIBOX" cni list --conf-dir /run/none --cache-dir /run/none 2>/dev/null)" ""
+	assert_eq "JSON" "$("$CNIBOX" cni list --conf-dir /run/none --cache-dir /run/none --json 2>&1 | jq -c .)" '{"networks":[],"attachments":[]}'
+}
+
 @test "a failing ADD takes back what was done, and says who failed" {
 	network net '.plugins += [{type: "three", name: "last"}, {type: "four"}]'
 	script three '[[ $CNI_COMMAND != ADD ]] || { echo "{\"code\": 11, \"msg\": \"try later\", \"details\": \"full\"}"; exit 1; }'

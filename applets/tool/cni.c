@@ -160,6 +160,8 @@ static int session_start(struct session *session, struct invocation *call,
 	if (options->container_id && !cni_valid_name(options->container_id))
 		return fail(err, USAGE_ERROR, "--container-id: \"%s\" %s", options->container_id,
 			    not_an_id);
+	if (options->args && cni_check_args(options->args, err) < 0)
+		return wrap(err, "--args"), -USAGE_ERROR;
 	return read_capabilities(session, err);
 }
 

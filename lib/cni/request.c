@@ -281,6 +281,28 @@ int cni_check_ifname(const char *ifname, struct error *err)
 	return 0;
 }
 
+/* Its '='; NULL: it is none. */
+static char *find_equals(char *pair, struct error *err)
+{
+	char *equals = strchr(pair, '=');
+
+	if (equals && !strchr(equals + 1, '='))
+		return equals;
+	fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL, "ARGS: invalid pair \"%s\"", pair);
+	return NULL;
+}
+
+int cni_check_args(const char *args, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	char *rest = arena_strdup(&arena, *args ? args : NULL);
+
+	for (char *pair; (pair = strsep(&rest, ";"));)
+		if (!find_equals(pair, err))
+			return -EINVAL;
+	return 0;
+}
+
 int request_from_environment(struct cni_request *request, bool *unset, struct error *err)
 {
 	const char *command = environment("CNI_COMMAND"),
@@ -368,16 +390,14 @@ int request_args(const struct cni_request *request, const struct field *fields, 
 				  request->args && *request->args ? request->args : NULL);
 	const char *unknown = "";
 	bool ignore = false;
-
 	for (char *pair; (pair = strsep(&rest, ";"));) {
 		const char *text = arena_strdup(request->arena, pair);
-		char *value = strchr(pair, '=');
+		char *value = find_equals(pair, err);
 		const struct field *field;
 		int r;
 
-		if (!value || strchr(value + 1, '='))
-			return fail_code(err, CNI_INVALID_ENVIRONMENT, EINVAL,
-					 "ARGS: invalid pair \"%s\"", pair);
+		if (!value)
+			return -EINVAL;
 		*value++ = '\0';
 		field = args_field(fields, pair);
 		if (streq(pair, "IgnoreUnknown"))

@@ -77,6 +77,7 @@ int request_unchained(const char *text, struct error *err);
 bool request_expects(const struct cni_request *request, const char *capability);
 bool cni_valid_name(const char *name); /* container ids, network names */
 int cni_check_ifname(const char *ifname, struct error *err) must_check;
+int cni_check_args(const char *args, struct error *err) must_check; /* K=V;K=V */
 /* Of a pair or tap that we make: 0 (the kernel's default), or what Ethernet devices take. */
 int cni_check_mtu(int mtu, struct error *err) must_check;
 /* "" reads as 0.1.0 */
