@@ -38,7 +38,10 @@ fd00:1::3 c-red used"
 @test "without a store there is nothing to list, and a network that is not there is an error" {
 	rm -r /var/lib/cni/networks
 	assert_eq "nothing" "$("$CNIBOX" ipam list)" ""
-	assert_eq "as JSON" "$("$CNIBOX" ipam list --json)" "[]"
+	assert_eq "as JSON" "$("$CNIBOX" ipam list --json 2>&1)" "[]"
+	assert_eq "a person is told" "$("$CNIBOX" ipam list 2>&1)" "no leases in /var/lib/cni/networks"
+	mkdir /run/none
+	assert_eq "of pools, too" "$("$CNIBOX" ipam show --conf-dir /run/none 2>&1)" "no network in /run/none has a pool of host-local"
 	refute "a network by name" "$CNIBOX" ipam list --network pods
 }
 

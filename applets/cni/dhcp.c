@@ -515,6 +515,8 @@ static int run_leases(struct invocation *call, void *data, struct error *err)
 			    sizeof(struct dhcp_entry), true);
 	else
 		print_lines(call->out, &answer, call->arena);
+	if (!answer.leases.n && !options->json)
+		fprintf(stderr, "the daemon at %s holds no leases\n", options->socketpath);
 	return 0;
 }
 

@@ -446,6 +446,9 @@ static int run_list(struct invocation *call, void *opaque, struct error *err)
 		network_lint(&session.networks, network, &how);
 	listing_make(&listing, &session.networks, &remembered, call->arena);
 	listing_print(&listing, call->out, options->json);
+	if (r >= 0 && !options->json && !listing.networks.n && !listing.attachments.n)
+		fprintf(stderr, "no networks in %s, and no attachments in %s/results\n",
+			options->conf_dir, options->cache_dir);
 	return r < 0 ? r : listing.unusable;
 }
 

@@ -125,6 +125,8 @@ static int ipam_list_run(struct invocation *call, void *options_, struct error *
 	if (r < 0)
 		return r;
 	print(call, &holdings, options->json);
+	if (!holdings.n && !options->json)
+		fprintf(stderr, "no leases in %s\n", options->data_dir);
 	return 0;
 }
 
@@ -141,6 +143,8 @@ static int ipam_show_run(struct invocation *call, void *options_, struct error *
 		return r;
 	table_print(call->out, pool_fields, pools.items, pools.n, sizeof(*pools.items),
 		    options->json);
+	if (!pools.n && !options->json)
+		fprintf(stderr, "no network in %s has a pool of host-local\n", options->conf_dir);
 	list_each(pool, &pools)
 		if (pool->problem && !options->json)
 			fprintf(call->out, "\n%s: %s\n", pool->file, pool->problem);
