@@ -62,7 +62,10 @@ red
 "(here)/a\"b\\c" -- "(here)/x" [label=veth]'
 	assert_eq "a box for each interface" "$(grep -c '^		".* \[label=' "$BATS_TEST_TMPDIR/node.dot")" 7
 	assert_eq "all braces are closed" "$(tr -cd '{' <"$BATS_TEST_TMPDIR/node.dot" | wc -c)" "$(tr -cd '}' <"$BATS_TEST_TMPDIR/node.dot" | wc -c)"
+	ip netns add bare
+	"$CNIBOX" graph --dot >"$BATS_TEST_TMPDIR/bare.dot"
 	need dot
+	assert_eq "a namespace with nothing in it is drawn" "$(dot -Tsvg "$BATS_TEST_TMPDIR/bare.dot" | grep -c '>bare<')" 1
 	assert "Graphviz reads it" dot -Tplain -o /dev/null "$BATS_TEST_TMPDIR/node.dot"
 }
 

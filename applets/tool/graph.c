@@ -324,6 +324,9 @@ static void print_dot(FILE *out, const spaces_t *spaces, struct arena *arena)
 		fputc('\n', out);
 		list_each(node, &space->nodes)
 			print_box(out, node, arena);
+		if (!space->nodes.n) /* Graphviz draws no cluster without a node */
+			fprintf(out, "\t\tempty_%zu [label=\"\", style=invis]\n",
+				(size_t)(space - spaces->items));
 		fputs("\t}\n", out);
 	}
 	list_each(space, spaces)
