@@ -137,6 +137,10 @@ setup() {
 	ln -s /nowhere/bridge /opt/cni/bin/zzz
 	finds plugin '/opt/cni/bin/zzz leads nowhere there is no /nowhere/bridge'
 	rm /opt/cni/bin/zzz
+	ln -s /nowhere/bridge "/opt/cni/bin/it's one"
+	finds plugin "/opt/cni/bin/it's one leads nowhere there is no /nowhere/bridge"
+	eval "$remedy"
+	refute "what mends it can be pasted" test -L "/opt/cni/bin/it's one"
 	mkdir -p /opt/cni/bin/.cnibox/now
 	printf '#!/bin/sh\necho "cnibox 0.0.1"\n' >/opt/cni/bin/.cnibox/now/vlan
 	chmod +x /opt/cni/bin/.cnibox/now/vlan

@@ -69,7 +69,8 @@ static const char *words_of(const struct options *options, const char *const *ke
 		words = field->type == FIELD_BOOL
 				? arena_printf(arena, "%s --%s%s", words,
 					       streq(value, "true") ? "" : "no-", name)
-				: arena_printf(arena, "%s --%s %s", words, name, value);
+				: arena_printf(arena, "%s --%s %s", words, name,
+					       shell_word(arena, value));
 	}
 	return words;
 }

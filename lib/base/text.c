@@ -98,6 +98,26 @@ char *base64_decode(struct arena *arena, const char *text, size_t *size)
 	return out;
 }
 
+const char *shell_word(struct arena *arena, const char *text)
+{
+	static const char bare[] = "%+,-./:=@_"
+				   "0123456789"
+				   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	char *word, *to;
+
+	if (*text && !text[strspn(text, bare)])
+		return text;
+	word = to = arena_alloc(arena, 4 * strlen(text) + 3);
+	*to++ = '\'';
+	for (; *text; text++) {
+		if (*text == '\'')
+			to = stpcpy(to, "'\\'");
+		*to++ = *text;
+	}
+	stpcpy(to, "'");
+	return word;
+}
+
 char *url_escape(struct arena *arena, const char *text)
 {
 	static const char plain[] =

@@ -17,6 +17,9 @@ char *base64_decode(struct arena *arena, const char *text, size_t *size);
 /* For a URL: everything but letters, digits and -._~ as %XX. */
 char *url_escape(struct arena *arena, const char *text);
 
+/* For a shell that it is pasted into: as it is, or quoted where that is needed. */
+const char *shell_word(struct arena *arena, const char *text);
+
 /* The candidate nearest to word (edit distance, at most a third of its length, at least 1), or NULL. */
 const char *nearest_word(const char *word, const char *const *candidates, size_t n);
 /* Is it among the words? They end with NULL. */

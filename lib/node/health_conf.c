@@ -31,10 +31,11 @@ int health_check_networks(struct health *health, struct error *err)
 	list_each(network, &health->networks.all) {
 		network_lint(&health->networks, network, &how);
 		list_each(problem, &network->problems)
-			health_add(health, "network",
-				   health_text(health, "%s: %s", network->file, problem->text),
-				   network->unusable ? "no runtime can use it as it is" : NULL,
-				   health_text(health, "edit %s", network->file));
+			health_add(
+				health, "network",
+				health_text(health, "%s: %s", network->file, problem->text),
+				network->unusable ? "no runtime can use it as it is" : NULL,
+				health_text(health, "edit %s", health_word(health, network->file)));
 	}
 	return 0;
 }
@@ -233,8 +234,9 @@ static void check_plugin(struct health *health, const char *folder, const char *
 		health_add(health, "plugin", health_text(health, "%s leads nowhere", file),
 			   health_text(health, "there is no %s", target),
 			   has_prefix(target, ".cnibox/") && health->query->find_plugin(name)
-				   ? health_text(health, "cnibox install --dir %s", folder)
-				   : health_text(health, "rm %s", file));
+				   ? health_text(health, "cnibox install --dir %s",
+						 health_word(health, folder))
+				   : health_text(health, "rm %s", health_word(health, file)));
 		return;
 	}
 	if (**told || is_us(&st) || !has_prefix(target, ".cnibox/now/"))
@@ -247,7 +249,7 @@ static void check_plugin(struct health *health, const char *folder, const char *
 		   health_text(health, "plugins in %s are cnibox %s, and this is %s", folder,
 			       version, health->query->version),
 		   "runtimes use those, so that what is tried here may differ",
-		   health_text(health, "cnibox install --dir %s", folder));
+		   health_text(health, "cnibox install --dir %s", health_word(health, folder)));
 }
 
 int health_check_plugins(struct health *health, struct error *err)

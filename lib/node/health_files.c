@@ -54,9 +54,10 @@ static void check_folder(struct health *health, const char *folder, judge_fn *ju
 			judge(health, entry->d_name, file);
 			continue;
 		}
-		ailment = health_add(
-			health, "file", health_text(health, "%s was never finished", file),
-			"whoever wrote it was killed", health_text(health, "rm %s", file));
+		ailment = health_add(health, "file",
+				     health_text(health, "%s was never finished", file),
+				     "whoever wrote it was killed",
+				     health_text(health, "rm %s", health_word(health, file)));
 		ailment->arg = file;
 		ailment->mend = remove_file;
 	}
@@ -73,14 +74,15 @@ static void judge_result(struct health *health, const char *name, const char *fi
 	if (cache_read_file(file, health->arena, &cached, &err) == -EBADMSG)
 		health_add(health, "file", health_text(health, "%s", err.message),
 			   "no runtime can call DEL by it, and GC takes nothing while it is there",
-			   health_text(health, "rm %s", file));
+			   health_text(health, "rm %s", health_word(health, file)));
 }
 
 static void add_kept(struct health *health, const char *file)
 {
-	health_add(
-		health, "file", health_text(health, "%s is of a container whom nobody knows", file),
-		"it is kept until DEL, and nobody called it", health_text(health, "rm %s", file));
+	health_add(health, "file",
+		   health_text(health, "%s is of a container whom nobody knows", file),
+		   "it is kept until DEL, and nobody called it",
+		   health_text(health, "rm %s", health_word(health, file)));
 }
 
 static void judge_backup(struct health *health, const char *name, const char *file)

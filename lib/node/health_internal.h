@@ -2,6 +2,7 @@
 #ifndef NODE_HEALTH_INTERNAL_H
 #define NODE_HEALTH_INTERNAL_H
 
+#include "base/text.h"
 #include "cni/holding.h"
 #include "cni/netlist.h"
 #include "node/health.h"
@@ -24,9 +25,10 @@ struct health {
 /* why, remedy may be NULL; all of the arena. What is returned is valid until the next. */
 struct ailment *health_add(struct health *health, const char *check, const char *text,
 			   const char *why, const char *remedy);
-#define health_text(health, ...) arena_printf((health)->arena, __VA_ARGS__)
-#define health_fix(health)       health_text(health, HEALTH_FIX "%s", (health)->query->own_options)
-#define HEALTH_FIX               "cnibox doctor --fix"
+#define health_text(health, ...)  arena_printf((health)->arena, __VA_ARGS__)
+#define health_word(health, text) shell_word((health)->arena, text)
+#define health_fix(health)        health_text(health, HEALTH_FIX "%s", (health)->query->own_options)
+#define HEALTH_FIX                "cnibox doctor --fix"
 
 /* Does a runtime remember the attachment, or one of the same container? */
 bool health_remembers(const struct health *health, const struct owner *owner);

@@ -60,8 +60,8 @@ static void check(struct health *health, const struct cached *cached)
 			    cached->network))
 		->look =
 		health_text(health, "cnibox cni check%s -v %s %s --container-id %s --ifname %s",
-			    health->query->cni_options, cached->network, cached->netns,
-			    cached->container, cached->ifname);
+			    health->query->cni_options, cached->network,
+			    health_word(health, cached->netns), cached->container, cached->ifname);
 }
 
 /* They are sorted by network. */

@@ -100,7 +100,8 @@ static void add_lost(struct health *health, const struct cached *cached, const s
 			       path ? path : "held open by a process, or not seen from here"),
 		   health_text(health, "cnibox cni del%s %s%s%s --container-id %s --ifname %s",
 			       health->query->cni_options, cached->network, path ? " " : "",
-			       path ? path : "", cached->container, cached->ifname));
+			       path ? health_word(health, path) : "", cached->container,
+			       cached->ifname));
 }
 
 static void add_gone(struct health *health, const struct cached *cached)
@@ -226,7 +227,8 @@ int health_check_loans(struct health *health, struct error *err)
 						 link->name, link->alias),
 				     "the container's namespace is gone, and nobody called DEL",
 				     health_text(health, "ip link set %s name %s alias ''",
-						 link->name, link->alias));
+						 health_word(health, link->name),
+						 health_word(health, link->alias)));
 		ailment->arg = link;
 		ailment->mend = give_name_back;
 	}
@@ -329,7 +331,8 @@ int health_check_veths(struct health *health, struct error *err)
 				health, "veth", health_text(health, "%s leads nowhere", link->name),
 				"both of its ends are on the host, and the other one is "
 				"down and has no address",
-				health_text(health, "ip link del %s", link->name));
+				health_text(health, "ip link del %s",
+					    health_word(health, link->name)));
 			ailment->arg = link;
 			ailment->mend = delete_idle_pair;
 		} else if (is_unattached(health, link)) {
@@ -338,7 +341,8 @@ int health_check_veths(struct health *health, struct error *err)
 				health_text(health, "%s leads to a container without address",
 					    link->name),
 				"the other end is in a namespace that no attachment is remembered of",
-				health_text(health, "ip link del %s", link->name));
+				health_text(health, "ip link del %s",
+					    health_word(health, link->name)));
 		}
 	}
 	(void)err;
@@ -353,12 +357,12 @@ int health_check_ifbs(struct health *health, struct error *err)
 	if (r < 0)
 		return r;
 	list_each(link, &orphans) {
-		struct ailment *ailment =
-			health_add(health, "ifb",
-				   health_text(health, "%s limits nobody%s%s", link->name,
-					       *link->alias ? ", once of " : "", link->alias),
-				   "nothing is led to it: the link of its container is gone",
-				   health_text(health, "ip link del %s", link->name));
+		struct ailment *ailment = health_add(
+			health, "ifb",
+			health_text(health, "%s limits nobody%s%s", link->name,
+				    *link->alias ? ", once of " : "", link->alias),
+			"nothing is led to it: the link of its container is gone",
+			health_text(health, "ip link del %s", health_word(health, link->name)));
 
 		ailment->arg = link;
 		ailment->mend = delete_link;

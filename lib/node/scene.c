@@ -291,8 +291,10 @@ const char *place_command(const struct place *place, struct arena *arena, const 
 	if (place->info->current)
 		return arena_printf(arena, "%s %s", program, text);
 	if (place->info->name && has_option)
-		return arena_printf(arena, "%s -n %s %s", program, place->info->name, text);
-	return arena_printf(arena, "nsenter --net=%s %s %s", place->info->path, program, text);
+		return arena_printf(arena, "%s -n %s %s", program,
+				    shell_word(arena, place->info->name), text);
+	return arena_printf(arena, "nsenter --net=%s %s %s", shell_word(arena, place->info->path),
+			    program, text);
 }
 
 const char *link_sysctl(const char *link, const char *key, struct arena *arena)

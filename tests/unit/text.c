@@ -158,3 +158,14 @@ TEST(lines_break_at_blanks)
 	check_str(text, "");
 	check(text_columns("gr\xc3\xbc\xc3\x9f", 6) == 4);
 }
+
+TEST(words_for_a_shell)
+{
+	auto_arena struct arena arena = { 0 };
+
+	check_str(shell_word(&arena, "/etc/cni/net.d/10-a_b.conf"), "/etc/cni/net.d/10-a_b.conf");
+	check_str(shell_word(&arena, "a b"), "'a b'");
+	check_str(shell_word(&arena, "it's"), "'it'\\''s'");
+	check_str(shell_word(&arena, ""), "''");
+	check_str(shell_word(&arena, "$(x)"), "'$(x)'");
+}
