@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "lease/kv_remote.h"
 #include "remote/etcd_cache.h"
+#include "remote/http.h"
 
 #include <errno.h>
 
@@ -148,4 +149,13 @@ TEST(kv_remote_messages)
 	check_str(message.entry.value, "dg==");
 	check(kv_remote_parse("{\"verb\":\"dance\"}", 16, &arena, &message, &err) < 0);
 	arena_free(&arena);
+}
+
+TEST(a_shown_url_has_no_password)
+{
+	check_str(http_host("https://etcd.test:2379/v3/kv/range", &arena), "etcd.test:2379");
+	check_str(http_host("etcd.test", &arena), "etcd.test");
+	check_str(http_host("http://root:word@[fd00::1]:2379/x?y", &arena), "[fd00::1]:2379");
+	check_str(http_host("http://root:wo/rd@etcd.test:2379/x", &arena), "etcd.test:2379");
+	check_str(http_host("http://root:w@r/d?#@etcd.test", &arena), "etcd.test");
 }
