@@ -122,15 +122,20 @@ requests() { api log | grep -c "$1" || :; }
 	watch --resync 0 --store-silence 1s
 	before=$(in_force)
 	api_down
-	wait_for "the reason" 10 said "Connection refused"
+	wait_for "the reason" 10 said "the API server: "
+	wait_for "which is another soon" 10 said "Connection refused"
 	wait_for "not ready" 10 eval '[[ $(readiness) == *"the API server was heard last"* ]]'
 	assert_eq "in force" "$(in_force)" "$before"
 	watch_end KILL
+	: >$WATCH_LOG
 	watch_start --resync 0
 	wait_for "one that starts meanwhile says so" 10 eval '[[ $(readiness) == *"Connection refused"* ]]'
 	assert_eq "and leaves it" "$(in_force)" "$before"
+	assert_eq "once, though five kinds of objects are not told of" "$(grep -c "Connection refused" $WATCH_LOG)" 1
 	api_up
 	wait_for "ready" 15 watch_ready
+	wait_for "and when it is back" 5 said "the API server tells of everything again"
+	assert_eq "that once, too" "$(grep -c "tells of .* again" $WATCH_LOG)" 1
 	assert_eq "nothing is written" "$(metric writes_total)" 0
 	api_put 'allow db web 81'
 	wait_for "and on" 10 reaches web db 81

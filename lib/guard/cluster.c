@@ -61,23 +61,54 @@ static void end_list(struct cluster *cluster, const struct object_kind *kind)
 	guard_changed(cluster->guard, false);
 }
 
+/* Mostly it is the whole server that is not reached: what holds for several kinds is said once. */
+static void tell_trouble(struct cluster *cluster, struct guard_trouble *trouble, const char *why)
+{
+	auto_arena struct arena arena = { 0 };
+	const char *text = arena_printf(&arena, "the API server: %s", why);
+
+	for (size_t i = 0; i < KINDS_MAX; i++) {
+		const struct guard_trouble *other = &cluster->troubles[i];
+
+		if (other != trouble && other->n && streq(other->text, text) &&
+		    clock_ms() < other->again_ms) {
+			*trouble = *other;
+			return;
+		}
+	}
+	guard_tell_trouble(trouble, text);
+}
+
+/* The same, when it is over. */
+static void tell_well(struct cluster *cluster, const struct object_kind *kind)
+{
+	struct guard_trouble *trouble = &cluster->troubles[kind - object_kinds];
+	size_t left = 0, same = 0;
+
+	trouble->n = 0;
+	for (size_t i = 0; i < KINDS_MAX; i++) {
+		const struct guard_trouble *other = &cluster->troubles[i];
+
+		left += other->n != 0;
+		same += other->n && streq(other->text, trouble->text);
+	}
+	if (!same)
+		log_info("the API server tells of %s again", left ? kind->plural : "everything");
+}
+
 static void hear_of_kind(struct cluster *cluster, const struct object_kind *kind,
 			 const struct feed_message *message)
 {
-	struct guard_trouble *trouble = &cluster->troubles[kind - object_kinds];
-
 	switch (message->word) {
 	case FEED_BEGIN: live_begin(cluster->guard->live, kind->name); break;
 	case FEED_PUT: put_all(cluster, kind, message->objects); break;
 	case FEED_END: end_list(cluster, kind); break;
 	case FEED_REMOVE: remove_one(cluster, kind, message); break;
 	case FEED_TROUBLE:
-		guard_tell_trouble(trouble, message->why ? message->why : "no reason given");
+		tell_trouble(cluster, &cluster->troubles[kind - object_kinds],
+			     message->why ? message->why : "no reason given");
 		break;
-	case FEED_WELL:
-		trouble->n = 0;
-		log_info("the API server tells of %s again", kind->plural);
-		break;
+	case FEED_WELL: tell_well(cluster, kind); break;
 	default: break;
 	}
 	if (message->word != FEED_TROUBLE)
