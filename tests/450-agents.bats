@@ -246,7 +246,7 @@ is() { [[ $("${@:2}") == "$1" ]]; }
 	rm $STORE/config
 	AGENT=hostgw-sync
 	agent n1
-	wait_for "no network" 2 grep -q "the store has no network configuration (key config)" $STORE/n1.log
+	wait_for "no network" 2 grep -q "the store has no network configuration: $STORE/config" $STORE/n1.log
 	echo '{"Network":"10.5.0.0/16","Backend":{"Type":"host-gw"}}' >$STORE/config
 	ready n1
 	agent_kill n1

@@ -95,7 +95,17 @@ lease_fails() {
 		{network: "fd00:5::/48", subnets: 65535, taken: 1, free: 65534}]'
 	rm "$STORE/config"
 	assert_eq "without a network the list is one" "$(lease list | wc -l)" 4
-	lease_fails "the store has no network configuration (key config)" usage
+	lease_fails "the store has no network configuration: $STORE/config would hold it, such as \
+{\"Network\": \"10.244.0.0/16\", \"Backend\": {\"Type\": \"vxlan\"}}" usage
+}
+
+@test "what is said of etcd, and not where it is, is told to be of no use; a store without leases says so, too" {
+	mkdir -p /run/bare
+	assert_eq "what is said" "$("$CNIBOX" lease list --store /run/bare --etcd-prefix /x --etcd-username root 2>&1)" \
+"cnibox: warning: --etcd-prefix is of no use without --etcd-endpoints: the store is /run/bare
+cnibox: warning: --etcd-username is of no use without --etcd-endpoints: the store is /run/bare
+no leases in the store"
+	assert_eq "nothing for programs" "$("$CNIBOX" lease list --store /run/bare --json 2>&1)" "[]"
 }
 
 @test "reserve: new ones, and one that the node has; what is another's is refused, and nothing changes" {

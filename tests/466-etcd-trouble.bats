@@ -25,7 +25,7 @@ put_lease() { etcd put "$ETCD_PREFIX/subnets/$1" "$2" >/dev/null; }
 	etcd_kill e1
 	PLACE=(--etcd-endpoints "http://192.0.2.201:2379,http://192.0.2.250:2379,http://nowhere.invalid:2379")
 	agent n1
-	wait_for "it is told" 2 grep -q "192.0.2.201:2379: Connection refused" $STORE/n1.log
+	wait_for "it is told" 2 grep -q "etcd: 192.0.2.201:2379: Connection refused" $STORE/n1.log
 	etcd_member e1
 	ready n1
 	assert_match "said" "$(<$STORE/n1.log)" 'the store is well again'
@@ -41,7 +41,7 @@ put_lease() { etcd put "$ETCD_PREFIX/subnets/$1" "$2" >/dev/null; }
 	wait_for "routes" 2 has "$(subnet n2) via" peers_of n1
 	before=$(peers_of n1)
 	etcd_kill e1
-	wait_for "it is told" 3 grep -q "192.0.2.201:2379: Connection refused" $STORE/n1.log
+	wait_for "it is told" 3 grep -q "etcd: 192.0.2.201:2379: Connection refused" $STORE/n1.log
 	assert_eq "the routes stay" "$(peers_of n1)" "$before"
 	etcd_member e1
 	wait_for "etcd" 10 etcd_healthy
@@ -154,7 +154,7 @@ engine() { python3 "$CNIBOX_TESTS/lib/engine.py" "${CNIBOX%/*}/cnibox-store" "{\
 	nodes 1 host-gw
 	etcd_start
 	agent n1
-	wait_for "none" 2 grep -q "the store has no network configuration (key config)" $STORE/n1.log
+	wait_for "none" 2 grep -q "the store has no network configuration: key $ETCD_PREFIX/config of etcd" $STORE/n1.log
 	etcd put $ETCD_PREFIX/config '{"Network":'
 	wait_for "broken" 2 grep -q "network configuration: " $STORE/n1.log
 	etcd_network host-gw

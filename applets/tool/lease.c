@@ -149,6 +149,8 @@ static int lease_list_run(struct invocation *call, void *options_, struct error 
 	if (lease_list(kv, call->arena, &leases, say_bad, call, err))
 		return -err->errnum;
 	print_leases(call, &leases, options->json);
+	if (!options->json && !leases.n)
+		fprintf(stderr, "no leases in the store\n");
 	if (!options->json)
 		print_free(call, options, kv, &leases);
 	return 0;

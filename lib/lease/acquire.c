@@ -22,11 +22,16 @@ int lease_config(struct kv *kv, struct arena *arena, struct network_config *conf
 		 const char **text, struct error *err)
 {
 	struct kv_entry entry;
-	int r = kv->engine->get(kv, LEASE_CONFIG, arena, &entry, err);
+	struct error why = { 0 };
+	int r = kv->engine->get(kv, LEASE_CONFIG, arena, &entry, &why);
 
 	if (r == -ENOENT)
-		return fail(err, ENOENT, "the store has no network configuration (key %s)",
-			    LEASE_CONFIG);
+		return fail(err, ENOENT,
+			    "the store has no network configuration: %s would hold it, such as "
+			    "{\"Network\": \"10.244.0.0/16\", \"Backend\": {\"Type\": \"vxlan\"}}",
+			    *why.message ? why.message : LEASE_CONFIG);
+	if (r < 0 && err)
+		*err = why;
 	if (r < 0)
 		return r;
 	if (network_config_decode(entry.value, entry.size, !kv->engine->own, arena, config, err))
@@ -326,14 +331,19 @@ int lease_life(struct kv *kv, const struct subnet_lease *own, int64_t *left_ms, 
 {
 	auto_arena struct arena arena = { 0 };
 	struct kv_entry entry = { .left_ms = -1 };
+	struct error why = { 0 };
 	bool was = kv->exact_life;
 	int r;
 
 	kv->exact_life = true;
-	r = kv->engine->get(kv, key_of(own, &arena), &arena, &entry, err);
+	r = kv->engine->get(kv, key_of(own, &arena), &arena, &entry, &why);
 	kv->exact_life = was;
 	*left_ms = r < 0 ? -1 : entry.left_ms;
-	return r == -ENOENT ? 0 : r;
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0 && err)
+		*err = why;
+	return r;
 }
 
 int lease_release(struct kv *kv, const struct subnet_lease *own, struct error *err)

@@ -45,7 +45,7 @@ struct kv_own {
 
 struct kv;
 struct kv_engine {
-	/* -ENOENT without text: no such key. */
+	/* -ENOENT: no such key; the text says where it would be. */
 	int (*get)(struct kv *kv, const char *key, struct arena *arena, struct kv_entry *entry,
 		   struct error *err);
 	/* All keys that begin with `prefix`, ascending. */

@@ -207,7 +207,9 @@ static int read_entry(struct kv_file *file, const char *key, struct arena *arena
 static int kv_file_get(struct kv *kv, const char *key, struct arena *arena, struct kv_entry *entry,
 		       struct error *err)
 {
-	return read_entry(file_of(kv), key, arena, entry, err);
+	int r = read_entry(file_of(kv), key, arena, entry, err);
+
+	return r == -ENOENT ? fail(err, ENOENT, "%s", path_of(file_of(kv), arena, key)) : r;
 }
 
 static int kv_file_list(struct kv *kv, const char *prefix, struct arena *arena,

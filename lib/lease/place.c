@@ -10,7 +10,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "describe/json.h"
+#include "describe/scan.h"
 #include "lease/kv_remote.h"
 
 #define PROGRAM "cnibox-store"
@@ -25,6 +27,13 @@ enum lease_engine lease_place_engine(const struct lease_place *place)
 	if (place->kube_subnet_mgr)
 		return LEASE_KUBERNETES;
 	return place->etcd_endpoints ? LEASE_ETCD : LEASE_FILES;
+}
+
+static bool is_here(const struct lease_place *place)
+{
+	enum lease_engine engine = lease_place_engine(place);
+
+	return engine == LEASE_FILES || engine == LEASE_STATIC;
 }
 
 bool lease_place_allocates(const struct lease_place *place)
@@ -95,14 +104,28 @@ int lease_place_become(const char *mode, const struct lease_place *place, int fd
 	return fail_errno(err, errno, "run %s", path);
 }
 
-/* ---- the store's process ---- */
+/* ---- options of no use ---- */
 
-static bool is_here(const struct lease_place *place)
+/* Who says where in etcd the network is, or as whom, and not where etcd is, means etcd. */
+static void warn_of_unused(const struct lease_place *place)
 {
-	enum lease_engine engine = lease_place_engine(place);
+	static const struct lease_place usual = LEASE_PLACE_DEFAULTS;
+	auto_arena struct arena arena = { 0 };
+	char name[OPTION_NAME_SIZE];
 
-	return engine == LEASE_FILES || engine == LEASE_STATIC;
+	if (place->etcd_endpoints || !is_here(place))
+		return;
+	for (const struct field *field = place_fields; field->type; field++) {
+		if (!has_prefix(field->key, "etcd") ||
+		    streq(field_text(field, place, &arena), field_text(field, &usual, &arena)))
+			continue;
+		option_spell(field->key, name);
+		log_warning("--%s is of no use without --etcd-endpoints: the store is %s", name,
+			    place->peers_file ? place->peers_file : place->store);
+	}
 }
+
+/* ---- the store's process ---- */
 
 static int open_here(struct kv **kv, const struct lease_place *place, bool make, struct error *err)
 {
@@ -132,6 +155,7 @@ static int run_store(void *arg, int fd)
 
 struct worker_program lease_place_program(const struct lease_place *place)
 {
+	warn_of_unused(place);
 	return (struct worker_program){ run_store, (void *)place };
 }
 
@@ -162,6 +186,7 @@ static int start_program(struct kv **kv, const struct lease_place *place, struct
 
 int lease_place_open(struct kv **kv, const struct lease_place *place, struct error *err)
 {
+	warn_of_unused(place);
 	if (!is_here(place))
 		return start_program(kv, place, err);
 	if (!place->peers_file && access(place->store, F_OK))

@@ -120,7 +120,7 @@ static int post(struct etcd *etcd, const char *path, const char *body, unsigned 
 
 	*reply = (struct etcd_reply){ 0 };
 	if (http_call(etcd->http, &request, arena, &answer, err) < 0)
-		return -err->errnum;
+		return wrap(err, "etcd");
 	if (etcd_reply_parse(answer.body, answer.size, arena, reply, err) < 0)
 		return fail_foreign(&request, &answer, arena, err);
 	if (answer.status != 200 && !reply->code)

@@ -83,7 +83,7 @@ static int open_here(struct etcd_watch *watch, struct etcd *etcd, const char *bo
 		return -err->errnum;
 	request.authorization = etcd->token;
 	if (http_stream_open(&watch->stream, etcd->http, &request, &status, err) < 0)
-		return -err->errnum;
+		return wrap(err, "etcd");
 	return greet(watch, etcd, err);
 }
 

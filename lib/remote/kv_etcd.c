@@ -165,6 +165,10 @@ static int kv_etcd_get(struct kv *kv, const char *key, struct arena *arena, stru
 	const struct etcd_cached *cached;
 	int r = look_up(self, key, &cached, err);
 
+	if (r == -ENOENT)
+		return fail(err, ENOENT, "key %s of etcd %s (etcdctl put)",
+			    full_key(self, key, arena),
+			    http_host(self->etcd.urls.items[self->etcd.current], arena));
 	if (r < 0)
 		return r;
 	*entry = entry_of(cached, arena);
