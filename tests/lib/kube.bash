@@ -34,7 +34,7 @@ api_up() {
 	nsenter --net=/run/netns/api python3 "$CNIBOX_TESTS/lib/kubeapi.py" $API $port state=$KUBE/state "$@" \
 		>>$KUBE/api.log 2>&1 3>&- &
 	echo $! >$KUBE/pid
-	wait_for "the API server" 5 listens api $((port + 1))
+	wait_for "the API server" 20 listens api $((port + 1))
 }
 
 api_down() {
