@@ -600,8 +600,8 @@ const struct applet applet_bridge = {
 	.about =
 		"CNI plugin. Makes the bridge when it is absent, connects the container's interface to it, gives it the"
 		" addresses of the IPAM plugin, and, when asked, makes the bridge their gateway and masquerades them.",
-	.example =
-		"{ \"cniVersion\": \"1.0.0\", \"name\": \"pods\", \"type\": \"bridge\", \"isDefaultGateway\": true,\n"
-		"  \"ipMasq\": true, \"ipam\": { \"type\": \"host-local\", \"subnet\": \"10.1.0.0/24\" } }",
+	.example = "{ \"cniVersion\": \"1.0.0\", \"name\": \"pods\", \"type\": \"bridge\",\n"
+		   "  \"isDefaultGateway\": true, \"ipMasq\": true,\n"
+		   "  \"ipam\": { \"type\": \"host-local\", \"subnet\": \"10.1.0.0/24\" } }",
 	.plugin = &plugin,
 };

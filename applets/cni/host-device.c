@@ -471,8 +471,8 @@ const struct applet applet_host_device = {
 		"\n"
 		"STATUS is 50 while the device is not on the host, which is also the case while a container has it, and 51"
 		" when it is not plugged in.",
-	.example =
-		"{ \"cniVersion\": \"1.0.0\", \"name\": \"uplink\", \"type\": \"host-device\", \"pciBusID\": \"0000:03:00.1\",\n"
-		"  \"ipam\": { \"type\": \"host-local\", \"subnet\": \"192.0.2.0/24\" } }",
+	.example = "{ \"cniVersion\": \"1.0.0\", \"name\": \"uplink\", \"type\": \"host-device\",\n"
+		   "  \"pciBusID\": \"0000:03:00.1\",\n"
+		   "  \"ipam\": { \"type\": \"host-local\", \"subnet\": \"192.0.2.0/24\" } }",
 	.plugin = &plugin,
 };

@@ -585,6 +585,7 @@ const struct applet applet_host_local = {
 	.example =
 		"{ \"cniVersion\": \"1.1.0\", \"name\": \"mynet\", \"type\": \"bridge\",\n"
 		"  \"ipam\": { \"type\": \"host-local\", \"routes\": [ { \"dst\": \"0.0.0.0/0\" } ],\n"
-		"    \"ranges\": [ [ { \"subnet\": \"10.1.0.0/24\" } ], [ { \"subnet\": \"fd00:1::/64\" } ] ] } }",
+		"    \"ranges\": [ [ { \"subnet\": \"10.1.0.0/24\" } ],\n"
+		"                [ { \"subnet\": \"fd00:1::/64\" } ] ] } }",
 	.plugin = &host_local,
 };

@@ -244,8 +244,8 @@ const struct applet applet_tap = {
 		"CNI plugin. The tap is the container's interface; a program in the container that opens it, such as qemu, is"
 		" its other end. owner or group may open it without privileges. With bridge it becomes a port of a bridge in"
 		" the container, which another plugin or the container itself made.",
-	.example =
-		"{ \"cniVersion\": \"1.0.0\", \"name\": \"vm\", \"type\": \"tap\", \"owner\": 107, \"group\": 107,\n"
-		"  \"ipam\": { \"type\": \"host-local\", \"subnet\": \"10.1.0.0/24\" } }",
+	.example = "{ \"cniVersion\": \"1.0.0\", \"name\": \"vm\", \"type\": \"tap\",\n"
+		   "  \"owner\": 107, \"group\": 107,\n"
+		   "  \"ipam\": { \"type\": \"host-local\", \"subnet\": \"10.1.0.0/24\" } }",
 	.plugin = &plugin,
 };

@@ -562,11 +562,11 @@ const struct applet applet_tuning = {
 		" configuration; DEL puts them and the attributes back. Where " ALLOWLIST
 		" exists, a sysctl must match one of"
 		" its patterns, one a line.",
-	.example =
-		"{ \"cniVersion\": \"1.0.0\", \"name\": \"pods\", \"plugins\": [\n"
-		"  { \"type\": \"bridge\", \"isGateway\": true,\n"
-		"    \"ipam\": { \"type\": \"host-local\", \"subnet\": \"10.1.0.0/24\" } },\n"
-		"  { \"type\": \"tuning\", \"capabilities\": { \"mac\": true }, \"mtu\": 1400,\n"
-		"    \"sysctl\": { \"net.core.somaxconn\": \"500\", \"net.ipv4.conf.IFNAME.arp_filter\": \"1\" } } ] }",
+	.example = "{ \"cniVersion\": \"1.0.0\", \"name\": \"pods\", \"plugins\": [\n"
+		   "  { \"type\": \"bridge\", \"isGateway\": true,\n"
+		   "    \"ipam\": { \"type\": \"host-local\", \"subnet\": \"10.1.0.0/24\" } },\n"
+		   "  { \"type\": \"tuning\", \"capabilities\": { \"mac\": true }, \"mtu\": 1400,\n"
+		   "    \"sysctl\": { \"net.core.somaxconn\": \"500\",\n"
+		   "                \"net.ipv4.conf.IFNAME.arp_filter\": \"1\" } } ] }",
 	.plugin = &plugin,
 };

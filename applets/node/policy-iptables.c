@@ -52,13 +52,13 @@ const struct applet applet_policy_iptables = {
 		"\n"
 		"Rules judge what begins. --cut ends what had begun and is denied now; where a server may speak before"
 		" its client does again, that takes net.netfilter.nf_conntrack_tcp_loose=0 and --invalid.",
-	.example =
-		"kubectl get ns,pods,nodes,networkpolicies -A -o json >all.json\n"
-		"cnibox policy-iptables explain web-0 shop/db-0 5432 -f all.json\n"
-		"cnibox policy-iptables matrix -f all.json --port 53/udp --address 192.0.2.1\n"
-		"cnibox policy-iptables lint -f manifests/ -f pods.yaml\n"
-		"cnibox policy-iptables apply --dry-run -f all.json || cnibox policy-iptables apply -f all.json\n"
-		"cnibox policy-iptables verify -f all.json --repair",
+	.example = "kubectl get ns,pods,nodes,networkpolicies -A -o json >all.json\n"
+		   "cnibox policy-iptables explain web-0 shop/db-0 5432 -f all.json\n"
+		   "cnibox policy-iptables matrix -f all.json --port 53/udp --address 192.0.2.1\n"
+		   "cnibox policy-iptables lint -f manifests/ -f pods.yaml\n"
+		   "cnibox policy-iptables apply --dry-run -f all.json ||\n"
+		   "        cnibox policy-iptables apply -f all.json\n"
+		   "cnibox policy-iptables verify -f all.json --repair",
 	.verbs = verbs,
 	.lists = lists,
 };

@@ -78,15 +78,16 @@ static void paragraphs(FILE *out, const char *text, bool first)
 	}
 }
 
+/* Commands and configurations, which do not wrap: they begin further left than text. */
 static void literal(FILE *out, const char *text)
 {
-	fputs(".nf\n", out);
+	fputs(".nf\n.in 2n\n", out);
 	for (const char *end; *text; text = *end ? end + 1 : end) {
 		end = text + strcspn(text, "\n");
 		roff(out, text, (size_t)(end - text));
 		fputs(end > text ? "\n" : "\\&\n", out);
 	}
-	fputs(".fi\n", out);
+	fputs(".fi\n.in\n", out);
 }
 
 /* ---- sections ---- */
@@ -103,7 +104,8 @@ static void title(FILE *out, const struct applet_entry *entry, const char *versi
 		*p = (char)toupper((unsigned char)*p);
 	fprintf(out, ".TH %s 8 %.10s \"cnibox %s\" \"System Administration\"\n", name,
 		clock_format(now, date), version);
-	fprintf(out, ".SH NAME\ncnibox\\-");
+	/* Names of options and variables are not broken, and blanks not spread: they are searched for, and copied. */
+	fprintf(out, ".nh\n.ad l\n.SH NAME\ncnibox\\-");
 	roff(out, entry->name, strlen(entry->name));
 	fputs(" \\- ", out);
 	roff_line(out, entry->applet->summary);

@@ -229,6 +229,7 @@ TEST(man_page)
 	setenv("SOURCE_DATE_EPOCH", "86400", 1);
 	capture(out, text, help_man(out, &entries[2], NULL, "1.0"));
 	check(strstr(text, ".TH CNIBOX-THING 8 1970-01-02 \"cnibox 1.0\""));
+	check(strstr(text, "\"System Administration\"\n.nh\n.ad l\n"));
 	check(strstr(text, "cnibox\\-thing \\- thing of many verbs\n"));
 	check(strstr(text, "\\fB\\-l, \\-\\-log\\-file FILE\\fR\nwhere to log"));
 	check(strstr(text, "\n\\&.dot \\(aqq\\(aq\n"));
