@@ -44,6 +44,26 @@ lost() { refute "$1 does not reach $2" run_in "$1" ping -q -c 1 -W 1 "$2"; } # P
 	is_ok blue 192.0.2.9
 }
 
+@test "an answer to a source that was changed: on from there to who sent" {
+	pings blue 192.0.2.9
+	ip route del 10.1.0.0/24 dev cni0
+	lost blue 192.0.2.9
+	stops route 'host has no route to 10\.1\.0\.2 it is behind cni0' blue 192.0.2.9
+	assert_json "it is the answer" "$said" '.hops[-1].answer' true
+	mends blue 192.0.2.9
+	pings blue 192.0.2.9
+}
+
+@test "an answer that leaves this node is not said to find back" {
+	nft flush ruleset
+	ip -n outside tuntap add wire mode tap
+	ip -n outside link set wire up
+	ip -n outside route add 10.1.0.0/24 dev wire
+	is_ok blue 192.0.2.9
+	assert_match "but so" "$said" 'ok: the packet arrives; the answer leaves outside by wire for 10\.1\.0\.2$'
+	lost blue 192.0.2.9
+}
+
 @test "a mark that a rule sets to a number leads to another table" {
 	nft 'table ip mine { chain in { type filter hook prerouting priority -150; iifname cni0 meta mark set 5; }; }'
 	ip rule add fwmark 5 priority 50 table 55

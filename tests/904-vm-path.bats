@@ -60,6 +60,7 @@ stops() {
 		assert_match "$kernel: the table" "$(said vrf/out)" '192\.0\.2\.0/24 dev p_out \(table 10, VRF red\)'
 		stops vrf/other 'X route VRF red of host has no route to 10\.3\.0\.2 it is at the other end of p_c, which is in VRF blue'
 		stops vrf/leak-one-way 'X route VRF blue of host has no route to 10\.1\.0\.2'
+		stops vrf/astray 'X address the answer to 10\.1\.0\.2 of a comes to d both have that address'
 		stops vrf/from-host 'X route host has no route to 10\.1\.0\.2 its VRF red has one'
 		stops vrf/missing 'X route VRF red of host has no route to 192\.0\.2\.9 .*dev p_out vrf red'
 		stops vrf/by-port 'X link p_a is a port of br0'

@@ -169,6 +169,43 @@ static int go_on(struct walk *walk)
 
 /* ---- the answer ---- */
 
+/* Another namespace has the address, too, and nothing else keeps the two apart on this way. */
+static int stop_astray(struct walk *walk, const struct place *home)
+{
+	const struct spot *end = &walk->end;
+
+	walk->path->arrives = false;
+	return walk_stop(walk, "address",
+			 walk_text(walk, "the answer to %s of %s comes to %s",
+				   walk_ip(walk, &walk->parcel.dst), home->name, end->place->name),
+			 "both have that address, and the way back leads to the other one",
+			 place_command(end->place, walk->scene->arena, "ip", "addr show to %s",
+				       walk_ip(walk, &walk->parcel.dst)));
+}
+
+/* To who sent, by all who changed the source: each changes it back where the answer comes to it. */
+static int send_back(struct walk *walk, struct place *from)
+{
+	size_t n = walk->masquerades.n;
+	int r = walk_send(walk, from);
+
+	for (; r >= 0 && walk->path->arrives; n--) {
+		const struct walk_masquerade *made = n ? &walk->masquerades.items[n - 1] : NULL;
+		const struct place *home = made ? made->place : walk->origin;
+
+		if (walk->end.place != home)
+			return stop_astray(walk, home);
+		if (!made)
+			break;
+		walk_tell(walk, "masquerade", "%s becomes %s again",
+			  walk_ip(walk, &walk->parcel.dst), walk_ip(walk, &made->src));
+		walk->parcel.dst = made->src;
+		walk->path->arrives = false;
+		r = walk_arrive(walk, walk->end.place, walk->end.link);
+	}
+	return r;
+}
+
 /* Followed back from where the packet arrived; shown only when it does not. */
 static int follow_back(struct walk *walk, const struct parcel *sent)
 {
@@ -177,15 +214,20 @@ static int follow_back(struct walk *walk, const struct parcel *sent)
 	struct place *from = walk->end.place;
 	int r;
 
+	path->verdict = "the packet arrives";
 	if (walk->origin == from || !walk->origin)
 		return 0;
 	walk->back = true;
 	walk->steps = 0;
-	walk->parcel = (struct parcel){ .src = sent->dst, .dst = sent->src };
+	walk->parcel =
+		(struct parcel){ .src = sent->dst, .dst = sent->src, .protocol = sent->protocol };
 	path->arrives = false;
-	r = walk_send(walk, from);
+	r = send_back(walk, from);
 	if (r < 0 || path->stopped)
 		return r;
+	path->verdict =
+		path->arrives ? "the packet arrives, and the answer finds back"
+			      : walk_text(walk, "the packet arrives; the answer %s", path->verdict);
 	path->token = NULL;
 	path->leaves = false;
 	path->arrives = true;
@@ -201,7 +243,6 @@ int path_follow(struct scene *scene, const struct path_query *query, struct path
 			     .path = path,
 			     .parcel = { .protocol = query->protocol, .port = query->port },
 			     .err = err };
-	struct place *end;
 	struct parcel sent;
 	int r;
 
@@ -214,13 +255,7 @@ int path_follow(struct scene *scene, const struct path_query *query, struct path
 	if (r < 0)
 		return r;
 	sent = walk.parcel;
-	end = walk.end.place;
-	if (path->arrives) {
+	if (path->arrives)
 		r = follow_back(&walk, &sent);
-		if (r >= 0 && !path->stopped)
-			path->verdict = walk.origin && walk.origin != end
-						? "the packet arrives, and the answer finds back"
-						: "the packet arrives";
-	}
 	return r < 0 ? r : 0;
 }

@@ -9,6 +9,12 @@
 enum { WALK_ON, WALK_ENDED };
 enum { WALK_STEPS_MAX = 24 };
 
+/* Where a source was changed, and from what. */
+struct walk_masquerade {
+	struct place *place;
+	struct ip src;
+};
+
 struct walk {
 	struct scene *scene;
 	const struct path_query *query;
@@ -17,8 +23,9 @@ struct walk {
 	struct place *origin; /* NULL = it comes from outside */
 	int mtu;              /* of packets as they are sent; 0 = not known yet */
 	bool back;            /* it is the answer: filters know its connection */
-	bool masqueraded, mapped;
-	struct mac sender;       /* of the frame; not set = not known */
+	bool mapped;
+	LIST(struct walk_masquerade) masquerades; /* in their order */
+	struct mac sender;                        /* of the frame; not set = not known */
 	int tag;                 /* of the VLAN that the frame is in; 0 = it has none */
 	const struct link *port; /* of a bridge, that it came in by just now; NULL = none */
 	const char *first;       /* the link that it was sent by; NULL = it comes from outside */

@@ -306,8 +306,9 @@ static int post_routing(struct walk *walk, struct place *place, const struct lin
 	if (answer.masqueraded && answer.from.family) {
 		walk_tell(walk, "masquerade", "%s becomes %s", walk_ip(walk, &walk->parcel.src),
 			  walk_ip(walk, &answer.from));
+		*list_add(walk->scene->arena, &walk->masquerades) =
+			(struct walk_masquerade){ place, walk->parcel.src };
 		walk->parcel.src = answer.from;
-		walk->masqueraded = true;
 	} else if (in && place == walk->scene->here && !walk->back) {
 		walk->bare = place->name;
 	}
