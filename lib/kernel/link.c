@@ -52,7 +52,7 @@ static void read_info(const struct nlattr *nest, struct link *link)
 static int link_parse(const struct nlmsghdr *reply, struct link *link, struct error *err)
 {
 	const struct ifinfomsg *header = NLMSG_DATA(reply);
-	struct nlattr *attrs[IFLA_MAX + 1];
+	struct nlattr *attrs[IFLA_MAX + 1], *xdp[IFLA_XDP_MAX + 1];
 	int r = netlink_parse(reply, sizeof(*header), attrs, IFLA_MAX, err);
 
 	if (r < 0)
@@ -76,6 +76,8 @@ static int link_parse(const struct nlmsghdr *reply, struct link *link, struct er
 	}
 	if (header->ifi_family == AF_BRIDGE && attrs[IFLA_PROTINFO])
 		read_port(attrs[IFLA_PROTINFO], link);
+	netlink_parse_nested(attrs[IFLA_XDP], xdp, IFLA_XDP_MAX);
+	link->has_xdp = attr_u8(xdp[IFLA_XDP_ATTACHED], 0);
 	read_info(attrs[IFLA_LINKINFO], link);
 	return 0;
 }

@@ -37,6 +37,7 @@ struct link {
 	int mode; /* of macvlan (MACVLAN_MODE_*), ipvlan (IPVLAN_MODE_*) and tun (LINK_TUN_*) */
 	int vlan; /* id of a vlan link */
 	uint32_t table; /* of a vrf link */
+	bool has_xdp;   /* a program sees what enters before all others do */
 	struct link_vxlan vxlan;
 	struct {
 		bool multi_queue, has_owner, has_group;

@@ -20,6 +20,8 @@ static const char *family_name(enum nft_family family)
 	case NFT_INET: return "inet";
 	case NFT_IP: return "ip";
 	case NFT_IP6: return "ip6";
+	case NFT_ARP: return "arp";
+	case NFT_NETDEV: return "netdev";
 	case NFT_BRIDGE: return "bridge";
 	}
 	return "?";

@@ -12,7 +12,14 @@
 
 #define NFT_COMMENT_MAX 128 /* bytes that the nft program accepts in a rule's comment */
 
-enum nft_family { NFT_INET = 1, NFT_IP = 2, NFT_BRIDGE = 7, NFT_IP6 = 10 }; /* NFPROTO_* */
+enum nft_family {
+	NFT_INET = 1,
+	NFT_IP = 2,
+	NFT_ARP = 3,
+	NFT_NETDEV = 5,
+	NFT_BRIDGE = 7,
+	NFT_IP6 = 10
+}; /* NFPROTO_* */
 enum nft_hook { NFT_PREROUTING, NFT_INPUT, NFT_FORWARD, NFT_OUTPUT, NFT_POSTROUTING };
 enum nft_op { NFT_IS, NFT_IS_NOT };
 enum nft_verdict {

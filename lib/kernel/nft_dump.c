@@ -11,6 +11,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 
+#include "kernel/netlink_internal.h"
 #include "kernel/nft_dump.h"
 #include "kernel/nft_table.h"
 
@@ -148,6 +149,35 @@ static int read_chain_info(const struct nlmsghdr *reply, void *arg, struct error
 	return 0;
 }
 
+static void add_device(struct arena *arena, struct nft_base_chain *chain, const struct nlattr *name,
+		       bool prefix)
+{
+	struct nft_interface_match *device = list_add(arena, &chain->devices);
+	size_t len;
+
+	*device = (struct nft_interface_match){ .op = NFT_IS };
+	attr_text(name, device->name, sizeof(device->name));
+	len = strlen(device->name);
+	if (prefix && len < sizeof(device->name) - 1)
+		device->name[len] = '+';
+}
+
+/* One, or a list, in which Linux 6.18 has beginnings of names, too. */
+static void read_devices(struct arena *arena, struct nlattr *nest, struct nft_base_chain *chain)
+{
+	enum { DEVICE_NAME = 1, DEVICE_PREFIX = 2 };
+	struct nlattr *hook[NFTA_HOOK_MAX + 1], *attr;
+	int left;
+
+	netlink_parse_nested(nest, hook, NFTA_HOOK_MAX);
+	if (!hook[NFTA_HOOK_DEVS] && hook[NFTA_HOOK_DEV])
+		add_device(arena, chain, hook[NFTA_HOOK_DEV], false);
+	if (hook[NFTA_HOOK_DEVS])
+		nla_for_each_nested(attr, hook[NFTA_HOOK_DEVS], left)
+			if (nla_type(attr) == DEVICE_NAME || nla_type(attr) == DEVICE_PREFIX)
+				add_device(arena, chain, attr, nla_type(attr) == DEVICE_PREFIX);
+}
+
 struct base_dump {
 	struct arena *arena;
 	nft_base_chains_t *chains;
@@ -180,6 +210,7 @@ static int read_base_chain(const struct nlmsghdr *reply, void *arg, struct error
 		.drops = tb[NFTA_CHAIN_POLICY] &&
 			 nft_be32(tb[NFTA_CHAIN_POLICY]) == NFT_VERDICT_DROP,
 	};
+	read_devices(dump->arena, tb[NFTA_CHAIN_HOOK], chain);
 	return 0;
 }
 

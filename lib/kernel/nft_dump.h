@@ -32,7 +32,7 @@ struct nft_rule_info {
 	bool reject;
 	bool unknown; /* it holds something that is not told here */
 	enum nft_family
-		only; /* NFT_IP or NFT_IP6: packets of that; 0 = any, or the table has no others */
+		only; /* NFT_IP, NFT_IP6 or NFT_ARP: packets of that; 0 = any, or the table has no others */
 	struct nft_addr_match source, destination;
 	struct nft_mac_match sender;
 	struct nft_interface_match in, out;
@@ -77,9 +77,12 @@ struct nft_base_chain {
 	enum nft_family family;
 	const char *table, *name, *type;
 	int hook, priority;
-	bool drops; /* its policy */
+	bool drops;                               /* its policy */
+	LIST(struct nft_interface_match) devices; /* that it is at */
 };
 typedef LIST(struct nft_base_chain) nft_base_chains_t;
+/* Hooks of devices. */
+enum { NFT_NETDEV_INGRESS = 0, NFT_NETDEV_EGRESS = 1, NFT_INET_INGRESS = 5 };
 int nft_base_chains(struct netlink *nl, struct arena *arena, nft_base_chains_t *chains,
 		    struct error *err) must_check;
 typedef LIST(const char *) nft_names_t;

@@ -187,7 +187,8 @@ static int mask_prefix(const struct load *load)
 
 static bool compare_family(struct rule_reader *reader, int family, const struct operand *with)
 {
-	if (reader->nfproto == NFPROTO_INET || reader->nfproto == NFPROTO_BRIDGE)
+	if (reader->nfproto == NFPROTO_INET || reader->nfproto == NFPROTO_BRIDGE ||
+	    reader->nfproto == NFPROTO_NETDEV)
 		reader->info->only = (enum nft_family)family;
 	else if (reader->nfproto != family)
 		return false;
@@ -199,8 +200,12 @@ static bool compare_ethertype(struct rule_reader *reader, const struct operand *
 {
 	int type = with->size == 2 ? with->value[0] << 8 | with->value[1] : 0;
 
-	return (type == ETH_P_IP || type == ETH_P_IPV6) &&
-	       compare_family(reader, type == ETH_P_IP ? NFPROTO_IPV4 : NFPROTO_IPV6, with);
+	switch (type) {
+	case ETH_P_IP: return compare_family(reader, NFPROTO_IPV4, with);
+	case ETH_P_IPV6: return compare_family(reader, NFPROTO_IPV6, with);
+	case ETH_P_ARP: return compare_family(reader, NFPROTO_ARP, with);
+	default: return false;
+	}
 }
 
 static bool compare_sender(struct nft_mac_match *match, const struct operand *with)

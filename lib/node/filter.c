@@ -42,6 +42,8 @@ static const char *family_word(enum nft_family family)
 	case NFT_INET: return "inet";
 	case NFT_IP: return "ip";
 	case NFT_IP6: return "ip6";
+	case NFT_ARP: return "arp";
+	case NFT_NETDEV: return "netdev";
 	case NFT_BRIDGE: break;
 	}
 	return "bridge";
@@ -81,6 +83,13 @@ uint8_t parcel_protocol(const struct parcel *parcel)
 	return parcel->protocol ? parcel->protocol : ping;
 }
 
+unsigned filter_state(const struct filter_question *question)
+{
+	if (question->device && !question->egress)
+		return NFT_STATE_INVALID; /* nobody has looked yet */
+	return question->answer ? NFT_STATE_ESTABLISHED : NFT_STATE_NEW;
+}
+
 static bool protocol_fits(const struct nft_rule_info *rule, const struct parcel *parcel)
 {
 	return !rule->protocol ||
@@ -114,7 +123,7 @@ static bool fits(const struct asking *asking, const struct nft_rule_info *rule)
 	       interface_fits(&rule->in, asking->question->in) &&
 	       interface_fits(&rule->out, asking->question->out) && protocol_fits(rule, parcel) &&
 	       port_fits(rule, parcel->port) && (!rule->local || asking->question->to_us) &&
-	       (!rule->states || rule->states & NFT_STATE_NEW) &&
+	       (!rule->states || rule->states & filter_state(asking->question)) &&
 	       (parcel->mark & rule->mark_bits) == rule->mark;
 }
 
@@ -321,6 +330,22 @@ void filter_close(struct filter *filter)
 		netlink_closep(&filter->nl);
 }
 
+static bool at_device(const struct nft_base_chain *chain, const struct filter_question *question)
+{
+	const char *name = question->egress ? question->out : question->in;
+	int hook = chain->family == NFT_NETDEV
+			   ? (question->egress ? NFT_NETDEV_EGRESS : NFT_NETDEV_INGRESS)
+		   : chain->family == NFT_INET && !question->egress ? NFT_INET_INGRESS
+								    : -1;
+
+	if (chain->hook != hook)
+		return false;
+	list_each(device, &chain->devices)
+		if (interface_fits(device, name))
+			return true;
+	return false;
+}
+
 /* Policies have words of their own (policy.h). */
 static bool concerns(const struct nft_base_chain *chain, const struct asking *asking)
 {
@@ -328,6 +353,8 @@ static bool concerns(const struct nft_base_chain *chain, const struct asking *as
 					   : chain->family == parcel_family(asking->parcel) ||
 						     chain->family == NFT_INET;
 
+	if (asking->question->device)
+		return at_device(chain, asking->question);
 	return own && chain->hook == (int)asking->question->hook &&
 	       !policy_owns_table(chain->table);
 }
@@ -442,7 +469,7 @@ int filter_ask(struct place *place, struct parcel *parcel, const struct filter_q
 	if (r < 0)
 		return r;
 	outcome = through_nftables(&asking);
-	if (outcome == ACCEPTED && !question->frame)
+	if (outcome == ACCEPTED && !question->frame && !question->device)
 		outcome = through_legacy(&asking);
 	if (outcome == FAILED)
 		return -err->errnum;

@@ -34,7 +34,12 @@ struct filter_question {
 	bool mapped;          /* a port map has changed the destination */
 	const struct frame
 		*frame; /* asked of the tables of bridges; NULL = a packet, of the others */
+	bool device,
+		egress; /* what is at the device itself: `in`, or on the way out `out`; not `hook` */
+	bool answer;    /* its connection is known already */
 };
+/* Of the connection, as tables see it: one of NFT_STATE_*. */
+unsigned filter_state(const struct filter_question *question);
 
 struct filter_answer {
 	bool dropped, rejected;

@@ -118,6 +118,8 @@ int scene_enter(const struct scene *scene, struct place *place, struct error *er
 		r = rule_list(place->nl, 0, arena, &place->rules->list, err);
 	if (r == -EOPNOTSUPP)
 		r = 0;
+	if (r >= 0 && qdisc_list(place->nl, arena, &place->qdiscs, NULL) < 0)
+		place->qdiscs.n = 0;
 	return r < 0 ? wrap(err, "%s", place->name) : 0;
 }
 
@@ -281,7 +283,7 @@ bool scene_other_end(const struct scene *scene, struct place *place, const struc
 const char *place_command(const struct place *place, struct arena *arena, const char *program,
 			  const char *format, ...)
 {
-	bool has_option = streq(program, "ip") || streq(program, "bridge");
+	bool has_option = streq(program, "ip") || streq(program, "bridge") || streq(program, "tc");
 	char text[512];
 	va_list args;
 

@@ -12,6 +12,7 @@
 #include "kernel/link.h"
 #include "kernel/neigh.h"
 #include "kernel/netns.h"
+#include "kernel/qdisc.h"
 
 struct filter;
 struct fib_rules; /* kernel/fib.h */
@@ -31,6 +32,7 @@ struct place {
 	fdbs_t fdbs;
 	link_vlans_t vlans;
 	struct fib_rules *rules;
+	qdiscs_t qdiscs;       /* none where the kernel has no such thing */
 	struct filter *filter; /* by filter.h */
 };
 

@@ -18,7 +18,7 @@ static bool put_field(struct nft_value *key, enum nft_field field, const struct 
 		nft_value_interface(key, question->frame ? question->frame->bridge : "");
 		return question->frame;
 	case NFT_NUMBER: /* a state, in the order of bytes of this machine */
-		nft_value_number(key, ntohl(NFT_STATE_NEW));
+		nft_value_number(key, ntohl(filter_state(question)));
 		return true;
 	default: return false;
 	}

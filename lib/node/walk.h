@@ -60,6 +60,11 @@ int walk_filter(struct walk *walk, struct place *place, enum nft_hook hook, cons
 /* A hook of the tables of bridges, when the frame's sender is known. */
 int walk_frame(struct walk *walk, struct place *place, enum nft_hook hook,
 	       const struct link *bridge, const struct link *in, const struct link *out);
+/* A hook of the tables of devices. */
+int walk_device(struct walk *walk, struct place *place, const struct link *link, bool egress);
+/* All that a device itself does to what enters it, or leaves it (walk_hook.c). */
+int walk_enter(struct walk *walk, struct place *place, const struct link *link);
+int walk_exit(struct walk *walk, struct place *place, const struct link *link);
 
 /* ---- its ways out (walk_fib.c) ---- */
 struct fib_answer;

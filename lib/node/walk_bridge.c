@@ -150,11 +150,13 @@ static int leave_by_port(struct walk *walk, struct place *place, const struct li
 			 const struct ip *next, const struct mac *mac)
 {
 	struct spot other;
+	int r = walk_exit(walk, place, port);
 
+	if (r != WALK_ON)
+		return r;
 	walk_fits(walk, place, port);
 	if (scene_other_end(walk->scene, place, port, &other)) {
-		int r = check_tag(walk, place, port, &other);
-
+		r = check_tag(walk, place, port, &other);
 		walk_fits(walk, other.place, other.link);
 		return r == WALK_ON ? walk_arrive(walk, other.place, other.link) : r;
 	}
@@ -230,6 +232,8 @@ int walk_cross_bridge(struct walk *walk, struct place *place, const struct link 
 
 	if (r == WALK_ON && in)
 		r = check_port(walk, place, in);
+	if (r == WALK_ON && in)
+		r = walk_enter(walk, place, in);
 	if (r == WALK_ON)
 		r = enter_vlan(walk, place, bridge, in ? in : bridge, &vlan);
 	if (r != WALK_ON)

@@ -116,6 +116,8 @@ static int check_outer(struct walk *walk, struct place *place, const struct link
 					link->name, out->mtu - room));
 	walk->parcel = outer;
 	r = walk_filter(walk, place, NFT_OUTPUT, NULL, out, &filter);
+	if (r == WALK_ON)
+		r = walk_exit(walk, place, out);
 	walk->parcel = inner;
 	return r;
 }

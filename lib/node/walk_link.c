@@ -203,8 +203,10 @@ static int transmit(struct walk *walk, const struct spot *at, const struct spot 
 		    const struct ip *next, const struct mac *mac)
 {
 	struct spot on;
-	int r;
+	int r = walk_exit(walk, at->place, at->link);
 
+	if (r != WALK_ON)
+		return r;
 	if (scene_other_end(walk->scene, at->place, at->link, &on))
 		return through_veth(walk, &on, next, mac);
 	if (streq(at->link->kind, "bridge"))
@@ -233,8 +235,10 @@ int walk_leave(struct walk *walk, struct place *place, const struct link *link,
 				 "itself gets no answer",
 				 place_command(place, walk->scene->arena, "ip", "route show dev %s",
 					       link->name));
-	if (streq(link->kind, "tun") && link->mode == LINK_TUN_TUN)
-		return walk_far_relay(walk, place, link);
+	if (streq(link->kind, "tun") && link->mode == LINK_TUN_TUN) {
+		r = walk_exit(walk, place, link);
+		return r == WALK_ON ? walk_far_relay(walk, place, link) : r;
+	}
 	walk->sender = link->mac;
 	segment = segment_of(walk, place, link);
 	if (segment.far.place && !walk_parent_decides(walk, place, link, next))

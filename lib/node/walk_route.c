@@ -43,15 +43,32 @@ int walk_frame(struct walk *walk, struct place *place, enum nft_hook hook,
 	       const struct link *bridge, const struct link *in, const struct link *out)
 {
 	const struct frame frame = { walk->sender, bridge->name };
-	const struct filter_question question = {
-		.hook = hook, .in = in ? in->name : "", .out = out ? out->name : "", .frame = &frame
-	};
+	const struct filter_question question = { .hook = hook,
+						  .in = in ? in->name : "",
+						  .out = out ? out->name : "",
+						  .frame = &frame,
+						  .answer = walk->back };
 	struct filter_answer answer;
 	int r;
 
 	if (!walk->sender.set)
 		return WALK_ON;
 	r = filter_ask(place, &walk->parcel, &question, walk->scene->arena, &answer, walk->err);
+	return r < 0 ? r : obey(walk, &answer);
+}
+
+int walk_device(struct walk *walk, struct place *place, const struct link *link, bool egress)
+{
+	const struct frame frame = { walk->sender, "" };
+	const struct filter_question question = { .in = egress ? "" : link->name,
+						  .out = egress ? link->name : "",
+						  .frame = walk->sender.set ? &frame : NULL,
+						  .device = true,
+						  .egress = egress,
+						  .answer = walk->back };
+	struct filter_answer answer;
+	int r = filter_ask(place, &walk->parcel, &question, walk->scene->arena, &answer, walk->err);
+
 	return r < 0 ? r : obey(walk, &answer);
 }
 
@@ -380,6 +397,8 @@ int walk_arrive(struct walk *walk, struct place *place, const struct link *link)
 		return walk_stop(walk, "route", "the packet goes round in circles",
 				 "its time to live ends before it arrives anywhere", NULL);
 	r = walk_link_up(walk, place, link);
+	if (r == WALK_ON)
+		r = walk_enter(walk, place, link);
 	if (r == WALK_ON && walk->tag)
 		return arrive_tagged(walk, place, link);
 	if (r == WALK_ON && walk_find_child(walk, place, link, &walk->parcel.dst, &child)) {
@@ -428,6 +447,18 @@ static const struct link *choose_source(struct walk *walk, struct place *place)
 	return place_link(place, answer.used.oif);
 }
 
+/* Out by a link that gives it back at once. */
+static int to_itself(struct walk *walk, struct place *place, const struct link *lo)
+{
+	int r = walk_link_up(walk, place, lo);
+
+	if (r == WALK_ON)
+		r = walk_exit(walk, place, lo);
+	if (r == WALK_ON)
+		r = walk_enter(walk, place, lo);
+	return r == WALK_ON ? deliver(walk, place, lo) : r;
+}
+
 int walk_send(struct walk *walk, struct place *place)
 {
 	struct filter_answer filter = { .dropped = false };
@@ -459,10 +490,8 @@ int walk_send(struct walk *walk, struct place *place)
 		walk->path->hops.items[walk->path->hops.n - 1].device = out->name;
 	if (out && !walk->back)
 		walk->first = out->name;
-	if (out && answer.used.type == ROUTE_LOCAL) {
-		r = walk_link_up(walk, place, out);
-		return r == WALK_ON ? deliver(walk, place, out) : r;
-	}
+	if (out && answer.used.type == ROUTE_LOCAL)
+		return to_itself(walk, place, out);
 	if (!walk->back)
 		r = check_single(walk, &walk->parcel.src, place);
 	return r == WALK_ON ? go_out(walk, place, NULL, &answer) : r;
