@@ -2,6 +2,7 @@
 #include "kernel/fib.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 
@@ -60,7 +61,8 @@ static int ask(struct netlink *nl, const struct fib_question *question, unsigned
 	return netlink_commit(nl, err);
 }
 
-/* A kernel that cannot tell the entry (before 4.13) tells the answer twice. */
+/* A kernel that cannot tell the entry (before 4.13) tells the answer twice; there is no entry where IPv4 takes all for neighbours
+ * because a link is asked for that no route leads to. */
 int fib_ask(struct netlink *nl, const struct fib_question *question, struct arena *arena,
 	    struct fib_answer *answer, struct error *err)
 {
@@ -73,7 +75,11 @@ int fib_ask(struct netlink *nl, const struct fib_question *question, struct aren
 	r = ask(nl, question, flags, &used, err);
 	if (r < 0)
 		return r;
-	return ask(nl, question, RTM_F_FIB_MATCH | flags, &entry, err);
+	r = ask(nl, question, RTM_F_FIB_MATCH | flags, &entry, err);
+	if (r != -EHOSTUNREACH || !question->out)
+		return r;
+	answer->entry = answer->used;
+	return 0;
 }
 
 static bool fits(const struct cidr *cidr, const struct ip *ip)

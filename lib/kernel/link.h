@@ -35,7 +35,8 @@ struct link {
 	int txqlen;
 	char alias[256];
 	int mode; /* of macvlan (MACVLAN_MODE_*), ipvlan (IPVLAN_MODE_*) and tun (LINK_TUN_*) */
-	int vlan; /* id of a vlan link */
+	bool apart; /* an ipvlan link, private or vepa: the parent passes nothing between its children */
+	int vlan;       /* id of a vlan link */
 	uint32_t table; /* of a vrf link */
 	bool has_xdp;   /* a program sees what enters before all others do */
 	struct link_vxlan vxlan;

@@ -65,6 +65,7 @@ static void read_ipvlan(const struct nlattr *data, struct link *link)
 
 	netlink_parse_nested(data, attrs, IFLA_IPVLAN_MAX);
 	link->mode = attr_u16(attrs[IFLA_IPVLAN_MODE], 0);
+	link->apart = attr_u16(attrs[IFLA_IPVLAN_FLAGS], 0) & (IPVLAN_F_PRIVATE | IPVLAN_F_VEPA);
 }
 
 static void fill_vlan(struct nl_msg *msg, const struct link_spec *spec)

@@ -201,6 +201,7 @@ static int send_back(struct walk *walk, struct place *from)
 			  walk_ip(walk, &walk->parcel.dst), walk_ip(walk, &made->src));
 		walk->parcel.dst = made->src;
 		walk->path->arrives = false;
+		walk->undone = true;
 		r = walk_arrive(walk, walk->end.place, walk->end.link);
 	}
 	return r;

@@ -24,6 +24,7 @@ struct walk {
 	int mtu;              /* of packets as they are sent; 0 = not known yet */
 	bool back;            /* it is the answer: filters know its connection */
 	bool mapped;
+	bool undone; /* the answer to a changed source has got its destination back just now */
 	LIST(struct walk_masquerade) masquerades; /* in their order */
 	struct mac sender;                        /* of the frame; not set = not known */
 	int tag;                 /* of the VLAN that the frame is in; 0 = it has none */
@@ -53,7 +54,17 @@ const struct peer_state *walk_peer(const struct walk *walk, const struct ip *ip)
 /* ---- in a namespace (walk_route.c) ---- */
 int walk_send(struct walk *walk, struct place *place);
 int walk_arrive(struct walk *walk, struct place *place, const struct link *link);
+/* Past all filters, to who has the address. */
+int walk_hand_over(struct walk *walk, struct place *place, const struct link *link);
+int walk_check_reverse_path(struct walk *walk, struct place *place, const struct link *in);
+void walk_check_mtu(struct walk *walk, const struct place *place, const struct route *used,
+		    const struct link *out);
+int walk_post_routing(struct walk *walk, struct place *place, const struct link *in,
+		      const struct link *out, const struct route *used);
+struct fib_answer;
 int walk_policy(struct walk *walk, const struct place *place);
+
+/* ---- at hooks (walk_filter.c) ---- */
 /* A hook of its filter; in, out may be NULL. */
 int walk_filter(struct walk *walk, struct place *place, enum nft_hook hook, const struct link *in,
 		const struct link *out, struct filter_answer *answer);
@@ -67,10 +78,13 @@ int walk_enter(struct walk *walk, struct place *place, const struct link *link);
 int walk_exit(struct walk *walk, struct place *place, const struct link *link);
 
 /* ---- its ways out (walk_fib.c) ---- */
-struct fib_answer;
 /* in: NULL = it is sent from there. */
 int walk_ask_route(struct walk *walk, struct place *place, const struct link *in,
 		   struct fib_answer *answer);
+
+/* Of what is sent by that link alone, from no address of the place. */
+int walk_ask_route_by(struct walk *walk, struct place *place, const struct link *out,
+		      struct fib_answer *answer);
 
 /* An address of it, or one that a route says is. */
 bool walk_is_local(struct walk *walk, const struct place *place);

@@ -218,6 +218,23 @@ static int into_bridge(struct walk *walk, struct place *place, const struct link
 	return r == WALK_ON ? walk_arrive(walk, place, bridge) : r;
 }
 
+/* Its own frames, and those of macvlan links on it, for which it listens to all. */
+static bool is_own(struct walk *walk, struct place *place, const struct link *bridge,
+		   const struct mac *mac)
+{
+	struct spot parent;
+
+	if (mac_equal(mac, &bridge->mac))
+		return true;
+	list_each(other, &walk->scene->places)
+		list_each(child, &other->links)
+			if (streq(child->kind, "macvlan") && mac_equal(mac, &child->mac) &&
+			    scene_parent(walk->scene, other, child, &parent) &&
+			    parent.place == place && parent.link == bridge)
+				return true;
+	return false;
+}
+
 static const char *vlan_text(struct walk *walk, int vlan)
 {
 	return vlan ? walk_text(walk, ", VLAN %d%s", vlan, walk->tag ? ", tagged" : "") : "";
@@ -246,7 +263,7 @@ int walk_cross_bridge(struct walk *walk, struct place *place, const struct link 
 		walk->sender = bridge->mac;
 	else
 		r = walk_frame(walk, place, NFT_PREROUTING, bridge, in, NULL);
-	if (r == WALK_ON && in && mac_equal(mac, &bridge->mac))
+	if (r == WALK_ON && in && is_own(walk, place, bridge, mac))
 		return into_bridge(walk, place, bridge, in, vlan);
 	if (r == WALK_ON)
 		r = choose_port(walk, place, bridge, mac, vlan, &out);

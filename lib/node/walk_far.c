@@ -280,8 +280,8 @@ bool walk_is_child(const struct link *link)
 }
 
 /* Another link on the same parent, of the one who has the address. */
-static bool find_sibling(struct walk *walk, const struct spot *parent, const struct link *link,
-			 const struct ip *next, struct spot *sibling)
+bool walk_find_sibling(struct walk *walk, const struct spot *parent, const struct link *link,
+		       const struct ip *next, struct spot *sibling)
 {
 	spots_t spots = { 0 };
 	struct spot other;
@@ -315,24 +315,27 @@ bool walk_find_child(struct walk *walk, const struct place *place, const struct 
 	return false;
 }
 
-/* Only two macvlan links of mode bridge are joined by their parent; others send all they have to the wire. */
-static int check_modes(struct walk *walk, const struct link *link, const struct spot *sibling,
-		       struct place *place)
+/* Only two links of mode bridge are joined by their parent; others send all they have to the wire. ipvlan has its modes l2 and l3
+ * beside that. */
+int walk_check_modes(struct walk *walk, const struct link *link, const struct spot *sibling,
+		     struct place *place)
 {
-	bool mine = link->mode != LINK_MACVLAN_BRIDGE;
+	bool ipvlan = streq(link->kind, "ipvlan");
+	bool mine = ipvlan ? link->apart : link->mode != LINK_MACVLAN_BRIDGE;
 	struct place *whose = mine ? place : sibling->place;
 	const struct link *apart = mine ? link : sibling->link;
 
-	if (!streq(link->kind, "macvlan") || (!mine && apart->mode == LINK_MACVLAN_BRIDGE))
+	if (streq(link->kind, "vlan") || (!mine && (ipvlan || apart->mode == LINK_MACVLAN_BRIDGE)))
 		return WALK_ON;
 	return walk_stop(walk, "link",
-			 walk_text(walk, "%s of %s is no macvlan link of mode bridge", apart->name,
-				   whose->name),
+			 walk_text(walk, "%s of %s is no %s link of mode bridge", apart->name,
+				   whose->name, link->kind),
 			 walk_text(walk, "the node passes nothing between it and %s of %s",
 				   mine ? sibling->link->name : link->name,
 				   mine ? sibling->place->name : place->name),
 			 place_command(whose, walk->scene->arena, "ip",
-				       "link set %s type macvlan mode bridge", apart->name));
+				       "link set %s type %s bridge", apart->name,
+				       ipvlan ? "ipvlan" : "macvlan mode"));
 }
 
 bool walk_parent_decides(struct walk *walk, struct place *place, const struct link *link,
@@ -341,7 +344,7 @@ bool walk_parent_decides(struct walk *walk, struct place *place, const struct li
 	struct spot parent, sibling;
 
 	return walk_is_child(link) && scene_parent(walk->scene, place, link, &parent) &&
-	       (find_sibling(walk, &parent, link, next, &sibling) ||
+	       (walk_find_sibling(walk, &parent, link, next, &sibling) ||
 		(place != parent.place && !streq(link->kind, "vlan") &&
 		 place_addr(parent.place, next)));
 }
@@ -365,8 +368,8 @@ int walk_far_parent(struct walk *walk, struct place *place, const struct link *l
 		walk->tag = link->vlan;
 		return WALK_ON;
 	}
-	if (find_sibling(walk, parent, link, next, &sibling)) {
-		r = check_modes(walk, link, &sibling, place);
+	if (walk_find_sibling(walk, parent, link, next, &sibling)) {
+		r = walk_check_modes(walk, link, &sibling, place);
 		return r == WALK_ON ? walk_arrive(walk, sibling.place, sibling.link) : r;
 	}
 	if (place == parent->place || !place_addr(parent->place, next))

@@ -262,33 +262,47 @@ bool walk_is_local(struct walk *walk, const struct place *place)
 		answer.used.type == ROUTE_LOCAL);
 }
 
-int walk_ask_route(struct walk *walk, struct place *place, const struct link *in,
-		   struct fib_answer *answer)
+static int ask_route(struct walk *walk, struct place *place, const struct fib_question *question,
+		     const char *in, struct fib_answer *answer)
 {
-	struct fib_question question = { .dst = walk->parcel.dst,
-					 .src = walk->parcel.src,
-					 .in = in ? in->index : 0,
-					 .out = !in && walk->vrf ? walk->vrf->index : 0,
-					 .mark = walk->parcel.mark,
-					 .protocol = walk->parcel.protocol,
-					 .port = walk->parcel.port };
 	struct error why = { 0 };
 	int r;
 
 	if (ip_is_multicast(&walk->parcel.dst) || is_everybody(&walk->parcel.dst))
 		return refuse_many(walk);
-	r = fib_ask(place->nl, &question, walk->scene->arena, answer, &why);
+	r = fib_ask(place->nl, question, walk->scene->arena, answer, &why);
 	if (r == -ENETUNREACH || r == -ENODEV || r == -EADDRNOTAVAIL)
 		return stop_without_route(walk, place);
 	if (r == -EHOSTUNREACH && walk->vrf && refuses_all(walk, place))
 		return stop_in_vrf(walk, place);
 	if (r == -EHOSTUNREACH || r == -EACCES || r == -EINVAL || r == -EXDEV)
-		return stop_by_error(walk, place, &question, in ? in->name : "lo", -r);
+		return stop_by_error(walk, place, question, in, -r);
 	if (r < 0)
 		return fail(walk->err, -r, "%s: %s", place->name, why.message);
 	if (answer->used.type == ROUTE_BROADCAST)
 		return refuse_many(walk);
-	walk_tell(walk, "route", "%s",
-		  route_text(walk, place, &question, answer, in ? in->name : "lo"));
+	walk_tell(walk, "route", "%s", route_text(walk, place, question, answer, in));
 	return WALK_ON;
+}
+
+int walk_ask_route(struct walk *walk, struct place *place, const struct link *in,
+		   struct fib_answer *answer)
+{
+	const struct fib_question question = { .dst = walk->parcel.dst,
+					       .src = walk->parcel.src,
+					       .in = in ? in->index : 0,
+					       .out = !in && walk->vrf ? walk->vrf->index : 0,
+					       .mark = walk->parcel.mark,
+					       .protocol = walk->parcel.protocol,
+					       .port = walk->parcel.port };
+
+	return ask_route(walk, place, &question, in ? in->name : "lo", answer);
+}
+
+int walk_ask_route_by(struct walk *walk, struct place *place, const struct link *out,
+		      struct fib_answer *answer)
+{
+	const struct fib_question question = { .dst = walk->parcel.dst, .out = out->index };
+
+	return ask_route(walk, place, &question, "lo", answer);
 }

@@ -62,10 +62,19 @@ static int stop_nobody(struct walk *walk, struct place *place, const struct link
 		       const struct segment *segment, const struct ip *next)
 {
 	bool gateway = !ip_equal(next, &walk->parcel.dst);
+	struct spot holder;
 	const struct addr *there =
 		place_first_addr(segment->far.place, segment->far.link->index, next->family);
 	const char *ip = walk_ip(walk, next);
 
+	if (walk_ipvlan_silent(walk, next, &holder))
+		return walk_stop(
+			walk, "neighbour",
+			walk_text(walk, "%s of %s does not answer for %s", holder.link->name,
+				  holder.place->name, ip),
+			"nobody is answered by an ipvlan link of mode l3: only a route by its "
+			"node leads to it, from outside",
+			NULL);
 	if (!gateway)
 		return walk_stop(
 			walk, "neighbour",
@@ -198,6 +207,14 @@ static int through_veth(struct walk *walk, const struct spot *other, const struc
 	return walk_cross_bridge(walk, other->place, bridge, other->link, next, mac);
 }
 
+static int stop_at_dummy(struct walk *walk, const struct spot *at)
+{
+	return walk_stop(walk, "link", walk_text(walk, "%s is a dummy link", at->link->name),
+			 "it has no other end: what is sent by it is lost",
+			 place_command(at->place, walk->scene->arena, "ip", "route show dev %s",
+				       at->link->name));
+}
+
 /* By the link that sends in the end; `top` is the one that the packet goes out by. */
 static int transmit(struct walk *walk, const struct spot *at, const struct spot *top,
 		    const struct ip *next, const struct mac *mac)
@@ -205,6 +222,8 @@ static int transmit(struct walk *walk, const struct spot *at, const struct spot 
 	struct spot on;
 	int r = walk_exit(walk, at->place, at->link);
 
+	if (r == WALK_ON && streq(at->link->kind, "dummy"))
+		r = stop_at_dummy(walk, at);
 	if (r != WALK_ON)
 		return r;
 	if (scene_other_end(walk->scene, at->place, at->link, &on))
@@ -239,6 +258,8 @@ int walk_leave(struct walk *walk, struct place *place, const struct link *link,
 		r = walk_exit(walk, place, link);
 		return r == WALK_ON ? walk_far_relay(walk, place, link) : r;
 	}
+	if (walk_by_parent(link))
+		return walk_ipvlan_send(walk, place, link, next);
 	walk->sender = link->mac;
 	segment = segment_of(walk, place, link);
 	if (segment.far.place && !walk_parent_decides(walk, place, link, next))

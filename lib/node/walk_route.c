@@ -7,71 +7,6 @@
 
 #include "kernel/fib.h"
 
-static int obey(struct walk *walk, const struct filter_answer *answer)
-{
-	if (answer->dropped)
-		return walk_stop(walk, "filter",
-				 walk_text(walk, "%s the packet: %s",
-					   answer->rejected ? "rejects" : "drops", answer->where),
-				 "the packet filter of this namespace refuses it", answer->remedy);
-	if (answer->maybe)
-		walk_note(walk, PATH_NOTE, "filter",
-			  walk_text(walk, "may drop the packet: %s", answer->maybe),
-			  "it, or a rule before it, matches by something that is not read back",
-			  NULL);
-	else if (answer->unknown)
-		walk_tell(walk, "filter", "passes; %u rules could not be judged", answer->unknown);
-	return WALK_ON;
-}
-
-int walk_filter(struct walk *walk, struct place *place, enum nft_hook hook, const struct link *in,
-		const struct link *out, struct filter_answer *answer)
-{
-	const struct filter_question question = { hook, in ? in->name : "", out ? out->name : "",
-						  walk_is_local(walk, place), walk->mapped };
-	int r;
-
-	*answer = (struct filter_answer){ .dropped = false };
-	if (walk->back)
-		return WALK_ON;
-	r = filter_ask(place, &walk->parcel, &question, walk->scene->arena, answer, walk->err);
-	return r < 0 ? r : obey(walk, answer);
-}
-
-/* An answer is a frame like any other: bridges know no connections. */
-int walk_frame(struct walk *walk, struct place *place, enum nft_hook hook,
-	       const struct link *bridge, const struct link *in, const struct link *out)
-{
-	const struct frame frame = { walk->sender, bridge->name };
-	const struct filter_question question = { .hook = hook,
-						  .in = in ? in->name : "",
-						  .out = out ? out->name : "",
-						  .frame = &frame,
-						  .answer = walk->back };
-	struct filter_answer answer;
-	int r;
-
-	if (!walk->sender.set)
-		return WALK_ON;
-	r = filter_ask(place, &walk->parcel, &question, walk->scene->arena, &answer, walk->err);
-	return r < 0 ? r : obey(walk, &answer);
-}
-
-int walk_device(struct walk *walk, struct place *place, const struct link *link, bool egress)
-{
-	const struct frame frame = { walk->sender, "" };
-	const struct filter_question question = { .in = egress ? "" : link->name,
-						  .out = egress ? link->name : "",
-						  .frame = walk->sender.set ? &frame : NULL,
-						  .device = true,
-						  .egress = egress,
-						  .answer = walk->back };
-	struct filter_answer answer;
-	int r = filter_ask(place, &walk->parcel, &question, walk->scene->arena, &answer, walk->err);
-
-	return r < 0 ? r : obey(walk, &answer);
-}
-
 /* A port of the host that leads to a pod. */
 static void translate(struct walk *walk, const struct filter_answer *answer)
 {
@@ -163,14 +98,10 @@ static int check_listener(struct walk *walk, const struct place *place)
 		place_command(place, walk->scene->arena, "ss", "-ln"));
 }
 
-static int deliver(struct walk *walk, struct place *place, const struct link *link)
+int walk_hand_over(struct walk *walk, struct place *place, const struct link *link)
 {
-	struct filter_answer answer;
-	const struct link *in = walk->vrf ? walk->vrf : link;
-	int r = walk_filter(walk, place, NFT_INPUT, in, NULL, &answer);
+	int r = check_address(walk, place);
 
-	if (r == WALK_ON)
-		r = check_address(walk, place);
 	if (r == WALK_ON)
 		r = check_single(walk, &walk->parcel.dst, place);
 	if (r == WALK_ON)
@@ -182,6 +113,15 @@ static int deliver(struct walk *walk, struct place *place, const struct link *li
 	walk_tell(walk, "delivered", "%s is an address of %s", walk_ip(walk, &walk->parcel.dst),
 		  place->name);
 	return WALK_ENDED;
+}
+
+static int deliver(struct walk *walk, struct place *place, const struct link *link)
+{
+	struct filter_answer answer;
+	const struct link *in = walk->vrf ? walk->vrf : link;
+	int r = walk_filter(walk, place, NFT_INPUT, in, NULL, &answer);
+
+	return r == WALK_ON ? walk_hand_over(walk, place, link) : r;
 }
 
 /* ---- forwarding ---- */
@@ -220,7 +160,7 @@ static int check_own(struct walk *walk, struct place *place, const struct link *
 }
 
 /* IPv4: is the way back to the source by the link that it came in by (1), or any (2)? */
-static int check_reverse_path(struct walk *walk, struct place *place, const struct link *in)
+int walk_check_reverse_path(struct walk *walk, struct place *place, const struct link *in)
 {
 	struct fib_question question = { .dst = walk->parcel.src,
 					 .out = walk->vrf ? walk->vrf->index : 0,
@@ -275,8 +215,8 @@ int walk_policy(struct walk *walk, const struct place *place)
 }
 
 /* The sender is told what fits by ICMP. */
-static void check_mtu(struct walk *walk, const struct place *place, const struct route *used,
-		      const struct link *out)
+void walk_check_mtu(struct walk *walk, const struct place *place, const struct route *used,
+		    const struct link *out)
 {
 	int mtu = used->mtu ? (int)used->mtu : out->mtu;
 
@@ -308,8 +248,8 @@ static const struct addr *source_for(const struct place *place, const struct rou
 }
 
 /* A pod's own address leaves, unless it is masqueraded. */
-static int post_routing(struct walk *walk, struct place *place, const struct link *in,
-			const struct link *out, const struct route *used)
+int walk_post_routing(struct walk *walk, struct place *place, const struct link *in,
+		      const struct link *out, const struct route *used)
 {
 	struct filter_answer answer;
 	const struct addr *source;
@@ -345,7 +285,7 @@ static int go_out(struct walk *walk, struct place *place, const struct link *in,
 	r = walk_link_up(walk, place, out);
 	if (r != WALK_ON)
 		return r;
-	check_mtu(walk, place, used, out);
+	walk_check_mtu(walk, place, used, out);
 	if (in) {
 		struct filter_answer filter;
 
@@ -355,7 +295,7 @@ static int go_out(struct walk *walk, struct place *place, const struct link *in,
 			r = walk_policy(walk, place);
 	}
 	if (r == WALK_ON)
-		r = post_routing(walk, place, in, out, used);
+		r = walk_post_routing(walk, place, in, out, used);
 	return r == WALK_ON ? walk_leave(walk, place, out,
 					 used->gw.family ? &used->gw : &walk->parcel.dst)
 			    : r;
@@ -386,24 +326,28 @@ int walk_arrive(struct walk *walk, struct place *place, const struct link *link)
 	struct filter_answer filter;
 	struct fib_answer answer;
 	struct spot child;
-	bool local;
+	bool local, undone = walk->undone;
 	int r = scene_enter(walk->scene, place, walk->err);
 
 	walk_hop(walk, place, link->name);
 	walk->vrf = place_vrf(place, link);
+	walk->undone = false;
 	if (r < 0)
 		return r;
 	if (++walk->steps > WALK_STEPS_MAX)
 		return walk_stop(walk, "route", "the packet goes round in circles",
 				 "its time to live ends before it arrives anywhere", NULL);
 	r = walk_link_up(walk, place, link);
-	if (r == WALK_ON)
+	if (r == WALK_ON && !undone)
 		r = walk_enter(walk, place, link);
 	if (r == WALK_ON && walk->tag)
 		return arrive_tagged(walk, place, link);
-	if (r == WALK_ON && walk_find_child(walk, place, link, &walk->parcel.dst, &child)) {
+	if (r == WALK_ON && walk_find_child(walk, place, link, &walk->parcel.dst, &child) &&
+	    (!undone || walk_ipvlan_late(child.link))) {
 		walk_tell(walk, "child", "frames for %s are %s's of %s",
 			  walk_mac(walk, &child.link->mac), child.link->name, child.place->name);
+		if (walk_ipvlan_late(child.link))
+			return walk_ipvlan_receive(walk, &(struct spot){ place, link }, &child);
 		return walk_arrive(walk, child.place, child.link);
 	}
 	if (r == WALK_ON)
@@ -421,7 +365,7 @@ int walk_arrive(struct walk *walk, struct place *place, const struct link *link)
 	if (!local)
 		r = check_forwarding(walk, place, link);
 	if (r == WALK_ON)
-		r = check_reverse_path(walk, place, link);
+		r = walk_check_reverse_path(walk, place, link);
 	if (r == WALK_ON && local)
 		return deliver(walk, place, link);
 	if (r == WALK_ON)

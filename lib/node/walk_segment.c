@@ -143,7 +143,8 @@ static void add_receiver(struct walk *walk, spots_t *owners, const struct spot *
 		return;
 	if (receiver.place != self)
 		add_owner(walk, owners, receiver.place, receiver.link, ip);
-	if (walk_find_child(walk, receiver.place, receiver.link, ip, &child) && child.place != self)
+	if (walk_find_child(walk, receiver.place, receiver.link, ip, &child) &&
+	    child.place != self && !walk_by_parent(child.link))
 		add_owner(walk, owners, child.place, child.link, ip);
 }
 

@@ -54,4 +54,19 @@ bool walk_parent_decides(struct walk *walk, struct place *place, const struct li
 int walk_far_parent(struct walk *walk, struct place *place, const struct link *link,
 		    const struct ip *next, const struct spot *parent);
 
+bool walk_find_sibling(struct walk *walk, const struct spot *parent, const struct link *link,
+		       const struct ip *next, struct spot *sibling);
+int walk_check_modes(struct walk *walk, const struct link *link, const struct spot *sibling,
+		     struct place *place);
+
+/* ---- ipvlan links of modes l3 and l3s, whose packets are routed by the parent's namespace (walk_ipvlan.c) ---- */
+bool walk_by_parent(const struct link *link);
+int walk_ipvlan_send(struct walk *walk, struct place *place, const struct link *link,
+		     const struct ip *next);
+/* One has the address, and answers nobody. */
+bool walk_ipvlan_silent(struct walk *walk, const struct ip *ip, struct spot *holder);
+/* What comes in for one of mode l3s: chosen behind the first hook of its parent's namespace, it sees its hooks, and no others. */
+bool walk_ipvlan_late(const struct link *link);
+int walk_ipvlan_receive(struct walk *walk, const struct spot *parent, const struct spot *child);
+
 #endif

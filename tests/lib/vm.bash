@@ -224,3 +224,18 @@ succeeds() {
 }
 
 fails() { assert_eq "$kernel: $1 fails" "$(state "$1")" 1; }
+
+# ---- of cases that path-vm-cases.sh has recorded: what became of a packet, and what `cnibox path` says of it ----
+
+# told_truly N: both are the same in more than N cases, and in all that there are
+told_truly() {
+	assert_eq "$kernel: cases that differ" "$(awk -v least="$1" '/^@begin / { name = $2; getline; sent = $0 }
+		/^@end / && name != "kernel" { n++; if ((sent == "reaches") == ($2 != 0)) print name }
+		END { print (n > least ? "enough" : n) }' "$BATS_FILE_TMPDIR/$kernel" | paste -sd' ')" enough
+}
+
+# stops CASE PATTERN: in these words, reason and remedy in one line
+stops() {
+	assert_eq "$kernel: $1: $(said "$1")" "$(said "$1" | grep -c '^  X')" 1
+	assert_match "$kernel: $1" "$(said "$1" | grep -A 2 '^  X' | tr -s ' \n' ' ')" "$2"
+}
