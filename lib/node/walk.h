@@ -22,6 +22,7 @@ struct walk {
 	struct parcel parcel;
 	struct place *origin; /* NULL = it comes from outside */
 	int mtu;              /* of packets as they are sent; 0 = not known yet */
+	bool trial;           /* only to see what would become of it */
 	bool back;            /* it is the answer: filters know its connection */
 	bool mapped;
 	bool undone; /* the answer to a changed source has got its destination back just now */
@@ -62,6 +63,12 @@ void walk_check_mtu(struct walk *walk, const struct place *place, const struct r
 int walk_post_routing(struct walk *walk, struct place *place, const struct link *in,
 		      const struct link *out, const struct route *used);
 struct fib_answer;
+/* The way that a route says. */
+int walk_out(struct walk *walk, struct place *place, const struct link *in,
+	     const struct fib_answer *answer);
+/* What the others of several next hops would do (walk_hops.c). */
+void walk_other_hops(struct walk *walk, struct place *place, const struct link *in,
+		     const struct fib_answer *answer);
 int walk_policy(struct walk *walk, const struct place *place);
 
 /* ---- at hooks (walk_filter.c) ---- */

@@ -272,8 +272,8 @@ int walk_post_routing(struct walk *walk, struct place *place, const struct link 
 	return WALK_ON;
 }
 
-static int go_out(struct walk *walk, struct place *place, const struct link *in,
-		  const struct fib_answer *answer)
+int walk_out(struct walk *walk, struct place *place, const struct link *in,
+	     const struct fib_answer *answer)
 {
 	const struct route *used = &answer->used;
 	const struct link *out = place_link(place, used->oif);
@@ -281,6 +281,7 @@ static int go_out(struct walk *walk, struct place *place, const struct link *in,
 
 	if (!out)
 		return walk_stop(walk, "link", "the link of the route has gone", NULL, NULL);
+	walk_other_hops(walk, place, in, answer);
 	walk_tell(walk, "out", "%s, MTU %d", out->name, out->mtu);
 	r = walk_link_up(walk, place, out);
 	if (r != WALK_ON)
@@ -370,7 +371,7 @@ int walk_arrive(struct walk *walk, struct place *place, const struct link *link)
 		return deliver(walk, place, link);
 	if (r == WALK_ON)
 		r = walk_ask_route(walk, place, link, &answer);
-	return r == WALK_ON ? go_out(walk, place, link, &answer) : r;
+	return r == WALK_ON ? walk_out(walk, place, link, &answer) : r;
 }
 
 /* The first route chooses the source; rules for what is sent see both. NULL = there is none, which is told later. */
@@ -438,5 +439,5 @@ int walk_send(struct walk *walk, struct place *place)
 		return to_itself(walk, place, out);
 	if (!walk->back)
 		r = check_single(walk, &walk->parcel.src, place);
-	return r == WALK_ON ? go_out(walk, place, NULL, &answer) : r;
+	return r == WALK_ON ? walk_out(walk, place, NULL, &answer) : r;
 }
