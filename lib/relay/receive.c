@@ -7,7 +7,7 @@
 
 #include "base/control.h"
 #include "relay/merge.h"
-#include "relay/plane.h"
+#include "relay/worker.h"
 
 enum {
 	MESSAGES = 16,

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "relay/fragment.h"
-#include "relay/plane.h"
+#include "relay/worker.h"
 #include "relay/segment.h"
 
 enum {

@@ -14,7 +14,7 @@
 #include "kernel/link.h"
 #include "kernel/sysctl.h"
 #include "kernel/tunnel_program.h"
-#include "relay/plane.h"
+#include "relay/worker.h"
 #include "relay/unwrap.h"
 
 #define PREFIX TUNNEL_PROGRAM_PREFIX

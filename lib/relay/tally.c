@@ -14,7 +14,7 @@
 #include "kernel/hook.h"
 #include "kernel/netns.h"
 #include "kernel/tunnel_program.h"
-#include "relay/plane.h"
+#include "relay/worker.h"
 
 #define PROCESS "cnibox-relay"
 

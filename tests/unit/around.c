@@ -5,7 +5,7 @@
 #include "base/notify.h"
 #include "cni/delegate.h"
 #include "kernel/bpf_line.h"
-#include "relay/plane.h"
+#include "relay/worker.h"
 #include "relay/tally.h"
 #include "remote/kube_access.h"
 #include "unit.h"

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "relay/plane.h"
+#include "relay/worker.h"
 #include "relay/table.h"
 
 enum { PACKET = 1400, BATCH = 40, BATCHES = 5, MBIT = 1 };
