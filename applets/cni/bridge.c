@@ -140,7 +140,7 @@ static int bridge_validate(const struct cni_request *request, void *data, struct
 		return -err->errnum;
 	if (trunk_map(&conf->vlan_trunk, conf->trunk, err))
 		return -err->errnum;
-	if (conf->disable_container_interface && ipam_has(request))
+	if (conf->disable_container_interface && request_has_ipam(request))
 		return fail_key(err, "disableContainerInterface",
 				"cannot use IPAM when DisableContainerInterface flag is set");
 	if (conf->hairpin_mode && conf->promisc_mode)
@@ -297,7 +297,7 @@ static int add_container(struct bridge_add *add, struct error *err)
 	};
 	if (conf->disable_container_interface)
 		return 0;
-	if (ipam_has(add->request)) {
+	if (request_has_ipam(add->request)) {
 		attachment_settle(result, 2, conf->is_gateway, conf->is_default_gateway, arena);
 		return attachment_configure(&add->a, add->port.peer, result,
 					    conf->enable_dad ? ATTACHMENT_DAD : 0, err);
@@ -338,7 +338,7 @@ static int vlan_gateway(struct bridge_add *add, struct error *err)
 
 static int add_gateway(struct bridge_add *add, struct error *err)
 {
-	if (!add->conf->is_gateway || !ipam_has(add->request))
+	if (!add->conf->is_gateway || !request_has_ipam(add->request))
 		return 0;
 	undo_push(&add->undo, undo_gateway, add, "remove the gateway");
 	if (add->conf->vlan && vlan_gateway(add, err))
@@ -371,7 +371,7 @@ static int add_finish(struct bridge_add *add, struct error *err)
 		return wrap(err, "bridge port in error state: %s", add->port.name);
 	}
 	add->result->interfaces.items[0].mac = bridge.mac;
-	if (ipam_has(add->request))
+	if (request_has_ipam(add->request))
 		attachment_announce(&add->a, add->port.peer, &add->conf->mac);
 	return 0;
 }
@@ -554,10 +554,10 @@ static void explain_gateway(const struct bridge_conf *conf, const struct cni_req
 
 	if (gateways)
 		advice_say(advice, "%s gets %s, and the node forwards", conf->bridge, gateways);
-	if (conf->is_gateway && !ipam_has(request))
+	if (conf->is_gateway && !request_has_ipam(request))
 		advice_warn(advice, conf->is_default_gateway ? "isDefaultGateway" : "isGateway",
 			    "has no effect without ipam");
-	if (conf->masq.enabled && !conf->is_gateway && ipam_has(request))
+	if (conf->masq.enabled && !conf->is_gateway && request_has_ipam(request))
 		advice_warn(
 			advice, "ipMasq",
 			"there is no gateway to masquerade at: isGateway and isDefaultGateway are not set");

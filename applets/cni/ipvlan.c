@@ -4,7 +4,6 @@
  * which that one got.
  */
 #include "cni/master.h"
-#include "cni/ipam.h"
 #include "cni/plugin.h"
 #include "describe/applet.h"
 
@@ -97,7 +96,7 @@ static int status(const struct cni_request *request, void *data, struct error *e
 {
 	struct master_conf master = ((const struct ipvlan_conf *)data)->master;
 
-	master.in_container |= !master.name[0] && !ipam_has(request);
+	master.in_container |= !master.name[0] && !request_has_ipam(request);
 	return master_status(request, &master, "ipvlan", err);
 }
 

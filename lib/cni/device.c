@@ -156,13 +156,13 @@ static int find_addresses(const struct device *device, const struct cni_request 
 {
 	struct cni_result prev = { 0 };
 
-	if (ipam_has(request) || !device->takes_prev_addresses)
+	if (request_has_ipam(request) || !device->takes_prev_addresses)
 		return 0;
 	if (request_prev_result(request, &prev, err))
 		return -err->errnum;
 	result->ips = prev.ips;
 	result->routes = prev.routes;
-	return prev.ips.n ? 0 : ipam_missing("no plugin name provided", err);
+	return prev.ips.n ? 0 : request_lacks_ipam("no plugin name provided", err);
 }
 
 /* Addresses come before the link is up, and the settings that announce it before both: as it goes up, the kernel tells

@@ -8,7 +8,7 @@
 static int call(const struct cni_request *request, enum cni_command command,
 		struct cni_result *result, struct error *err)
 {
-	if (!ipam_has(request))
+	if (!request_has_ipam(request))
 		return 0;
 	return delegate_call(request, command, request->common.ipam.type, result, err);
 }
@@ -18,23 +18,11 @@ static int undo_reserve(void *request, struct error *err)
 	return ipam_release(request, err);
 }
 
-bool ipam_has(const struct cni_request *request)
-{
-	return request->common.ipam.type && request->common.ipam.type[0];
-}
-
-int ipam_missing(const char *text, struct error *err)
-{
-	cni_fail(err, CNI_INVALID_CONFIG, "ipam.type names the plugin that gives out addresses",
-		 "%s", text);
-	return error_at(err, "ipam");
-}
-
 bool ipam_needs_link(const struct cni_request *request)
 {
 	struct delegate delegate;
 
-	if (!ipam_has(request) ||
+	if (!request_has_ipam(request) ||
 	    delegate_locate(request, request->common.ipam.type, &delegate, NULL) < 0)
 		return false;
 	return !delegate.plugin || delegate.plugin->needs_link;
@@ -43,7 +31,7 @@ bool ipam_needs_link(const struct cni_request *request)
 int ipam_reserve(struct cni_request *request, struct undo *undo, struct cni_result *result,
 		 struct error *err)
 {
-	if (!ipam_has(request))
+	if (!request_has_ipam(request))
 		return 0;
 	undo_push(undo, undo_reserve, request, "release the addresses");
 	if (call(request, CNI_ADD, result, err) < 0)

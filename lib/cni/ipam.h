@@ -8,9 +8,6 @@
 #include "base/undo.h"
 #include "cni/request.h"
 
-bool ipam_has(const struct cni_request *request);
-/* It has none and needs one: code 7, the text that users know, and what to do. */
-int ipam_missing(const char *text, struct error *err);
 /* Whether the plugin talks over the container's link (struct cni_plugin, needs_link): then the link must be there when
  * it reserves, and still be there when it releases. A foreign plugin may, so the answer is yes. */
 bool ipam_needs_link(const struct cni_request *request);

@@ -2,13 +2,12 @@
 #include "cni/masq.h"
 
 #include "cni/attachment.h"
-#include "cni/ipam.h"
 
 #include <errno.h>
 
 static bool wanted(const struct masq_conf *conf, const struct cni_request *request)
 {
-	return conf->enabled && ipam_has(request);
+	return conf->enabled && request_has_ipam(request);
 }
 
 static cidrs_t addresses(const struct cni_request *request, const struct cni_result *result)
@@ -48,7 +47,7 @@ int masq_add(const struct masq_conf *conf, struct cni_request *request,
 void masq_explain(const struct masq_conf *conf, const struct cni_request *request,
 		  struct advice *advice)
 {
-	if (conf->enabled && !ipam_has(request))
+	if (conf->enabled && !request_has_ipam(request))
 		advice_warn(advice, "ipMasq", "has no effect without ipam");
 	else if (conf->enabled)
 		advice_say(advice, "what leaves the subnet is masqueraded, by %s",

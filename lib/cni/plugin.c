@@ -7,7 +7,6 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "cni/ipam.h"
 #include "kernel/netns.h"
 
 #include <errno.h>
@@ -114,8 +113,9 @@ static int check_place(const struct cni_plugin *plugin, const struct cni_request
 
 	if (plugin->chained && !prev)
 		return request_unchained(plugin->chained, err);
-	if (plugin->needs_ipam && !ipam_has(request) && !(plugin->takes_prev_addresses && prev))
-		return ipam_missing(plugin->needs_ipam, err);
+	if (plugin->needs_ipam && !request_has_ipam(request) &&
+	    !(plugin->takes_prev_addresses && prev))
+		return request_lacks_ipam(plugin->needs_ipam, err);
 	return 0;
 }
 

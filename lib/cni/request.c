@@ -443,3 +443,15 @@ int request_prev_result(const struct cni_request *request, struct cni_result *re
 	}
 	return 0;
 }
+
+bool request_has_ipam(const struct cni_request *request)
+{
+	return request->common.ipam.type && request->common.ipam.type[0];
+}
+
+int request_lacks_ipam(const char *text, struct error *err)
+{
+	cni_fail(err, CNI_INVALID_CONFIG, "ipam.type names the plugin that gives out addresses",
+		 "%s", text);
+	return error_at(err, "ipam");
+}

@@ -73,6 +73,10 @@ int cni_fail(struct error *err, int code, const char *details, const char *forma
 	printf_like(4, 5);
 /* Of a plugin that belongs behind another one, and has no prevResult: code 7, the text that users know, and what to do. */
 int request_unchained(const char *text, struct error *err);
+/* Does its configuration name a plugin that gives out addresses? */
+bool request_has_ipam(const struct cni_request *request);
+/* It has none and needs one: code 7, the text that users know, and what to do. */
+int request_lacks_ipam(const char *text, struct error *err);
 /* Lint: the runtime may yet say what the configuration does not. */
 bool request_expects(const struct cni_request *request, const char *capability);
 bool cni_valid_name(const char *name); /* container ids, network names */
