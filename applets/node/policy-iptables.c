@@ -4,8 +4,6 @@
  */
 #include "policy-iptables/verb.h"
 
-#include "policy/gate.h"
-
 #define VERB(name_, summary_, needs_) \
 	{ #name_,                     \
 	  (summary_),                 \
@@ -14,16 +12,6 @@
 	  .defaults = &verb_defaults, \
 	  .needs = (needs_),          \
 	  .run = verb_##name_ },
-
-const struct options verb_defaults = {
-	.place = LEASE_PLACE_DEFAULTS,
-	.socket = GATE_SOCKET,
-	.resync = 60000,
-	.delay = 10,
-	.silence = 30000,
-	.group = 100,
-	.lines = 20,
-};
 
 /* clang-format off */
 static const struct verb verbs[] = { VERBS(VERB) { 0 } };

@@ -487,12 +487,3 @@ struct pattern *pattern_read(const char *text, struct arena *arena, struct error
 	     reading.advice ? reading.advice : "");
 	return NULL;
 }
-
-int pattern_match(const char *pattern, const char *text, bool *matches, struct error *err)
-{
-	auto_arena struct arena arena = { 0 };
-	const struct pattern *read = pattern_read(pattern, &arena, err);
-
-	*matches = read && pattern_found(read, text);
-	return read ? 0 : -EINVAL;
-}

@@ -1,6 +1,8 @@
 /* Where a pattern is found: all ways through its steps at once, so that no pattern takes longer than its length times the subject's. */
 #include "base/pattern_internal.h"
 
+#include <errno.h>
+
 struct ways {
 	const struct step *steps;
 	unsigned *seen; /* by step: the place where it was last reached, counted from 1 */
@@ -73,4 +75,13 @@ bool pattern_found(const struct pattern *pattern, const char *subject)
 		swap = now, now = next, next = swap;
 		n = n_next;
 	}
+}
+
+int pattern_match(const char *pattern, const char *text, bool *matches, struct error *err)
+{
+	auto_arena struct arena arena = { 0 };
+	const struct pattern *read = pattern_read(pattern, &arena, err);
+
+	*matches = read && pattern_found(read, text);
+	return read ? 0 : -EINVAL;
 }

@@ -25,20 +25,6 @@ struct owner binding_owner(const struct binding *b)
 	return (struct owner){ b->record.network, b->record.container, b->record.ifname };
 }
 
-void binding_note(const struct binding *b, const char *format, ...)
-{
-	char line[512];
-	int n = snprintf(line, sizeof(line), "%.64s/%.64s/%.15s: ", b->record.network,
-			 b->record.container, b->record.ifname);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line + n, sizeof(line) - (size_t)n, format, args);
-	va_end(args);
-	text_mask(line);
-	b->env->note(line);
-}
-
 /* ---- messages ---- */
 
 /* While an answer is expected at an address that the container has, the kernel would refuse it: port unreachable. */

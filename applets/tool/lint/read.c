@@ -13,17 +13,6 @@
 
 #define FILE_MAX ((size_t)4 << 20)
 
-void lint_find(struct lint_session *session, const char *file, bool is_error, const char *text)
-{
-	struct finding *finding = list_add(session->arena, &session->findings);
-
-	*finding = (struct finding){ .file = file,
-				     .severity = is_error ? "error" : "warning",
-				     .path = "",
-				     .text = arena_strdup(session->arena, text) };
-	session->n_errors += is_error;
-}
-
 /* Networks that came from files by themselves. */
 static void add_sources(struct lint_session *session)
 {
