@@ -1,8 +1,28 @@
-/* nf_tables: attributes of replies, read with their length checked. */
+/* nf_tables, attributes: values and verdicts as they are written, and those of replies, read with their length checked. */
 #include "kernel/nft_internal.h"
 
 #include <arpa/inet.h>
 #include <linux/netfilter/nf_tables.h>
+
+void nft_put_value(struct nl_msg *msg, int type, const void *value, size_t size)
+{
+	struct nlattr *nest = nla_nest_start(msg, NLA_F_NESTED | type);
+
+	nla_put(msg, NFTA_DATA_VALUE, size, value);
+	nla_nest_end(msg, nest);
+}
+
+void nft_put_verdict(struct nl_msg *msg, int type, enum nft_verdict verdict, const char *chain)
+{
+	struct nlattr *data = nla_nest_start(msg, NLA_F_NESTED | type);
+	struct nlattr *nest = nla_nest_start(msg, NLA_F_NESTED | NFTA_DATA_VERDICT);
+
+	nla_put_u32(msg, NFTA_VERDICT_CODE, htonl(verdict));
+	if (verdict == NFT_VERDICT_JUMP || verdict == NFT_VERDICT_GOTO)
+		nla_put_string(msg, NFTA_VERDICT_CHAIN, chain);
+	nla_nest_end(msg, nest);
+	nla_nest_end(msg, data);
+}
 
 uint32_t nft_be32(const struct nlattr *attr)
 {

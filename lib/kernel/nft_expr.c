@@ -30,26 +30,6 @@ void nft_expression_end(struct nft_rule *rule, const struct expression *expressi
 	nla_nest_end(rule->msg, expression->element);
 }
 
-void nft_put_value(struct nl_msg *msg, int type, const void *value, size_t size)
-{
-	struct nlattr *nest = nla_nest_start(msg, NLA_F_NESTED | type);
-
-	nla_put(msg, NFTA_DATA_VALUE, size, value);
-	nla_nest_end(msg, nest);
-}
-
-void nft_put_verdict(struct nl_msg *msg, int type, enum nft_verdict verdict, const char *chain)
-{
-	struct nlattr *data = nla_nest_start(msg, NLA_F_NESTED | type);
-	struct nlattr *nest = nla_nest_start(msg, NLA_F_NESTED | NFTA_DATA_VERDICT);
-
-	nla_put_u32(msg, NFTA_VERDICT_CODE, htonl(verdict));
-	if (verdict == NFT_VERDICT_JUMP || verdict == NFT_VERDICT_GOTO)
-		nla_put_string(msg, NFTA_VERDICT_CHAIN, chain);
-	nla_nest_end(msg, nest);
-	nla_nest_end(msg, data);
-}
-
 static void load_meta_to(struct nft_rule *rule, uint32_t key, uint32_t reg)
 {
 	struct expression expression = nft_expression_begin(rule, "meta");

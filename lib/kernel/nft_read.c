@@ -17,38 +17,6 @@
 #include "kernel/nft_dump.h"
 #include "kernel/nft_reader.h"
 
-static const struct load nothing = { LOAD_OTHER };
-
-/* Registers have two names: of 16 bytes, and of 4. -1 for the verdict, and what there is not. */
-static int slot_of(struct nlattr *attr)
-{
-	uint32_t number = nft_be32(attr);
-
-	if (number >= NFT_REG_1 && number <= NFT_REG_4)
-		return (int)(number - NFT_REG_1) * 4;
-	if (number >= NFT_REG32_00 && number <= NFT_REG32_15)
-		return (int)(number - NFT_REG32_00);
-	return -1;
-}
-
-/* What a register holds. */
-const struct load *reader_held(const struct rule_reader *reader, struct nlattr *attr)
-{
-	int slot = slot_of(attr);
-
-	return slot < 0 ? &nothing : &reader->loads[slot];
-}
-
-static void set_register(struct rule_reader *reader, struct nlattr *attr, const struct load *what)
-{
-	int slot = slot_of(attr);
-
-	if (slot >= 0)
-		reader->loads[slot] = *what;
-	else
-		reader->info->unknown = true;
-}
-
 /* meta mark set mark & keep ^ value, or a number */
 static void read_set_mark(struct rule_reader *reader, struct nlattr *attr)
 {
@@ -91,14 +59,14 @@ static void read_meta(struct rule_reader *reader, struct nlattr *data)
 	if (tb[NFTA_META_SREG] && key == NFT_META_MARK)
 		read_set_mark(reader, tb[NFTA_META_SREG]);
 	else
-		set_register(reader, tb[NFTA_META_DREG],
-			     key < ARRAY_SIZE(loads) ? &loads[key] : &nothing);
+		reader_set(reader, tb[NFTA_META_DREG],
+			   key < ARRAY_SIZE(loads) ? &loads[key] : &load_nothing);
 }
 
 static void read_payload(struct rule_reader *reader, struct nlattr *data)
 {
 	struct nlattr *tb[NFTA_PAYLOAD_MAX + 1];
-	struct load what = nothing;
+	struct load what = load_nothing;
 	uint32_t base;
 
 	if (nla_parse_nested(tb, NFTA_PAYLOAD_MAX, data, NULL) < 0) {
@@ -120,13 +88,13 @@ static void read_payload(struct rule_reader *reader, struct nlattr *data)
 	} else if (base == NFT_PAYLOAD_TRANSPORT_HEADER && !what.offset && what.size == 1) {
 		what.what = LOAD_TYPE;
 	}
-	set_register(reader, tb[NFTA_PAYLOAD_DREG], &what);
+	reader_set(reader, tb[NFTA_PAYLOAD_DREG], &what);
 }
 
 static void read_ct(struct rule_reader *reader, struct nlattr *data)
 {
 	struct nlattr *tb[NFTA_CT_MAX + 1];
-	struct load what = nothing;
+	struct load what = load_nothing;
 
 	if (nla_parse_nested(tb, NFTA_CT_MAX, data, NULL) < 0 || !tb[NFTA_CT_DREG]) {
 		reader->info->unknown = true;
@@ -134,13 +102,13 @@ static void read_ct(struct rule_reader *reader, struct nlattr *data)
 	}
 	if (nft_be32(tb[NFTA_CT_KEY]) == NFT_CT_STATE)
 		what = (struct load){ LOAD_STATE, .size = 4 };
-	set_register(reader, tb[NFTA_CT_DREG], &what);
+	reader_set(reader, tb[NFTA_CT_DREG], &what);
 }
 
 static void read_fib(struct rule_reader *reader, struct nlattr *data)
 {
 	struct nlattr *tb[NFTA_FIB_MAX + 1];
-	struct load what = nothing;
+	struct load what = load_nothing;
 
 	if (nla_parse_nested(tb, NFTA_FIB_MAX, data, NULL) < 0) {
 		reader->info->unknown = true;
@@ -149,7 +117,7 @@ static void read_fib(struct rule_reader *reader, struct nlattr *data)
 	if (nft_be32(tb[NFTA_FIB_RESULT]) == NFT_FIB_RESULT_ADDRTYPE &&
 	    nft_be32(tb[NFTA_FIB_FLAGS]) == NFTA_FIB_F_DADDR)
 		what.what = LOAD_ADDRTYPE;
-	set_register(reader, tb[NFTA_FIB_DREG], &what);
+	reader_set(reader, tb[NFTA_FIB_DREG], &what);
 }
 
 /* Addresses are masked, marks also changed, states tested. */
@@ -168,8 +136,8 @@ static void read_bitwise(struct rule_reader *reader, struct nlattr *data)
 	    nft_value_of(tb[NFTA_BITWISE_MASK], what.mask, sizeof(what.mask)) != what.size ||
 	    nft_value_of(tb[NFTA_BITWISE_XOR], what.value, sizeof(what.value)) != what.size ||
 	    (what.what != LOAD_MARK && memcmp(what.value, zero, what.size) != 0))
-		what = nothing;
-	set_register(reader, tb[NFTA_BITWISE_DREG], &what);
+		what = load_nothing;
+	reader_set(reader, tb[NFTA_BITWISE_DREG], &what);
 }
 
 /* Leading ones, or -1 when others follow a zero. */
@@ -392,7 +360,7 @@ static void read_immediate(struct rule_reader *reader, struct nlattr *data)
 		return;
 	}
 	what.size = nft_value_of(tb[NFTA_IMMEDIATE_DATA], what.value, sizeof(what.value));
-	set_register(reader, tb[NFTA_IMMEDIATE_DREG], &what);
+	reader_set(reader, tb[NFTA_IMMEDIATE_DREG], &what);
 }
 
 static uint16_t port_in(struct rule_reader *reader, struct nlattr *attr)
@@ -480,18 +448,6 @@ static void read_expression(struct rule_reader *reader, struct nlattr *element)
 			}
 	}
 	reader->info->unknown = true;
-}
-
-bool reader_add_ports(struct rule_reader *reader, uint16_t first, uint16_t last)
-{
-	struct ports *ports = arena_alloc(reader->arena, sizeof(*ports));
-
-	if (reader->info->n_ports)
-		return false;
-	*ports = (struct ports){ first, last };
-	reader->info->ports = ports;
-	reader->info->n_ports = 1;
-	return true;
 }
 
 void nft_read_expressions(struct arena *arena, struct nlattr *list, int family,

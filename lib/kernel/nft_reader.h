@@ -1,4 +1,4 @@
-/* A rule while it is read: shared by nft_read.c and, for the extensions of xtables, nft_read_xt.c. */
+/* A rule while it is read: shared by nft_read.c, nft_read_xt.c (extensions of xtables) and nft_read_line.c (what only lines have). */
 #ifndef KERNEL_NFT_READER_H
 #define KERNEL_NFT_READER_H
 
@@ -31,6 +31,8 @@ struct load {
 	uint8_t mask[16], value[16];
 };
 
+extern const struct load load_nothing;
+
 struct operand {
 	uint32_t op; /* NFT_CMP_* */
 	size_t size;
@@ -48,10 +50,11 @@ struct rule_reader {
 
 /* false: it has ports already. */
 bool reader_add_ports(struct rule_reader *reader, uint16_t first, uint16_t last);
-/* nft_line.c: the expressions that only lines have; false: unknown. */
+/* The expressions that only lines have; false: unknown. */
 bool reader_line(struct rule_reader *reader, const char *name, struct nlattr *data);
 /* What a register holds. */
 const struct load *reader_held(const struct rule_reader *reader, struct nlattr *attr);
+void reader_set(struct rule_reader *reader, struct nlattr *attr, const struct load *what);
 /* The expressions "match" and "target". */
 void reader_match(struct rule_reader *reader, struct nlattr *data);
 void reader_target(struct rule_reader *reader, struct nlattr *data);
