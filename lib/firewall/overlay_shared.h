@@ -7,7 +7,12 @@
 #define FIREWALL_OVERLAY_SHARED_H
 
 #include "firewall/overlay.h"
+#include "firewall/sweep.h"
 #include "kernel/nft_dump.h"
+
+/* Where chains of ours stand, in the form of iptables, and what leads to them. */
+enum { OVERLAY_PLACES = 4 };
+extern const struct sweep_place overlay_places[OVERLAY_PLACES];
 
 /* Of a chain of ours: lines of other networks, and all else. A line that no agent writes is nobody's, and counts as ours. */
 struct overlay_lines {
