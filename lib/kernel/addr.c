@@ -150,3 +150,8 @@ void addr_queue_again(struct netlink *nl, const struct addr *addr, const char *n
 	nla_put_u32(msg, IFA_FLAGS, flags);
 	netlink_tolerate(nl, replace ? ENOENT : EEXIST);
 }
+
+bool addr_has_ipv6(void)
+{
+	return access("/proc/self/net/if_inet6", F_OK) == 0;
+}

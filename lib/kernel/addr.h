@@ -39,5 +39,7 @@ int addr_records(struct netlink *nl, int family, int index, struct arena *arena,
 /* By its record: add the address again where it is missing, as it was (time to live, peer, metric); without duplicate
  * address detection, unless that was still going on. With replace: change the one that is there, if it is. */
 void addr_queue_again(struct netlink *nl, const struct addr *addr, const char *name, bool replace);
+/* Does this thread's namespace have IPv6 at all? */
+bool addr_has_ipv6(void);
 
 #endif

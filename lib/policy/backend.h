@@ -26,6 +26,9 @@ struct damage {
 };
 typedef LIST(struct damage) damages_t;
 
+/* damages: NULL = nobody asks. what is kept as it is. */
+void damage_add(struct arena *arena, damages_t *damages, const char *place, const char *what);
+
 /* What the kernel has. Clauses that cannot be understood are left out of it, and in damages. */
 struct found {
 	struct compiled compiled;

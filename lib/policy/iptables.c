@@ -5,11 +5,6 @@
 
 #include "kernel/xtables.h"
 
-bool ipt_has_v6(void)
-{
-	return access("/proc/self/net/if_inet6", F_OK) == 0;
-}
-
 static const char *set_name(const struct set *set, int family, struct arena *arena)
 {
 	return ipt_set_name(set->name, family == AF_INET6, arena);

@@ -51,7 +51,6 @@ struct ipt_table {
 };
 
 const char *ipt_set_name(const char *name, bool v6, struct arena *arena);
-bool ipt_has_v6(void);
 const struct ipt_chain *ipt_chain_of(const ipt_chains_t *chains, const char *name);
 /* All chains, for one family. */
 void ipt_render(const struct compiled *compiled, const struct ipt_form *form, bool v6,
@@ -73,7 +72,6 @@ bool ipt_is_set(const char *name);
 int ipt_read_sets(struct arena *arena, struct ipt_sets *sets, damages_t *damages,
 		  struct error *err) must_check;
 uint64_t ipt_sets_state(void); /* see struct backend */
-void ipt_damage(struct arena *arena, damages_t *damages, const char *place, const char *what);
 
 /* The table of IPv4, and that of IPv6, as what has been compiled; the rest are damages. */
 void ipt_understand(struct ipt_table *tables, size_t n_tables, const struct ipt_sets *sets,

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "firewall/saved.h"
+#include "kernel/addr.h"
 #include "policy/iptables.h"
 #include "policy/set.h"
 
@@ -392,22 +393,22 @@ static void compare_chain(struct reader *reader, const struct ipt_chain *wanted,
 	size_t before = damages->n;
 
 	if (!there) {
-		ipt_damage(reader->arena, damages, where, "chain is missing");
+		damage_add(reader->arena, damages, where, "chain is missing");
 		return;
 	}
 	if (same_rules(&wanted->rules, &there->rules))
 		return;
 	list_each(rule, &wanted->rules)
 		if (!has_rule(&there->rules, *rule))
-			ipt_damage(reader->arena, damages, where,
+			damage_add(reader->arena, damages, where,
 				   arena_printf(reader->arena, "rule \"%s\" is missing", *rule));
 	list_each(rule, &there->rules)
 		if (!has_rule(&wanted->rules, *rule))
-			ipt_damage(reader->arena, damages, where,
+			damage_add(reader->arena, damages, where,
 				   arena_printf(reader->arena, "rule %zu is not ours: \"%s\"",
 						(size_t)(rule - there->rules.items) + 1, *rule));
 	if (damages->n == before)
-		ipt_damage(reader->arena, damages, where, "rules are in another order, or twice");
+		damage_add(reader->arena, damages, where, "rules are in another order, or twice");
 }
 
 static void compare_table(struct reader *reader, const struct ipt_form *form)
@@ -420,11 +421,11 @@ static void compare_table(struct reader *reader, const struct ipt_form *form)
 		compare_chain(reader, chain, ipt_chain_of(&reader->table->chains, chain->name));
 	list_each(chain, &reader->table->chains)
 		if (!ipt_chain_of(&wanted, chain->name))
-			ipt_damage(reader->arena, damages,
+			damage_add(reader->arena, damages,
 				   place(reader->table, chain->name, reader->arena),
 				   "chain is not in use");
 	if (!reader->table->hooked)
-		ipt_damage(reader->arena, damages, place(reader->table, "FORWARD", reader->arena),
+		damage_add(reader->arena, damages, place(reader->table, "FORWARD", reader->arena),
 			   "jump to " IPT_TOP " is not its first rule");
 }
 
@@ -478,7 +479,7 @@ void ipt_understand(struct ipt_table *tables, size_t n_tables, const struct ipt_
 
 int ipt_read(enum iptables_kind kind, struct arena *arena, struct found *found, struct error *err)
 {
-	const size_t n_tables = ipt_has_v6() ? 2 : 1;
+	const size_t n_tables = addr_has_ipv6() ? 2 : 1;
 	struct ipt_table tables[2] = { 0 };
 	struct ipt_sets sets;
 	int r = 0;

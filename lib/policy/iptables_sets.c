@@ -6,12 +6,6 @@
 #include "policy/iptables.h"
 #include "policy/set.h"
 
-void ipt_damage(struct arena *arena, damages_t *damages, const char *place, const char *what)
-{
-	if (damages)
-		*list_add(arena, damages) = (struct damage){ place, what };
-}
-
 enum ipset_type ipt_set_type(enum set_kind kind)
 {
 	switch (kind) {
@@ -103,7 +97,7 @@ static void look_for_halves(const ipsets_t *sets, const struct compiled *compile
 			const char *name = ipt_set_name(set->name, v6, arena);
 
 			if (!has_set(sets, name))
-				ipt_damage(arena, damages, name, "set is missing");
+				damage_add(arena, damages, name, "set is missing");
 		}
 }
 
@@ -130,8 +124,7 @@ int ipt_read_sets(struct arena *arena, struct ipt_sets *sets, damages_t *damages
 			continue;
 		sets->orphans = sets->orphans || !is_used(&there, set);
 		if (set->type != ipt_set_type(kind))
-			ipt_damage(arena, damages, arena_strdup(arena, set->name),
-				   "set is of another type");
+			damage_add(arena, damages, set->name, "set is of another type");
 		else
 			take_set(&sets->compiled, &names, name, kind, set);
 	}

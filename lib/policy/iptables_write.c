@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "kernel/addr.h"
 #include "policy/iptables.h"
 #include "policy/set.h"
 
@@ -272,7 +273,7 @@ static int write_rules(struct write *write, struct error *err)
 {
 	int r = 0;
 
-	for (int v6 = 0; v6 < (ipt_has_v6() ? 2 : 1) && r == 0; v6++) {
+	for (int v6 = 0; v6 < (addr_has_ipv6() ? 2 : 1) && r == 0; v6++) {
 		r = -EIO;
 		for (int tries = 0; tries < TRIES && r == -EIO; tries++)
 			r = write_table(write, v6, !tries && !write->difference->damaged,
@@ -436,7 +437,7 @@ int ipt_remove(enum iptables_kind kind, struct error *err)
 	auto_close int turn = -1;
 	int r = take_turn(&turn, err);
 
-	for (int v6 = 0; v6 < (ipt_has_v6() ? 2 : 1) && r == 0; v6++) {
+	for (int v6 = 0; v6 < (addr_has_ipv6() ? 2 : 1) && r == 0; v6++) {
 		r = -EIO;
 		for (int tries = 0; tries < TRIES && r == -EIO; tries++)
 			r = remove_rules(kind, v6, &arena, err);

@@ -9,9 +9,6 @@
 
 #include "policy/object.h"
 
-/* All pods of a cluster of 5000 with two families on 100 ports are 110 000. */
-#define EXPANSION_MAX (1 << 20)
-
 /* When the sets of peers are there: sets expansion and closed of every policy. True: closed is another one for some. */
 bool world_limit(struct world *world);
 /* An error for each policy that is closed. */

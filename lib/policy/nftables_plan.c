@@ -12,8 +12,6 @@
 #define ND_FIRST  133 /* router solicitation .. redirect, RFC 4861 */
 #define ND_LAST   137
 
-const uint8_t netpol_protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, 0 };
-
 static enum nft_family only_of(int family)
 {
 	return family == AF_INET ? NFT_IP : NFT_IP6;

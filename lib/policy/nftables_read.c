@@ -12,12 +12,6 @@
 
 #define READ_TRIES 8
 
-void netpol_damage(struct netpol_reader *reader, const char *place, const char *what)
-{
-	*list_add(reader->arena, &reader->found->damages) =
-		(struct damage){ arena_strdup(reader->arena, place), what };
-}
-
 /* ---- sets ---- */
 
 /* The compiled set that a set of the kernel is part of, "cnibox-peers-0123456789abcdef4-nets"; NULL: of none. */

@@ -2,6 +2,7 @@
 #ifndef POLICY_NFTABLES_READER_H
 #define POLICY_NFTABLES_READER_H
 
+#include "policy/backend.h"
 #include "policy/nftables.h"
 
 struct netpol_reader {
@@ -26,8 +27,10 @@ struct netpol_reader {
 	enum direction direction;
 };
 
-/* what: kept as it is. */
-void netpol_damage(struct netpol_reader *reader, const char *place, const char *what);
+static inline void netpol_damage(struct netpol_reader *reader, const char *place, const char *what)
+{
+	damage_add(reader->arena, &reader->found->damages, place, what);
+}
 
 /* nftables_elements.c */
 int netpol_read_elements(struct netpol_reader *reader, const struct netpol_part *part,

@@ -1,11 +1,13 @@
 /* Compiled sets as sets of the kernel, and elements in both forms. See nftables.h. */
 #include "policy/nftables.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "policy/set.h"
 
 const int netpol_families[2] = { AF_INET, AF_INET6 };
+const uint8_t netpol_protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, 0 };
 
 static enum nft_family nft_family_of(int family)
 {

@@ -17,6 +17,10 @@ struct pod_set {
 	size_t n_ips;      /* of those */
 };
 
+/* What one policy may come to, unless it is set: see limit.h. All pods of a cluster of 5000 with two families on 100 ports
+ * are 110 000. */
+#define EXPANSION_MAX (1 << 20)
+
 struct world {
 	struct arena *arena;
 	struct symbols symbols;
