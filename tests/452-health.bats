@@ -182,7 +182,7 @@ manager() { # SOCKET; in n1, since an abstract name is of its network namespace
 		assert_eq "not ready before there is a network" "$(grep -c READY /run/told)" 0
 		mv $STORE/later $STORE/config
 		wait_for "ready" 3 grep -qx READY=1 /run/told
-		wait_for "a word on it" 3 grep -qx "STATUS=1 leases; everything is in place" /run/told
+		wait_for "a word on it" 3 grep -qx "STATUS=1 lease; everything is in place" /run/told
 		assert "subnet.env is there by then" test -s /run/n1/subnet.env
 		agent_kill n1
 		wait_for "the end" 3 grep -qx STOPPING=1 /run/told

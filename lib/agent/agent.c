@@ -107,13 +107,15 @@ static void pass_failed(struct agent *agent, const struct error *err)
 static void tell_done(const struct agent *agent)
 {
 	const char *unreached = agent->peer_trouble.text;
+	size_t n = agent->leases.n;
+	const char *many = n == 1 ? "" : "s";
 
 	if (!agent->fine && *unreached)
-		log_info("%zu leases; what can be is in place, but %s", agent->leases.n, unreached);
+		log_info("%zu lease%s; what can be is in place, but %s", n, many, unreached);
 	else if (!agent->fine)
-		log_info("%zu leases; everything is in place", agent->leases.n);
+		log_info("%zu lease%s; everything is in place", n, many);
 	if (!agent->fine || agent->news)
-		notify_send("READY=1\nSTATUS=%zu leases; %s", agent->leases.n,
+		notify_send("READY=1\nSTATUS=%zu lease%s; %s", n, many,
 			    *unreached ? unreached : "everything is in place");
 }
 

@@ -46,10 +46,12 @@ static void print_change(struct invocation *call, const struct options *options,
 	else
 		fprintf(out, "nothing to do");
 	if (options->dry_run && change->changed)
-		fprintf(out, "; %lld connections would be denied, %lld allowed",
-			(long long)change->denied, (long long)change->allowed);
+		fprintf(out, "; %lld connection%s would be denied, %lld allowed",
+			(long long)change->denied, change->denied == 1 ? "" : "s",
+			(long long)change->allowed);
 	if (options->cut)
-		fprintf(out, "; %lld connections cut", (long long)change->cut);
+		fprintf(out, "; %lld connection%s cut", (long long)change->cut,
+			change->cut == 1 ? "" : "s");
 	fputc('\n', out);
 }
 
