@@ -4,6 +4,8 @@
 load lib/all
 sandbox
 
+wide() { grep -E '^.{81}' || :; } # the lines that do not fit into 80 columns
+
 @test "make demo shows two pods that reach each other and the world, in under ten seconds" {
 	start=${EPOCHREALTIME/./}
 	shown=$("$CNIBOX_TOP/tests/demo" 3>&-)
@@ -15,6 +17,7 @@ sandbox
 		assert_match "$row" "$shown" "$row +ok, [0-9.]+ ms"
 	done
 	assert_match "all is gone" "$shown" "both pods detached +ok, nothing left"
+	assert_eq "a terminal's width is enough" "$(wide <<<"$shown")" ""
 	assert "in time" test $((${EPOCHREALTIME/./} - start)) -lt 10000000
 }
 
@@ -45,6 +48,7 @@ sandbox
 	assert_match "what would flip" "$shown" 'default/web -> default/db, TCP 5201, IPv4: would be denied'
 	assert_match "why" "$shown" 'default/deny: it has no ingress rules'
 	assert_match "all is gone" "$shown" 'cleanup +nftables: removed'
+	assert_eq "a terminal's width is enough" "$(wide <<<"$shown")" ""
 }
 
 @test "and pods of two nodes that reach each other in each way, in under twenty seconds" {
@@ -54,6 +58,7 @@ sandbox
 	for way in "host-gw +hostgw-sync" "vxlan +vxlan" "udp +tun-relay"; do
 		assert_match "$way" "$shown" "$way +12 of 12 ways +[0-9]+ ms +[0-9.]+ ms +[0-9.]+ Gbits/sec +[0-9.]+ MiB"
 	done
+	assert_eq "a terminal's width is enough" "$(wide <<<"$shown")" ""
 	assert_match "the peer, in words" "$shown" '192\.0\.2\.2 +udp +1d +1472 +ok '
 	assert "in time" test $((${EPOCHREALTIME/./} - start)) -lt 20000000
 }
