@@ -185,7 +185,7 @@ $(BUILD)/compile $(BUILD)/enforce: $(BUILD)/%: $(BUILD)/tests/bench/%.o $(OBJECT
 deps: ## install what building needs, with the system's package manager
 	@tests/deps build
 
-static: ## static binaries, with the system's libc and with musl: build/cnibox and build-musl/cnibox
+static: ## static binaries, with the system's libc and with musl (build-musl)
 	@tests/deps build musl
 	@$(MAKE) -s $(parallel) STATIC=1 all
 	@if command -v musl-gcc >/dev/null; then tests/musl-deps $(MUSL_DEPS) && $(MAKE) -s $(parallel) MUSL=1 all; \
@@ -197,12 +197,17 @@ musl:
 	@cp build-musl/cnibox build-musl/cnibox-plugins
 	@$(MAKE) -s $(parallel) MUSL=1 all build-musl/http
 
-demo: ## set up, build, and show the main job, policies, and all across nodes; STORE=etcd: with a real cluster of it
+demo: ## build, show pods on and across nodes; STORE=etcd: with etcd
 	@tests/deps build demo $(filter etcd,$(STORE))
 	@$(MAKE) -s $(parallel) all
 	@tests/demo
 	@tests/demo-policy
 	@STORE=$(STORE) tests/demo-cluster
+
+shell: ## a shell in a throw-away node, to try what the README shows
+	@tests/deps build demo
+	@$(MAKE) -s $(parallel) all
+	@tests/shell
 
 check: ## set up, build, and run every test
 	@tests/deps build demo check fuzz musl
@@ -218,7 +223,7 @@ tests: $(BUILD)/unit $(bench_programs:%=$(BUILD)/%) $(if $(have_curl),$(BUILD)/h
 FUZZ_CC      ?= clang
 FUZZ_SECONDS ?= 20
 
-fuzz: ## feed random bytes to every parser of foreign ones, FUZZ_SECONDS each
+fuzz: ## random bytes for all that reads foreign ones, FUZZ_SECONDS each
 	@tests/deps build fuzz
 	@$(MAKE) -s $(parallel) fuzzers
 	@tests/fuzz/run $(FUZZ_SECONDS)
@@ -252,17 +257,17 @@ lint: ## style, static analysis, layers, shell
 	@$(MAKE) -s $(BUILD)/applets.inc
 	@CC='$(CC)' FLAGS='$(flags)' BUILD='$(BUILD)' tests/lint
 
-bench: ## speed and memory beside the reference plugins, in one run
+bench: ## speed and memory beside the reference; ROWS=relay: those alone
 	@tests/deps build bench
 	@$(MAKE) -s $(parallel) all $(bench_programs:%=$(BUILD)/%) $(BUILD)/compile $(BUILD)/enforce
-	@BUILD=$(BUILD) tests/bench/run
+	@BUILD=$(BUILD) tests/bench/run $(ROWS)
 
 # ---- installing: links come from the applet table; every file is renamed into place ----
 
 to_install = BUILD="$(BUILD)" DESTDIR="$(DESTDIR)" BINDIR="$(BINDIR)" CNIBINDIR="$(CNIBINDIR)" MANDIR="$(MANDIR)" \
 	     DATADIR="$(DATADIR)" UNITDIR="$(UNITDIR)" packaging/install
 
-install: all man ## into DESTDIR: binary, links in the CNI plugin folder, man pages, completion, units
+install: all man ## programs, links in the CNI plugin folder, man pages, units
 	@$(to_install)
 
 uninstall: all man ## take it all back; plugins that were replaced return
@@ -281,7 +286,7 @@ man: $(BUILD)/cnibox ## the manual pages, printed by the binary
 
 DIST := cnibox-$(patsubst %+changed,%,$(VERSION))
 
-dist: ## what is committed as build/cnibox-VERSION.tar.gz, the same bytes each time
+dist: ## what is committed, as build/cnibox-VERSION.tar.gz
 	@packaging/dist "$(BUILD)" "$(DIST)"
 
 deb: dist ## Debian packages, in build/deb
@@ -292,7 +297,7 @@ image: all ## an image for container runtimes, build/cnibox-image.tar
 	@packaging/container/image $(BUILD)/cnibox-image.tar "$(BUILD)"
 
 # libnl and glibc are under the LGPL: whoever gets a static binary may link it again with a libnl or libc of their own.
-relinkable: $(BUILD)/cnibox ## what to give away with a static binary: its objects, and how they are linked
+relinkable: $(BUILD)/cnibox ## for who gets a static binary: its objects, and how they are linked
 	@rm -rf $(BUILD)/cnibox-relinkable && mkdir -p $(BUILD)/cnibox-relinkable
 	@cp LICENSE NOTICE packaging/LGPL-2.1 $(BUILD)/link.ld $(BUILD)/cnibox-relinkable
 	@cd $(BUILD) && cp --parents $(patsubst $(BUILD)/%,%,$(BUILD)/main.o $(OBJECTS)) cnibox-relinkable
@@ -313,6 +318,6 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
 
 FORCE:
-.PHONY: all relinkable deps static demo check tests fuzz fuzzers coverage soak lint bench install uninstall install-links man dist deb \
+.PHONY: all relinkable deps static demo shell check tests fuzz fuzzers coverage soak lint bench install uninstall install-links man dist deb \
 	image musl reproducible clean help without-store FORCE
 .DELETE_ON_ERROR:

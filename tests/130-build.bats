@@ -160,7 +160,17 @@ install_to() { # DESTDIR [--remove]
 		assert_match "README mentions $name" "$(<"$CNIBOX_TOP/README.md")" "\`$name\`"
 	done < <("$CNIBOX" list --plain)
 	help=$(make -s -C "$CNIBOX_TOP" help)
-	for target in all deps demo check lint bench install uninstall fuzz clean help; do
+	assert_eq "it fits into 80 columns" "$(grep -E '^.{81}' <<<"$help")" ""
+	for target in all deps demo shell check lint bench install uninstall fuzz clean help; do
 		assert_match "make help" "$help" "(^|"$'\n'")$target "
 	done
+}
+
+@test "make bench ROWS=... runs those rows; what is not built is told, not waited for" {
+	assert_match "the rows" "$(make -n -C "$CNIBOX_TOP" bench ROWS=relay 3>&-)" 'tests/bench/run relay'
+	mkdir "$BATS_TEST_TMPDIR/empty"
+	status=0
+	said=$(BUILD=$BATS_TEST_TMPDIR/empty timeout 20 "$CNIBOX_TOP/tests/bench/run" relay 2>&1) || status=$?
+	assert_eq "status" "$status" 2
+	assert_match "what to do" "$said" '^bench: bench is not built; `make bench` does that'
 }

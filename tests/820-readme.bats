@@ -58,3 +58,15 @@ compare() {
 		test "$(grep -n '^## The applets' "$CNIBOX_TOP/README.md" | cut -d: -f1)" -le 50
 	assert_eq "no line is wider than 130 letters" "$(grep -E '^.{131}' "$CNIBOX_TOP/README.md")" ""
 }
+
+@test "make shell is a node where all of that can be typed, and the machine is not in it" {
+	touch /etc/cni/net.d/outside /run/outside
+	# shellcheck disable=SC2016 # for the shell inside
+	said=$("$CNIBOX_TOP/tests/shell" 2>/dev/null <<<'
+		cnibox --version | grep -c ^cnibox
+		ls -d /etc/cni/net.d/* /run/outside 2>/dev/null
+		ls /opt/cni/bin/bridge
+		ip -o link | wc -l
+		cat /proc/sys/net/ipv4/ip_forward' 3>&-)
+	assert_eq "what is there" "$said" "$(printf '%s\n' 1 /opt/cni/bin/bridge 1 1)"
+}

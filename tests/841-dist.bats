@@ -232,5 +232,7 @@ configured() {
 	assert_match "explained" "$("$TREE/build/cnibox" help mtu)" 'usage: cnibox mtu .*DEVICE'
 	assert_eq "it answers" "$("$TREE/build/cnibox" mtu lo)" 65536
 	assert_match "it refuses" "$("$TREE/build/cnibox" mtu nothing 2>&1)" '^mtu: nothing: '
+	need clang-format
+	assert "it is laid out as lint wants" clang-format --style="file:$CNIBOX_TOP/.clang-format" --dry-run --Werror "$TREE/applets/tool/mtu.c"
 	rm "$TREE/applets/tool/mtu.c"
 }
