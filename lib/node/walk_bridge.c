@@ -219,7 +219,7 @@ static int into_bridge(struct walk *walk, struct place *place, const struct link
 }
 
 /* Its own frames, and those of macvlan links on it, for which it listens to all. */
-static bool is_own(struct walk *walk, struct place *place, const struct link *bridge,
+static bool is_own(const struct walk *walk, const struct place *place, const struct link *bridge,
 		   const struct mac *mac)
 {
 	struct spot parent;

@@ -16,13 +16,13 @@ static const char *hop_text(struct walk *walk, const struct place *place,
 			 link ? link->name : "?");
 }
 
-/* All that it leaves behind is the answer: the walk and the path are as they were. *stop: the fact that stops it; what NULL = nothing
+/* All that it leaves behind is the answer: the path is as it was. *stop: the fact that stops it; what NULL = nothing
  * does. */
-static void try_hop(struct walk *walk, struct place *place, const struct link *in,
+static void try_hop(const struct walk *walk, struct place *place, const struct link *in,
 		    const struct fib_answer *answer, const struct route_hop *hop,
 		    struct path_fact *stop)
 {
-	struct walk walk_before = *walk;
+	struct walk trial = *walk;
 	struct path before = *walk->path;
 	struct path_hop *here = &before.hops.items[before.hops.n - 1], here_before = *here;
 	struct fib_answer other = *answer;
@@ -30,16 +30,15 @@ static void try_hop(struct walk *walk, struct place *place, const struct link *i
 
 	other.used.gw = hop->gw;
 	other.used.oif = hop->oif;
-	walk->trial = true;
-	walk->err = &why;
+	trial.trial = true;
+	trial.err = &why;
 	*stop = (struct path_fact){ 0 };
-	if (walk_out(walk, place, in, &other) >= 0 && walk->path->stopped) {
+	if (walk_out(&trial, place, in, &other) >= 0 && walk->path->stopped) {
 		const struct path_hop *last = &walk->path->hops.items[walk->path->hops.n - 1];
 
 		*stop = last->facts.items[last->facts.n - 1];
 		stop->text = walk->path->verdict;
 	}
-	*walk = walk_before;
 	*walk->path = before;
 	*here = here_before;
 }
