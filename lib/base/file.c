@@ -222,20 +222,20 @@ static int dir_make_one(const char *path, mode_t mode)
 /* The usual case, all parents there, costs one call; otherwise they are made from the top. */
 int dir_make(const char *path, mode_t mode, struct error *err)
 {
-	int r = dir_make_one(path, mode);
+	int r = dir_make_one(path, mode), of_parent = 0;
 	auto_free char *part = NULL;
 
 	if (r == -ENOENT) {
 		part = memcpy(xrealloc(NULL, strlen(path) + 1), path, strlen(path) + 1);
-		for (char *slash = part; (slash = strchr(slash + 1, '/'));) {
+		for (char *slash = part; of_parent == 0 && (slash = strchr(slash + 1, '/'));) {
 			*slash = '\0';
-			r = dir_make_one(part, mode);
+			of_parent = dir_make_one(part, mode);
 			*slash = '/';
-			if (r < 0)
-				break;
 		}
 		r = dir_make_one(path, mode);
 	}
+	if (r == -ENOENT && of_parent < 0)
+		r = of_parent;
 	return r < 0 ? fail_errno(err, -r, "make directory %s", path) : 0;
 }
 

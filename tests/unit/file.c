@@ -160,6 +160,8 @@ TEST(dir_make_with_parents)
 	check_int(dir_make(in_folder("dangling"), 0755, &err), -ENOTDIR);
 	check_int(symlink("loop", in_folder("loop")), 0);
 	check_int(dir_make(in_folder("loop"), 0755, &err), -ELOOP);
+	/* Why the parent cannot be made, not that it is missing. */
+	check(dir_make("/sys/none/x", 0755, &err) < 0 && err.errnum != ENOENT);
 	rmdir(in_folder("x/y/z/w"));
 	rmdir(in_folder("x/y/z"));
 	rmdir(in_folder("x/y"));
