@@ -152,3 +152,8 @@ int error_code(struct error *err, int code)
 		err->code = code;
 	return -err->errnum;
 }
+
+bool errnum_is_shortage(int errnum)
+{
+	return errnum == ENOMEM || errnum == ENOBUFS || errnum == EMFILE || errnum == ENFILE;
+}

@@ -55,6 +55,8 @@ void error_move(struct error *err, struct error *later);
 /* One line for a person: the message, the details behind it in parentheses; what a foreign plugin or a file put
  * into it cannot touch the terminal. Returns out. */
 const char *error_line(const struct error *err, char *out, size_t size);
+/* Memory, buffers or descriptors are short: nothing is said about what was looked at. */
+bool errnum_is_shortage(int errnum);
 /* Set the code unless one was decided deeper down; returns -err->errnum. */
 int error_code(struct error *err, int code);
 

@@ -41,6 +41,10 @@ int inventory_read(struct arena *arena, inventory_t *inventory, struct error *er
 		struct error own = { 0 };
 
 		item.unseen = read_one(&item, arena, &own) < 0;
+		if (errnum_is_shortage(own.errnum)) {
+			error_join(err, &own);
+			return wrap(err, "look at network namespace %s", item.name);
+		}
 		if (item.unseen)
 			log_debug("%s: %s", info->path, own.message);
 		*list_add(arena, inventory) = item;

@@ -26,17 +26,36 @@ static const char *name_of(const struct netns_info *info, struct arena *arena)
 			    info->command ? info->command : "?");
 }
 
-/* A namespace that ends meanwhile, or is not ours to look into, is none of the scene. */
-static bool look(struct scene *scene, const struct netns_info *info, struct place *place)
+static int look(struct scene *scene, const struct netns_info *info, struct place *place,
+		struct error *err)
 {
 	auto_netlink struct netlink *nl = NULL;
 	auto_close int fd = -1;
 
 	*place = (struct place){ .info = info, .name = name_of(info, scene->arena), .fd = -1 };
-	return netns_open(info->path, &fd, NULL) >= 0 &&
-	       netlink_open(&nl, NETLINK_SESSION_ROUTE, fd, NULL) >= 0 &&
-	       link_list(nl, NULL, 0, scene->arena, &place->links, NULL) >= 0 &&
-	       addr_list(nl, 0, 0, scene->arena, &place->addrs, NULL) >= 0;
+	if (netns_open(info->path, &fd, err) < 0 ||
+	    netlink_open(&nl, NETLINK_SESSION_ROUTE, fd, err) < 0 ||
+	    link_list(nl, NULL, 0, scene->arena, &place->links, err) < 0 ||
+	    addr_list(nl, 0, 0, scene->arena, &place->addrs, err) < 0)
+		return -err->errnum;
+	return 0;
+}
+
+/* A namespace that ends meanwhile, or is not ours to look into, is none of the scene. */
+static int look_at_all(struct scene *scene, struct error *err)
+{
+	list_each(info, &scene->namespaces) {
+		struct error why = { 0 };
+		struct place place;
+
+		if (look(scene, info, &place, &why) == 0) {
+			*list_add(scene->arena, &scene->places) = place;
+		} else if (info->current || errnum_is_shortage(why.errnum)) {
+			error_join(err, &why);
+			return wrap(err, "look at network namespace %s", place.name);
+		}
+	}
+	return 0;
 }
 
 static uint64_t inode_of(const char *path)
@@ -70,12 +89,9 @@ int scene_load(struct scene *scene, const char *cache_folder, struct arena *aren
 	r = netns_list(arena, &scene->namespaces, err);
 	if (r < 0)
 		return r;
-	list_each(info, &scene->namespaces) {
-		struct place place;
-
-		if (look(scene, info, &place))
-			*list_add(arena, &scene->places) = place;
-	}
+	r = look_at_all(scene, err);
+	if (r < 0)
+		return r;
 	list_each(place, &scene->places)
 		if (place->info->current)
 			scene->here = place;
