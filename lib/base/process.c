@@ -234,18 +234,23 @@ static int pipe_open(int fds[2], int ours, struct error *err)
 	return 0;
 }
 
-/* What a runtime left open for us without close-on-exec is not the child's business either. */
-static void actions_set(posix_spawn_file_actions_t *actions, int in, int out, int errors)
+/* What a runtime left open for us without close-on-exec is not the child's business either. An errno: a child that lacks one of
+ * these has our own input and output. */
+static int actions_set(posix_spawn_file_actions_t *actions, int in, int out, int errors)
 {
-	posix_spawn_file_actions_adddup2(actions, in, CHILD_INPUT);
-	posix_spawn_file_actions_adddup2(actions, out, CHILD_OUTPUT);
-	if (errors >= 0)
-		posix_spawn_file_actions_adddup2(actions, errors, CHILD_ERRORS);
+	int r = posix_spawn_file_actions_adddup2(actions, in, CHILD_INPUT);
+
+	if (r == 0)
+		r = posix_spawn_file_actions_adddup2(actions, out, CHILD_OUTPUT);
+	if (r == 0 && errors >= 0)
+		r = posix_spawn_file_actions_adddup2(actions, errors, CHILD_ERRORS);
 #ifdef CLOSEFROM
-	posix_spawn_file_actions_addclosefrom_np(actions, CHILD_ERRORS + 1);
+	if (r == 0)
+		r = posix_spawn_file_actions_addclosefrom_np(actions, CHILD_ERRORS + 1);
 #else
 	syscall(SYS_close_range, CHILD_ERRORS + 1, ~0U, CLOSE_AT_EXEC);
 #endif
+	return r;
 }
 
 static void attributes_set(posix_spawnattr_t *attributes)
@@ -268,10 +273,12 @@ static int spawn(struct run *run, const char *path, int in, int out, int errors,
 
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
-	actions_set(&actions, in, out, errors);
 	attributes_set(&attributes);
-	r = posix_spawn(&run->pid, path, &actions, &attributes, (char *const *)process->argv,
-			process->envp ? (char *const *)process->envp : environ);
+	r = actions_set(&actions, in, out, errors);
+	if (r == 0)
+		r = posix_spawn(&run->pid, path, &actions, &attributes,
+				(char *const *)process->argv,
+				process->envp ? (char *const *)process->envp : environ);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	return r ? fail_errno(err, r, "run %s", path) : 0;
