@@ -80,6 +80,20 @@ static void find_attachments(struct scene *scene)
 	}
 }
 
+/* Who may not read what is remembered sees all the rest. */
+static int read_attachments(struct scene *scene, const char *folder, struct error *err)
+{
+	struct error why = { 0 };
+
+	if (cache_list(folder, false, scene->arena, &scene->attachments, &why) >= 0) {
+		find_attachments(scene);
+	} else if (errnum_is_shortage(why.errnum)) {
+		error_join(err, &why);
+		return -err->errnum;
+	}
+	return 0;
+}
+
 int scene_load(struct scene *scene, const char *cache_folder, struct arena *arena,
 	       struct error *err)
 {
@@ -97,10 +111,7 @@ int scene_load(struct scene *scene, const char *cache_folder, struct arena *aren
 			scene->here = place;
 	if (!scene->here)
 		return fail(err, EPERM, "this network namespace cannot be looked at");
-	/* Who may not read what is remembered sees all the rest. */
-	if (cache_folder && cache_list(cache_folder, false, arena, &scene->attachments, NULL) >= 0)
-		find_attachments(scene);
-	return 0;
+	return cache_folder ? read_attachments(scene, cache_folder, err) : 0;
 }
 
 void scene_close(struct scene *scene)
