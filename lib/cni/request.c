@@ -390,6 +390,7 @@ int request_args(const struct cni_request *request, const struct field *fields, 
 				  request->args && *request->args ? request->args : NULL);
 	const char *unknown = "";
 	bool ignore = false;
+
 	for (char *pair; (pair = strsep(&rest, ";"));) {
 		const char *text = arena_strdup(request->arena, pair);
 		char *value = find_equals(pair, err);

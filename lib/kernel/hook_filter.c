@@ -1,6 +1,7 @@
 /* Filters of tc: matchall, flower and u32 are read, of others it is said that they are there. */
 #include "kernel/hook_filter.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
@@ -141,7 +142,7 @@ static bool read_cidr(int family, const struct nlattr *ip, const struct nlattr *
 
 static bool read_port(struct nlattr **attrs, int key, int mask, struct ports *ports)
 {
-	uint16_t port = __builtin_bswap16(attr_u16(attrs[key], 0));
+	uint16_t port = ntohs(attr_u16(attrs[key], 0));
 
 	if (attrs[key])
 		*ports = (struct ports){ port, port };
@@ -240,7 +241,7 @@ static int read_filter(const struct nlmsghdr *reply, void *arg, struct error *er
 		return r;
 	attr_text(attrs[TCA_KIND], filter.kind, sizeof(filter.kind));
 	filter.priority = (uint16_t)(TC_H_MAJ(header->tcm_info) >> 16);
-	filter.for_what = for_what(__builtin_bswap16((uint16_t)TC_H_MIN(header->tcm_info)));
+	filter.for_what = for_what(ntohs((uint16_t)TC_H_MIN(header->tcm_info)));
 	netlink_parse_nested(attrs[TCA_OPTIONS], u32, TCA_U32_MAX);
 	if (streq(filter.kind, "u32") && !u32[TCA_U32_SEL])
 		return 0;
