@@ -1,6 +1,7 @@
 /* The qdisc clsact and its bpf filters, which act directly. Both families need filters, and priorities, of their own. */
 #include "kernel/hook.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
@@ -34,7 +35,7 @@ static struct tcmsg filter_of(const struct hook *hook)
 		.tcm_parent = parent_of(hook->egress),
 		.tcm_handle = HANDLE,
 		.tcm_info = TC_H_MAKE((hook->v6 ? (uint32_t)PRIORITY6 : PRIORITY) << 16,
-				      __builtin_bswap16(hook->v6 ? ETH_P_IPV6 : ETH_P_IP)),
+				      htons(hook->v6 ? ETH_P_IPV6 : ETH_P_IP)),
 	};
 }
 
@@ -97,7 +98,7 @@ static int read_filter(const struct nlmsghdr *reply, void *arg, struct error *er
 	program.hook = (struct hook){
 		.index = header->tcm_ifindex,
 		.egress = look->egress,
-		.v6 = TC_H_MIN(header->tcm_info) == __builtin_bswap16(ETH_P_IPV6),
+		.v6 = TC_H_MIN(header->tcm_info) == htons(ETH_P_IPV6),
 	};
 	program.priority = (uint16_t)(TC_H_MAJ(header->tcm_info) >> 16);
 	program.handle = header->tcm_handle;

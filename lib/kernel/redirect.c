@@ -4,6 +4,7 @@
  */
 #include "kernel/qdisc.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
@@ -56,7 +57,7 @@ void qdisc_queue_redirect(struct netlink *nl, int index, int to, const char *lin
 	struct nl_msg *msg;
 
 	header.tcm_handle = FILTER_HANDLE;
-	header.tcm_info = TC_H_MAKE(1u << 16, __builtin_bswap16(ETH_P_ALL));
+	header.tcm_info = TC_H_MAKE(1u << 16, htons(ETH_P_ALL));
 	msg = netlink_queue(nl, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_REPLACE, &header,
 			    sizeof(header), "add filter: redirect what enters %s", link);
 	nla_put_string(msg, TCA_KIND, "u32");
