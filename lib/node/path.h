@@ -9,6 +9,7 @@
 #include "agent/peers.h"
 #include "describe/field.h"
 #include "node/filter.h"
+#include "node/scene.h"
 
 #include <stdio.h>
 

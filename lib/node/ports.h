@@ -2,7 +2,7 @@
 #ifndef NODE_PORTS_H
 #define NODE_PORTS_H
 
-#include "node/filter.h"
+#include "node/parcel.h"
 
 /* answer->to, to_port and owner, when one of the maps has the port. */
 void ports_ask(struct netlink *nl, const struct parcel *parcel, struct arena *arena,

@@ -3,7 +3,7 @@
 #define NODE_SETS_H
 
 #include "kernel/nft_table.h"
-#include "node/filter.h"
+#include "node/parcel.h"
 
 enum sets_fit { SETS_NO, SETS_YES, SETS_UNKNOWN };
 
