@@ -20,36 +20,14 @@
 #include "kernel/monitor.h"
 #include "lease/place.h"
 
-enum {
-	SOON_MS = 3,
-	PACE_MS = 20,
-	RETRY_MS = 1000,
-	AGAIN_MS = 300000,
-	CLAIM_MS = 1000,
-	RELEASE_MS = 3000
-};
+enum { SOON_MS = 3, PACE_MS = 20, RETRY_MS = 1000, CLAIM_MS = 1000, RELEASE_MS = 3000 };
 enum { MANY = 256, TIDY_MS = 1000 };
-
-static void run_pass(struct loop *loop, void *arg);
-
-/* The earlier of two wishes wins. */
-void agent_ask_for_pass(struct agent *agent, unsigned delay_ms)
-{
-	int64_t due_ms = clock_ms() + delay_ms;
-
-	if (agent->pass_timer > 0 && agent->pass_due_ms <= due_ms)
-		return;
-	if (agent->pass_timer > 0)
-		loop_cancel(agent->loop, agent->pass_timer);
-	agent->pass_due_ms = due_ms;
-	agent->pass_timer = loop_after(agent->loop, delay_ms, run_pass, agent, NULL);
-}
 
 static void ask_soon(struct agent *agent)
 {
 	int64_t pause_ms = agent->passed_ms + PACE_MS - clock_ms();
 
-	agent_ask_for_pass(agent, pause_ms > SOON_MS ? (unsigned)pause_ms : SOON_MS);
+	loop_alarm(agent->loop, &agent->pass, pause_ms > SOON_MS ? (unsigned)pause_ms : SOON_MS);
 }
 
 /* Memory of a pass over thousands of peers, once it is likely that no other pass needs it now. */
@@ -68,39 +46,15 @@ static void tidy_later(struct agent *agent)
 	agent->tidy_timer = loop_after(agent->loop, TIDY_MS, tidy, agent, NULL);
 }
 
-void agent_tell_trouble(struct agent_trouble *trouble, const char *text)
-{
-	char cut[sizeof(trouble->text)];
-
-	snprintf(cut, sizeof(cut), "%s", text);
-	trouble->n++;
-	if (streq(cut, trouble->text) && clock_ms() < trouble->again_ms)
-		return;
-	if (streq(cut, trouble->text))
-		log_warning("%s (%u times by now)", text, trouble->n);
-	else
-		log_warning("%s", text);
-	if (!streq(cut, trouble->text))
-		trouble->n = 1;
-	memcpy(trouble->text, cut, sizeof(cut));
-	trouble->again_ms = clock_ms() + AGAIN_MS;
-}
-
-void agent_end_with(struct agent *agent, const struct error *why)
-{
-	agent->fatal = *why;
-	loop_stop(agent->loop, why->errnum ? -why->errnum : 0);
-}
-
 static void pass_failed(struct agent *agent, const struct error *err)
 {
 	if (agent->options->once && agent->have_leases)
 		agent_end_with(agent, err);
-	agent_tell_trouble(&agent->pass_trouble, err->message);
+	trouble_tell(&agent->pass_trouble, err->message);
 	agent->counts.failed_passes++;
 	agent->fine = false;
 	notify_send("STATUS=not ready: %s", err->message);
-	agent_ask_for_pass(agent, RETRY_MS);
+	loop_alarm(agent->loop, &agent->pass, RETRY_MS);
 }
 
 /* What can be in place is: a supervisor need not wait for a peer that no way leads to. */
@@ -125,7 +79,6 @@ static void run_pass(struct loop *loop, void *arg)
 	struct error err = { 0 };
 	int r;
 
-	agent->pass_timer = 0;
 	agent->counts.passes++;
 	r = agent_pass(agent, &err);
 	agent->passed_ms = clock_ms();
@@ -133,7 +86,7 @@ static void run_pass(struct loop *loop, void *arg)
 		pass_failed(agent, &err);
 		return;
 	}
-	agent->pass_trouble = (struct agent_trouble){ 0 };
+	agent->pass_trouble = (struct trouble){ 0 };
 	if ((!agent->have_own && !agent->options->observe) || !agent->have_leases || !agent->way)
 		return;
 	tell_done(agent);
@@ -255,7 +208,7 @@ static void look_again(struct loop *loop unused, void *arg)
 	agent->rules.due = agent->env_due = true;
 	agent->near_known = false;
 	lease_store_ping(agent->store);
-	agent_ask_for_pass(agent, 0);
+	loop_alarm(agent->loop, &agent->pass, 0);
 }
 
 static void tell_state(struct loop *loop unused, void *arg)
@@ -370,6 +323,7 @@ int agent_run(const struct agent_options *options, struct error *err)
 	struct agent agent on_leave(agent_end) = { .options = options, .claim = -1, .left_ms = -1 };
 	int r;
 
+	agent.pass = (struct alarm){ .fn = run_pass, .arg = &agent };
 	daemon_raise_log_level();
 	umask(0022); /* subnet.env is everybody's to read */
 	r = agent_claim(&agent, err);

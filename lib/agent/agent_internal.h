@@ -6,16 +6,11 @@
 #include "agent/reconcile.h"
 #include "agent/way.h"
 #include "base/daemon.h"
+#include "base/loop.h"
+#include "base/trouble.h"
 #include "firewall/firewall.h"
 #include "kernel/link.h"
 #include "relay/relay.h"
-
-/* A trouble that lasts is told when it begins, and again after a while with how often it came. */
-struct agent_trouble {
-	char text[256];
-	unsigned n;
-	int64_t again_ms; /* when it may be told again */
-};
 
 /* How the peers are, after a pass. */
 struct agent_peers {
@@ -89,7 +84,7 @@ struct agent {
 	bool env_due;    /* a look whether it still is so */
 	bool adopted;    /* what an earlier agent left has been taken over */
 	bool fine, told_ready;
-	struct agent_trouble store_trouble, pass_trouble, peer_trouble;
+	struct trouble store_trouble, pass_trouble, peer_trouble;
 	unsigned fine_resyncs;
 	bool news; /* leases have changed since the last pass: what differs is no damage */
 	struct agent_peers peers;
@@ -97,10 +92,11 @@ struct agent {
 	int64_t contact_ms;            /* when the store was heard last; 0 = never */
 	int64_t left_ms, life_told_ms; /* of the lease's life, and when; -1 = it has no end */
 	struct health *health;
-	int pass_timer, resync_timer;
+	struct alarm pass; /* the next one */
+	int resync_timer;
 	struct daemon_calls calls;
 	int tidy_timer;
-	int64_t pass_due_ms, passed_ms; /* the next one, the last one */
+	int64_t passed_ms; /* the last pass */
 	struct error fatal;
 };
 
@@ -111,12 +107,13 @@ struct cidr agent_device_address(const struct agent *agent, bool v6);
 /* What the store calls (told.c). */
 struct lease_store_client agent_store_client(struct agent *agent);
 /* The loop ends with that error; without one, well. */
-void agent_end_with(struct agent *agent, const struct error *why);
-void agent_tell_trouble(struct agent_trouble *trouble, const char *text);
+static inline void agent_end_with(struct agent *agent, const struct error *why)
+{
+	agent->fatal = *why;
+	loop_stop(agent->loop, why->errnum ? -why->errnum : 0);
+}
 /* Everything that can be done with what is known by now. */
 int agent_pass(struct agent *agent, struct error *err) must_check;
-/* One after that time, or sooner. */
-void agent_ask_for_pass(struct agent *agent, unsigned delay_ms);
 /* Masquerade and forward rules (rules.c): look, where it is time, and repair; then listen to what others do to them. */
 void agent_rules_close(struct agent *agent);
 int agent_ensure_rules(struct agent *agent, struct error *err) must_check;

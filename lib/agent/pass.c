@@ -13,18 +13,6 @@
 
 enum { VALUE_MAX = 65536, NAMES = 3 };
 
-int agent_mtu(const struct agent *agent, bool v6)
-{
-	return way_mtu(agent->way, &agent->config, agent->external.mtu, v6);
-}
-
-struct cidr agent_device_address(const struct agent *agent, bool v6)
-{
-	const struct cidr *subnet = v6 ? &agent->own.subnet6 : &agent->own.subnet;
-
-	return agent->have_own && subnet->ip.family ? cidr_host(&subnet->ip) : (struct cidr){ 0 };
-}
-
 static int find_external(struct agent *agent, struct error *err)
 {
 	struct external_choice choice = agent->options->external;
@@ -192,10 +180,10 @@ static void report_unreached(struct agent *agent, const struct plan *plan, struc
 	if (!worst) {
 		if (agent->peer_trouble.n)
 			log_info("all %zu peers can be reached", plan->peers.n);
-		agent->peer_trouble = (struct agent_trouble){ 0 };
+		agent->peer_trouble = (struct trouble){ 0 };
 		return;
 	}
-	agent_tell_trouble(
+	trouble_tell(
 		&agent->peer_trouble,
 		arena_printf(arena, "%u of %zu peers cannot be reached: %s, which has %s: %s%s",
 			     agent->peers.unreached, plan->peers.n, address_text(worst->lease, ip),

@@ -40,7 +40,7 @@ static void on_changes(struct loop *loop, void *arg)
 				  listen_again, agent, NULL);
 	rules->repaired = false;
 	if (rules->due)
-		agent_ask_for_pass(agent, SOON_MS);
+		loop_alarm(agent->loop, &agent->pass, SOON_MS);
 }
 
 static void listen_again(struct loop *loop, void *arg)
@@ -63,7 +63,7 @@ static void look_at_legacy(struct loop *loop, void *arg)
 	if (overlay_legacy_state() == rules->legacy_state)
 		return;
 	rules->due = true;
-	agent_ask_for_pass(agent, SOON_MS);
+	loop_alarm(agent->loop, &agent->pass, SOON_MS);
 }
 
 /* From the first look on. Without nf_tables there is nothing to hear. */

@@ -15,7 +15,7 @@ static void store_spoke(struct agent *agent)
 	agent->contact_ms = clock_ms();
 	if (agent->store_trouble.n)
 		log_info("the store is well again");
-	agent->store_trouble = (struct agent_trouble){ 0 };
+	agent->store_trouble = (struct trouble){ 0 };
 }
 
 /* The name that nobody chose is told: people expect another one. */
@@ -55,7 +55,7 @@ static void on_node(void *arg, const struct lease_node *node)
 		if (!agent->mac6.set)
 			agent->mac6 = there.vtep6.mac;
 	}
-	agent_ask_for_pass(agent, 0);
+	loop_alarm(agent->loop, &agent->pass, 0);
 }
 
 /* A network that changes under running pods is a matter for people: it is told, and taken at the next start. */
@@ -83,7 +83,7 @@ static void on_network(void *arg, const char *text, size_t size)
 	}
 	agent->way = way;
 	agent->network = arena_strdup(&agent->network_arena, text);
-	agent_ask_for_pass(agent, 0);
+	loop_alarm(agent->loop, &agent->pass, 0);
 }
 
 /* While there is still time: the node that finds no subnet has no pods. */
@@ -112,7 +112,7 @@ static void on_leases(void *arg, const subnet_leases_t *leases, unsigned n_bad)
 	agent->n_bad = n_bad;
 	agent->have_leases = true;
 	look_at_usage(agent);
-	agent_ask_for_pass(agent, 0);
+	loop_alarm(agent->loop, &agent->pass, 0);
 }
 
 /* One that lasts as long as its node has no end of its own. */
@@ -143,7 +143,7 @@ static void on_own(void *arg, const struct subnet_lease *own)
 	agent->own = subnet_copy(own, &agent->own_arena);
 	agent->have_own = true;
 	agent->rules.due = true;
-	agent_ask_for_pass(agent, 0);
+	loop_alarm(agent->loop, &agent->pass, 0);
 }
 
 static void on_lost(void *arg, const char *why)
@@ -160,7 +160,7 @@ static void on_trouble(void *arg, const char *why)
 	struct agent *agent = arg;
 
 	if (why)
-		agent_tell_trouble(&agent->store_trouble, why);
+		trouble_tell(&agent->store_trouble, why);
 	else
 		store_spoke(agent);
 }

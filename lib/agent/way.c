@@ -6,12 +6,6 @@
 
 static const struct way *const ways[] = { &way_vxlan, &way_host_gw, &way_udp };
 
-int way_mtu(const struct way *way, const struct network_config *config, int below, bool v6)
-{
-	return (config->backend.mtu ? config->backend.mtu : below) -
-	       (v6 ? way->overhead6 : way->overhead);
-}
-
 int way_find(const char *name, const struct way **way, struct error *err)
 {
 	char names[64] = "";

@@ -162,6 +162,26 @@ void loop_cancel(struct loop *loop, int timer)
 	}
 }
 
+static void ring(struct loop *loop, void *arg)
+{
+	struct alarm *alarm = arg;
+
+	alarm->timer = 0;
+	alarm->fn(loop, alarm->arg);
+}
+
+void loop_alarm(struct loop *loop, struct alarm *alarm, unsigned delay_ms)
+{
+	int64_t due_ms = clock_ms() + delay_ms;
+
+	if (alarm->timer > 0 && alarm->due_ms <= due_ms)
+		return;
+	if (alarm->timer > 0)
+		loop_cancel(loop, alarm->timer);
+	alarm->due_ms = due_ms;
+	alarm->timer = loop_after(loop, delay_ms, ring, alarm, NULL);
+}
+
 static void signals_read(struct loop *loop, void *arg)
 {
 	struct signalfd_siginfo info;

@@ -20,6 +20,14 @@ void loop_unwatch(struct loop *loop, int fd);
 int loop_after(struct loop *loop, unsigned delay_ms, loop_fn *fn, void *arg,
 	       struct error *err) must_check;
 void loop_cancel(struct loop *loop, int timer);
+/* One call that many ask for: of their wishes the earliest counts. fn and arg are set once. */
+struct alarm {
+	loop_fn *fn;
+	void *arg;
+	int timer; /* > 0: it is due at due_ms of clock_ms() */
+	int64_t due_ms;
+};
+void loop_alarm(struct loop *loop, struct alarm *alarm, unsigned delay_ms);
 /* Deliver a signal to fn; it is blocked from then on, and unblocked again by loop_close(). */
 int loop_signal(struct loop *loop, int signum, loop_fn *fn, void *arg,
 		struct error *err) must_check;

@@ -17,8 +17,8 @@ struct cluster {
 	struct guard *guard;
 	struct worker *worker;
 	int64_t heard_ms;
-	bool told[KINDS_MAX]; /* all objects of the kind have been told once */
-	struct guard_trouble troubles[KINDS_MAX], gone; /* of a kind; of the process */
+	bool told[KINDS_MAX];                     /* all objects of the kind have been told once */
+	struct trouble troubles[KINDS_MAX], gone; /* of a kind; of the process */
 };
 
 /* ---- the process ---- */
@@ -62,13 +62,13 @@ static void end_list(struct cluster *cluster, const struct object_kind *kind)
 }
 
 /* Mostly it is the whole server that is not reached: what holds for several kinds is said once. */
-static void tell_trouble(struct cluster *cluster, struct guard_trouble *trouble, const char *why)
+static void tell_trouble(struct cluster *cluster, struct trouble *trouble, const char *why)
 {
 	auto_arena struct arena arena = { 0 };
 	const char *text = arena_printf(&arena, "the API server: %s", why);
 
 	for (size_t i = 0; i < KINDS_MAX; i++) {
-		const struct guard_trouble *other = &cluster->troubles[i];
+		const struct trouble *other = &cluster->troubles[i];
 
 		if (other != trouble && other->n && streq(other->text, text) &&
 		    clock_ms() < other->again_ms) {
@@ -76,18 +76,18 @@ static void tell_trouble(struct cluster *cluster, struct guard_trouble *trouble,
 			return;
 		}
 	}
-	guard_tell_trouble(trouble, text);
+	trouble_tell(trouble, text);
 }
 
 /* The same, when it is over. */
 static void tell_well(struct cluster *cluster, const struct object_kind *kind)
 {
-	struct guard_trouble *trouble = &cluster->troubles[kind - object_kinds];
+	struct trouble *trouble = &cluster->troubles[kind - object_kinds];
 	size_t left = 0, same = 0;
 
 	trouble->n = 0;
 	for (size_t i = 0; i < KINDS_MAX; i++) {
-		const struct guard_trouble *other = &cluster->troubles[i];
+		const struct trouble *other = &cluster->troubles[i];
 
 		left += other->n != 0;
 		same += other->n && streq(other->text, trouble->text);
@@ -138,7 +138,7 @@ static void on_lost(void *arg, const char *why)
 {
 	struct cluster *cluster = arg;
 
-	guard_tell_trouble(&cluster->gone, why);
+	trouble_tell(&cluster->gone, why);
 }
 
 /* ---- for the guard ---- */

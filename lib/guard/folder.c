@@ -40,7 +40,7 @@ struct folder {
 	bool synced, whole; /* whole: read all, whether it has changed or not */
 	struct arena arena; /* of files */
 	seen_files_t files;
-	struct guard_trouble trouble;
+	struct trouble trouble;
 };
 
 /* ---- reading ---- */
@@ -238,7 +238,7 @@ static void on_time(struct loop *loop unused, void *arg)
 		return;
 	}
 	if (r < 0)
-		guard_tell_trouble(&folder->trouble, err.message);
+		trouble_tell(&folder->trouble, err.message);
 	else
 		folder->trouble.n = 0;
 	if (r < 0 || !watched)

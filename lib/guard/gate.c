@@ -109,7 +109,8 @@ static void take_question(struct client *client, const char *text, size_t size)
 	if (timeout_ms <= 0 || timeout_ms > TIMEOUT_MAX_MS)
 		timeout_ms = TIMEOUT_MAX_MS;
 	(void)set_deadline(client, timeout_ms - timeout_ms / 20);
-	guard_ask(client->gate->guard, client->gate->guard->pause_ms);
+	loop_alarm(client->gate->guard->loop, &client->gate->guard->pass,
+		   client->gate->guard->pause_ms);
 }
 
 static void on_readable(struct loop *loop unused, void *arg)

@@ -18,32 +18,10 @@ enum {
 	CLAIM_MS = 3000, /* a predecessor may just be ending */
 	PAUSE_MIN_MS = 200,
 	PAUSE_MAX_MS = 10000,
-	TELL_AGAIN_MS = 60000,
 	DAMAGE_MS = 50,     /* what others do comes in several messages */
 	LOOK_MIN_MS = 1000, /* between looks that others cause */
 	STATE_MS = 2000,    /* between two glances at what nobody tells of */
 };
-
-/* ---- troubles ---- */
-
-void guard_tell_trouble(struct guard_trouble *trouble, const char *text)
-{
-	bool same = trouble->n && streq(trouble->text, text);
-
-	trouble->n++;
-	if (same && clock_ms() < trouble->again_ms)
-		return;
-	snprintf(trouble->text, sizeof(trouble->text), "%s", text);
-	trouble->again_ms = clock_ms() + TELL_AGAIN_MS;
-	log_warning("%s", text);
-}
-
-void guard_end_with(struct guard *guard, const struct error *why)
-{
-	if (!guard->fatal.errnum)
-		guard->fatal = *why;
-	loop_stop(guard->loop, -why->errnum);
-}
 
 /* ---- passes ---- */
 
@@ -95,9 +73,9 @@ static void on_failure(struct guard *guard, const struct error *err)
 		guard_end_with(guard, err);
 		return;
 	}
-	guard_tell_trouble(&guard->trouble, err->message);
+	trouble_tell(&guard->trouble, err->message);
 	guard->pause_ms = pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS;
-	guard_ask(guard, guard->pause_ms);
+	loop_alarm(guard->loop, &guard->pass, guard->pause_ms);
 }
 
 static void on_pass(struct loop *loop unused, void *arg)
@@ -105,45 +83,12 @@ static void on_pass(struct loop *loop unused, void *arg)
 	struct guard *guard = arg;
 	struct error err = { 0 };
 
-	guard->pass_timer = 0;
 	if (!is_synced(guard))
 		return;
 	if (guard_pass(guard, &err) < 0)
 		on_failure(guard, &err);
 	else
 		on_success(guard);
-}
-
-void guard_ask(struct guard *guard, unsigned delay_ms)
-{
-	int64_t due = clock_ms() + delay_ms;
-
-	if (guard->pass_timer && guard->pass_due_ms <= due)
-		return;
-	if (guard->pass_timer)
-		loop_cancel(guard->loop, guard->pass_timer);
-	guard->pass_due_ms = due;
-	guard->pass_timer = loop_after(guard->loop, delay_ms, on_pass, guard, NULL);
-}
-
-void guard_heard(struct guard *guard)
-{
-	if (!guard->heard_ms)
-		guard->heard_ms = clock_ms();
-}
-
-void guard_changed(struct guard *guard, bool gathered)
-{
-	guard_heard(guard);
-	guard_ask(guard, guard->pause_ms ? guard->pause_ms
-			 : gathered      ? 0
-					 : guard->options->delay_ms);
-}
-
-void guard_look(struct guard *guard, unsigned delay_ms)
-{
-	guard->look = true;
-	guard_ask(guard, delay_ms);
 }
 
 /* ---- what others do ---- */
@@ -279,7 +224,7 @@ static int start(struct guard *guard, struct error *err)
 			loop_after(guard->loop, guard->options->resync_ms, on_resync, guard, NULL);
 	if (guard->options->backend->state)
 		(void)!loop_after(guard->loop, STATE_MS, on_glance, guard, NULL);
-	guard_ask(guard, 0);
+	loop_alarm(guard->loop, &guard->pass, 0);
 	return 0;
 }
 
@@ -311,6 +256,7 @@ int guard_run(const struct guard_options *options, struct error *err)
 		guard_end) = { .options = options, .claim = -1, .look = true, .first = true };
 	int r;
 
+	guard.pass = (struct alarm){ .fn = on_pass, .arg = &guard };
 	daemon_raise_log_level();
 	r = claim(&guard, err);
 	if (r == 0)

@@ -3,6 +3,8 @@
 #define GUARD_GUARD_INTERNAL_H
 
 #include "base/daemon.h"
+#include "base/loop.h"
+#include "base/trouble.h"
 #include "guard/guard.h"
 #include "kernel/netlink.h"
 #include "policy/live.h"
@@ -11,12 +13,6 @@ struct folder;
 struct cluster;
 struct gate;
 struct probes;
-
-struct guard_trouble {
-	char text[512];
-	unsigned n;
-	int64_t again_ms; /* when it may be told again */
-};
 
 struct guard_counts {
 	uint64_t passes, failed, looks, writes, repairs;
@@ -40,22 +36,19 @@ struct guard {
 	bool synced; /* all sources have told what they have */
 	bool fine, told_ready;
 	unsigned pause_ms; /* after a failure */
-	int pass_timer, resync_timer;
+	struct alarm pass; /* the next one */
+	int resync_timer;
 	uint64_t state; /* of what nobody tells of, after the last pass */
 	struct daemon_calls calls;
-	int64_t pass_due_ms, looked_ms;
-	int64_t heard_ms; /* of a source, for the first time since the last pass; 0 = not */
-	struct guard_trouble trouble; /* of passes */
-	struct guard_trouble bridges; /* that do not show their frames to rules */
+	int64_t looked_ms;
+	int64_t heard_ms;       /* of a source, for the first time since the last pass; 0 = not */
+	struct trouble trouble; /* of passes */
+	struct trouble bridges; /* that do not show their frames to rules */
 	struct guard_counts counts;
 	char *told; /* what plugins told, as it is kept; NULL = nothing */
 	struct error fatal;
 };
 
-/* A trouble that lasts is told when it begins, and again after a while. */
-void guard_tell_trouble(struct guard_trouble *trouble, const char *text);
-/* A pass after that time, or sooner. */
-void guard_ask(struct guard *guard, unsigned delay_ms);
 void guard_heard(struct guard *guard); /* of a change, which is looked at only now */
 /* By a source. gathered: it has waited for more already. */
 void guard_changed(struct guard *guard, bool gathered);

@@ -140,7 +140,7 @@ static void check_bridges(struct guard *guard)
 	const struct world *world = live_world(guard->live, &node);
 
 	if (bridged_check(world, node, guard->options->bridge_netfilter, &why) < 0)
-		guard_tell_trouble(&guard->bridges, why.message);
+		trouble_tell(&guard->bridges, why.message);
 	else
 		guard->bridges.n = 0;
 }

@@ -46,6 +46,30 @@ TEST(loop_timers_in_order_and_cancelled)
 	check_str(trace, "1234");
 }
 
+TEST(loop_alarm_takes_the_earliest_wish)
+{
+	struct alarm alarm = { .fn = note, .arg = (void *)"a" };
+	struct error err = { 0 };
+	int64_t due_ms;
+
+	auto_loop struct loop *loop = NULL;
+	trace[0] = '\0';
+	check_ok(loop_open(&loop, &err), err);
+	loop_alarm(loop, &alarm, 60000);
+	loop_alarm(loop, &alarm, 5);
+	due_ms = alarm.due_ms;
+	loop_alarm(loop, &alarm, 30);
+	check_int(alarm.due_ms, due_ms);
+	check(loop_after(loop, 60, stop, (void *)"s", &err) > 0);
+	check_int(loop_run(loop, &err), 42);
+	check_str(trace, "as");
+	check_int(alarm.timer, 0);
+	loop_alarm(loop, &alarm, 0);
+	check(loop_after(loop, 20, stop, (void *)"s", &err) > 0);
+	check_int(loop_run(loop, &err), 42);
+	check_str(trace, "asas");
+}
+
 static void read_one(struct loop *loop, void *arg)
 {
 	char c;
