@@ -126,7 +126,7 @@ install_to() { # DESTDIR [--remove]
 	mkdir -p "$dest/opt/cni/bin"
 	cp "$(type -P sleep)" "$dest/opt/cni/bin/bridge"
 	sum=$(sha256sum <"$dest/opt/cni/bin/bridge")
-	"$dest/opt/cni/bin/bridge" 30 3>&- &
+	"$dest/opt/cni/bin/bridge" 500 3>&- &
 	running=$!
 	install_to "$dest"
 	assert "the link is ours" test -L "$dest/opt/cni/bin/bridge"
