@@ -38,7 +38,7 @@ coloured() { grep -q $'\e\[[0-9;]*m'; }
 	mkdir -p /run/store/subnets
 	echo junk >/run/store/subnets/hello
 	assert_eq "so does a line of stderr" "$(screen lease list --store /run/store)" \
-		$'\r\e[Klease list: asking the store ...\r\e[Ksubnets/hello is no lease: no key of a lease\r\n\r\e[Kno leases in the store\r\n\r\e[K'
+		$'\r\e[Klease list: asking the store ...\r\e[Ksubnets/hello is no lease: no key of a lease\r\n\r\e[K'$'no leases in the store\r\n\r\e[K'
 	assert_eq "an error has a line of its own" "$said" $'\r\e[Kpolicy-iptables matrix: reading the objects ...\r\e[Kpolicy-iptables matrix: open /run/none.json: No such file or directory\r'
 }
 
