@@ -189,6 +189,7 @@ static int bring(struct guard *guard, struct error *err)
 
 int guard_pass(struct guard *guard, struct error *err)
 {
+	const uint64_t written = guard->counts.writes;
 	int64_t start = clock_ms();
 	int r;
 
@@ -210,7 +211,8 @@ int guard_pass(struct guard *guard, struct error *err)
 	guard->look = guard->first = false;
 	live_settle(guard->live);
 	gate_answer(guard->gate);
-	if (guard->heard_ms)
+	/* What changes nothing here has not to come into force. */
+	if (guard->heard_ms && guard->counts.writes != written)
 		guard->counts.update_ms = clock_ms() - guard->heard_ms;
 	guard->heard_ms = 0;
 	return 0;

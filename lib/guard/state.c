@@ -121,7 +121,7 @@ static void add_passes(struct text *text, const struct guard *guard)
 	add(text, "last_pass_seconds", "gauge", "what the last pass took",
 	    (double)counts->last_ms / 1000);
 	add(text, "last_update_seconds", "gauge",
-	    "from the last change that was heard of to its being in force",
+	    "from the last change that was written being heard of to its being in force",
 	    (double)counts->update_ms / 1000);
 }
 
