@@ -278,7 +278,7 @@ static void on_connection(struct loop *loop, void *arg)
 
 	if (fd >= 0) {
 		welcome(responder, fd, &address);
-	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+	} else if (errnum_is_shortage(errno)) {
 		loop_unwatch(loop, responder->fd);
 		responder->pause = loop_after(loop, ACCEPT_PAUSE_MS, resume, responder, NULL);
 	}

@@ -14,7 +14,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <stdio.h>
 
-static const char *family_name(enum nft_family family)
+const char *nft_family_name(enum nft_family family)
 {
 	switch (family) {
 	case NFT_INET: return "inet";
@@ -39,7 +39,7 @@ struct nl_msg *nft_message(struct netlink *nl, int type, int flags, enum nft_fam
 const char *nft_label(char text[256], const char *verb, enum nft_family family, const char *table,
 		      const char *name)
 {
-	snprintf(text, 256, "%s %s %.100s%s%.100s", verb, family_name(family), table,
+	snprintf(text, 256, "%s %s %.100s%s%.100s", verb, nft_family_name(family), table,
 		 name ? " " : "", name ? name : "");
 	return text;
 }

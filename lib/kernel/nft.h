@@ -20,6 +20,8 @@ enum nft_family {
 	NFT_BRIDGE = 7,
 	NFT_IP6 = 10
 }; /* NFPROTO_* */
+/* As the program nft has it: "inet". */
+const char *nft_family_name(enum nft_family family);
 enum nft_hook { NFT_PREROUTING, NFT_INPUT, NFT_FORWARD, NFT_OUTPUT, NFT_POSTROUTING };
 enum nft_op { NFT_IS, NFT_IS_NOT };
 enum nft_verdict {

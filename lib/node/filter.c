@@ -36,19 +36,6 @@ struct asking {
 
 enum outcome { PASSED, ACCEPTED, DROPPED, TRANSLATED, RETURNED, FAILED };
 
-static const char *family_word(enum nft_family family)
-{
-	switch (family) {
-	case NFT_INET: return "inet";
-	case NFT_IP: return "ip";
-	case NFT_IP6: return "ip6";
-	case NFT_ARP: return "arp";
-	case NFT_NETDEV: return "netdev";
-	case NFT_BRIDGE: break;
-	}
-	return "bridge";
-}
-
 /* ---- does a rule fit? ---- */
 
 static bool addr_fits(const struct nft_addr_match *match, const struct ip *ip)
@@ -124,8 +111,8 @@ static const char *rule_text(struct asking *asking, const char *chain,
 			     const struct nft_rule_info *rule, size_t n)
 {
 	return arena_printf(asking->arena, "rule %zu of chain %s (table %s %s)%s%s", n, chain,
-			    family_word(asking->family), asking->table, *rule->comment ? ": " : "",
-			    rule->comment);
+			    nft_family_name(asking->family), asking->table,
+			    *rule->comment ? ": " : "", rule->comment);
 }
 
 /* A rule of nf_tables has a handle; of the legacy tables, its place in the chain. */
@@ -133,7 +120,7 @@ static enum outcome drop(struct asking *asking, const char *chain, const struct 
 			 size_t n)
 {
 	struct filter_answer *answer = asking->answer;
-	const char *family = family_word(asking->family);
+	const char *family = nft_family_name(asking->family);
 	struct arena *arena = asking->arena;
 	const char *program = asking->family == NFT_IP6 ? "ip6tables-legacy" : "iptables-legacy";
 
@@ -351,13 +338,14 @@ static enum outcome policy(struct asking *asking, const struct nft_base_chain *c
 		return ACCEPTED;
 	answer->dropped = true;
 	answer->where = arena_printf(arena, "policy drop of chain %s (table %s %s)", chain->name,
-				     family_word(chain->family), chain->table);
-	answer->remedy = xt ? place_command(asking->place, arena,
-					    chain->family == NFT_IP ? "iptables" : "ip6tables",
-					    "-P FORWARD ACCEPT")
-			    : place_command(asking->place, arena, "nft",
-					    "chain %s %s %s '{ policy accept; }'",
-					    family_word(chain->family), chain->table, chain->name);
+				     nft_family_name(chain->family), chain->table);
+	answer->remedy =
+		xt ? place_command(asking->place, arena,
+				   chain->family == NFT_IP ? "iptables" : "ip6tables",
+				   "-P FORWARD ACCEPT")
+		   : place_command(asking->place, arena, "nft",
+				   "chain %s %s %s '{ policy accept; }'",
+				   nft_family_name(chain->family), chain->table, chain->name);
 	return settle(answer);
 }
 
@@ -389,7 +377,7 @@ static enum outcome legacy_policy(struct asking *asking, const char *chain)
 
 	answer->dropped = true;
 	answer->where = arena_printf(asking->arena, "policy drop of chain %s (table %s %s)", chain,
-				     family_word(asking->family), asking->table);
+				     nft_family_name(asking->family), asking->table);
 	answer->remedy =
 		place_command(asking->place, asking->arena,
 			      asking->family == NFT_IP ? "iptables-legacy" : "ip6tables-legacy",

@@ -66,11 +66,12 @@ void walk_other_hops(struct walk *walk, struct place *place, const struct link *
 		     const struct fib_answer *answer)
 {
 	const struct route *used = &answer->used;
-	bool ports = place_sysctl(place, 0, "net/ipv%d/fib_multipath_hash_policy",
-				  used->dst.ip.family == ROUTE_IPV4 ? 4 : 6);
+	bool ports;
 
 	if (answer->entry.hops.n < 2 || walk->trial || walk->back)
 		return;
+	ports = place_sysctl(place, 0, "net/ipv%d/fib_multipath_hash_policy",
+			     used->dst.ip.family == ROUTE_IPV4 ? 4 : 6);
 	walk_tell(walk, "next hop", "one of %zu, chosen by the addresses%s", answer->entry.hops.n,
 		  ports ? " and more, such as the sender's port, which is not known" : "");
 	list_each(hop, &answer->entry.hops)
