@@ -286,7 +286,7 @@ contains() { [[ -e $1 && $(<"$1") == "$2" ]]; } # FILE TEXT
 		assert_match "once" "$(tail -n 1 <<<"$said")" "^vxlan: not in place after 1s \(--once-timeout\): $1"
 	}
 	waits "the store has no network configuration" --store /run/nothing
-	waits "127.0.0.1:1: Connection refused" --etcd-endpoints http://127.0.0.1:1
+	waits "etcd: 127.0.0.1:1: Connection refused" --etcd-endpoints http://127.0.0.1:1
 }
 
 @test "--once ends when everything is in place, idle agents do not wake up" {

@@ -6,11 +6,13 @@ load lib/nodes
 sandbox
 
 setup() {
+	sysctl -qw net.ipv6.conf.default.accept_dad=0
 	ip link add va type veth peer name vb
 	ip addr add 10.1.0.1/24 dev va
 	ip addr add fd01::1/64 dev va nodad
 	ip link set va up
 	ip link set vb up
+	wait_for "the kernel has given addresses" 5 settled
 	ip route add 10.9.0.0/16 via 10.1.0.9 metric 50 mtu 1300 advmss 1200 proto static
 	ip route add blackhole 10.8.0.0/16
 	ip route add unreachable 10.8.1.0/24 metric 5
@@ -23,6 +25,9 @@ setup() {
 	ip -6 route add prohibit fd08::/64
 	ip -6 route add fe80::7/128 dev va table local encap seg6local action End.DX2 oif vb
 }
+
+# The kernel has given both link-local addresses: their routes would come between our dump and theirs.
+settled() { [[ $(ip -6 route show table local | grep -cE '^(local|multicast) (fe80|ff00)::') == 4 ]]; }
 
 # iproute2 ends lines with a blank, or not.
 text() { sed 's/ *$//'; }
