@@ -14,7 +14,8 @@
 # `sandbox_run [cgroup] [forward] -- COMMAND` does it for one command, from any script.
 # shellcheck shell=bash
 
-CNIBOX_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+CNIBOX_TOP=${BASH_SOURCE[0]%/tests/lib/*}
+[[ $CNIBOX_TOP == /* && $CNIBOX_TOP != */. && $CNIBOX_TOP != *..* ]] || CNIBOX_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 : "${CNIBOX:=$CNIBOX_TOP/build/cnibox}" "${REFERENCE:=/usr/lib/cni}" "${PLUGINS:=/opt/cni/bin}"
 [[ $CNIBOX == /* ]] || CNIBOX=$PWD/$CNIBOX
 PATH=$PATH:/usr/sbin:/sbin
@@ -33,10 +34,11 @@ sandbox() {
 	# The machine's cgroups are not visible in a node, so there can be no node around one that wants its own.
 	[[ $level == test || " $* " == *" file "* || " $* " != *" cgroup "* ]] || return 0
 	# Without them the node is made all the same, and need_cgroups says what is missing.
-	cgroup_possible || set -- "${@/cgroup/}"
+	[[ " $* " != *" cgroup "* ]] || cgroup_possible || set -- "${@/cgroup/}"
 	# The process starts over: with directories of its own, since pid 1 of every node would share a file.
 	BATS_RUN_TMPDIR=$(mktemp -d "$BATS_RUN_TMPDIR/$level.XXXXXX")
 	export BATS_RUN_TMPDIR CNIBOX_SANDBOX=$level
+	[[ $level == test ]] || export CNIBOX_LINKS=$BATS_RUN_TMPDIR/links
 	trap - EXIT ERR
 	set +eET
 	# shellcheck disable=SC2068
@@ -150,51 +152,47 @@ node_cgroups() {
 	done
 }
 
-# Private, empty directories. Where the machine lacks one, its parent gets a layer that dies with the node: all of those
-# first, since a layer hides what was mounted below it.
-node_dirs() {
-	local dir
+# All that is private here: /run, /proc, /sys, and an empty directory for each argument. Where the machine lacks one, its
+# parent gets a layer that dies with the node: all of those first, since a layer hides what was mounted below it.
+# A node is made for each test, and a process is dear on some machines: one mount(8) does what stands in a table. Each
+# node is a source of its own there, since what is mounted already would be passed over.
+node_mounts() {
+	local dir parent node=node-$EPOCHREALTIME layers='' dirs='' made=(/run/netns /run/lock)
 
 	for dir; do
-		[[ -d $dir ]] || node_layer "${dir%/*}" && mkdir -p "$dir" || return
+		parent=${dir%/*} dirs+="$node $dir tmpfs mode=755,X-mount.mkdir"$'\n'
+		[[ ! -d $dir && $layers != *" $parent overlay "* ]] || continue
+		layers+="$node $parent overlay lowerdir=$parent,upperdir=/run/.node$parent/upper,workdir=/run/.node$parent/work"$'\n'
+		made+=("/run/.node$parent/upper" "/run/.node$parent/work")
 	done
-	for dir; do
-		mount -t tmpfs -o mode=755 tmpfs "$dir" || return
-	done
+	mount -t tmpfs -o mode=755 "$node" /run && mkdir -p "${made[@]}" || return
+	printf '%s\n' "$node /proc proc defaults" "$node /sys sysfs defaults" "$layers$dirs" >/run/.fstab
+	umount -R /sys 2>/dev/null
+	mount -a -T /run/.fstab
 }
 
-# Once for each parent.
-node_layer() {
-	local parent=$1 layer=/run/.node$1
-
-	[[ ! -d $layer ]] || return 0
-	mkdir -p "$layer/upper" "$layer/work"
-	mount -t overlay overlay -o "lowerdir=$parent,upperdir=$layer/upper,workdir=$layer/work" "$parent"
-}
-
+# The first node of a file leaves its links to those of the tests: one process copies them all.
 node_plugins() {
-	local file
+	local file name
 
-	mkdir -p /opt/cni/bin
+	if [[ -d ${CNIBOX_LINKS:-} ]]; then
+		cp -a "$CNIBOX_LINKS/." /opt/cni/bin
+		return
+	fi
 	for file in "$CNIBOX_TOP"/applets/cni/*.c; do
-		[[ -e $file ]] && ln -s "$CNIBOX" "/opt/cni/bin/$(basename "$file" .c)"
+		name=${file##*/}
+		[[ -e $file ]] && ln -s "$CNIBOX" "/opt/cni/bin/${name%.c}"
 	done
-	return 0
+	[[ -z ${CNIBOX_LINKS:-} ]] || cp -a /opt/cni/bin "$CNIBOX_LINKS"
 }
 
 node_main() {
 	local option roots
 
 	[[ " $* " != *" cgroup "* ]] || roots=$(cgroup_roots)
-	mount -t proc proc /proc || return
-	umount -R /sys 2>/dev/null
-	mount -t sysfs sysfs /sys || return
-	mount -t tmpfs -o mode=755 tmpfs /run || return
-	mkdir -p /run/netns /run/lock
-	node_dirs /var/lib/cni /var/lib/cnibox /etc/cni /opt/cni || return
-	mkdir -p /etc/cni/net.d
-	node_plugins
-	hostname node
+	node_mounts /var/lib/cni /var/lib/cnibox /etc/cni /opt/cni || return
+	mkdir /etc/cni/net.d /opt/cni/bin && node_plugins || return
+	{ echo node >/proc/sys/kernel/hostname; } 2>/dev/null || hostname node
 	ip link set lo up
 	while [[ $# -gt 0 && $1 != -- ]]; do
 		option=$1
