@@ -53,6 +53,38 @@ fails() {
 	wait_for "at once" 1 true
 }
 
+@test "WANT of assert_json is JSON or raw text, of one value or a line each" {
+	assert_json "a word" '{"a": "x y"}' .a 'x y'
+	assert_json "a quoted word" '{"a": "x y"}' .a '"x y"'
+	assert_json "a number" '{"a": 5}' .a 5
+	assert_json "lines" '{"a": [1, "b"]}' '.a[]' $'1\nb'
+	assert_json "null" '{}' .a null
+	assert_json "a definition, a remark" '{"a": 1}' 'def f: .a; f # one' 1
+	assert_json "nothing" '{"a": []}' '.a[]' ''
+	fails assert_json "a number" '{"a": 5}' .a 6
+	fails assert_json "lines" '{"a": [1, "b"]}' '.a[]' 1
+	fails assert_json "a filter that fails" '{"a": 1}' '.a.b' null
+	fails assert_json "no filter" '{"a": 1}' '.a +' 1
+}
+
+@test "tests/run: all files once, then again what there is time for; what is left out is named" {
+	mkdir -p "$BATS_TEST_TMPDIR/tests"
+	cp "$CNIBOX_TESTS/run" "$BATS_TEST_TMPDIR/tests"
+	printf '# Runs with musl, too\n@test "it" { echo "$BATS_TEST_FILENAME with ${CNIBOX##*/}" >>"$SEEN"; }\n' >"$BATS_TEST_TMPDIR/tests/100-a.bats"
+	cp "$BATS_TEST_TMPDIR/tests/100-a.bats" "$BATS_TEST_TMPDIR/tests/500-b.bats"
+	: >"$BATS_TEST_TMPDIR/musl" && chmod +x "$BATS_TEST_TMPDIR/musl"
+	ran() { # RERUNS_UNTIL: what it says, without times
+		rm -f "$BATS_TEST_TMPDIR/seen"
+		env -i PATH="${PATH//$BATS_LIBEXEC:/}" SEEN="$BATS_TEST_TMPDIR/seen" CNIBOX=plain RERUNS_UNTIL="$1" \
+			"$BATS_TEST_TMPDIR/tests/run" -j 1 -s sanitized -m "$BATS_TEST_TMPDIR/musl" | sed 's/ [0-9.]*s / /; s/  */ /g'
+	}
+	assert_eq "in time" "$(ran | sort)" "$(printf '%s\n' '5 passed, 0 failed' 'ok 1 100-a' 'ok 1 100-a, musl' 'ok 1 100-a, sanitized' 'ok 1 500-b' 'ok 1 500-b, musl')"
+	assert_eq "with what" "$(sed "s|^$BATS_TEST_TMPDIR/tests/||" "$BATS_TEST_TMPDIR/seen" | sort)" \
+		"$(printf '%s\n' 100-a.bats\ with\ {musl,plain,sanitized} 500-b.bats\ with\ {musl,plain})"
+	assert_eq "late" "$(ran 1)" "$(printf '%s\n' 'ok 1 100-a' 'ok 1 500-b' '3 of 3 second runs are left out, since the time is over:' \
+		' 100-a, sanitized' ' 100-a, musl' ' 500-b, musl' '2 passed, 0 failed')"
+}
+
 @test "wait_for sees a condition come true" {
 	(read -rt 0.2 <> <(:) || :; touch "$BATS_TEST_TMPDIR/there") 3>&- &
 	wait_for "the file" 5 test -e "$BATS_TEST_TMPDIR/there"
