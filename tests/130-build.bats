@@ -65,17 +65,22 @@ install_to() { # DESTDIR [--remove]
 	assert_match "a mistake" "$(make -n -C "$CNIBOX_TOP" APPLETS=nosuch all 2>&1 3>&-)" 'there is no applet and no kind "nosuch"'
 }
 
-@test "two builds in two folders are the same, byte for byte, and so is what is linked again from what goes with it" {
-	local again=$BATS_TEST_TMPDIR/cnibox-relinkable
+@test "a build in another folder is the same, byte for byte, and so is what is linked again from what goes with it" {
+	local again=$BATS_TEST_TMPDIR/cnibox-relinkable other=$BATS_TEST_TMPDIR/other first=$CNIBOX_TOP/build
 	[[ -z ${CNIBOX_SANITIZED:-} ]] || skip "once is enough"
-	for n in 1 2; do
-		run_log make -s -C "$CNIBOX_TOP" -j2 BUILD="$BATS_TEST_TMPDIR/build-$n" all >/dev/null 3>&-
-	done
-	assert "the same" cmp "$BATS_TEST_TMPDIR"/build-[12]/cnibox
-	run_log make -s -C "$CNIBOX_TOP" BUILD="$BATS_TEST_TMPDIR/build-1" relinkable 3>&-
-	tar -xzf "$BATS_TEST_TMPDIR/build-1/cnibox-relinkable.tar.gz" -C "$BATS_TEST_TMPDIR"
+	built() { run_log make -s -C "$CNIBOX_TOP" -j2 BUILD="$1" all >/dev/null 3>&-; }
+	built "$other"
+	# What is there already is such a build, unless somebody works on it.
+	if [[ $(sed "s|$other|build|g" "$other/flags") != "$(cat "$first/flags")" ||
+		-n $(cd "$CNIBOX_TOP" && find Makefile main.c applets lib -newer "$first/cnibox") ]]; then
+		first=$BATS_TEST_TMPDIR/first
+		built "$first"
+	fi
+	assert "the same" cmp "$first/cnibox" "$other/cnibox"
+	run_log make -s -C "$CNIBOX_TOP" BUILD="$other" relinkable 3>&-
+	tar -xzf "$other/cnibox-relinkable.tar.gz" -C "$BATS_TEST_TMPDIR"
 	run_log sh "$again/link"
-	assert "linked again" cmp "$again/cnibox" "$BATS_TEST_TMPDIR/build-1/cnibox"
+	assert "linked again" cmp "$again/cnibox" "$other/cnibox"
 	assert "with its licence" test -s "$again/LICENSE"
 }
 

@@ -62,7 +62,9 @@ conf() {
 	flannel)
 		base='{"cniVersion": "1.0.0", "name": "tnet", "subnetFile": "'$CNIBOX_TESTS'/fixtures/subnet.env"}' ;;
 	esac
-	jq -c --arg type "$1" '.type = $type | '"${2:-.}" <<<"$base"
+	base=${base%\}}', "type": "'$1'"}'
+	[[ -n ${2:-} ]] || { printf '%s\n' "$base"; return; }
+	jq -c "$2" <<<"$base"
 }
 
 # Where the runtime keeps ADD's results: one file for an attachment. $1 is the network's name.
@@ -73,13 +75,14 @@ cni_cache() {
 	echo "$dir/$1-$2-$3.json"
 }
 
+# Sets program.
 cni_find() {
 	local name=$1 dir
 	local -a dirs
 
 	IFS=: read -ra dirs <<<"$2"
 	for dir in "${dirs[@]}"; do
-		[[ -x $dir/$name ]] && { echo "$dir/$name"; return; }
+		[[ -x $dir/$name ]] && { program=$dir/$name; return; }
 	done
 	flunk "no plugin \"$name\" in $2; is it built?" >&2
 }
@@ -92,7 +95,7 @@ cni_exec() {
 	for word; do
 		[[ $word == CNI_PATH=* ]] && path=${word#*=}
 	done
-	program=$(cni_find "$type" "${path:-$PLUGINS}") || return
+	cni_find "$type" "${path:-$PLUGINS}" || return
 	status=0
 	# A tracer and the leak checker exclude each other.
 	deadline "${CNI_DEADLINE:-20}" env "$@" ${CNI_WRAP:+ASAN_OPTIONS=detect_leaks=0} "${CNI_WRAP[@]}" "$program" <<<"$json" >"$out.out" 2>"$out.err" || status=$?
@@ -103,16 +106,23 @@ cni_exec() {
 	[[ $status == 0 ]] || printf '  exit status %s\n' "$status"
 }
 
-# Type and configuration, a line each, of plugin $2 of list $1 as libcni would hand it over; $3 = prevResult or nothing.
-cni_plugin_conf() {
-	jq -c -r --argjson i "$2" --argjson prev "${3:-null}" --argjson runtime "${RUNTIME:-null}" '
-		. as $list | ($list.plugins[$i]? // $list)
+# What jq says of list or plugin $1, kept, since jq is slow to start: sets facts to its name, the number of plugins, whether
+# its version knows no prevResult; then of each plugin the type, whether it has a prevResult, and the configuration as
+# libcni would hand it over.
+declare -gA CNI_FACTS
+cni_facts() {
+	local key="${RUNTIME:-null} $1"
+
+	[[ -n ${CNI_FACTS[$key]:-} ]] || CNI_FACTS[$key]=$(jq -c -r --argjson runtime "${RUNTIME:-null}" '
+		. as $list
+		| .name, (.plugins // [1] | length), (.cniVersion // "0.1.0" | IN("", "0.1.0", "0.2.0", "0.3.0", "0.3.1")),
+		(range(.plugins // [1] | length) as $i | ($list.plugins[$i]? // $list)
 		| if $list.plugins then .name = $list.name | .cniVersion = ($list.cniVersion // "0.1.0") else . end
-		| if $prev != null and (has("prevResult") | not) then .prevResult = $prev else . end
 		| (.capabilities // {}) as $can
 		| ($runtime // {} | with_entries(select($can[.key]))) as $mine
 		| if $mine == {} then . else .runtimeConfig = ((.runtimeConfig // {}) + $mine) end
-		| .type, .' <<<"$1"
+		| .type, has("prevResult"), .)' <<<"$1") || return
+	mapfile -t facts <<<"${CNI_FACTS[$key]}"
 }
 
 cni_call() {
@@ -134,16 +144,16 @@ cni_call() {
 	[[ $command != @(ADD|DEL|CHECK) ]] ||
 		environment+=(CNI_CONTAINERID="$id" CNI_NETNS="$netns" CNI_IFNAME="$ifname")
 	environment+=("${variables[@]}")
-	mapfile -t facts < <(jq -r '.name, (.plugins // [1] | length),
-		(.cniVersion // "0.1.0" | IN("", "0.1.0", "0.2.0", "0.3.0", "0.3.1"))' <<<"$conf")
+	cni_facts "$conf" || return
 	cache=$(cni_cache "${facts[0]}" "$id" "$ifname") n=${facts[1]}
 	# Old versions know no prevResult on DEL and CHECK.
 	[[ $command != @(DEL|CHECK) || -n ${NO_PREV:-} || ${facts[2]} == true || ! -s $cache ]] || prev=$(<"$cache")
 
 	for ((i = 0; i < n; i++)); do
 		[[ $command == DEL ]] && at=$((n - 1 - i)) || at=$i
-		mapfile -t plugin < <(cni_plugin_conf "$conf" "$at" "$prev")
-		cni_exec "${plugin[@]}" "${environment[@]}" || return
+		plugin=("${facts[@]:3 + 3 * at:3}")
+		[[ -z $prev || ${plugin[1]} == true ]] || plugin[2]=${plugin[2]%\}}',"prevResult":'$prev'}'
+		cni_exec "${plugin[0]}" "${plugin[2]}" "${environment[@]}" || return
 		[[ $status == 0 ]] || break
 		[[ $command != ADD ]] || prev=$output
 	done
@@ -161,7 +171,7 @@ SNAPSHOT_FILTER='
 	def moving: test("timer|root_|bridge_id|topology|designated|^(gc_.*|state|id|no|cost|config_pending)$");
 	def details: (. // {}) | with_entries(select(.key | moving | not));
 	{
-		links: ($links | add // [] | map(select(.ifname)
+		links: ($devices[0] | map(select(.ifname)
 			| if .ifalias == .ifname then del(.ifalias) else . end
 			| .kind = .linkinfo.info_kind | .data = (.linkinfo.info_data | details)
 			| .port = (.linkinfo.info_slave_data | details)
@@ -169,15 +179,15 @@ SNAPSHOT_FILTER='
 			| del(.linkinfo, .ifindex, .link_index, .link_netnsid, .operstate, .num_tx_queues, .num_rx_queues,
 			      .gso_max_size, .gso_max_segs, .tso_max_size, .tso_max_segs, .gro_max_size,
 			      .gso_ipv4_max_size, .gro_ipv4_max_size)) | sort_by(.ifname)),
-		addresses: ($addresses | add // [] | map(select(.ifname) | {ifname, addresses: (.addr_info // []
+		addresses: ($devices[1] | map(select(.ifname) | {ifname, addresses: (.addr_info // []
 			| map(select(.scope != "link")
 			| del(.valid_life_time, .preferred_life_time, .tentative, .dadfailed)) | sort_by(.local))})
 			| sort_by(.ifname)),
-		routes: ($routes | add // [] | map(select(.table != "local" or .protocol != "kernel")
+		routes: ($ways[0] | map(select(.table != "local" or .protocol != "kernel")
 			| select(.dst // "" | test("^fe80:|^ff00:|^multicast") | not)
 			| .flags = ((.flags // []) - ["linkdown", "dead"])) | sort),
-		policy: ($policy | add // []),
-		neighbours: ($neighbours | add // [] | sort),
+		policy: ($ways[1] + $policy6[0]),
+		neighbours: ($ways[2] | sort),
 		sysctls: ($sysctls | split("\n") | map(select(. != "") | sub("^/proc/sys/net/"; "") | sub(":"; "=")) | sort),
 		rules: ([($iptables | split("\n")[] | select(. != "")),
 			($nft[].nftables[]? | select((.metainfo or .table or (.chain.type // null)) | not) | del(.[].handle)
@@ -185,7 +195,7 @@ SNAPSHOT_FILTER='
 				   (.[].table | IN("nat", "filter", "mangle", "raw"))) | not)
 			 | walk(if type == "object" then del(.packets, .bytes) else . end) | tojson)]),
 		shaping: [($qdiscs | add // [] | map(select(.handle != "0:") | del(.refcnt)) | sort_by(.dev, .handle)),
-			($filters | map(add // [] | map(del(.options.actions[]?.index))))],
+			($filters | add // [] | map(del(.options.actions[]?.index)))],
 		files: ($files | split("\n") | map(select(. != ""))),
 	}'
 
@@ -198,26 +208,26 @@ snapshot_sysctls() {
 
 # Chains and tables that only exist because iptables or nft looked at them do not count; rules and own chains do.
 snapshot_iptables() {
-	local program
-
-	for program in iptables-save ip6tables-save; do
-		"$program" 2>/dev/null | awk -v p="$program" '
-			/^\*/ { table = substr($1, 2) }
-			/^-A/ { print p, table, $0 }
-			/^:[^ ]* -/ { print p, table, $1 }'
-	done
+	{
+		iptables-save 2>/dev/null
+		echo ip6tables-save
+		ip6tables-save 2>/dev/null
+	} | awk -v p=iptables-save '
+		/^ip6tables-save$/ { p = $1 }
+		/^\*/ { table = substr($1, 2) }
+		/^-A/ { print p, table, $0 }
+		/^:[^ ]* -/ { print p, table, $1 }'
 }
 
 # What sends traffic elsewhere, of every link that can hold such filters.
 snapshot_filters() {
-	local link
+	local kind dev link
 
-	for link in $(tc qdisc show | awk '$2 == "ingress" || $2 == "clsact" { print $5 }'); do
-		tc -d -j filter show dev "$link" ingress
-	done
+	while read -r _ kind _ dev link _; do
+		[[ $kind != @(ingress|clsact) || $dev != dev ]] || tc -d -j filter show dev "$link" ingress
+	done < <(tc qdisc show)
 }
 
-# Leases count with their content; locks, counters, our index of leases and the runtime's cache do not.
 # Leases count with their content; locks, counters, our index of leases, our notes on who was admitted, and the runtime's
 # cache do not.
 snapshot_files() {
@@ -232,31 +242,35 @@ snapshot_files() {
 }
 
 # What iptables-save shows needs not be shown again as nft rules, where iptables is nft's.
-snapshot_here() {
+snapshot_here() { # [JQ, of the snapshot]
 	local seen=legacy
 
 	[[ $(iptables --version 2>/dev/null) != *nf_tables* ]] || seen=nf_tables
-	jq -n -S "$SNAPSHOT_FILTER" --arg seen $seen \
-		--slurpfile links <(ip -d -j link show) --slurpfile addresses <(ip -d -j addr show) \
-		--slurpfile routes <(ip -j -4 route show table all; ip -j -6 route show table all) \
-		--slurpfile policy <(ip -j -4 rule; ip -j -6 rule) --slurpfile neighbours <(ip -j neigh show nud permanent) \
+	jq -n -S "$SNAPSHOT_FILTER | ${1:-.}" --arg seen $seen \
+		--slurpfile devices <(ip -d -j -b - <<<$'link show\naddr show') --slurpfile policy6 <(ip -j -6 rule) \
+		--slurpfile ways <(ip -j -b - <<<$'route show table all\nrule\nneigh show nud permanent') \
 		--slurpfile nft <(nft -j list ruleset 2>/dev/null) --rawfile iptables <(snapshot_iptables) \
 		--slurpfile qdiscs <(tc -d -j qdisc show) --slurpfile filters <(snapshot_filters) \
-		--rawfile sysctls <(snapshot_sysctls) --rawfile files <(snapshot_files)
+		--rawfile sysctls <(snapshot_sysctls) --rawfile files <(snapshot_files) ||
+		{ echo "no snapshot: $EPOCHREALTIME"; return 1; } # like no other one
 }
 
 snapshot() {
 	local name
 
-	for name in "${@:-host}"; do
-		jq --arg name "$name" '{($name): .}' < <(snapshot_in "$name")
+	if [[ $# -le 1 ]]; then
+		snapshot_in "${1:-host}" "{\"${1:-host}\": .}"
+		return
+	fi
+	for name; do
+		snapshot_in "$name" "{\"$name\": .}"
 	done | jq -S -s add
 }
 
-snapshot_in() {
-	[[ $1 != host ]] || { snapshot_here; return; }
+snapshot_in() { # NAME [JQ]
+	[[ $1 != host ]] || { snapshot_here "${2:-.}"; return; }
 	# shellcheck disable=SC2016
-	run_in "$1" bash -c 'source "$CNIBOX_TESTS/lib/cni.bash" && snapshot_here | jq "del(.files)"'
+	run_in "$1" bash -c 'source "$CNIBOX_TESTS/lib/cni.bash" && snapshot_here "$1"' - "del(.files) | ${2:-.}"
 }
 
 left() {

@@ -22,10 +22,6 @@ fixture_file() {
 	echo "$CNIBOX_TESTS/fixtures/$1.json"
 }
 
-fixture_is() {
-	jq -e "$2" "$(fixture_file "$1")" >/dev/null
-}
-
 fixture_load() {
 	local -a lines
 
@@ -132,7 +128,7 @@ each() {
 	mapfile -t names < <(jq -r "select(${3:-true}) | input_filename" "$CNIBOX_TESTS"/fixtures/"${2:-}"*.json)
 	[[ ${#names[@]} -gt 0 ]] || flunk "no fixture matches \"${2:-}\""
 	for name in "${names[@]}"; do
-		name=$(basename "$name" .json)
+		name=${name##*/} name=${name%.json}
 		[[ ${FIXTURE:-$name} == "$name" ]] || continue
 		ran=$((ran + 1))
 		"$function" "$name" >"$BATS_TEST_TMPDIR/log" 2>&1 && continue
