@@ -16,6 +16,11 @@ _cnibox() {
 		case $line in
 		@file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
 		@dir)  compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
+		@command)
+			[[ $2 != */* ]] || { compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$2"); break; }
+			while IFS= read -r word; do
+				! type -P -- "$word" >/dev/null || COMPREPLY+=("$word")
+			done < <(compgen -c -- "$2" | sort -u) ;;
 		*)     line=${line%%$'\t'*}; COMPREPLY+=("${line#"$lead"}") ;;
 		esac
 	done < <("$1" complete "${words[@]:1}" 2>/dev/null)

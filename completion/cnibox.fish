@@ -10,6 +10,8 @@ function __cnibox_complete
 				for path in (__fish_complete_path "$part"); echo "$lead$path"; end
 			case @dir
 				for path in (__fish_complete_directories "$part"); echo "$lead$path"; end
+			case @command
+				complete -C "$part"
 			case '*'
 				echo $line
 		end

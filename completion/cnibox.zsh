@@ -7,6 +7,7 @@ for line in "${(@f)$("${(Q)words[1]}" complete "${(@Q)words[2,CURRENT-1]}" "${(Q
 	case $line in
 	@file) compset -P '-*='; _files ;;
 	@dir)  compset -P '-*='; _files -/ ;;
+	@command) _command_names -e ;;
 	*$'\t'*) candidates+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}") ;;
 	?*)    candidates+=("${line//:/\\:}") ;;
 	esac

@@ -132,7 +132,12 @@ attach_pods() {
 	complete_to @file policy-iptables lint -f ""
 	complete_to @dir cni list --conf-dir ""
 	complete_to @dir install --dir=
-	complete_to @file netns exec blue ""
+	complete_to @command netns exec blue ""
+	complete_to @command netns exec blue -- ec
+	complete_to @file netns exec blue ls ""
+	assert_match "an applet" "$("$CNIBOX" complete install -- vxl)" $'^vxlan\t[^\n]*$'
+	complete_to "" install -- brid # with --only it would be installed alone
+	complete_to $'iptables-nft\niptables-legacy' install -- policy-iptables apply --backend ipt
 	complete_to @file netns exec blue -- ls --
 	complete_to "" policy-iptables top --lines ""
 }

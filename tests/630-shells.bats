@@ -12,7 +12,10 @@ setup_file() {
 		"ranges": [ [ { "subnet": "10.1.0.0/28" } ], [ { "subnet": "fd00:1::/120" } ] ] } } ] }' >/etc/cni/net.d/10-pods.conflist
 	container blue red
 	"$CNIBOX" cni add --container-id c-blue pods blue >/dev/null
-	mkdir -p /run/here/folder
+	mkdir -p /run/here/folder /run/bin
+	printf '#!/bin/sh\n' >/run/bin/cnibox-test-program
+	chmod +x /run/bin/cnibox-test-program
+	export PATH=$PATH:/run/bin
 	touch /run/here/file.json
 	find_applets
 	lines >/run/lines
@@ -21,7 +24,7 @@ setup_file() {
 }
 
 setup() {
-	export HOME=$BATS_TEST_TMPDIR XDG_CONFIG_HOME=$BATS_TEST_TMPDIR XDG_DATA_HOME=$BATS_TEST_TMPDIR
+	export PATH=$PATH:/run/bin HOME=$BATS_TEST_TMPDIR XDG_CONFIG_HOME=$BATS_TEST_TMPDIR XDG_DATA_HOME=$BATS_TEST_TMPDIR
 	cd /run/here || return
 }
 
@@ -30,7 +33,8 @@ lines() {
 	printf 'cnibox %s\n' "" n list "list --" "help --" "help br" "help netns " "netns no-such " "no-such "
 	each_call call_lines
 	printf 'cnibox %s\n' "ipam release fd00:1:" "ipam release fd00:1::2 f" "ipam release --network=p" \
-		"policy-iptables lint -f fi" "policy-iptables lint --file=fi" "cni add --conf-dir f" "cni add --conf-dir=f"
+		"policy-iptables lint -f fi" "policy-iptables lint --file=fi" "cni add --conf-dir f" "cni add --conf-dir=f" \
+		"netns exec blue cnibox-t" "netns exec blue -- cnibox-t" "netns exec blue /run/bin/cnibox-t" "netns exec blue ls f"
 }
 declare -gA seen
 call_lines() {

@@ -35,7 +35,7 @@ static const struct field fields[] = {
 	  .help = "only say what would be done" },
 	{ "json", FIELD_BOOL, OPTION(json), .letter = 'j', .help = "JSON instead of text" },
 	{ "applet", FIELD_LIST, OPTION(applet), .flags = FIELD_POSITIONAL | FIELD_RAW_REST,
-	  .element = FIELD_STRING, .size = sizeof(char *),
+	  .element = FIELD_STRING, .size = sizeof(char *), .noun = NOUN_APPLET,
 	  .help = "what to become when that is done, with its words" },
 	FIELDS_END
 };

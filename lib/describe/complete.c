@@ -1,8 +1,8 @@
 /*
  * Completion: the shells' scripts (completion/) hand over the words and show what this prints, so
  * that they never know an applet. A candidate is a line, its description behind a tab; "@file" and
- * "@dir" ask the shell for paths. What is on the node now, verbs that list it tell: their JSON is
- * read here.
+ * "@dir" ask the shell for paths, "@command" for programs. What is on the node now, verbs that list
+ * it tell: their JSON is read here.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -172,6 +172,17 @@ static void plugins(const struct completer *completer)
 				  call->applets[i].applet->summary);
 }
 
+/* What people call, or all. */
+static void applet_candidates(const struct completer *completer, bool all)
+{
+	const struct invocation *call = completer->call;
+
+	for (size_t i = 0; i < call->n_applets; i++)
+		if (all || call->applets[i].kind != APPLET_CNI || call->applets[i].applet->verbs)
+			candidate(completer, call->applets[i].name,
+				  call->applets[i].applet->summary);
+}
+
 static void values(const struct completer *completer, const struct field *field)
 {
 	struct field value = field->type == FIELD_LIST ? field_element(field) : *field;
@@ -185,13 +196,28 @@ static void values(const struct completer *completer, const struct field *field)
 		present(completer, NOUN_INTERFACE);
 	else if (value.type == FIELD_NETNS)
 		present(completer, NOUN_NETNS);
-	else if (value.type == FIELD_PATH ||
-		 (field->flags & FIELD_RAW_REST)) /* a program, or its arguments */
+	else if (value.type == FIELD_PATH)
 		fputs(has_prefix(metavar, "DIR") ? "@dir\n" : "@file\n", completer->call->out);
 	else if (value.type == FIELD_ENUM)
 		enum_names(completer, value.names);
 	else
 		choices(completer, metavar);
+}
+
+/* Of a list that is a whole command, words[first] is the first word, or the one that is typed. */
+static void argument_values(const struct completer *completer, const struct field *field, int first)
+{
+	bool begun = first < completer->n_words;
+
+	if (!(field->flags & FIELD_RAW_REST))
+		values(completer, field);
+	else if (field->noun != NOUN_APPLET)
+		fputs(begun ? "@file\n" : "@command\n", completer->call->out);
+	else if (begun)
+		help_complete(completer->call, completer->words + first,
+			      completer->n_words - first + 1);
+	else
+		applet_candidates(completer, false);
 }
 
 /* ---- options ---- */
@@ -237,16 +263,21 @@ static void option_words(const struct completer *completer)
 			     .argv = completer->words };
 	const struct field *argument;
 	enum scan_kind kind, last = SCAN_END;
+	int first = scan.argc;
 
-	while ((kind = scan_next(&scan)) != SCAN_END)
+	while ((kind = scan_next(&scan)) != SCAN_END) {
 		last = kind;
+		if (kind == SCAN_ARGUMENT && scan.field->flags & FIELD_RAW_REST &&
+		    first == scan.argc)
+			first = scan.i - 1;
+	}
 	argument = scan_argument(&scan);
 	if (last == SCAN_NO_VALUE && scan.i >= scan.argc && scan.field)
 		values(completer, scan.field);
 	else if (!scan.plain && completer->typed[0] == '-' && strchr(completer->typed, '='))
 		attached_value(*completer);
 	else if (argument && (scan.plain || completer->typed[0] != '-'))
-		values(completer, argument);
+		argument_values(completer, argument, first);
 	else if (!scan.plain)
 		option_candidates(completer);
 }
@@ -259,17 +290,9 @@ static void verb_candidates(const struct completer *completer, const struct appl
 		candidate(completer, verb->name, verb->summary);
 }
 
-static void applet_candidates(const struct completer *completer)
-{
-	const struct invocation *call = completer->call;
-
-	for (size_t i = 0; i < call->n_applets; i++)
-		candidate(completer, call->applets[i].name, call->applets[i].applet->summary);
-}
-
 static void first_word(const struct completer *completer)
 {
-	applet_candidates(completer);
+	applet_candidates(completer, true);
 	candidate(completer, "list", "the applets of this binary");
 	candidate(completer, "help", "what an applet does and takes");
 	if (completer->typed[0] == '-') {
@@ -316,7 +339,7 @@ static void help_words(const struct completer *completer, char *const *words, in
 		candidate(completer, "--man", "print the manual page");
 		candidate(completer, "--schema", "print the JSON Schema");
 	} else if (n == (n && words[0][0] == '-')) {
-		applet_candidates(completer);
+		applet_candidates(completer, true);
 	} else if (n == 1 && applet) {
 		verb_candidates(completer, applet);
 	}

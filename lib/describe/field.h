@@ -65,7 +65,8 @@ enum noun {
 	NOUN_SUBNET,   /* of a node */
 	NOUN_NODE,
 	NOUN_PLUGIN,
-	NOUN_POD, /* of Kubernetes: [NAMESPACE/]NAME */
+	NOUN_APPLET, /* with its words behind it */
+	NOUN_POD,    /* of Kubernetes: [NAMESPACE/]NAME */
 };
 
 /* Kept small, since a binary has more than a thousand of them. */

@@ -24,7 +24,8 @@ void help_man(FILE *out, const struct applet_entry *entry, const struct plugin_t
 	      const char *version); /* mdoc or man source */
 void help_schema(FILE *out, const struct applet_entry *entry, const struct plugin_text *plugin);
 /* Completion: words[0..n) is the command line behind "cnibox", the last one incomplete (may be ""). Prints one
- * candidate a line, a tab and its description behind; a line "@file" or "@dir" asks the shell for paths. */
+ * candidate a line, a tab and its description behind; a line "@file" or "@dir" asks the shell for paths, "@command" for
+ * programs. */
 void help_complete(const struct invocation *call, char *const *words, int n);
 
 #endif

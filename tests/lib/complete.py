@@ -5,6 +5,7 @@ complete.py bash|zsh BINARY SCRIPTS   in a real shell on a terminal, which inser
 complete.py fish BINARY SCRIPTS       by fish's own `complete -C`
 complete.py cnibox BINARY SCRIPTS     what it should be: the binary's own words, and files of this folder where it asks for them
 """
+import glob
 import os
 import pty
 import re
@@ -125,6 +126,11 @@ def cnibox(lines):
             if word in ("@file", "@dir"):
                 typed = re.sub("^-[^=]*=", "", line.split(" ")[-1])
                 words += [name for name in os.listdir() if name.startswith(typed) and (word == "@file" or os.path.isdir(name))]
+            elif word == "@command":
+                typed = line.split(" ")[-1]
+                words += glob.glob(typed + "*") if "/" in typed else [
+                    name for folder in set(path().split(":")) if os.path.isdir(folder)
+                    for name in os.listdir(folder) if name.startswith(typed)]
             else:
                 words.append(word.split("\t")[0])
         yield words
