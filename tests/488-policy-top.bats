@@ -94,7 +94,9 @@ COUNT  FROM         TO           PORT    DIRECTION  POLICIES
 	kill -TERM "$top"
 	top_ends
 	refute "the group" listening
-	assert_eq "time" "$(deadline 20 "$CNIBOX" policy-iptables top -g 7 --seconds 1 --once --json)" '[]'
+	assert_eq "time" "$(deadline 20 "$CNIBOX" policy-iptables top -g 7 --seconds 1 --once --json 2>/run/top.err)" '[]'
+	assert_eq "what would tell" "$(</run/top.err)" \
+		"policy-iptables top: no packet; policies tell of them where they are in force with --log 7"
 	refute "group 0" "$CNIBOX" policy-iptables top -g 0
 }
 
@@ -104,6 +106,7 @@ COUNT  FROM         TO           PORT    DIRECTION  POLICIES
 		"$CNIBOX" policy-iptables top -g 7 --packets 2 -f /run/all.yaml >/run/typed 2>/run/top.err </dev/null 3>&- &
 	top=$!
 	wait_for "top listens" 10 listening
+	wait_for "what would tell" 10 grep -q 'no packet; policies tell of them' /run/typed
 	send_udp 10.0.1.1 53
 	send_udp 10.0.1.1 53
 	top_ends

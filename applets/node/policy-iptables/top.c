@@ -110,6 +110,9 @@ static void print_table(struct top *top)
 			    false);
 }
 
+/* Nothing was denied, or nobody says so. */
+#define UNHEARD "no packet; policies tell of them where they are in force with --log %u"
+
 static void print_live(struct top *top)
 {
 	fprintf(top->call->out, "\033[H\033[J%llu packets denied, of %zu flows",
@@ -120,7 +123,10 @@ static void print_live(struct top *top)
 	if (top->lost)
 		fprintf(top->call->out, "; some were lost");
 	fprintf(top->call->out, "\n\n");
-	print_table(top);
+	if (top->denied.n_packets)
+		print_table(top);
+	else
+		fprintf(top->call->out, UNHEARD "\n", top->options->group);
 	fflush(top->call->out);
 }
 
@@ -192,6 +198,8 @@ static int run(struct top *top, struct error *err)
 		print_table(top);
 	else
 		print_tick(top);
+	if (!top->denied.n_packets && !top->live)
+		fprintf(stderr, "policy-iptables top: " UNHEARD "\n", top->options->group);
 	if (top->lost)
 		fprintf(stderr, "policy-iptables top: packets came faster than they were read\n");
 	return 0;
