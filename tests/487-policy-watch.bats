@@ -138,6 +138,11 @@ teardown() {
 	echo 'a: [' >$OBJECTS/pods.yaml
 	refute "--once fails where nothing can be read" policy watch --node n1 -f $OBJECTS --once --socket /run/other.sock
 	refute "standard input" policy watch --node n1 -f -
+	status=0
+	message=$(deadline "$CNIBOX" policy-iptables watch --node n1 --kube-api-url http://127.0.0.1:1 --once --once-timeout 1s --socket /run/other.sock 2>&1) || status=$?
+	assert_eq "status without an API server" "$status" 1
+	assert_match "what it has waited for" "$(tail -n 1 <<<"$message")" \
+		'^policy-iptables watch: not in force after 1s \(--once-timeout\): the API server: .*127\.0\.0\.1:1: Connection refused'
 }
 
 @test "--close-node drops addresses of the node's range that are no known pod, and says when the range is unknown" {

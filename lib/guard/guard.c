@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/text.h"
+#include "describe/duration.h"
 #include "guard/source.h"
 #include "kernel/confine.h"
 #include "kernel/nft_monitor.h"
@@ -158,6 +159,20 @@ static void tell_state(struct loop *loop unused, void *arg)
 
 /* ---- life ---- */
 
+static void give_up(struct loop *loop unused, void *arg)
+{
+	auto_arena struct arena arena = { 0 };
+	struct guard *guard = arg;
+	char after[DURATION_TEXT_SIZE];
+	struct error err = { 0 };
+	const char *why;
+
+	(void)guard_is_ready(guard, &arena, &why);
+	fail(&err, ETIMEDOUT, "not in force after %s (--once-timeout): %s",
+	     duration_format(guard->options->once_ms, after), why ? why : "nothing has changed");
+	guard_end_with(guard, &err);
+}
+
 static void on_report(void *arg unused, bool is_error, const char *object, const char *text)
 {
 	if (is_error)
@@ -224,6 +239,9 @@ static int start(struct guard *guard, struct error *err)
 			loop_after(guard->loop, guard->options->resync_ms, on_resync, guard, NULL);
 	if (guard->options->backend->state)
 		(void)!loop_after(guard->loop, STATE_MS, on_glance, guard, NULL);
+	if (guard->options->once && guard->options->once_ms &&
+	    loop_after(guard->loop, guard->options->once_ms, give_up, guard, err) < 0)
+		return -err->errnum;
 	loop_alarm(guard->loop, &guard->pass, 0);
 	return 0;
 }

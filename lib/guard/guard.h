@@ -25,6 +25,7 @@ struct guard_options {
 	bool bridge_netfilter; /* bridges are made to show their frames to rules, where pods need it */
 	bool cut;              /* connections that a change denies are ended */
 	bool once;             /* end when all is in force */
+	unsigned once_ms;      /* and with an error when it has not come to that; 0 = never */
 	struct {
 		struct ip ip;
 		int port; /* 0 = no probes */

@@ -9,6 +9,7 @@ const struct options verb_defaults = {
 	.resync = 60000,
 	.delay = 10,
 	.silence = 30000,
+	.once_timeout = 60000,
 	.group = 100,
 	.lines = 20,
 };

@@ -31,7 +31,7 @@ struct options {
 	struct lease_place place;
 	bool close_node, once;
 	const char *socket;
-	int64_t resync, delay, silence; /* ms */
+	int64_t resync, delay, silence, once_timeout; /* ms */
 	struct ip healthz_ip;
 	int healthz_port;
 	/* top, and once of watch */
