@@ -154,4 +154,4 @@ ended() { ! kill -0 "$1" 2>/dev/null; }
 	wait_for "a CA alone is enough" 20 ca_alone
 }
 
-ca_alone() { [[ $(lease list "${ca[@]}") == "" ]]; }
+ca_alone() { [[ $(lease list "${ca[@]}") == "no leases in the store"* ]]; }

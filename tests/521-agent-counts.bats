@@ -46,7 +46,7 @@ since() { tail -c +$((MARK + 1)) /run/trace; }
 count() { since | grep -cE "$1" || :; }
 
 # Bytes of the messages between the store's process and the agent.
-told() { since | sed -nE 's/.* write\([0-9]+, "\{.*"(\.\.\.)?, ([0-9]+).*/\2/p' | awk '{ n += $1 } END { print n }'; }
+told() { since | sed -nE 's/.* (write|sendto)\([0-9]+, "\{.*"(\.\.\.)?, ([0-9]+).*/\3/p' | awk '{ n += $1 } END { print n }'; }
 
 @test "1000 leases are read once each; another one costs one read, and the repair of a route no look at the store" {
 	many 1000
