@@ -195,7 +195,7 @@ SNAPSHOT_FILTER='
 				   (.[].table | IN("nat", "filter", "mangle", "raw"))) | not)
 			 | walk(if type == "object" then del(.packets, .bytes) else . end) | tojson)]),
 		shaping: [($qdiscs | add // [] | map(select(.handle != "0:") | del(.refcnt)) | sort_by(.dev, .handle)),
-			($filters | add // [] | map(del(.options.actions[]?.index)))],
+			($filters | map(map(del(.options.actions[]?.index))))],
 		files: ($files | split("\n") | map(select(. != ""))),
 	}'
 
