@@ -85,6 +85,16 @@ fails() {
 		' 100-a' ' 500-b' ' 100-a, sanitized' ' 100-a, musl' ' 500-b, musl' 'no tests ran' '0 passed, 0 failed')"
 }
 
+@test "thin leaves every Nth, of few all, and all with TEST_FULL=1" {
+	local many=({1..9}) few=(a b) all=({1..9})
+	thin many 3
+	assert_match "many" "${many[*]}" '^(1 4 7|2 5 8|3 6 9)$'
+	thin few 3
+	assert_eq "few" "${few[*]}" "a b"
+	TEST_FULL=1 thin all 3
+	assert_eq "all" "${all[*]}" "1 2 3 4 5 6 7 8 9"
+}
+
 @test "wait_for sees a condition come true" {
 	(read -rt 0.2 <> <(:) || :; touch "$BATS_TEST_TMPDIR/there") 3>&- &
 	wait_for "the file" 5 test -e "$BATS_TEST_TMPDIR/there"

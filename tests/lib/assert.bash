@@ -11,6 +11,8 @@
 #   missing DESCRIPTION                         the same, for anything else that is not there
 #   run_log COMMAND ...                         show the command and its output, pass its status on
 #   deadline [SECONDS] COMMAND ...              end it after SECONDS (20)
+#   thin ARRAY N                                leave every Nth of many things to try, others with another commit;
+#                                               TEST_FULL=1: all
 # shellcheck shell=bash
 
 flunk() {
@@ -114,6 +116,18 @@ wait_for() {
 		pause 0.02
 	done
 	flunk "NOT within ${seconds}s: $description" "  $*" "  exit status $code" "$seen"
+}
+
+thin() {
+	local -n thin_all=$1
+	local commit i some=()
+
+	[[ -z ${TEST_FULL:-} && ${#thin_all[@]} -gt $2 ]] || return 0
+	commit=$(git -c safe.directory='*' -C "$CNIBOX_TOP" rev-parse --short=7 HEAD 2>/dev/null) || commit=0
+	for ((i = 0x$commit % $2; i < ${#thin_all[@]}; i += $2)); do
+		some+=("${thin_all[i]}")
+	done
+	thin_all=("${some[@]}")
 }
 
 missing() {

@@ -119,21 +119,18 @@ fixture_comparable() {
 		| fromjson | '"$differences" "$2"
 }
 
-# In a test: each FUNCTION [PATTERN [FILTER]] calls it for fixtures of that name that jq's filter says yes to: for every
-# second one, the others with the next commit, as it were; TEST_FULL=1: for all. The failing ones are shown.
-# FIXTURE=name restricts to one, for debugging.
+# In a test: each FUNCTION [PATTERN [FILTER]] calls it for fixtures of that name that jq's filter says yes to, of
+# many for every second one (thin). The failing ones are shown. FIXTURE=name restricts to one, for debugging.
 each() {
-	local function=$1 name failed=() ran=0 seen sample=${TEST_FULL:+1}
+	local function=$1 name failed=() ran=0
 	local -a names
 
 	mapfile -t names < <(jq -r "select(${3:-true}) | input_filename" "$CNIBOX_TESTS"/fixtures/"${2:-}"*.json)
 	[[ ${#names[@]} -gt 0 ]] || flunk "no fixture matches \"${2:-}\""
-	seen=$(git -C "$CNIBOX_TOP" rev-parse --short=7 HEAD 2>/dev/null) || seen=0
-	seen=$((0x$seen % 2))
-	[[ ${#names[@]} -gt 3 && -z ${FIXTURE:-} ]] || sample=1
+	[[ ${#names[@]} -le 3 || -n ${FIXTURE:-} ]] || thin names 2
 	for name in "${names[@]}"; do
 		name=${name##*/} name=${name%.json}
-		[[ ${FIXTURE:-$name} == "$name" && $((seen++ % ${sample:-2})) == 0 ]] || continue
+		[[ ${FIXTURE:-$name} == "$name" ]] || continue
 		ran=$((ran + 1))
 		"$function" "$name" >"$BATS_TEST_TMPDIR/log" 2>&1 && continue
 		failed+=("$name")
