@@ -11,7 +11,10 @@ function __cnibox_complete
 			case @dir
 				for path in (__fish_complete_directories "$part"); echo "$lead$path"; end
 			case @command
-				complete -C "$part"
+				for candidate in (complete -C "$part")
+					set -l program (string split \t -- $candidate)[1]
+					command -sq -- $program; or string match -q '*/*' -- $program; and echo $candidate
+				end
 			case '*'
 				echo $line
 		end
