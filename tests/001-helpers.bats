@@ -73,9 +73,9 @@ fails() {
 	printf '# Runs with musl, too\n@test "it" { echo "$BATS_TEST_FILENAME with ${CNIBOX##*/}" >>"$SEEN"; }\n' >"$BATS_TEST_TMPDIR/tests/100-a.bats"
 	cp "$BATS_TEST_TMPDIR/tests/100-a.bats" "$BATS_TEST_TMPDIR/tests/500-b.bats"
 	: >"$BATS_TEST_TMPDIR/musl" && chmod +x "$BATS_TEST_TMPDIR/musl"
-	ran() { # RUN_UNTIL: what it says, without times
+	ran() { # RUN_UNTIL TEST_TURN: what it says, without times
 		rm -f "$BATS_TEST_TMPDIR/seen"
-		env -i PATH="${PATH//$BATS_LIBEXEC:/}" SEEN="$BATS_TEST_TMPDIR/seen" CNIBOX=plain RUN_UNTIL="$1" \
+		env -i PATH="${PATH//$BATS_LIBEXEC:/}" SEEN="$BATS_TEST_TMPDIR/seen" CNIBOX=plain RUN_UNTIL="$1" TEST_TURN="$2" \
 			"$BATS_TEST_TMPDIR/tests/run" -j 1 -s sanitized -m "$BATS_TEST_TMPDIR/musl" | sed 's/ [0-9.]*s / /; s/  */ /g'
 	}
 	assert_eq "in time" "$(ran | sort)" "$(printf '%s\n' '5 passed, 0 failed' 'ok 1 100-a' 'ok 1 100-a, musl' 'ok 1 100-a, sanitized' 'ok 1 500-b' 'ok 1 500-b, musl')"
@@ -83,6 +83,7 @@ fails() {
 		"$(printf '%s\n' 100-a.bats\ with\ {musl,plain,sanitized} 500-b.bats\ with\ {musl,plain})"
 	assert_eq "late" "$(ran 1)" "$(printf '%s\n' '5 of 5 runs are left out, since the time is over:' \
 		' 100-a' ' 500-b' ' 100-a, sanitized' ' 100-a, musl' ' 500-b, musl' 'no tests ran' '0 passed, 0 failed')"
+	assert_match "another one comes first" "$(ran 1 1)" $'\n 500-b\n 100-a\n 100-a, musl\n 500-b, musl\n 100-a, sanitized\n'
 }
 
 @test "thin leaves every Nth, of few all, and all with TEST_FULL=1" {

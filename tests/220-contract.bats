@@ -69,7 +69,7 @@ plugin() {
 
 refused() { # CODE MESSAGE: and nothing else on stdout or stderr
 	assert_eq "the exit status" "$status" 1 &&
-		assert_eq "one error object" "$(jq -r '"\(.code) \(.msg)"' <<<"$output")" "$1 $2" &&
+		assert_eq "one error object" "$(jq -r '"\(.code | tojson) \(.msg | strings)"' <<<"$output")" "$1 $2" &&
 		assert_eq "nothing on stderr" "$(<"$BATS_TEST_TMPDIR/stderr")" ""
 }
 
@@ -91,7 +91,7 @@ declare -gA requirement=(
 				plugin "$type" "$it" CNI_COMMAND=$command "$name="
 				refused 4 "required env variables [$name] missing"
 			done
-			plugin "$type" "$it" CNI_COMMAND=$command CNI_CONTAINERID= CNI_NETNS= CNI_IFNAME= CNI_PATH=
+			plugin "$type" "$(conf "$type")" CNI_COMMAND=$command CNI_CONTAINERID= CNI_NETNS= CNI_IFNAME= CNI_PATH=
 			refused 4 "required env variables [$(IFS=,; echo "${needed[*]}")] missing"
 		done
 	done

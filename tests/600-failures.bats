@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# What goes wrong: each system call of an ADD (of every third, see thin) fails once, or is its last; DEL comes in every strange form; many at once.
+# What goes wrong: each system call of an ADD (every third, see thin) fails once, or is its last; DEL comes in every strange
+# form; many at once.
 # Always the same demand: an error is told properly, and nothing is left.
 
 # Every test sets CONF for itself, in a process of its own; del() is called by name.

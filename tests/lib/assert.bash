@@ -11,8 +11,8 @@
 #   missing DESCRIPTION                         the same, for anything else that is not there
 #   run_log COMMAND ...                         show the command and its output, pass its status on
 #   deadline [SECONDS] COMMAND ...              end it after SECONDS (20)
-#   thin ARRAY N                                leave every Nth of many things to try, others with another commit;
-#                                               TEST_FULL=1: all
+#   thin ARRAY N                                leave every Nth of many things to try, others with another TEST_TURN (of
+#                                               tests/run: with another commit); TEST_FULL=1: all
 # shellcheck shell=bash
 
 flunk() {
@@ -120,11 +120,10 @@ wait_for() {
 
 thin() {
 	local -n thin_all=$1
-	local commit i some=()
+	local i some=()
 
 	[[ -z ${TEST_FULL:-} && ${#thin_all[@]} -gt $2 ]] || return 0
-	commit=$(git -c safe.directory='*' -C "$CNIBOX_TOP" rev-parse --short=7 HEAD 2>/dev/null) || commit=0
-	for ((i = 0x$commit % $2; i < ${#thin_all[@]}; i += $2)); do
+	for ((i = ${TEST_TURN:-0} % $2; i < ${#thin_all[@]}; i += $2)); do
 		some+=("${thin_all[i]}")
 	done
 	thin_all=("${some[@]}")
